@@ -1,0 +1,99 @@
+"""What an engine claims and what a tool may do: together they decide how bad a repeat is, and who must act.
+
+What the person declared about a tool decides the severity; what the engine claims decides the owner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.errors import UsageError
+from harness.verdict import Owner, Severity
+
+May = Literal["repeatable", "unsaid", "keyed", "once"]
+Recovery = Literal["automatic", "on_restart", "operator", "none"]
+
+
+class ToolPolicy(BaseModel):
+    """What a person says that a tool may do when it runs twice.
+
+    `repeatable`: harmless. `keyed`: harmless while `key` (an argument's name, a dotted path into the arguments, or
+    `tool_call_id`) is the same. `once`: never twice. `unsaid`: nobody has said.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    may: May = "unsaid"
+    key: str | None = Field(default=None, description="argument name or dotted path that holds the idempotency key")
+
+    @classmethod
+    def parse(cls, text: str) -> ToolPolicy:
+        """Read `keyed:order_id`, `repeatable` or `once`."""
+        may, _, key = text.partition(":")
+        if may not in ("repeatable", "keyed", "once", "unsaid"):
+            raise UsageError(f"cannot read tool policy {text!r}: say 'repeatable', 'keyed', 'keyed:ARGUMENT' or 'once'")
+        if key and may != "keyed":
+            raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes an argument, as in 'keyed:order_id'")
+        return cls(may=may, key=key or None)
+
+    def key_of(self, arguments: Any, call: str | None) -> str | None:
+        """The idempotency key of one call, None if the call carries none."""
+        if self.key is None:
+            return None
+        if self.key == "tool_call_id":
+            return call
+        value = arguments
+        for part in self.key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return None if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What an engine claims.
+
+    `records` are the kinds of step whose results it keeps (`model`, `tool`, `tools`, `event`, `step`, `run`); a tool
+    may be recorded even where `tool` is not in it, when the tool itself is one of the engine's units. `in_flight` says
+    what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded.
+    """
+
+    engine: str
+    unit: str
+    records: frozenset[str]
+    recovery: Recovery
+    in_flight: Literal["repeated", "lost"] = "repeated"
+    remedy: str = ""
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def claims(self, kind: str) -> bool:
+        """Whether the engine promises to keep the results of steps of this kind."""
+        return kind in self.records
+
+
+def severity_of_repeat(policy: ToolPolicy, *, finished: bool, same_key: bool | None) -> Severity | None:
+    """How bad it is that a tool's body ran again: the table of DESIGN section 4. None means fine.
+
+    `finished`: the earlier body had finished before the crash and its result could have been kept; otherwise it was in
+    flight. `same_key`: whether both calls carried the same idempotency key (None: at least one carried none).
+    """
+    match policy.may:
+        case "repeatable":
+            return None
+        case "keyed":
+            return None if same_key else Severity.ERROR
+        case "once":
+            return Severity.ERROR
+        case _:
+            return Severity.ERROR if finished else Severity.WARNING
+
+
+def owner_of_repeat(*, recorded: bool, claimed: bool, keyed_wrong: bool) -> Owner:
+    """Who must act on a repeat: the engine broke its word, or the tool or its configuration never had one."""
+    if recorded:
+        return Owner.ENGINE
+    if keyed_wrong:
+        return Owner.TOOL
+    return Owner.TOOL if claimed else Owner.CONFIGURATION

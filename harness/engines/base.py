@@ -1,0 +1,124 @@
+"""The adapter protocol: the parent's half imports no engine at all, the child's half lives in the worker process.
+
+To add an engine, start from `none.py`: an `Engine` with a name, a contract and a session, and a `Worker` whose `start`
+awaits `case.invoke`. Then let `harness conform NAME` say what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+from harness.contract import Contract
+from harness.history import EngineRecord, Observation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RUN = "run"
+"""The key of the run's own unit: its outcome becoming durable."""
+
+
+class Hook(Protocol):
+    """What the probes offer to an adapter, so that bodies and commits are seen with the engine's own keys."""
+
+    def called(self, key: str, name: str) -> None:
+        """The container asked for unit `key`, be it run or replayed. Call it in the container's order."""
+
+    def unit(self, body: F, key: str, name: str, attempt: int | None = None) -> F:
+        """Wrap the body of unit `key` for one execution (or several attempts). Sync stays sync, async stays async."""
+
+    def commit(self, key: str) -> AbstractContextManager[None]:
+        """Surround the seam at which the engine makes the result of unit `key` durable."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where one run keeps its durable state: JSON values only, it crosses to the child."""
+
+    run_id: str
+    folder: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """The engine refuses this subject when it is bound: n/a, in the engine's own words."""
+
+    reason: str
+
+
+class NotStarted(Exception):
+    """Raised by `Worker.recover`: the engine never accepted the run, whoever asked for it must ask again."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an adapter's child half gets: the subject and the way to run it.
+
+    `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns pydantic-ai's
+    run result. The adapter calls it inside the engine's durable container. `scale` divides the times it configured.
+    """
+
+    subject: Any
+    invoke: Callable[[Any, int], Awaitable[Any]]
+    options: dict[str, Any]
+    scale: float = 1.0
+
+
+class Worker(Protocol):
+    """The child's half. `prepare` and `bind` run once in the zygote; everything else in the forked child."""
+
+    def prepare(self) -> None:
+        """Import the engine and do its lazy work. No threads, no clients, no event loop."""
+
+    def bind(self, case: Case) -> Unsupported | None:
+        """Make the subject durable under this engine, the way its user would at import time."""
+
+    def seams(self, hook: Hook) -> None:
+        """Call the hook around unit bodies and around commits. Raises `EngineUnavailable` if a seam has moved."""
+
+    def opens_unit(self, function: Callable[..., Any]) -> bool:
+        """Whether calling `function` here and now would open a unit of the engine (a tool that is itself a step)."""
+
+    async def start(self, store: Store, invocation: int) -> Any:
+        """Run one invocation from its beginning; return pydantic-ai's run result or raise what its caller would see."""
+
+    async def recover(self, store: Store, invocation: int) -> Any:
+        """Pick the run up as this engine is recovered in production; same result. Raises `NotStarted`."""
+
+
+class Session(Protocol):
+    """What many runs of one engine share: a server, a template database."""
+
+    def store(self, run_id: str, folder: Path) -> Store:
+        """A fresh store for one run."""
+
+    def observe(self, store: Store) -> Iterable[EngineRecord | Observation]:
+        """The engine's own records of a run, read after it is over."""
+
+    def fingerprint(self, store: Store) -> str | None:
+        """A hash of everything durable, None if this engine cannot tell."""
+
+    def server(self, act: Literal["kill", "start"]) -> None:
+        """Kill or start the engine's server. Raises `UsageError` where there is none of ours."""
+
+
+class Engine(Protocol):
+    """The parent's half: what an engine is called, what it claims, and how to get at it."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    worker: ClassVar[str]
+    """Import path of the child's half, `module:class`, imported in the child only."""
+
+    def problems(self, options: dict[str, Any]) -> list[str]:
+        """What keeps this engine from running here, each with the command that mends it."""
+
+    def contract(self) -> Contract:
+        """What the engine claims."""
+
+    def session(self, options: dict[str, Any], folder: Path) -> AbstractContextManager[Session]:
+        """Open what many runs share; closing it leaves nothing behind."""

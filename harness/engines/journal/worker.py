@@ -1,0 +1,172 @@
+"""The reference engine itself: pydantic-ai's public backend surface over one fsynced file.
+
+A unit is known by its name and how many of that name the run asked for before it, so a run that asks the same things
+in the same order finds its results again. Guide: `AGENTS.md` in the installed `pydantic_ai.durable_exec` package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from pydantic_ai.durable_exec import (
+    JSON_CODEC,
+    BaseDurabilityCapability,
+    CallableOperationBackend,
+    DurabilityEngineSpec,
+    DurableOperationId,
+    JournalOperationNamer,
+)
+
+from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.journal.engine import entries
+from harness.subjects.attach import attach
+
+MISSING = object()
+
+
+class Ledger:
+    """The durable results of one invocation: a dictionary whose writes are on disk before they return."""
+
+    def __init__(self, file: Path, invocation: int) -> None:
+        self.file, self.invocation = file, invocation
+        known = [entry for entry in entries(file) if entry["invocation"] == invocation]
+        self.recorded: dict[str, Any] = {entry["key"]: entry["value"] for entry in known}
+        self.asked: Counter[str] = Counter()
+
+    def next_key(self, name: str) -> str:
+        """The key of the next unit of this name."""
+        self.asked[name] += 1
+        return f"{name}#{self.asked[name]}"
+
+    def get(self, key: str) -> Any:
+        return self.recorded.get(key, MISSING)
+
+    def put(self, key: str, value: Any) -> None:
+        line = json.dumps({"invocation": self.invocation, "key": key, "value": to_jsonable_python(value)}) + "\n"
+        file = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+        self.recorded[key] = value
+
+
+current: ContextVar[Ledger | None] = ContextVar("harness_journal_ledger", default=None)
+hooks: list[Hook] = []
+
+
+class JournalBackend(CallableOperationBackend[None]):
+    """Runs each named unit once: the second time, its recorded result is returned."""
+
+    def __init__(self, agent_name: str) -> None:
+        super().__init__(namer=JournalOperationNamer(agent_name), config=_NoConfig())
+
+    async def execute(
+        self,
+        *,
+        operation_id: DurableOperationId,
+        name: str,
+        body: Callable[[], Awaitable[object]],
+        cache_key: tuple[object, ...],
+        config: None,
+    ) -> object:
+        ledger = current.get()
+        if ledger is None:
+            return await body()
+        key = ledger.next_key(name)
+        return await self.once(ledger, key, name, body)
+
+    async def once(self, ledger: Ledger, key: str, name: str, body: Callable[[], Awaitable[object]]) -> object:
+        """Return what is recorded under `key`, else run the body and record what it returns."""
+        hook = hooks[0]
+        hook.called(key, name)
+        if (recorded := ledger.get(key)) is not MISSING:
+            return recorded
+
+        async def run() -> object:
+            return await body()
+
+        result = await hook.unit(run, key, name)()
+        with hook.commit(key):
+            ledger.put(key, result)
+        return result
+
+
+class _NoConfig:
+    """Units of this engine have nothing to configure."""
+
+    def base(self, role: str, *, operation_id: DurableOperationId) -> None:
+        return None
+
+    def for_tool(self, role: str, *, operation_id: DurableOperationId, tool: object, tool_name: str) -> None:
+        return None
+
+
+class JournalDurability(BaseDurabilityCapability[Any]):
+    """The capability that an agent carries to run under this engine."""
+
+    backend: type[JournalBackend] = JournalBackend
+    engine_spec = DurabilityEngineSpec(
+        engine_name="journal", durable_unit_noun="entry", durable_unit_plural="entries",
+        durable_container_noun="run", codec=JSON_CODEC,
+    )  # fmt: skip
+
+    @property
+    def in_durable_context(self) -> bool:
+        return current.get() is not None
+
+    def get_durable_operation_backend(self) -> JournalBackend:
+        return self.backend(self.name)
+
+
+class JournalWorker:
+    """The child's half."""
+
+    durability: type[JournalDurability] = JournalDurability
+
+    def prepare(self) -> None:
+        pass
+
+    def bind(self, case: Case) -> Unsupported | None:
+        self._case = case
+        try:
+            self._agent = attach(case.subject.agent, self.durability(), name=case.subject.name)
+        except Exception as error:  # the integration's own refusal, whatever its type
+            return Unsupported(str(error))
+        return None
+
+    def seams(self, hook: Hook) -> None:
+        hooks[:] = [hook]
+
+    def opens_unit(self, function: Callable[..., Any]) -> bool:
+        return False
+
+    async def start(self, store: Store, invocation: int) -> Any:
+        ledger = Ledger(Path(store.values["file"]), invocation)
+        ledger.put("accepted", True)
+        return await self._run(ledger, invocation)
+
+    async def recover(self, store: Store, invocation: int) -> Any:
+        ledger = Ledger(Path(store.values["file"]), invocation)
+        if ledger.get("accepted") is MISSING:
+            raise NotStarted
+        return await self._run(ledger, invocation)
+
+    async def _run(self, ledger: Ledger, invocation: int) -> Any:
+        token = current.set(ledger)
+        try:
+            result = await self._case.invoke(self._agent, invocation)
+        finally:
+            current.reset(token)
+        with hooks[0].commit(RUN):
+            ledger.put(RUN, True)
+        return result

@@ -1,0 +1,364 @@
+"""What happened, as data: the events of a journal and a read-only view over them.
+
+Events are facts (probes saw them) or testimony (`EngineRecord`: the engine says so). They are joined by `unit`, the
+key that the engine itself gave the unit when its body was entered; never by name, order or clock.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any, ClassVar, Self, TypeVar
+
+from harness.steps import StepId
+
+E = TypeVar("E", bound="Event")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a journal. `seq` is the line's number; times are seconds since the epoch, for people only."""
+
+    kinds: ClassVar[dict[str, type[Event]]] = {}
+    seq: int = -1
+    time: float = 0.0
+    pid: int = 0
+    worker: int = 0
+    incarnation: int = 0
+    invocation: int = 1
+
+    def __init_subclass__(cls) -> None:
+        cls.kinds[cls.__name__] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as JSON values, without `seq` (a line's number is where it stands)."""
+        values = asdict(self)
+        del values["seq"]
+        return {"kind": type(self).__name__, **values}
+
+    @classmethod
+    def from_json(cls, seq: int, values: dict[str, Any]) -> Event:
+        """The event of one line. Fields this version does not know are left out; an unknown kind is a `Note`."""
+        known = cls.kinds.get(str(values.get("kind")))
+        if known is None:
+            return Note(seq=seq, text=f"an event of another version: {values.get('kind')!r}")
+        names = {field.name for field in fields(known)}
+        return known(**{**{name: value for name, value in values.items() if name in names}, "seq": seq})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins: what is run, under which engine, with which faults."""
+
+    run: str
+    engine: str
+    subject: str
+    plan: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(Event):
+    """The run is over. `how` is `finished`, `stuck` (the watchdog ended it) or `limit` (too many incarnations)."""
+
+    how: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStarted(Event):
+    """A life of the process begins."""
+
+    hash_seed: int = 0
+    cold: bool = False
+    recovering: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessEnded(Event):
+    """A life of the process ended. `cause` is `crash`, `exit`, `hang` or `death` (killed, but not by a fault)."""
+
+    cause: str
+    signal: int | None = None
+    code: int | None = None
+    stacks: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerChanged(Event):
+    """The engine's server was killed or started."""
+
+    act: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitEntered(Event):
+    """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it."""
+
+    unit: str
+    name: str
+    step: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitLeft(Event):
+    """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step."""
+
+    unit: str
+    step: str
+    claimed: bool
+    outcome: str = "ok"
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEntered(Event):
+    """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing."""
+
+    step: str
+    unit: str | None = None
+    attempt: int = 1
+    arguments: Any = None
+    call: str | None = None
+    may: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLeft(Event):
+    """A body returned (`ok`) or raised (`error`). For a model request, `calls` are the tool steps it asked for."""
+
+    step: str
+    unit: str | None = None
+    attempt: int = 1
+    outcome: str = "ok"
+    result: Any = None
+    error: str | None = None
+    calls: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitEntered(Event):
+    """The engine is about to make the result of a unit durable."""
+
+    step: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitLeft(Event):
+    """The engine says that it is durable."""
+
+    step: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect(Event):
+    """Something the outside world saw, declared by `harness.effect` or read off the wire."""
+
+    name: str
+    step: str | None = None
+    key: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultFired(Event):
+    """A planned fault is about to happen. `fault` is its spelling in the plan."""
+
+    fault: str
+    step: str
+    window: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Event):
+    """How one invocation ended, as its caller sees it. `status` is `ok` or `error`."""
+
+    status: str
+    output: Any = None
+    messages: Any = None
+    usage: dict[str, Any] | None = None
+    error: str | None = None
+    error_type: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecord(Event):
+    """Testimony: what the engine's own records say of one unit or of the run."""
+
+    unit: str
+    name: str
+    status: str
+    attempts: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation(Event):
+    """Something that needed the engine to find out, kept so that nothing later needs the engine."""
+
+    name: str
+    value: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Event):
+    """A sentence for the report: what the harness did differently, or could not see."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One time that a body ran: its events, as far as it got."""
+
+    entered: StepEntered | UnitEntered
+    left: StepLeft | UnitLeft | None
+    commit_entered: CommitEntered | None
+    commit_left: CommitLeft | None
+
+    @property
+    def step(self) -> str:
+        return self.entered.step
+
+    @property
+    def incarnation(self) -> int:
+        return self.entered.incarnation
+
+    @property
+    def finished(self) -> bool:
+        """The body returned before its process died."""
+        return self.left is not None and self.left.outcome == "ok"
+
+    @property
+    def recorded(self) -> bool:
+        """The engine said that it had made the result durable."""
+        return self.commit_left is not None
+
+    @property
+    def arguments(self) -> Any:
+        return self.entered.arguments if isinstance(self.entered, StepEntered) else None
+
+
+@dataclass(frozen=True)
+class History:
+    """Immutable view over the events of one run. `torn` says that the last line was cut off by a death."""
+
+    events: tuple[Event, ...]
+    torn: bool = False
+
+    def of(self, kind: type[E]) -> tuple[E, ...]:
+        """Every event of one kind, in the order of the journal."""
+        return tuple(event for event in self.events if isinstance(event, kind))
+
+    @cached_property
+    def executions(self) -> tuple[Execution, ...]:
+        """Every time that a body ran, in the order in which the bodies were entered."""
+        return tuple(sorted(_executions(self.events), key=lambda execution: execution.entered.seq))
+
+    @cached_property
+    def by_step(self) -> dict[str, tuple[Execution, ...]]:
+        """Executions per step and invocation; steps in the order of their first body. Invocation 1 has bare ids."""
+        grouped: dict[str, list[Execution]] = defaultdict(list)
+        for execution in self.executions:
+            grouped[spelled(execution.step, execution.entered.invocation)].append(execution)
+        return {step: tuple(executions) for step, executions in grouped.items()}
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps whose bodies ran, in the order of their first body."""
+        return tuple(self.by_step)
+
+    def recorded_steps(self) -> frozenset[str]:
+        """The steps for which the engine passed its commit seam at least once."""
+        return frozenset(step for step, runs in self.by_step.items() if any(run.commit_entered for run in runs))
+
+    @cached_property
+    def fired(self) -> tuple[FaultFired, ...]:
+        return self.of(FaultFired)
+
+    @cached_property
+    def outcomes(self) -> dict[int, Outcome]:
+        """The last outcome of each invocation."""
+        return {outcome.invocation: outcome for outcome in self.of(Outcome)}
+
+    @property
+    def incarnations(self) -> int:
+        return len(self.of(ProcessStarted))
+
+    def deaths(self) -> tuple[ProcessEnded, ...]:
+        """Ends of processes that were no orderly exits."""
+        return tuple(end for end in self.of(ProcessEnded) if end.cause != "exit")
+
+    def siblings(self) -> dict[str, tuple[str, ...]]:
+        """For each tool step of a response with several calls: all calls of that response, in message order."""
+        groups = [tuple(left.calls) for left in self.of(StepLeft) if len(left.calls) > 1]
+        return {step: group for group in groups for step in group}
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def before(self, seq: int) -> Self:
+        """The history up to and without event `seq`."""
+        return type(self)(tuple(event for event in self.events if event.seq < seq))
+
+
+def spelled(step: str, invocation: int) -> str:
+    """The id of a step of one of several invocations: `run#2.model#1`; the first invocation is left out."""
+    if invocation == 1:
+        return step
+    return f"run#{invocation}" if step == "run" else f"run#{invocation}.{step}"
+
+
+def located(step: str) -> tuple[int, str]:
+    """The reverse of `spelled`: which invocation, and the step inside it."""
+    head = StepId.parse(step).path[0]
+    if head.kind != "run" or head.number == 1:
+        return 1, step
+    return head.number, step.partition(".")[2] or "run"
+
+
+class _Open:
+    """The events of one execution while the journal is being read."""
+
+    def __init__(self, entered: StepEntered | UnitEntered) -> None:
+        self.entered = entered
+        self.left: StepLeft | UnitLeft | None = None
+        self.commit_entered: CommitEntered | None = None
+        self.commit_left: CommitLeft | None = None
+        self.claimed = False
+
+    def close(self) -> Execution:
+        return Execution(self.entered, self.left, self.commit_entered, self.commit_left)
+
+
+def _executions(events: tuple[Event, ...]) -> Iterator[Execution]:
+    """Join events into executions, per process: nothing that one process began is finished by another."""
+    steps: dict[tuple[Any, ...], _Open] = {}
+    units: dict[tuple[Any, ...], _Open] = {}
+    done: list[_Open] = []
+    for event in events:
+        place = (event.pid, event.incarnation, event.invocation)
+        match event:
+            case StepEntered():
+                if event.unit is not None and (unit := units.get((*place, event.unit))):
+                    unit.claimed = True
+                steps[(*place, event.step)] = opened = _Open(event)
+                done.append(opened)
+            case UnitEntered():
+                units[(*place, event.unit)] = opened = _Open(event)
+                done.append(opened)
+            case StepLeft() if known := steps.get((*place, event.step)):
+                known.left = event
+            case UnitLeft() if known := units.get((*place, event.unit)):
+                known.left, known.claimed = event, known.claimed or event.claimed
+            case CommitEntered() | CommitLeft():
+                for known in (steps.get((*place, event.step)), units.get((*place, event.unit))):
+                    if known is not None and isinstance(event, CommitEntered):
+                        known.commit_entered = event
+                    elif known is not None and isinstance(event, CommitLeft):
+                        known.commit_left = event
+    yield from (opened.close() for opened in done if not (isinstance(opened.entered, UnitEntered) and opened.claimed))

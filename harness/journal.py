@@ -1,0 +1,83 @@
+"""Append-only record of one run, one JSON object per line: the only file I/O of the core.
+
+Lives on disk rather than in memory because the process that writes it is expected to die mid-sentence. Every line is
+one `write` to a descriptor opened for appending, so lines of several processes and threads never mix, and what was
+written survives a SIGKILL of the writer. A torn last line is therefore normal; a bad line anywhere else is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import JournalCorrupt, UsageError
+from harness.history import Event, History
+
+
+class Journal:
+    """Appends events. `worker`, `incarnation` and `invocation` are stamped on each; pid and time are the writer's."""
+
+    def __init__(self, path: Path, *, worker: int = 0, incarnation: int = 0) -> None:
+        self.path = path
+        self.worker = worker
+        self.incarnation = incarnation
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UsageError(f"cannot write the journal {path}: {error.strerror}; choose another folder with `--out`") from error
+
+    def append(self, event: Event, *, invocation: int | None = None) -> None:
+        """Write one event. Raises `UsageError` when the disk is full: nothing after it could be trusted."""
+        stamped = replace(
+            event,
+            time=round(time.time(), 6),
+            pid=os.getpid(),
+            worker=self.worker,
+            incarnation=event.incarnation or self.incarnation,
+            invocation=invocation if invocation is not None else event.invocation,
+        )
+        line = json.dumps(stamped.to_json(), default=plain, ensure_ascii=False) + "\n"
+        data = line.encode("utf-8", "backslashreplace")
+        try:
+            written = os.write(self._file, data)
+        except OSError as error:
+            raise UsageError(f"cannot write the journal {self.path}: {error.strerror}; free some space or use `--out`") from error
+        if written != len(data):
+            raise UsageError(f"cannot write the journal {self.path}: the disk is full; free some space or use `--out`")
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def plain(value: Any) -> Any:
+    """What JSON cannot say: pydantic's own JSON form where there is one, else the type's name without its address."""
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        return to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+def load(path: Path) -> History:
+    """Read a journal back. Raises `UsageError` if there is none and `JournalCorrupt` for a bad line in the middle."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot read the journal {path}: {error.strerror}; is this a run folder?") from error
+    torn = bool(lines and lines[-1])
+    return History(tuple(_event(path, number, line) for number, line in enumerate(lines[:-1])), torn)
+
+
+def _event(path: Path, number: int, line: bytes) -> Event:
+    try:
+        values = json.loads(line)
+        return Event.from_json(number, values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise JournalCorrupt(
+            f"the journal {path} is damaged: line {number + 1} is no event ({error}); restore it, or run the plan again"
+        ) from error

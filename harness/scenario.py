@@ -1,0 +1,115 @@
+"""What is to be tried, as values only: subject, script, world, engine, faults, invocations, checks.
+
+Loads from YAML and from Python. Everything that is wrong with a scenario is reported at once, by field.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.contract import ToolPolicy
+from harness.errors import UsageError
+from harness.faults import FaultPlan
+
+DEFAULT_PROMPT = "Please begin."
+
+
+class Invocation(BaseModel):
+    """One run of the subject. Several of them share a store, in order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str = DEFAULT_PROMPT
+    deps: Any = None
+    continues: bool = Field(default=False, description="pass the message history of the invocation before")
+
+
+class Scenario(BaseModel):
+    """One thing to try.
+
+    `script` is a path to a YAML file or a saved message history, a `module:attr`, or the conversation itself; None
+    makes one up from the agent's own tools. `deps` is a `module:attr`, or a value checked against `deps_type`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: str
+    engine: str = "journal"
+    script: Any = None
+    prompt: str = DEFAULT_PROMPT
+    deps: Any = None
+    world: str | None = Field(default=None, description="context manager entered in every incarnation, by import path")
+    tools: dict[str, ToolPolicy] = Field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    invocations: tuple[Invocation, ...] = ()
+    checks: tuple[str, ...] = ()
+    options: dict[str, Any] = Field(default_factory=dict, description="what only one engine understands")
+    time_scale: float | None = Field(default=None, gt=0)
+    incarnations: int | None = Field(default=None, ge=1, description="how many lives the run may have")
+    stall: float = Field(default=10.0, gt=0, description="seconds without progress after which a run counts as stuck")
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _policies(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: _policy(policy) for name, policy in value.items()}
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _faults(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @property
+    def plan(self) -> FaultPlan:
+        """The faults, parsed. Raises `UsageError` for one that does not parse."""
+        return FaultPlan.parse(self.faults)
+
+    @property
+    def runs(self) -> tuple[Invocation, ...]:
+        """The invocations; a scenario that lists none has one."""
+        return self.invocations or (Invocation(prompt=self.prompt, deps=self.deps),)
+
+    def with_plan(self, plan: FaultPlan) -> Scenario:
+        """The same scenario under other faults."""
+        return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
+
+    @classmethod
+    def make(cls, where: str = "the scenario", **values: Any) -> Scenario:
+        """Build and validate. Raises `UsageError` that lists every problem under `where`."""
+        try:
+            scenario = cls(**values)
+        except ValidationError as error:
+            raise UsageError.listing(f"{where} is not valid", [_problem(item) for item in error.errors()]) from None
+        scenario.plan  # noqa: B018  a fault that does not parse is refused here, not after the baseline
+        return scenario
+
+    @classmethod
+    def from_yaml(cls, path: Path) -> Scenario:
+        """Read a scenario file. Raises `UsageError` with line and column, or with every field that is wrong."""
+        try:
+            values = yaml.safe_load(path.read_text("utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            raise UsageError(f"{path}{where}: {getattr(error, 'problem', error)}") from None
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: a scenario is a mapping with at least 'subject:', this is a {type(values).__name__}")
+        return cls.make(str(path), **{str(key): value for key, value in values.items()})
+
+
+def _policy(value: Any) -> Any:
+    return ToolPolicy.parse(value) if isinstance(value, str) else value
+
+
+def _problem(item: Any) -> str:
+    field = ".".join(map(str, item["loc"])) or "scenario"
+    if item["type"] == "extra_forbidden":
+        return f"{field!r} is not a field of a scenario"
+    return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}"

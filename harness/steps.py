@@ -1,0 +1,102 @@
+"""Step ids: the one name that a body call has in every incarnation, engine and report.
+
+A step is numbered in *message order* within one agent run, never in start order or per process, so the same call has
+the same id after a restart. Nested and repeated runs are paths: `tool:delegate#1.model#2` is the second model request
+of the agent that the first `delegate` call ran. A call re-issued after a retry prompt is `tool:charge#1+1`, and never
+shifts later ids.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from harness.errors import UsageError
+
+NAMED = ("tool", "tools", "wait", "step")
+"""Kinds whose segment carries a name: `tool:charge#1`."""
+PLAIN = ("model", "event", "sleep", "run")
+"""Kinds without one: `model#2`."""
+KINDS = NAMED + PLAIN
+
+_SEGMENT = re.compile(
+    r"(?P<kind>[a-z]+)(?::(?P<name>[A-Za-z0-9_%\-]+))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    """One level of a step id: a kind, a name where the kind has one, a number and a re-issue count."""
+
+    kind: str
+    name: str | None = None
+    number: int = 1
+    reissue: int = 0
+
+    def __str__(self) -> str:
+        if self.kind == "run" and self.number == 1:
+            return "run"
+        name = "" if self.name is None else f":{_quoted(self.name)}"
+        return f"{self.kind}{name}#{self.number}" + (f"+{self.reissue}" if self.reissue else "")
+
+
+@dataclass(frozen=True, order=True)
+class StepId:
+    """A path of segments, from the run outwards in to the body call. Prints and parses back to itself."""
+
+    path: tuple[Segment, ...]
+
+    @classmethod
+    def of(cls, kind: str, name: str | None = None, number: int = 1, reissue: int = 0) -> StepId:
+        """A step of the outermost agent run."""
+        return cls((Segment(kind, name, number, reissue),))
+
+    @classmethod
+    def parse(cls, text: str) -> StepId:
+        """Read a spelling such as `tool:charge#1`. Raises `UsageError` that says what is wrong with it."""
+        return cls(tuple(_segment(part, text) for part in text.split(".")))
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self.path))
+
+    @property
+    def kind(self) -> str:
+        """What sort of body this is: `model`, `tool`, …"""
+        return self.path[-1].kind
+
+    @property
+    def name(self) -> str | None:
+        """The tool, toolset, stimulus or unit that the step is named after, if its kind has one."""
+        return self.path[-1].name
+
+    @property
+    def unnumbered(self) -> str:
+        """The id without its numbers: what findings are grouped by (`tool:charge`)."""
+        return ".".join(re.sub(r"#\d+(\+\d+)?$", "", str(segment)) for segment in self.path)
+
+    def inside(self, parent: StepId | None) -> StepId:
+        """This step as it is called when the body of `parent` runs it."""
+        return self if parent is None else StepId(parent.path + self.path)
+
+
+def _quoted(name: str) -> str:
+    """Percent-encode what the grammar of ids and faults uses itself (`.`, `#`, `/`, `@`, `~`, `*`, …)."""
+    return quote(name, safe="-_").replace(".", "%2E").replace("~", "%7E")
+
+
+def _segment(part: str, text: str) -> Segment:
+    match = _SEGMENT.fullmatch(part)
+    if match is None or match["kind"] not in KINDS:
+        raise UsageError(f"cannot read step {text!r}: {part!r} is none of {', '.join(_examples())}")
+    kind, name, number = match["kind"], match["name"], match["number"]
+    if (name is None) != (kind in PLAIN):
+        needs = "needs a name, as in 'tool:charge#1'" if name is None else "takes no name"
+        raise UsageError(f"cannot read step {text!r}: {kind!r} {needs}")
+    if number is None and kind != "run":
+        raise UsageError(f"cannot read step {text!r}: {part!r} needs a number, as in '{part}#1'")
+    return Segment(kind, None if name is None else unquote(name), int(number or 1), int(match["reissue"] or 0))
+
+
+def _examples() -> list[str]:
+    return [f"{kind}:NAME#1" for kind in NAMED] + ["model#1", "event#1", "sleep#1", "run"]

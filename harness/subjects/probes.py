@@ -1,0 +1,294 @@
+"""Probes: the wrappers around bodies and commits that write the journal, ask the plan, and act.
+
+A model request, a tool call and an engine's unit all pass through here. At each boundary the event is written first
+and the fault happens second: a crash keeps no promises. Which unit a body belongs to is known from the engine's own key,
+carried in a context variable from the unit's entry to the body and looked up again at the commit seam.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar
+
+from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
+from harness.journal import Journal
+from harness.steps import StepId
+from harness.subjects.strikes import Strikes
+
+T = TypeVar("T")
+
+RUN_UNIT = "run"
+
+
+@dataclass
+class _Unit:
+    """A unit of the engine whose body is running, or has run and waits for its commit."""
+
+    key: str
+    step: StepId
+    claimed: bool = False
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is known about a body before it runs."""
+
+    step: StepId
+    arguments: Any = None
+    call: str | None = None
+    may: dict[str, Any] | None = None
+    calls: Callable[[Any], list[str]] = lambda _result: []
+
+
+_step: ContextVar[StepId | None] = ContextVar("harness_step", default=None)
+_unit: ContextVar[_Unit | None] = ContextVar("harness_unit", default=None)
+_waiting: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
+"""A tool that is itself a unit: its body begins when the engine runs the unit's."""
+
+
+@dataclass
+class Probes:
+    """The probes of one process.
+
+    `siblings` are the tool steps of each response with several calls; `settled` the steps recorded in earlier lives.
+    """
+
+    journal: Journal
+    strikes: Strikes
+    siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    invocation: int = 1
+    _units: dict[str, _Unit] = field(default_factory=dict)
+    _keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _attempts: Counter[str] = field(default_factory=Counter)
+    settled: set[str] = field(default_factory=set)
+    _runs: int = 0
+
+    # Bodies: model requests, tool calls, listings.
+
+    async def body(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool = False) -> T:
+        """Run one body between its probes. With `opens_unit` the engine decides whether it runs at all."""
+        body = Body(body.step.inside(_step.get()), body.arguments, body.call, body.may, body.calls)
+        await self._keep_order(body.step)
+        if opens_unit:
+            with _set(_waiting, body):
+                result = await run()
+            self.settled.add(str(body.step))
+            return result
+        return await self._run(body, run, _unit.get())
+
+    async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: _Unit | None) -> T:
+        await _pause(self.strikes.at(str(body.step), "before"))
+        own = self._enter(body, unit)
+        try:
+            with _set(_step, body.step):
+                result = await run()
+        except BaseException as error:
+            self._left(body, own, error=error)
+            raise
+        self._left(body, own, result=result)
+        await _pause(self._after(body.step, own))
+        return result
+
+    def _run_sync(self, body: Body, run: Callable[[], T], unit: _Unit | None) -> T:
+        _pause_sync(self.strikes.at(str(body.step), "before"))
+        own = self._enter(body, unit)
+        try:
+            with _set(_step, body.step):
+                result = run()
+        except BaseException as error:
+            self._left(body, own, error=error)
+            raise
+        self._left(body, own, result=result)
+        _pause_sync(self._after(body.step, own))
+        return result
+
+    def _enter(self, body: Body, unit: _Unit | None) -> _Unit | None:
+        """Claim the unit around the body, if it is there to record this body, and announce the body."""
+        own = unit if unit is not None and not unit.claimed else None
+        if own is not None:
+            own.step, own.claimed = body.step, True
+        step = str(body.step)
+        self._attempts[step] += 1
+        self.journal.append(
+            StepEntered(
+                step=step,
+                unit=own.key if own else None,
+                attempt=self._attempts[step],
+                arguments=body.arguments,
+                call=body.call,
+                may=body.may,
+            ),
+            invocation=self.invocation,
+        )
+        return own
+
+    def _left(self, body: Body, own: _Unit | None, *, result: Any = None, error: BaseException | None = None) -> None:
+        step = str(body.step)
+        self.journal.append(
+            StepLeft(
+                step=step,
+                unit=own.key if own else None,
+                attempt=self._attempts[step],
+                outcome="ok" if error is None else "error",
+                result=result,
+                error=None if error is None else f"{type(error).__name__}: {error}",
+                calls=[] if error is not None else body.calls(result),
+            ),
+            invocation=self.invocation,
+        )
+
+    def _after(self, step: StepId, own: _Unit | None) -> float:
+        """What strikes once the body has returned. Without a commit, `between` and `after` are this one moment."""
+        seconds = self.strikes.at(str(step), "between", crashes=own is None)
+        if own is None:
+            seconds += self.strikes.at(str(step), "after")
+            self.settled.add(str(step))
+        return seconds
+
+    @contextmanager
+    def run(self) -> Iterator[None]:
+        """Surround one run of the outermost agent. A second one in the same container is `run#2`."""
+        if _step.get() is not None:
+            yield
+            return
+        self._runs += 1
+        step = StepId.of("run", number=self._runs)
+        unit = self._units.setdefault(RUN_UNIT, _Unit(RUN_UNIT, step)) if self._runs == 1 else None
+        self.strikes.at(str(step), "before")
+        body = Body(step)
+        own = self._enter(body, unit)
+        try:
+            with _set(_step, step if self._runs > 1 else None):
+                yield
+        except BaseException as error:
+            self._left(body, own, error=error)
+            raise
+        self._left(body, own)
+        self._after(step, own)
+
+    # Units and commits: what adapters call (`engines.base.Hook`).
+
+    def called(self, key: str, name: str) -> None:
+        """Number the units of one name in the container's own order, whether they run or are replayed."""
+        if key not in self._keys[name]:
+            self._keys[name].append(key)
+
+    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
+        """Wrap the body of a unit: it is the record of the first step that runs in it, or a step of its own."""
+        self.called(key, name)
+        if inspect.iscoroutinefunction(body):
+
+            @wraps(body)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                unit, waiting = self._open(key, name)
+                with _set(_unit, unit), _set(_waiting, None):
+                    if waiting is not None:
+                        return await self._run(waiting, lambda: body(*args, **kwargs), unit)
+                    await _pause(self._unit_entered(unit, name, attempt))
+                    with self._unit_left(unit):
+                        return await body(*args, **kwargs)
+
+            return awaited
+
+        @wraps(body)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            unit, waiting = self._open(key, name)
+            with _set(_unit, unit), _set(_waiting, None):
+                if waiting is not None:
+                    return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
+                _pause_sync(self._unit_entered(unit, name, attempt))
+                with self._unit_left(unit):
+                    return body(*args, **kwargs)
+
+        return called
+
+    def _open(self, key: str, name: str) -> tuple[_Unit, Body | None]:
+        step = StepId.of("step", name, self._keys[name].index(key) + 1).inside(_step.get())
+        self._units[key] = unit = _Unit(key, step)
+        return unit, _waiting.get()
+
+    def _unit_entered(self, unit: _Unit, name: str, attempt: int | None) -> float:
+        seconds = self.strikes.at(str(unit.step), "before")
+        self.journal.append(
+            UnitEntered(unit=unit.key, name=name, step=str(unit.step), attempt=attempt or 1), invocation=self.invocation
+        )
+        return seconds
+
+    @contextmanager
+    def _unit_left(self, unit: _Unit) -> Iterator[None]:
+        outcome, text = "ok", None
+        try:
+            yield
+        except BaseException as error:
+            outcome, text = "error", f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            left = UnitLeft(unit=unit.key, step=str(unit.step), claimed=unit.claimed, outcome=outcome, error=text)
+            self.journal.append(left, invocation=self.invocation)
+
+    @contextmanager
+    def commit(self, key: str) -> Iterator[None]:
+        """Surround the seam at which the engine makes a result durable. A key nobody ran here is none of ours."""
+        unit = self._units.get(key)
+        if unit is None:
+            yield
+            return
+        step = str(unit.step)
+        self.journal.append(CommitEntered(step=step, unit=key), invocation=self.invocation)
+        self.strikes.at(step, "between", crashes=True, only_crashes=True)
+        yield
+        self.journal.append(CommitLeft(step=step, unit=key), invocation=self.invocation)
+        self.strikes.at(step, "after")
+        self.settled.add(step)
+
+    # Order of parallel calls.
+
+    async def _keep_order(self, step: StepId) -> None:
+        """Where a fault is planned among parallel calls, let earlier calls commit before it and start later ones after.
+
+        So a plan means one thing: the histories of parallel calls would otherwise depend on the scheduler.
+        """
+        group = self.siblings.get(str(step), ())
+        targets = [sibling for sibling in group if self.strikes.planned(sibling)]
+        if not targets:
+            return
+        earlier = group[: group.index(str(step))]
+        waits_for = [sibling for sibling in earlier if str(step) in targets or sibling in targets]
+        deadline = time.monotonic() + 5.0
+        # A poll, because calls may run in several event loops and threads, and engines may run them one by one.
+        while not self.settled.issuperset(waits_for) and time.monotonic() < deadline:
+            await asyncio.sleep(0.002)
+
+
+async def _pause(seconds: float) -> None:
+    if seconds == float("inf"):
+        await asyncio.Event().wait()
+    elif seconds:
+        await asyncio.sleep(seconds)
+
+
+def _pause_sync(seconds: float) -> None:
+    if seconds == float("inf"):
+        threading.Event().wait()
+    elif seconds:
+        time.sleep(seconds)
+
+
+@contextmanager
+def _set(variable: ContextVar[T], value: T) -> Iterator[None]:
+    # Set back rather than reset: generators may be closed in another context than they were entered in.
+    old = variable.get()
+    variable.set(value)
+    try:
+        yield
+    finally:
+        variable.set(old)

@@ -1,0 +1,123 @@
+"""Strikes: which planned fault is due at a boundary, and making it happen.
+
+How often a fault has fired is read from the journal after a restart; a counter in memory would arm a crash for ever.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from harness.faults import Fault, FaultPlan
+from harness.history import FaultFired, spelled
+from harness.journal import Journal
+
+
+@dataclass
+class Strikes:
+    """The faults of one process. `fired` counts earlier incarnations; `summon` asks the parent for what only it can do."""
+
+    journal: Journal
+    plan: FaultPlan
+    incarnation: int
+    fired: Mapping[str, int] = field(default_factory=dict)
+    invocation: Callable[[], int] = lambda: 1
+    summon: Callable[[Fault], None] = lambda _fault: None
+    _count: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._count.update(self.fired)
+
+    def planned(self, step: str) -> bool:
+        """Whether a fault may still fire at this step."""
+        return any(self._is_armed(fault) and fault.step == self._spelled(step) for fault in self.plan.faults)
+
+    def at(self, step: str, window: str, *, crashes: bool = True, only_crashes: bool = False) -> float:
+        """Do what is due here. Returns the seconds that the body must wait (infinite for a hang).
+
+        `crashes=False` leaves crashes for the commit seam, which comes later; `only_crashes` is that seam.
+        """
+        seconds = 0.0
+        for fault in self._due(step, window, crashes, only_crashes):
+            seconds += self._act(fault)
+        return seconds
+
+    def _due(self, step: str, window: str, crashes: bool, only_crashes: bool) -> list[Fault]:
+        here = self._spelled(step)
+        due = []
+        with self._lock:
+            for fault in self.plan.faults:
+                if fault.step != here or fault.window != window or not self._is_armed(fault):
+                    continue
+                if (fault.action == "crash" and not crashes) or (fault.action != "crash" and only_crashes):
+                    continue
+                self._count[str(fault)] += 1
+                self.journal.append(FaultFired(fault=str(fault), step=here, window=window), invocation=self.invocation())
+                due.append(fault)
+        return due
+
+    def _is_armed(self, fault: Fault) -> bool:
+        return self._count[str(fault)] < fault.times and self.incarnation >= fault.incarnation
+
+    def _spelled(self, step: str) -> str:
+        return spelled(step, self.invocation())
+
+    def _act(self, fault: Fault) -> float:
+        if fault.action == "crash" and fault.argument is None:
+            kill_self()
+        if fault.action in ("crash", "duplicate"):
+            self.summon(fault)
+        if fault.action == "error":
+            raise exception(fault.argument)
+        if fault.action == "lost":
+            raise ConnectionError("the answer was lost after the work was done (injected)")
+        if fault.action == "hang":
+            return float("inf")
+        return fault.seconds if fault.action in ("delay", "slow") else 0.0
+
+
+def kill_self() -> NoReturn:
+    """Die as a machine dies: SIGKILL to this very process, no `finally`, no flush, no atexit."""
+    while True:
+        os.kill(os.getpid(), signal.SIGKILL)
+        threading.Event().wait(1)
+
+
+def exception(argument: str | None) -> BaseException:
+    """The exception that `error(ARGUMENT)` means: an HTTP status, or an exception by name or import path."""
+    if argument is None:
+        return RuntimeError("injected")
+    if argument.isdigit():
+        return _http_error(int(argument))
+    name, _, message = argument.partition(":")
+    kind = _exception_type(name.strip())
+    try:
+        return kind(message.strip() or "injected")
+    except TypeError:
+        return kind()
+
+
+def _http_error(status: int) -> BaseException:
+    from pydantic_ai.exceptions import ModelHTTPError
+
+    return ModelHTTPError(status_code=status, model_name="scripted", body={"error": "injected"})
+
+
+def _exception_type(name: str) -> type[BaseException]:
+    module, _, attribute = name.rpartition(".")
+    found: Any = getattr(builtins, attribute, None) if not module else None
+    if not module and found is None:
+        module = "pydantic_ai.exceptions"
+    if found is None:
+        found = getattr(importlib.import_module(module), attribute, None)
+    if not (isinstance(found, type) and issubclass(found, BaseException)):
+        raise LookupError(f"error({name}) names no exception")
+    return found
