@@ -1,0 +1,99 @@
+"""The conversation of an agent that nobody scripted: every tool once, then an output.
+
+It is made from what each request offers, because tools come and go from turn to turn (`prepare` functions,
+tool search): the next turn calls the first tool that was not called yet. Where an agent trims its history, so
+that this cannot be seen, the k-th turn calls the k-th tool on offer.
+"""
+
+from __future__ import annotations
+
+import json
+
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
+
+from harness.errors import UsageError
+from harness.subjects.arguments import arguments
+from harness.subjects.script import Call, Conversation, ScriptError, Turn
+from harness.subjects.stamps import Position
+from harness.subjects.utterance import Utterance
+
+TEXT = "done"
+"""What an agent with text output is told at the end."""
+
+
+def automatic(at: Position, params: ModelRequestParameters) -> tuple[Utterance, tuple[str, ...]]:
+    """What to say at this position, and notes on tools that are left out.
+
+    Raises `ScriptError` if the agent takes no output that can be made up, `UsageError` if a schema has no
+    example.
+    """
+    tools, notes = callable_tools(params)
+    if at.rejected:
+        return Utterance(Turn(), tuple((Call(call.tool), call.number) for call in at.rejected)), notes
+    earlier = [call for call in at.called if call.stamp.turn < at.stamp.turn]
+    called = [call.tool for call in earlier]
+    tool = _next([tool.name for tool in tools], called, at)
+    if tool is None:
+        return _output(params, called), notes
+    numbers = {call.number for call in earlier if call.tool == tool}
+    return Utterance(Turn(), ((Call(tool), len(numbers) + 1),)), notes
+
+
+def plan(params: ModelRequestParameters) -> Conversation:
+    """The same conversation written out for these tools, with the arguments: what a person starts editing
+    from.
+    """
+    tools, _ = callable_tools(params)
+    turns = [Turn(calls=(Call(tool.name, _arguments(tool)),)) for tool in tools]
+    return Conversation((*turns, _planned_output(params)))
+
+
+def callable_tools(params: ModelRequestParameters) -> tuple[list[ToolDefinition], tuple[str, ...]]:
+    """The tools that a model can call and the agent itself runs, and a note for each of the others."""
+    offered = [tool for tool in params.function_tools if params.visibility_of(tool.name) != "withheld"]
+    waits = {"external": "its result comes from outside the run", "unapproved": "somebody has to approve it"}
+    left_out = [
+        f"tool {tool.name!r} is not called: {waits[tool.kind]}" for tool in offered if tool.kind in waits
+    ]
+    return [tool for tool in offered if tool.kind == "function"], tuple(left_out)
+
+
+def _next(tools: list[str], called: list[str], at: Position) -> str | None:
+    if at.complete:
+        return next((tool for tool in tools if tool not in called), None)
+    return tools[at.stamp.turn - 1] if at.stamp.turn <= len(tools) else None
+
+
+def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
+    if params.output_tools:
+        tool = params.output_tools[0]
+        return Utterance(Turn(), ((Call(tool.name, _arguments(tool)), called.count(tool.name) + 1),))
+    if params.output_object is not None:
+        return Utterance(
+            Turn(text=json.dumps(arguments(params.output_object.json_schema), ensure_ascii=False)), ()
+        )
+    if not params.allow_text_output:
+        raise ScriptError(
+            "the agent takes neither text nor structured output, so none can be made up; write a script"
+        )
+    return Utterance(Turn(text=TEXT), ())
+
+
+def _planned_output(params: ModelRequestParameters) -> Turn:
+    if params.output_tools:
+        tool = params.output_tools[0]
+        value = _arguments(tool)
+        value = value[tool.outer_typed_dict_key] if tool.outer_typed_dict_key else value
+        return Turn(output=value, output_tool=tool.name if len(params.output_tools) > 1 else None)
+    if params.output_object is not None:
+        return Turn(output=arguments(params.output_object.json_schema))
+    return Turn(text=TEXT)
+
+
+def _arguments(tool: ToolDefinition) -> dict[str, object]:
+    try:
+        made: dict[str, object] = arguments(tool.parameters_json_schema)
+    except UsageError as error:
+        raise UsageError(f"tool {tool.name!r}: {error}") from None
+    return made
