@@ -7,7 +7,7 @@ checked" is unknown: nothing wrong is not the same as nothing looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -116,8 +116,8 @@ class RunReport:
     folder: str
     steps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    refused: str = ""
-    """The engine's own words if it refused the subject: the run is n/a, not judged."""
+    cell: tuple[str, str] | None = None
+    """Step and window, when the plan is one crash there: where the run stands in the crash map."""
 
     @property
     def status(self) -> Status:
@@ -146,14 +146,99 @@ class RunReport:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """How much was looked at: crash points possible and run, crashes that happened, runs per status."""
+class Row:
+    """One step of a fault-free run, as the crash map shows it. `recorded`: the engine keeps its result."""
 
+    step: str
+    recorded: bool
+    arguments: Any = None
+
+
+@dataclass(frozen=True)
+class EngineSweep:
+    """All runs of one subject under one engine.
+
+    `refused` holds the engine's own words if it would not take the subject (n/a), `unavailable` why it could not be used
+    here; then there are no rows and no runs. `possible` counts the crash points, `partial` says the sweep was interrupted.
+    """
+
+    engine: str
+    unit: str
+    rows: tuple[Row, ...] = ()
+    runs: tuple[RunReport, ...] = ()
     possible: int = 0
-    run: int = 0
-    crashes: int = 0
-    passed: int = 0
-    failed: int = 0
-    unknown: int = 0
+    partial: bool = False
+    refused: str = ""
+    unavailable: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        return worst(run.status for run in self.runs)
+
+    def at(self, step: str, window: str) -> RunReport | None:
+        """The run of one cell of the crash map."""
+        return next((run for run in self.runs if run.cell == (step, window)), None)
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """One subject under one or several engines: what the crash map and the parity matrix are drawn from."""
+
+    subject: str
+    engines: tuple[EngineSweep, ...]
     seconds: float = 0.0
-    by_engine: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def status(self) -> Status:
+        """The worst of the engines that took the subject; unknown if none did."""
+        return worst(sweep.status for sweep in self.engines if sweep.runs or not (sweep.refused or sweep.unavailable))
+
+    @property
+    def runs(self) -> tuple[RunReport, ...]:
+        return tuple(run for sweep in self.engines for run in sweep.runs)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for run in self.runs for finding in run.findings)
+
+    @property
+    def groups(self) -> dict[tuple[str, ...], tuple[Finding, ...]]:
+        """Findings by cause and engine, errors first; the first of each group stands for it."""
+        grouped: dict[tuple[str, ...], list[Finding]] = {}
+        for run in self.runs:
+            for finding in run.findings:
+                grouped.setdefault((run.engine, *finding.group), []).append(finding)
+        order = list(Severity)
+        ranked = sorted(grouped.items(), key=lambda item: min(order.index(finding.severity) for finding in item[1]))
+        return {key: tuple(findings) for key, findings in ranked}
+
+    def to_json(self) -> dict[str, Any]:
+        """One document, as the command line prints it with `--format json`."""
+        statuses = [run.status for run in self.runs]
+        return {
+            "status": str(self.status),
+            "engine": ",".join(sweep.engine for sweep in self.engines),
+            "subject": self.subject,
+            "runs": [run.to_json() for run in self.runs],
+            "findings": [finding.to_json() for finding in self.findings],
+            "totals": {
+                "possible": sum(sweep.possible for sweep in self.engines),
+                "run": len(self.runs),
+                "crashes": sum(max(0, run.incarnations - 1) for run in self.runs),
+                **{str(status): statuses.count(status) for status in Status},
+                "seconds": round(self.seconds, 3),
+            },
+            "engines": [
+                {
+                    "engine": sweep.engine,
+                    "status": str(sweep.status),
+                    "refused": sweep.refused,
+                    "unavailable": sweep.unavailable,
+                    "partial": sweep.partial,
+                    "steps": [{"step": row.step, "recorded": row.recorded} for row in sweep.rows],
+                    "notes": list(sweep.notes),
+                }
+                for sweep in self.engines
+            ],
+        }
