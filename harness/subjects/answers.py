@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -29,10 +29,10 @@ from harness.subjects.automatic import automatic
 from harness.subjects.numbering import Numbering
 from harness.subjects.outputs import deliver
 from harness.subjects.script import Call, Conversation, ScriptError, nearest
-from harness.subjects.stamps import CallStamp, Position, Stamp, position, step_of, step_of_call
+from harness.subjects.stamps import AgentRun, CallStamp, Position, Stamp, position, step_of, step_of_call
 from harness.subjects.utterance import Utterance, reissued, shown, spoken
 
-__all__ = ["Answer", "answer", "position", "step_of", "step_of_call"]
+__all__ = ["AgentRun", "Answer", "answer", "position", "step_of", "step_of_call"]
 
 WHEN = datetime(2000, 1, 1, tzinfo=UTC)
 """The time of every scripted response, so that histories of two runs compare equal."""
@@ -58,27 +58,24 @@ def answer(
     params: ModelRequestParameters,
     *,
     model_name: str,
-    run_step: int | None = None,
-    run_id: str | None = None,
-    scope: str = "",
-    agent: str = "",
+    run: AgentRun | None = None,
 ) -> Answer:
-    """The response to `messages`: the next turn of the conversation, or the same one again after a retry
-    prompt.
+    """The response to `messages`: the next turn of the conversation, or the same again after a retry prompt.
 
     Without a conversation each tool on offer is called once, one per turn, then a valid output is given.
-    `params` are best passed as `Model.prepare_request` resolved them. `run_step`, `run_id` and `scope` are
-    those of `stamps.position`; `agent` only names the agent in messages.
+    `params` are best passed as `Model.prepare_request` resolved them.
 
     Raises `ScriptError` if the script has no such turn or names a tool that the agent does not have,
     `UsageError` if arguments have to be made up and cannot.
     """
-    at = position(messages, run_step, run_id=run_id, scope=scope)
+    run = run or AgentRun()
+    at = position(messages, run)
+    notes: tuple[str, ...] = ()
     if conversation is None:
         said, notes = automatic(at, params)
     else:
-        said, notes = _scripted(conversation, at, messages, agent), ()
-    who = f"turn {at.stamp.turn} of agent {agent!r}" if agent else f"turn {at.stamp.turn}"
+        said = _scripted(conversation, at, messages, run.agent)
+    who = f"turn {at.stamp.turn}" + (f" of agent {run.agent!r}" if run.agent else "")
     return _Dressing(said, at.stamp, params, who).answer(model_name, notes)
 
 
@@ -129,9 +126,10 @@ class _Dressing:
 
     def _call(self, call: Call, number: int) -> ToolCallPart:
         if call.tool not in self.offered and not call.made_up:
+            hint, offers = nearest(call.tool, self.offered), ", ".join(map(repr, self.offered))
             raise ScriptError(
-                f"{self.who} calls {call.tool!r}, which the agent does not offer{nearest(call.tool, self.offered)}"
-                f" It offers {', '.join(map(repr, self.offered)) or 'no tools'}."
+                f"{self.who} calls {call.tool!r}, which the agent does not offer{hint}"
+                + (f" It offers {offers}." if offers and "did you mean" in hint else "")
             )
         return self._part(call.tool, self._args(call), number)
 
@@ -144,22 +142,16 @@ class _Dressing:
         return made
 
     def _output(self) -> ModelResponsePart:
-        turn = self.said.turn
-        if turn.output_tool is not None and turn.output_tool not in {
-            tool.name for tool in self.params.output_tools
-        }:
-            names = [tool.name for tool in self.params.output_tools]
-            raise ScriptError(
-                f"{self.who} gives its output by {turn.output_tool!r}{nearest(turn.output_tool, names)}"
-            )
+        turn, tools = self.said.turn, [tool.name for tool in self.params.output_tools]
+        if turn.output_tool is not None and turn.output_tool not in tools:
+            hint = nearest(turn.output_tool, tools)
+            raise ScriptError(f"{self.who} gives its output by the output tool {turn.output_tool!r}{hint}")
         delivery = deliver(to_jsonable_python(turn.output), self.params, turn.output_tool)
-        if delivery.tool is None:
-            if turn.text is not None:
-                raise ScriptError(
-                    f"{self.who} says a text and an output, and the agent takes its output as text"
-                )
-            return TextPart(delivery.content)
-        return self._part(delivery.tool, delivery.content, self.said.output_number(delivery.tool))
+        if delivery.tool is not None:
+            return self._part(delivery.tool, delivery.content, self.said.output_number(delivery.tool))
+        if turn.text is not None:
+            raise ScriptError(f"{self.who} says a text and an output, and the agent takes its output as text")
+        return TextPart(delivery.content)
 
     def _part(self, tool: str, args: Any, number: int) -> ToolCallPart:
         call = CallStamp(self.stamp, tool, number)
@@ -177,4 +169,4 @@ class _Dressing:
             return RequestUsage(
                 input_tokens=10 * self.stamp.turn + self.stamp.reissue, output_tokens=self.stamp.turn
             )
-        return RequestUsage(**figures)
+        return RequestUsage(**cast(dict[str, Any], figures))

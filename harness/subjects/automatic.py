@@ -83,8 +83,8 @@ def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
 def _planned_output(params: ModelRequestParameters) -> Turn:
     if params.output_tools:
         tool = params.output_tools[0]
-        value = _arguments(tool)
-        value = value[tool.outer_typed_dict_key] if tool.outer_typed_dict_key else value
+        made = _arguments(tool)
+        value = made[tool.outer_typed_dict_key] if tool.outer_typed_dict_key else made
         return Turn(output=value, output_tool=tool.name if len(params.output_tools) > 1 else None)
     if params.output_object is not None:
         return Turn(output=arguments(params.output_object.json_schema))

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 _READABLE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. @/:#,+"
-_CATEGORIES = {
+_CATEGORIES: dict[Any, Callable[[str], bool]] = {
     sre.CATEGORY_DIGIT: str.isdigit,
     sre.CATEGORY_NOT_DIGIT: lambda c: not c.isdigit(),
     sre.CATEGORY_WORD: lambda c: c.isalnum() or c == "_",
@@ -100,8 +100,7 @@ def _allowed(parts: list[tuple[Any, Any]]) -> Iterator[str]:
 
 
 def _in(character: str, operation: Any, argument: Any) -> bool:
-    if operation is sre.LITERAL:
-        return ord(character) == argument
-    if operation is sre.RANGE:
-        return bool(argument[0] <= ord(character) <= argument[1])
-    return operation is sre.CATEGORY and bool(_CATEGORIES[argument](character))
+    if operation is sre.CATEGORY:
+        return _CATEGORIES[argument](character)
+    least, most = argument if operation is sre.RANGE else (argument, argument)
+    return bool(operation in (sre.LITERAL, sre.RANGE) and least <= ord(character) <= most)

@@ -9,8 +9,10 @@ last word on every value.
 from __future__ import annotations
 
 import math
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -39,12 +41,25 @@ def fits(value: Any, schema: Any, root: Schema | None = None) -> bool:
     """
     root = schema if root is None else root
     try:
-        schema = resolve(schema, root)
+        case = _Case(value, resolve(schema, root), root)
     except (KeyError, TypeError):
         return False
-    return all(
-        keyword(value, schema[name], schema, root) for name, keyword in _KEYWORDS.items() if name in schema
-    )
+    return all(check(case, case.schema[name]) for name, check in _KEYWORDS.items() if name in case.schema)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A value beside the schema that it should fit."""
+
+    value: Any
+    schema: Schema
+    root: Schema
+
+    def all_fit(self, values: Iterable[Any], schema: Any) -> bool:
+        return all(fits(value, schema, self.root) for value in values)
+
+
+_Check = Callable[[_Case, Any], bool]
 
 
 def _lookup(reference: str, root: Any) -> Schema:
@@ -72,102 +87,128 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _type(value: Any, wanted: Any, schema: Schema, root: Schema) -> bool:
+def _type(case: _Case, wanted: Any) -> bool:
     names = [wanted] if isinstance(wanted, str) else wanted
-    return any(_TYPES.get(name, lambda _: True)(value) for name in names)
-
-
-def _multiple(value: Any, step: Any, schema: Schema, root: Schema) -> bool:
-    if not _is_number(value):
-        return True
-    rest = math.remainder(value, step)
-    return abs(rest) <= abs(step) * 1e-9
-
-
-def _pattern(value: Any, pattern: Any, schema: Schema, root: Schema) -> bool:
-    try:
-        return not isinstance(value, str) or re.search(pattern, value) is not None
-    except re.error:  # a dialect that this interpreter does not read
-        return True
-
-
-def _properties(value: Any, properties: Any, schema: Schema, root: Schema) -> bool:
-    if not isinstance(value, Mapping):
-        return True
-    return all(fits(value[name], schema, root) for name, schema in properties.items() if name in value)
-
-
-def _additional(value: Any, additional: Any, schema: Schema, root: Schema) -> bool:
-    if not isinstance(value, Mapping):
-        return True
-    patterns = schema.get("patternProperties", {})
-    rest = [name for name in value if name not in schema.get("properties", {})]
-    rest = [name for name in rest if not any(re.search(pattern, str(name)) for pattern in patterns)]
-    return all(fits(value[name], additional, root) for name in rest)
-
-
-def _items(value: Any, items: Any, schema: Schema, root: Schema) -> bool:
-    if not isinstance(value, list | tuple):
-        return True
-    return all(fits(item, items, root) for item in value[len(schema.get("prefixItems", [])) :])
-
-
-def _prefix(value: Any, prefix: Any, schema: Schema, root: Schema) -> bool:
-    if not isinstance(value, list | tuple):
-        return True
-    return all(fits(item, schema, root) for item, schema in zip(value, prefix, strict=False))
-
-
-def _unique(value: Any, unique: Any, schema: Schema, root: Schema) -> bool:
-    if not unique or not isinstance(value, list | tuple):
-        return True
-    return not any(item in value[:index] for index, item in enumerate(value))
-
-
-def _any_of(value: Any, options: Any, schema: Schema, root: Schema) -> bool:
-    # oneOf counts as anyOf: pydantic writes it for tagged unions, where the tag decides.
-    return any(fits(value, option, root) for option in options)
-
-
-def _sized(
-    kind: type | tuple[type, ...], within: Callable[[int, Any], bool]
-) -> Callable[[Any, Any, Any, Any], bool]:
-    return lambda value, limit, schema, root: not isinstance(value, kind) or within(len(value), limit)
-
-
-def _bounded(within: Callable[[Any, Any], bool]) -> Callable[[Any, Any, Any, Any], bool]:
-    return lambda value, limit, schema, root: not _is_number(value) or within(value, limit)
-
-
-_KEYWORDS: dict[str, Callable[[Any, Any, Schema, Schema], bool]] = {
-    "type": _type,
-    "const": lambda value, const, schema, root: _same(value, const),
-    "enum": lambda value, options, schema, root: any(_same(value, option) for option in options),
-    "anyOf": _any_of,
-    "oneOf": _any_of,
-    "allOf": lambda value, parts, schema, root: all(fits(value, part, root) for part in parts),
-    "not": lambda value, unwanted, schema, root: not fits(value, unwanted, root),
-    "minimum": _bounded(lambda value, limit: value >= limit),
-    "maximum": _bounded(lambda value, limit: value <= limit),
-    "exclusiveMinimum": _bounded(lambda value, limit: value > limit),
-    "exclusiveMaximum": _bounded(lambda value, limit: value < limit),
-    "multipleOf": _multiple,
-    "minLength": _sized(str, lambda size, limit: size >= limit),
-    "maxLength": _sized(str, lambda size, limit: size <= limit),
-    "pattern": _pattern,
-    "minItems": _sized((list, tuple), lambda size, limit: size >= limit),
-    "maxItems": _sized((list, tuple), lambda size, limit: size <= limit),
-    "uniqueItems": _unique,
-    "prefixItems": _prefix,
-    "items": _items,
-    "minProperties": _sized(Mapping, lambda size, limit: size >= limit),  # type: ignore[type-abstract]
-    "maxProperties": _sized(Mapping, lambda size, limit: size <= limit),  # type: ignore[type-abstract]
-    "required": lambda value, names, schema, root: not isinstance(value, Mapping) or set(names) <= set(value),
-    "properties": _properties,
-    "additionalProperties": _additional,
-}
+    return any(_TYPES.get(name, lambda _: True)(case.value) for name in names)
 
 
 def _same(left: Any, right: Any) -> bool:
     """Equality of JSON, in which `true` is not 1."""
     return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+
+
+def _enum(case: _Case, options: Any) -> bool:
+    return any(_same(case.value, option) for option in options)
+
+
+def _any_of(case: _Case, options: Any) -> bool:
+    # oneOf counts as anyOf: pydantic writes it for tagged unions, where the tag decides.
+    return any(fits(case.value, option, case.root) for option in options)
+
+
+def _all_of(case: _Case, parts: Any) -> bool:
+    return all(fits(case.value, part, case.root) for part in parts)
+
+
+def _multiple(case: _Case, step: Any) -> bool:
+    return not _is_number(case.value) or abs(math.remainder(case.value, step)) <= abs(step) * 1e-9
+
+
+def _pattern(case: _Case, pattern: Any) -> bool:
+    try:
+        return not isinstance(case.value, str) or re.search(pattern, case.value) is not None
+    except re.error:  # a dialect that this interpreter does not read
+        return True
+
+
+def _items(case: _Case, items: Any) -> bool:
+    fixed = len(case.schema.get("prefixItems", ()))
+    return not isinstance(case.value, list | tuple) or case.all_fit(case.value[fixed:], items)
+
+
+def _prefix(case: _Case, prefix: Any) -> bool:
+    if not isinstance(case.value, list | tuple):
+        return True
+    return all(fits(item, schema, case.root) for item, schema in zip(case.value, prefix, strict=False))
+
+
+def _unique(case: _Case, unique: Any) -> bool:
+    if not unique or not isinstance(case.value, list | tuple):
+        return True
+    return not any(item in case.value[:index] for index, item in enumerate(case.value))
+
+
+def _required(case: _Case, names: Any) -> bool:
+    return not isinstance(case.value, Mapping) or set(names) <= set(case.value)
+
+
+def _properties(case: _Case, properties: Any) -> bool:
+    if not isinstance(case.value, Mapping):
+        return True
+    return all(
+        fits(case.value[name], properties[name], case.root) for name in properties if name in case.value
+    )
+
+
+def _pattern_properties(case: _Case, patterns: Any) -> bool:
+    if not isinstance(case.value, Mapping):
+        return True
+    found = (
+        (item, patterns[pattern]) for name, item in case.value.items() for pattern in _matched(name, patterns)
+    )
+    return all(fits(item, schema, case.root) for item, schema in found)
+
+
+def _additional(case: _Case, additional: Any) -> bool:
+    if not isinstance(case.value, Mapping):
+        return True
+    known, patterns = case.schema.get("properties", {}), case.schema.get("patternProperties", {})
+    rest = (item for name, item in case.value.items() if name not in known and not _matched(name, patterns))
+    return case.all_fit(rest, additional)
+
+
+def _matched(name: Any, patterns: Any) -> list[str]:
+    return [pattern for pattern in patterns if re.search(pattern, str(name))]
+
+
+def _names(case: _Case, schema: Any) -> bool:
+    return not isinstance(case.value, Mapping) or case.all_fit(case.value, schema)
+
+
+def _long(kind: type[Any] | tuple[type[Any], ...], within: Callable[[int, Any], bool]) -> _Check:
+    return lambda case, limit: not isinstance(case.value, kind) or within(len(case.value), limit)
+
+
+def _bounded(within: Callable[[Any, Any], bool]) -> _Check:
+    return lambda case, limit: not _is_number(case.value) or within(case.value, limit)
+
+
+_KEYWORDS: dict[str, _Check] = {
+    "type": _type,
+    "const": lambda case, const: _same(case.value, const),
+    "enum": _enum,
+    "anyOf": _any_of,
+    "oneOf": _any_of,
+    "allOf": _all_of,
+    "not": lambda case, unwanted: not fits(case.value, unwanted, case.root),
+    "minimum": _bounded(operator.ge),
+    "maximum": _bounded(operator.le),
+    "exclusiveMinimum": _bounded(operator.gt),
+    "exclusiveMaximum": _bounded(operator.lt),
+    "multipleOf": _multiple,
+    "minLength": _long(str, operator.ge),
+    "maxLength": _long(str, operator.le),
+    "pattern": _pattern,
+    "minItems": _long((list, tuple), operator.ge),
+    "maxItems": _long((list, tuple), operator.le),
+    "uniqueItems": _unique,
+    "prefixItems": _prefix,
+    "items": _items,
+    "minProperties": _long(dict, operator.ge),
+    "maxProperties": _long(dict, operator.le),
+    "required": _required,
+    "properties": _properties,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional,
+    "propertyNames": _names,
+}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict
 from pydantic.dataclasses import dataclass, rebuild_dataclass
@@ -105,9 +105,7 @@ class Turn:
 class Conversation:
     """What the model says in one run of one agent, turn by turn."""
 
-    turns: Annotated[
-        tuple[Annotated[Turn, BeforeValidator(_turn)], ...], BeforeValidator(lambda turns: tuple(turns))
-    ]
+    turns: Annotated[tuple[Annotated[Turn, BeforeValidator(_turn)], ...], BeforeValidator(tuple)]
 
 
 def _runs(value: Any) -> Any:
@@ -181,7 +179,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(map(repr, names))}" if names else "; there are none"
 
 
-rebuild_dataclass(Call, force=True)
-rebuild_dataclass(Turn, force=True)
-rebuild_dataclass(Conversation, force=True)
-rebuild_dataclass(Script, force=True)
+for _value in (Call, Turn, Conversation, Script):  # each names one that is defined after it
+    rebuild_dataclass(cast(Any, _value), force=True)

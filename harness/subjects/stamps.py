@@ -114,34 +114,30 @@ def step_of_call(tool_call_id: str) -> str | None:
     return call.step if call else None
 
 
-def position(
-    messages: Sequence[ModelMessage],
-    run_step: int | None = None,
-    *,
-    run_id: str | None = None,
-    scope: str = "",
-) -> Position:
-    """Where the conversation stands that these messages ask to go on.
+@dataclass(frozen=True)
+class AgentRun:
+    """The agent run that is asking, as far as the caller knows it.
 
-    `run_step` is the agent's own count of its requests, used when no stamp of this run is visible. `run_id`
-    is the run that is asking, if the caller knows it; the messages usually tell. `scope` names the run among
-    all runs that may share a store (the same in every incarnation), so that tool-call ids of two runs never
-    collide.
+    `step` is the agent's own count of its requests: the turn, where no stamp of this run is visible. `id` is
+    the run's id, which the messages usually tell. `scope` names the run among all runs that share a store,
+    and is the same in every incarnation: tool-call ids of two scopes never collide, so a tool that uses them
+    as idempotency keys sees different keys in different runs. `agent` is a name for error messages.
     """
-    return _Reading(messages, run_step, run_id, scope).position()
+
+    step: int | None = None
+    id: str | None = None
+    scope: str = ""
+    agent: str = ""
 
 
-def step_of(
-    messages: Sequence[ModelMessage],
-    run_step: int | None = None,
-    *,
-    run_id: str | None = None,
-    scope: str = "",
-) -> str:
-    """The id of the model step that these messages ask for, before it is answered. Parameters as in
-    `position`.
-    """
-    return position(messages, run_step, run_id=run_id, scope=scope).stamp.step
+def position(messages: Sequence[ModelMessage], run: AgentRun | None = None) -> Position:
+    """Where the conversation stands that these messages ask to go on."""
+    return _Reading(messages, run or AgentRun()).position()
+
+
+def step_of(messages: Sequence[ModelMessage], run: AgentRun | None = None) -> str:
+    """The id of the model step that these messages ask for, before it is answered: `model#3`, `model#3+1`."""
+    return position(messages, run).stamp.step
 
 
 @dataclass(frozen=True)
@@ -156,17 +152,14 @@ class _Seen:
 class _Reading:
     """One look at a message list, to find out which stamps belong to the run that is asking."""
 
-    def __init__(
-        self, messages: Sequence[ModelMessage], run_step: int | None, run_id: str | None, scope: str
-    ) -> None:
+    def __init__(self, messages: Sequence[ModelMessage], run: AgentRun) -> None:
         self.messages = messages
-        self.run_step = run_step
-        self.scope = f"at{hashlib.sha256(scope.encode()).hexdigest()[:8]}" if scope else ""
-        self.last = (
-            messages[-1] if messages and isinstance(messages[-1], ModelRequest) else ModelRequest(parts=[])
-        )
+        self.run_step = run.step
+        self.scope = f"at{hashlib.sha256(run.scope.encode()).hexdigest()[:8]}" if run.scope else ""
+        last = messages[-1] if messages else None
+        self.last = last if isinstance(last, ModelRequest) else ModelRequest(parts=[])
         self.seen = list(_visible(messages))
-        self.runs = self._runs(run_id)
+        self.runs = self._runs(run.id)
 
     def position(self) -> Position:
         own = self._own()

@@ -25,7 +25,7 @@ class Utterance:
 
     turn: Turn
     calls: tuple[tuple[Call, int], ...]
-    output_number: Callable[[str], int] = lambda tool: 1
+    output_number: Callable[[str], int] = lambda _: 1
 
 
 def spoken(turn: Turn, numbering: Numbering, number: int) -> Utterance:
@@ -120,7 +120,8 @@ def _shown_part(part: object) -> str:
     if isinstance(part, ToolReturnPart):
         return f"tool {part.tool_name!r} returned {_short(part.model_response_str())}"
     if isinstance(part, RetryPromptPart):
-        return f"the agent asked {f'{part.tool_name!r} ' if part.tool_name else ''}to try again: {_short(part.content)}"
+        who = f"tool {part.tool_name!r}" if part.tool_name else "the agent"
+        return f"{who} asked to try again: {_short(part.content)}"
     if isinstance(part, UserPromptPart):
         return f"the user said {_short(part.content)}"
     return f"the model said {_short(part.content)}" if isinstance(part, TextPart) else ""
