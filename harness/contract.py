@@ -37,7 +37,7 @@ class ToolPolicy(BaseModel):
             raise UsageError(f"cannot read tool policy {text!r}: say 'repeatable', 'keyed', 'keyed:ARGUMENT' or 'once'")
         if key and may != "keyed":
             raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes an argument, as in 'keyed:order_id'")
-        return cls(may=may, key=key or None)
+        return cls.model_validate({"may": may, "key": key or None})
 
     def key_of(self, arguments: Any, call: str | None) -> str | None:
         """The idempotency key of one call, None if the call carries none."""

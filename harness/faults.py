@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal, NoReturn, cast, get_args
+from typing import Literal, NoReturn, get_args
 
 from harness.errors import UsageError
 from harness.steps import StepId
@@ -207,7 +207,7 @@ class _Reader:
             self._fail(f"unknown window {word!r}" + _nearest(word, WINDOWS), start + 1)
         if word not in action.windows:
             self._fail(f"{action.name!r} can only strike {' or '.join(action.windows)!s}", start + 1)
-        return cast(Window, word)
+        return word
 
     def _incarnation(self) -> int:
         start = self.at

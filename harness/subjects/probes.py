@@ -175,6 +175,15 @@ class Probes:
         self._left(body, own)
         self._after(step, own)
 
+    def parent(self) -> StepId | None:
+        """The step whose body is running here: what a nested agent's steps are inside of."""
+        return _step.get()
+
+    def current(self) -> str | None:
+        """The same, spelled."""
+        step = _step.get()
+        return None if step is None else str(step)
+
     # Units and commits: what adapters call (`engines.base.Hook`).
 
     def called(self, key: str, name: str) -> None:

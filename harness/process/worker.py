@@ -1,0 +1,221 @@
+"""The child: one incarnation of a run, from the entered world to the outcome in the journal.
+
+`prepare` runs once in the zygote: it protects the machine, puts the scripted model and the probes in place, imports the
+subject and binds it to the engine. `live` runs in the forked child and leaves by its end, or by a fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import effects
+from harness.engines.base import Case, NotStarted, Store, Worker
+from harness.engines.registry import attribute
+from harness.errors import UsageError
+from harness.faults import FaultPlan
+from harness.history import Effect, Note, Outcome
+from harness.journal import Journal, plain
+from harness.steps import StepId
+from harness.subjects import bodies, guard, models
+from harness.subjects.answers import Answer, answer
+from harness.subjects.loading import Subject, load_deps, load_subject
+from harness.subjects.probes import Body, Probes
+from harness.subjects.script import Script
+from harness.subjects.scripts import load_script
+from harness.subjects.strikes import Strikes
+
+
+@dataclass
+class Prepared:
+    """What the zygote has ready for its children."""
+
+    subject: Subject
+    script: Script | None
+    worker: Worker
+    life: Life | None = None
+
+
+_prepared: Prepared | None = None
+
+
+def prepare(argument: dict[str, Any]) -> dict[str, Any]:
+    """Make this interpreter ready to be forked. Returns `refused` (the engine's own words), `agent` and `notes`.
+
+    `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts.
+    Raises `UsageError` for a subject, script or deps that cannot be used.
+    """
+    global _prepared
+    guard.protect(allow_hosts=argument.get("hosts", ()))
+    models.install(_answered)
+    bodies.install()
+    worker: Worker = attribute(argument["worker"])()
+    worker.prepare()
+    subject = load_subject(argument["subject"], deps=argument.get("deps"))
+    script = load_script(argument.get("script"))
+    models.warm(subject.agent)
+    _prepared = Prepared(subject, script, worker)
+    case = Case(subject, _invoke, argument.get("options", {}), argument.get("scale") or 1.0)
+    refused = worker.bind(case)
+    return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": list(subject.notes)}
+
+
+def live(argument: dict[str, Any]) -> None:
+    """Run one incarnation: start or recover what `argument` says, and write down how each invocation ended."""
+    assert _prepared is not None, "prepare comes first"
+    life = Life(_prepared, argument)
+    _prepared.life = life
+    asyncio.run(life.run())
+
+
+class Life:
+    """One incarnation. `argument` is what the runner says about it, see `runner.Run._life`."""
+
+    def __init__(self, prepared: Prepared, argument: dict[str, Any]) -> None:
+        self.argument = argument
+        self.prepared = prepared
+        self.journal = Journal(
+            Path(argument["journal"]), worker=argument["worker"], incarnation=argument["incarnation"]
+        )
+        strikes = Strikes(
+            self.journal,
+            FaultPlan.parse(argument["plan"]),
+            argument["incarnation"],
+            argument["fired"],
+            invocation=lambda: self.probes.invocation,
+        )
+        siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
+        self.probes = Probes(self.journal, strikes, siblings, settled=set(argument["settled"]))
+        self.store = Store(**argument["store"])
+        self.invocations = {item["number"]: item for item in argument["invocations"]}
+        self.messages: dict[int, Any] = {}
+
+    async def run(self) -> None:
+        """Enter the world, then bring every invocation that is left to its end."""
+        worker = self.prepared.worker
+        worker.seams(self.probes)
+        bodies.activate(self.probes, worker.opens_unit)
+        effects.sink = self.effect
+        async with _world(self.argument.get("world")):
+            for number in self.invocations:
+                self.probes.invocation = number
+                await self.settle(number)
+
+    async def settle(self, number: int) -> None:
+        """Start or recover one invocation and write its outcome."""
+        worker, recovering = self.prepared.worker, self.argument["recovering"] == number
+        try:
+            try:
+                result = await (worker.recover if recovering else worker.start)(self.store, number)
+            except NotStarted:
+                self.note(f"the engine never accepted invocation {number}; its caller asked again")
+                result = await worker.start(self.store, number)
+            outcome = ended(result)
+        except Exception as error:
+            outcome = Outcome(status="error", error=_message(error), error_type=type(error).__qualname__)
+        self.messages[number] = outcome.messages
+        self.journal.append(outcome, invocation=number)
+
+    async def invoke(self, agent: Any, number: int) -> Any:
+        """Run the agent as a person would: prompt, deps, and the history of the invocation before."""
+        invocation = self.invocations[number]
+        deps = self.prepared.subject.deps
+        if invocation["deps"] is not None:
+            deps = load_deps(invocation["deps"], self.prepared.subject.agent)
+        keywords: dict[str, Any] = {"deps": await deps.make()}
+        if invocation["continues"]:
+            keywords["message_history"] = _messages(self.messages.get(number - 1) or invocation["history"])
+        return await agent.run(invocation["prompt"], **keywords)
+
+    def effect(self, name: str, key: str | None, arguments: dict[str, Any]) -> None:
+        """Take down what the subject itself says that the world saw."""
+        event = Effect(name=name, step=self.probes.current(), key=key, arguments=plain(arguments))
+        self.journal.append(event, invocation=self.probes.invocation)
+
+    def note(self, text: str) -> None:
+        self.journal.append(Note(text=text), invocation=self.probes.invocation)
+
+
+async def _invoke(agent: Any, number: int) -> Any:
+    life = _prepared and _prepared.life
+    assert life is not None
+    return await life.invoke(agent, number)
+
+
+async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> Any:
+    """Answer a model request in place of the provider, between probes."""
+    life = _prepared.life if _prepared else None
+    if _prepared is None or life is None:
+        raise UsageError("a model was asked for an answer while the subject was imported; ask it in a run instead")
+    asking = models.asking()
+    name = asking.agent_name or _prepared.subject.name
+    number = life.probes.invocation
+    conversation = _prepared.script.conversation(name, number) if _prepared.script else None
+    given: Answer = answer(
+        conversation, messages, params,
+        model_name=model.model_name, run_step=asking.run_step, run_id=asking.run_id, agent=name,
+    )  # fmt: skip
+    for text in given.notes:
+        life.note(text)
+    inside = life.probes.parent()
+    calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
+
+    async def run() -> Any:
+        return given.response
+
+    body = Body(StepId.parse(given.step), calls=lambda _response: calls)
+    return await life.probes.body(body, run)
+
+
+def ended(result: Any) -> Outcome:
+    """The outcome of a run that returned: output, messages and usage as JSON values."""
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+    return Outcome(
+        status="ok",
+        output=plain(result.output),
+        messages=ModelMessagesTypeAdapter.dump_python(result.all_messages(), mode="json"),
+        usage=asdict(_usage(result)),
+    )
+
+
+def _usage(result: Any) -> Any:
+    usage = result.usage
+    return usage() if callable(usage) else usage
+
+
+def _messages(value: Any) -> Any:
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+    return ModelMessagesTypeAdapter.validate_python(value or [])
+
+
+def _message(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    cause = error.__cause__
+    return text if cause is None or str(cause) in text else f"{text} (because of {type(cause).__name__}: {cause})"
+
+
+@asynccontextmanager
+async def _world(path: str | None) -> AsyncIterator[None]:
+    """Enter the scenario's world, a context manager (sync or async) by import path, called without arguments."""
+    if path is None:
+        yield
+        return
+    module, _, name = path.partition(":")
+    made = getattr(importlib.import_module(module), name)()
+    if hasattr(made, "__aenter__"):
+        async with made:
+            yield
+        return
+    entered = await made if inspect.isawaitable(made) else made
+    with entered:
+        yield
+
+

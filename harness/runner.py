@@ -1,0 +1,287 @@
+"""One scenario under one engine, from start to a judged report.
+
+A `Bench` keeps what runs share: the engine's session and two zygotes with different hash seeds. A `Run` is one run on
+it: it starts incarnations until the run has ended, the limit is reached, or the watchdog calls it stuck.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.checks import Baseline, judge
+from harness.engines.base import Engine, Session, Store
+from harness.engines.registry import load as load_engine
+from harness.errors import EngineUnavailable, UsageError
+from harness.faults import FaultPlan
+from harness.history import (
+    CommitLeft,
+    History,
+    Note,
+    ProcessEnded,
+    ProcessStarted,
+    RunEnded,
+    RunStarted,
+)
+from harness.journal import Journal, load
+from harness.process.watchdog import Watched, watch
+from harness.process.zygote import Zygote
+from harness.scenario import Scenario
+from harness.verdict import RunReport
+
+SEEDS = (1, 2)
+"""Hash seeds of the zygotes: successive incarnations must not share one, because real restarts do not."""
+READY_SECONDS = 120.0
+
+
+@dataclass
+class Bench:
+    """An engine, a subject and a script, ready for many runs. Use as a context manager through `open_bench`."""
+
+    scenario: Scenario
+    engine: Engine
+    session: Session
+    zygotes: list[Zygote]
+    folder: Path
+    cold: bool
+    refused: str = ""
+    notes: tuple[str, ...] = ()
+    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, plan: FaultPlan, *, baseline: History | None = None, name: str = "run", cold: bool = False) -> Path:
+        """Run once under `plan` (already expanded) and return the run folder. Safe to call from several threads.
+
+        `baseline` is the fault-free history that orders parallel calls; without it calls run as they come.
+        """
+        with self._lock:
+            folder = self.folder / f"{next(self._numbers):04d}-{name}"
+        folder.mkdir(parents=True)
+        Run(self, plan, folder, baseline, cold=cold).execute()
+        return folder
+
+    def judged(self, folder: Path, baseline: Baseline, **details: Any) -> RunReport:
+        """Judge a run folder of this bench against a baseline."""
+        history = load(folder / "journal.jsonl")
+        return report(history, baseline, self.scenario_of(folder), self.engine, folder, **details)
+
+    def scenario_of(self, folder: Path) -> Scenario:
+        return read_scenario(folder)
+
+    def zygote(self, incarnation: int, cold: bool) -> Zygote:
+        """The zygote that bears this incarnation: never the one before it."""
+        zygote = self.zygotes[(incarnation - 1) % len(self.zygotes)]
+        return zygote.cold_twin() if cold else zygote
+
+
+@contextmanager
+def open_bench(scenario: Scenario, folder: Path, *, cold: bool = False) -> Iterator[Bench]:
+    """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used."""
+    engine = load_engine(scenario.engine)
+    problems = engine.problems(scenario.options)
+    if problems:
+        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another folder with `--out`") from error
+    with ExitStack() as stack:
+        zygotes = [stack.enter_context(_zygote(scenario, engine, seed, folder, cold)) for seed in SEEDS]
+        session = stack.enter_context(engine.session(scenario.options, folder / "session"))
+        ready = [zygote.ready(READY_SECONDS) for zygote in zygotes]
+        threads = sorted({name for answer in ready for name in answer.threads})
+        notes = list(ready[0].info["notes"])
+        if threads and not cold:
+            zygotes = [stack.enter_context(zygote.cold_twin()) for zygote in zygotes]
+            cold = True
+            notes.append(
+                f"importing {scenario.subject} leaves threads behind ({', '.join(threads)}), so every incarnation is a"
+                " fresh interpreter (slower, and safe)"
+            )
+        yield Bench(scenario, engine, session, zygotes, folder, cold, ready[0].info["refused"], tuple(notes))
+
+
+def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, cold: bool) -> Zygote:
+    argument = {
+        "subject": scenario.subject,
+        "deps": scenario.deps,
+        "script": scenario.script,
+        "worker": engine.worker,
+        "options": scenario.options,
+        "scale": scenario.time_scale,
+    }
+    log = folder / f"zygote-{seed}.log"
+    preload = "harness.process.worker:prepare"
+    return Zygote(preload, argument, hash_seed=seed, env=None, cold=cold, log=log)
+
+
+class Run:
+    """One run: incarnation after incarnation, until it is over."""
+
+    def __init__(self, bench: Bench, plan: FaultPlan, folder: Path, baseline: History | None, *, cold: bool) -> None:
+        self.bench, self.plan, self.folder, self.baseline = bench, plan, folder, baseline
+        self.cold = cold
+        self.scenario = bench.scenario.with_plan(plan)
+        write_scenario(folder, self.scenario)
+        self.journal = Journal(folder / "journal.jsonl")
+        self.store: Store = bench.session.store(folder.name, folder)
+        # A life per planned crash and one to finish in, and two more before it is called a limit.
+        crashes = sum(fault.times for fault in plan.faults if fault.action == "crash")
+        self.limit = self.scenario.incarnations or crashes + 3
+
+    @property
+    def history(self) -> History:
+        return load(self.journal.path)
+
+    def execute(self) -> None:
+        """Run to the end. Everything that happened is in the folder's journal afterwards."""
+        started = RunStarted(
+            run=self.folder.name, engine=self.bench.engine.name, subject=self.scenario.subject, plan=str(self.plan)
+        )
+        self.journal.append(started)
+        ended = RunEnded(how="limit", reason=f"the run had not ended after {self.limit} lives")
+        for incarnation in range(1, self.limit + 1):
+            watched = self._live(incarnation)
+            if over := self._over(watched):
+                ended = over
+                break
+        self.journal.append(ended)
+        for record in self.bench.session.observe(self.store):
+            self.journal.append(record)
+        self.journal.close()
+
+    def _live(self, incarnation: int) -> Watched:
+        """One life: start it, watch it, and write down how it ended."""
+        zygote = self.bench.zygote(incarnation, self.cold)
+        argument = self._life(incarnation)
+        self.journal.append(
+            ProcessStarted(
+                incarnation=incarnation,
+                hash_seed=SEEDS[(incarnation - 1) % len(SEEDS)],
+                cold=self.cold or self.bench.cold,
+                recovering=argument["recovering"] is not None,
+            )
+        )
+        child = zygote.spawn("harness.process.worker:live", argument, output=self.folder / "output.log")
+        watched = watch(child, self._progress, stall=self.scenario.stall, limit=60 * self.scenario.stall)
+        self.journal.append(_end(watched, self.history, incarnation))
+        return watched
+
+    def _progress(self) -> int:
+        return self.journal.path.stat().st_size
+
+    def _life(self, incarnation: int) -> dict[str, Any]:
+        """What a child has to know: the plan, what has fired, what is settled, which invocations are left."""
+        history = self.history
+        left = [number for number in range(1, len(self.scenario.runs) + 1) if number not in history.outcomes]
+        begun = {event.invocation for event in history if event.incarnation}
+        return {
+            "journal": str(self.journal.path.absolute()),
+            "worker": 1,
+            "incarnation": incarnation,
+            "plan": [str(fault) for fault in self.plan.faults],
+            "fired": Counter(event.fault for event in history.fired),
+            "siblings": self.baseline.siblings() if self.baseline else {},
+            "settled": sorted({event.step for event in history.of(CommitLeft)}),
+            "store": asdict(self.store),
+            "world": self.scenario.world,
+            "recovering": left[0] if incarnation > 1 and left and left[0] in begun else None,
+            "invocations": [self._invocation(number, history) for number in left],
+        }
+
+    def _invocation(self, number: int, history: History) -> dict[str, Any]:
+        earlier = history.outcomes.get(number - 1)
+        return {
+            "number": number,
+            **self.scenario.runs[number - 1].model_dump(),
+            "history": earlier.messages if earlier else None,
+        }
+
+    def _over(self, watched: Watched) -> RunEnded | None:
+        """Whether the run has ended with this life."""
+        if watched.hung:
+            return RunEnded(how="stuck", reason=watched.hung)
+        if watched.exit is not None and watched.exit.signal is None:
+            if len(self.history.outcomes) == len(self.scenario.runs):
+                return RunEnded(how="finished")
+            return RunEnded(how="broken", reason=f"the process ended by itself with code {watched.exit.code}: {self._tail()}")
+        return None
+
+    def _tail(self) -> str:
+        output = self.folder / "output.log"
+        lines = output.read_text("utf-8", "replace").strip().splitlines() if output.exists() else []
+        return lines[-1] if lines else "it printed nothing"
+
+
+def _end(watched: Watched, history: History, incarnation: int) -> ProcessEnded:
+    """How a life ended: by a fault's SIGKILL, by the watchdog, by itself, or by somebody else's signal."""
+    ended = watched.exit
+    signal = ended.signal if ended else None
+    last = max((event.seq for event in history.fired if event.incarnation == incarnation), default=-1)
+    crashed = last >= 0 and history.fired[-1].fault.split("@")[0].endswith("crash")
+    cause = "hang" if watched.hung else "exit" if signal is None else "crash" if crashed else "death"
+    code = ended.code if ended else None
+    return ProcessEnded(incarnation=incarnation, cause=cause, signal=signal, code=code, stacks=watched.stacks)
+
+
+def report(
+    history: History, baseline: Baseline, scenario: Scenario, engine: Engine, folder: Path, **details: Any
+) -> RunReport:
+    """Judge a history. `details` are `cell` and `strict`."""
+    strict = details.pop("strict", False)
+    verdicts = judge(history, baseline, scenario, engine.contract(), strict=strict)
+    return RunReport(
+        engine=engine.name,
+        subject=scenario.subject,
+        plan=str(scenario.plan),
+        verdicts=verdicts,
+        incarnations=history.incarnations,
+        folder=str(folder),
+        steps=history.steps,
+        notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
+        **details,
+    )
+
+
+def new_folder(out: Path, name: str) -> Path:
+    """A fresh folder for one command, named by time. Raises `UsageError` if `out` cannot be written."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for number in range(1, 1000):
+        folder = out / (f"{stamp}-{name}" + (f"-{number}" if number > 1 else ""))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise UsageError(f"cannot write to {out}: {error.strerror}; choose another folder with `--out`") from error
+        return folder
+    raise UsageError(f"cannot find a free name in {out}; clear it, or choose another folder with `--out`")
+
+
+def write_scenario(folder: Path, scenario: Scenario) -> None:
+    text = scenario.model_dump_json(indent=2, exclude_defaults=True)
+    try:
+        (folder / "scenario.json").write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}; free some space or use `--out`") from error
+
+
+def read_scenario(folder: Path) -> Scenario:
+    """The scenario of a run folder. Raises `UsageError` if the folder is none, or its scenario is torn."""
+    path = folder / "scenario.json"
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{folder} is no run folder: {path.name} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is torn or damaged: {error}; run the plan again") from error
+    return Scenario.make(str(path), **values)
+
+

@@ -1,0 +1,172 @@
+"""Where the probes sit: on the classes of pydantic-ai whose methods are the bodies of steps.
+
+Classes, not instances, so that the subject keeps its own objects and everything that crosses a durable boundary is what
+crosses it in production. Installed once in the zygote; silent until a process has probes (`activate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
+
+from pydantic_ai import Agent
+from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionToolset, WrapperToolset
+
+from harness.journal import plain
+from harness.steps import StepId
+from harness.subjects.probes import Body, Probes
+from harness.subjects.stamps import step_of_call
+
+OpensUnit = Callable[[Callable[..., Any]], bool]
+
+_probes: Probes | None = None
+_opens_unit: OpensUnit = lambda _function: False  # noqa: E731  replaced by `activate`
+_MARK = "__harness_probed__"
+
+
+def activate(probes: Probes, opens_unit: OpensUnit) -> None:
+    """Let the bodies of this process report to `probes`."""
+    global _probes, _opens_unit
+    _probes, _opens_unit = probes, opens_unit
+
+
+def active() -> Probes | None:
+    """The probes of this process, None in a zygote."""
+    return _probes
+
+
+def install() -> None:
+    """Put probes on agent runs, tool calls and tool listings, also of toolset classes that are defined later."""
+    _wrap_runs()
+    for kind in _leaves(AbstractToolset):
+        _wrap_toolset(kind)
+    original = AbstractToolset.__init_subclass__.__func__  # type: ignore[attr-defined]
+
+    def defined_later(cls: type[AbstractToolset[Any]], **keywords: Any) -> None:
+        original(cls, **keywords)
+        if _is_leaf(cls):
+            _wrap_toolset(cls)
+
+    AbstractToolset.__init_subclass__ = classmethod(defined_later)  # type: ignore[assignment]
+
+
+def _leaves(kind: type[Any]) -> list[type[Any]]:
+    below = [leaf for child in kind.__subclasses__() for leaf in _leaves(child)]
+    return ([kind] if _is_leaf(kind) else []) + below
+
+
+def _is_leaf(kind: type[Any]) -> bool:
+    """Toolsets that run tools themselves. Wrappers and combinations only pass the call on; output tools have no body."""
+    passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in ("DynamicToolset", "OutputToolset")
+    return not passes_on and kind is not AbstractToolset
+
+
+def _wrap_runs() -> None:
+    original = Agent.iter
+
+    @asynccontextmanager
+    async def probed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _probes is None:
+            async with original(self, *args, **kwargs) as run:
+                yield run
+            return
+        with _probes.run():
+            async with original(self, *args, **kwargs) as run:
+                yield run
+
+    Agent.iter = wraps(original)(probed)  # type: ignore[method-assign,assignment]
+
+
+def _wrap_toolset(kind: type[Any]) -> None:
+    if "call_tool" in vars(kind):
+        kind.call_tool = _probed_call(kind.call_tool)
+    if "get_tools" in vars(kind) and not issubclass(kind, FunctionToolset) and _lists_elsewhere(kind):
+        kind.get_tools = _probed_listing(kind.get_tools)
+
+
+def _lists_elsewhere(kind: type[Any]) -> bool:
+    """Whether listing the tools asks another process: the only listing that can fail, hang or cost anything."""
+    return any(base.__module__ == "pydantic_ai.mcp" for base in kind.__mro__)
+
+
+def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    if getattr(original, _MARK, False):
+        return original
+
+    @wraps(original)
+    async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
+        async def run() -> Any:
+            return await original(self, name, tool_args, ctx, tool)
+
+        if _probes is None or _passed_on(ctx):
+            return await run()
+        body = Body(
+            step=_tool_step(name, ctx.tool_call_id),
+            arguments=plain(tool_args),
+            call=ctx.tool_call_id,
+            may=_declared(tool),
+        )
+        function = _function(self, name)
+        with _inside(ctx):
+            return await _probes.body(body, run, opens_unit=function is not None and _opens_unit(function))
+
+    setattr(call_tool, _MARK, True)
+    return call_tool
+
+
+def _probed_listing(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    if getattr(original, _MARK, False):
+        return original
+
+    @wraps(original)
+    async def get_tools(self: Any, ctx: Any) -> Any:
+        async def run() -> Any:
+            return await original(self, ctx)
+
+        if _probes is None:
+            return await run()
+        step = StepId.of("tools", self.id or type(self).__name__, max(1, ctx.run_step))
+        return await _probes.body(Body(step), run)
+
+    setattr(get_tools, _MARK, True)
+    return get_tools
+
+
+def _tool_step(name: str, call: str | None) -> StepId:
+    known = step_of_call(call) if call else None
+    return StepId.parse(known) if known else StepId.of("tool", name)
+
+
+def _declared(tool: Any) -> dict[str, Any] | None:
+    """What the tool's own metadata says that it may do: `metadata={'harness': {'may': 'keyed', 'key': 'order_id'}}`."""
+    metadata = getattr(getattr(tool, "tool_def", None), "metadata", None) or {}
+    said = metadata.get("harness")
+    return said if isinstance(said, dict) else None
+
+
+def _function(toolset: Any, name: str) -> Callable[..., Any] | None:
+    """The person's own function behind a tool, where there is one."""
+    known = getattr(toolset, "tools", None)
+    function = getattr(known.get(name), "function", None) if isinstance(known, dict) else None
+    return function if callable(function) else None
+
+
+class _inside:
+    """Marks a tool call as seen, so that a toolset that hands it to another one is not seen twice."""
+
+    seen: set[tuple[str | None, str | None]] = set()
+
+    def __init__(self, ctx: Any) -> None:
+        self.key = (getattr(ctx, "run_id", None), ctx.tool_call_id)
+
+    def __enter__(self) -> None:
+        self.seen.add(self.key)
+
+    def __exit__(self, *_error: object) -> None:
+        self.seen.discard(self.key)
+
+
+def _passed_on(ctx: Any) -> bool:
+    return ctx.tool_call_id is not None and (getattr(ctx, "run_id", None), ctx.tool_call_id) in _inside.seen
