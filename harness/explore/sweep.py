@@ -1,0 +1,323 @@
+"""The sweep: two baselines, one run per step and window, findings confirmed cold; and its smaller relatives.
+
+Everything the command line and the pytest plugin do goes through the functions here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from harness.checks import Baseline, Difference, compare
+from harness.engines.registry import load as load_engine
+from harness.errors import EngineUnavailable, UsageError
+from harness.explore.plans import Cell, crash_points, replay_line, rows
+from harness.faults import FaultPlan
+from harness.history import History
+from harness.journal import load
+from harness.runner import Bench, new_folder, open_bench, read_scenario, report
+from harness.scenario import Scenario
+from harness.verdict import (
+    EngineSweep,
+    Finding,
+    Owner,
+    RunReport,
+    Severity,
+    Status,
+    SweepReport,
+    Verdict,
+)
+
+NO_FAULT = FaultPlan()
+
+
+class Progress(Protocol):
+    """Who wants to know how far a sweep has come."""
+
+    def started(self, total: int) -> None: ...
+    def advanced(self, report: RunReport) -> None: ...
+    def note(self, text: str) -> None: ...
+    def finished(self) -> None: ...
+
+
+class Silent:
+    """Nobody."""
+
+    def started(self, total: int) -> None:
+        pass
+
+    def advanced(self, report: RunReport) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def finished(self) -> None:
+        pass
+
+
+def sweep(
+    scenario: Scenario,
+    engines: Sequence[str],
+    *,
+    out: Path,
+    jobs: int = 1,
+    cold: bool = False,
+    strict: bool = False,
+    require: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> SweepReport:
+    """Crash the subject once at every step and window under each engine.
+
+    An engine that cannot be used is reported as unavailable, or raises `EngineUnavailable` if it is in `require` or the
+    only one. Ctrl-C ends the sweep early: the report is then partial and says so.
+    """
+    started = time.monotonic()
+    folder = new_folder(out, "sweep")
+    swept: list[EngineSweep] = []
+    for name in engines:
+        chosen = scenario.model_copy(update={"engine": name})
+        try:
+            one = _Sweep(chosen, folder / name, jobs, cold, strict, progress or Silent()).all_crashes()
+        except EngineUnavailable as error:
+            if len(engines) == 1 or name in require:
+                raise
+            one = EngineSweep(name, load_engine(name).unit, unavailable=str(error))
+        swept.append(one)
+        if one.partial:
+            break
+    return SweepReport(scenario.subject, tuple(swept), time.monotonic() - started)
+
+
+def run(
+    scenario: Scenario,
+    *,
+    out: Path,
+    cold: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> SweepReport:
+    """Run the scenario's own plan once, after the baselines that it is compared with."""
+    started = time.monotonic()
+    folder = new_folder(out, "run")
+    one = _Sweep(scenario, folder / scenario.engine, 1, cold, strict, progress or Silent()).one_plan()
+    return SweepReport(scenario.subject, (one,), time.monotonic() - started)
+
+
+def steps(scenario: Scenario, *, out: Path, progress: Progress | None = None) -> SweepReport:
+    """Only the baselines: the steps and windows that a sweep would crash at."""
+    started = time.monotonic()
+    folder = new_folder(out, "steps")
+    one = _Sweep(scenario, folder / scenario.engine, 1, False, False, progress or Silent()).baselines_only()
+    return SweepReport(scenario.subject, (one,), time.monotonic() - started)
+
+
+def replay(folder: Path, *, out: Path, progress: Progress | None = None) -> SweepReport:
+    """Do the run of a run folder again. Raises `UsageError` if its scenario cannot be read."""
+    return run(read_scenario(folder), out=out, progress=progress)
+
+
+def show(folder: Path, *, strict: bool = False) -> tuple[RunReport, History]:
+    """Judge a run folder again, with no engine installed. Its baselines lie beside it."""
+    scenario = read_scenario(folder)
+    history = load(folder / "journal.jsonl")
+    found = sorted(folder.parent.glob("*-baseline/journal.jsonl"))
+    if not found:
+        raise UsageError(f"{folder} has no baseline beside it, so nothing can be compared; keep the whole sweep folder")
+    baseline = compare(load(found[0]), load(found[-1]))
+    if isinstance(baseline, Difference):
+        raise UsageError(f"the two fault-free runs beside {folder} differ: {baseline.sentence}")
+    judged = report(history, baseline, scenario, load_engine(scenario.engine), folder, strict=strict)
+    return _with_replay(judged, replay_line(scenario, scenario.plan)), history
+
+
+class _Sweep:
+    """The runs of one subject under one engine."""
+
+    def __init__(
+        self, scenario: Scenario, folder: Path, jobs: int, cold: bool, strict: bool, progress: Progress
+    ) -> None:
+        self.scenario, self.folder = scenario, folder
+        self.jobs, self.cold, self.strict, self.progress = jobs, cold, strict, progress
+        self.unit = load_engine(scenario.engine).unit
+
+    def baselines_only(self) -> EngineSweep:
+        with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
+            return self._prepared(bench)[0]
+
+    def one_plan(self) -> EngineSweep:
+        with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
+            prepared, baseline = self._prepared(bench)
+            if baseline is None:
+                return prepared
+            plan = self.scenario.plan.expand(baseline.history.steps)
+            done = self._one(bench, baseline, plan, None, "run")
+            return replace(prepared, runs=(self._confirmed(bench, baseline, [done])[0],), possible=1)
+
+    def all_crashes(self) -> EngineSweep:
+        with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
+            prepared, baseline = self._prepared(bench)
+            if baseline is None:
+                return prepared
+            plans = list(crash_points(prepared.rows))
+            self.progress.started(len(plans))
+            done, partial = self._parallel(bench, baseline, plans)
+            if not partial:
+                done = self._confirmed(bench, baseline, done)
+            self.progress.finished()
+            return replace(prepared, runs=tuple(done), possible=len(plans), partial=partial)
+
+    def _prepared(self, bench: Bench) -> tuple[EngineSweep, Baseline | None]:
+        """Run the two baselines. Without a usable baseline the sweep ends here, with the finding that says why."""
+        empty = EngineSweep(bench.engine.name, bench.engine.unit, notes=bench.notes)
+        if bench.refused:
+            return replace(empty, refused=bench.refused), None
+        first = bench.run(NO_FAULT, name="baseline")
+        second = bench.run(NO_FAULT, name="baseline")
+        compared = compare(load(first / "journal.jsonl"), load(second / "journal.jsonl"))
+        if isinstance(compared, Difference):
+            return replace(empty, runs=(self._unusable(first, _determinism(compared)),)), None
+        failed = _failed_baseline(compared.history)
+        if failed is not None:
+            return replace(empty, runs=(self._unusable(first, failed),)), None
+        return replace(empty, rows=rows(compared)), compared
+
+    def _unusable(self, folder: Path, verdict: Verdict) -> RunReport:
+        scenario = self.scenario.with_plan(NO_FAULT)
+        history = load(folder / "journal.jsonl")
+        judged = RunReport(
+            engine=scenario.engine,
+            subject=scenario.subject,
+            plan=str(NO_FAULT),
+            verdicts=(verdict,),
+            incarnations=history.incarnations,
+            folder=str(folder),
+            steps=history.steps,
+        )
+        return _with_replay(judged, replay_line(scenario, NO_FAULT))
+
+    def _parallel(
+        self, bench: Bench, baseline: Baseline, plans: list[tuple[Cell, FaultPlan]]
+    ) -> tuple[list[RunReport], bool]:
+        """Run plans on `jobs` threads (each waits for processes). The order of the reports is that of the plans."""
+        done: dict[Cell, RunReport] = {}
+        pool = ThreadPoolExecutor(self.jobs)
+        futures: dict[Future[RunReport], Cell] = {
+            pool.submit(self._one, bench, baseline, plan, cell, _name(cell)): cell for cell, plan in plans
+        }
+        partial = False
+        try:
+            for future in as_completed(futures):
+                done[futures[future]] = future.result()
+                self.progress.advanced(done[futures[future]])
+        except KeyboardInterrupt:
+            partial = True
+            self.progress.note("interrupted: ending the runs that are under way")
+        finally:
+            pool.shutdown(wait=not partial, cancel_futures=True)
+        return [done[cell] for cell, _plan in plans if cell in done], partial
+
+    def _one(
+        self, bench: Bench, baseline: Baseline, plan: FaultPlan, cell: Cell | None, name: str, *, cold: bool = False
+    ) -> RunReport:
+        folder = bench.run(plan, baseline=baseline.history, name=name, cold=cold)
+        judged = bench.judged(folder, baseline, cell=cell, strict=self.strict)
+        return _with_replay(judged, replay_line(self.scenario, plan))
+
+    def _confirmed(self, bench: Bench, baseline: Baseline, done: list[RunReport]) -> list[RunReport]:
+        """See every kind of finding that blames an engine or integration once more in cold interpreters.
+
+        Forked siblings share their hash seed, addresses and import-time state, which real restarts do not. What only
+        forks show is a warm/cold difference: ours to explain, not the engine's.
+        """
+        seen: dict[tuple[str, str, str, str], bool] = {}
+        for judged in done:
+            for finding in _blaming(judged):
+                if finding.group in seen or bench.cold:
+                    seen.setdefault(finding.group, True)
+                    continue
+                self.progress.note(f"confirming in cold interpreters: {judged.plan}")
+                plan = FaultPlan.parse(judged.plan) if judged.plan != str(NO_FAULT) else NO_FAULT
+                cold = self._one(bench, baseline, plan, judged.cell, "cold", cold=True)
+                again = {other.group for other in _blaming(cold)}
+                seen |= {other.group: other.group in again for other in _blaming(judged) if other.group not in seen}
+        return [_marked(judged, seen) for judged in done]
+
+
+def _blaming(judged: RunReport) -> list[Finding]:
+    return [finding for finding in judged.findings if finding.owner in (Owner.ENGINE, Owner.INTEGRATION)]
+
+
+def _marked(judged: RunReport, seen: dict[tuple[str, str, str, str], bool]) -> RunReport:
+    def mark(finding: Finding) -> Finding:
+        if finding.group not in seen or finding.owner not in (Owner.ENGINE, Owner.INTEGRATION):
+            return finding
+        if seen[finding.group]:
+            return replace(finding, confirmed="cold")
+        return replace(
+            finding,
+            owner=Owner.HARNESS,
+            severity=Severity.NOTE,
+            message=f"{finding.message} (seen in forked processes only, not in cold ones)",
+            remedy="run it with `--cold`, and report it to us if the two still differ",
+        )
+
+    verdicts = tuple(_remade(verdict, tuple(map(mark, verdict.findings))) for verdict in judged.verdicts)
+    return replace(judged, verdicts=verdicts)
+
+
+def _remade(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:
+    if verdict.status is Status.FAILED and findings != verdict.findings:
+        if all(finding.severity is not Severity.ERROR for finding in findings):
+            return Verdict.unknown(verdict.check, "what failed was not seen again in cold interpreters", findings)
+    return replace(verdict, findings=findings)
+
+
+def _with_replay(judged: RunReport, line: str) -> RunReport:
+    verdicts = tuple(
+        replace(verdict, findings=tuple(replace(finding, replay=line) for finding in verdict.findings))
+        for verdict in judged.verdicts
+    )
+    return replace(judged, verdicts=verdicts)
+
+
+def _determinism(difference: Difference) -> Verdict:
+    finding = Finding(
+        check="determinism",
+        rule="baselines-differ",
+        step=difference.step,
+        severity=Severity.ERROR,
+        owner=Owner.TOOL,
+        message=f"two fault-free runs took different steps: {difference.sentence}",
+        remedy="take what varies (time, chance, the order of a set) out of the agent, or put it into its world",
+    )
+    return Verdict.unknown("determinism", finding.message, (finding,))
+
+
+def _failed_baseline(history: History) -> Verdict | None:
+    """The verdict on a fault-free run that did not end well; a script that does not fit is a usage error."""
+    ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
+    if ended is None and history.outcomes:
+        return None
+    if ended is not None and ended.error_type in ("ScriptError", "UsageError"):
+        raise UsageError(f"the script does not fit the agent: {ended.error}")
+    said = f"{ended.error_type}: {ended.error}" if ended else "no outcome was written"
+    finding = Finding(
+        check="completion",
+        rule="baseline-failed",
+        step="run",
+        severity=Severity.ERROR,
+        owner=Owner.CONFIGURATION,
+        message=f"the run fails without any fault: {said}",
+        remedy="make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`",
+    )
+    return Verdict("completion", Status.FAILED, (finding,))
+
+
+def _name(cell: Cell) -> str:
+    step, window = cell
+    return "".join(character if character.isalnum() else "-" for character in f"{step}-{window}")
