@@ -79,9 +79,7 @@ def answer(
     return _Dressing(said, at.stamp, params, who).answer(model_name, notes)
 
 
-def _scripted(
-    conversation: Conversation, at: Position, messages: Sequence[ModelMessage], agent: str
-) -> Utterance:
+def _scripted(conversation: Conversation, at: Position, messages: Sequence[ModelMessage], agent: str) -> Utterance:
     turns = len(conversation.turns)
     if at.stamp.turn > turns:
         whose = f" of agent {agent!r}" if agent else ""
@@ -166,7 +164,5 @@ class _Dressing:
         """
         figures = self.said.turn.usage
         if figures is None:
-            return RequestUsage(
-                input_tokens=10 * self.stamp.turn + self.stamp.reissue, output_tokens=self.stamp.turn
-            )
+            return RequestUsage(input_tokens=10 * self.stamp.turn + self.stamp.reissue, output_tokens=self.stamp.turn)
         return RequestUsage(**cast(dict[str, Any], figures))

@@ -111,9 +111,7 @@ class _Place:
     def at(self, schema: Any, path: str, name: str = "", variant: int | None = None) -> _Place:
         """A place further down."""
         variant = self.variant if variant is None else variant
-        return replace(
-            self, schema=schema, path=f"{self.path}/{path}", name=name or self.name, variant=variant
-        )
+        return replace(self, schema=schema, path=f"{self.path}/{path}", name=name or self.name, variant=variant)
 
 
 def _only(place: _Place) -> Iterator[Any]:
@@ -134,9 +132,7 @@ def _strings(place: _Place) -> Iterator[Any]:
 def _arrays(place: _Place) -> Iterator[Any]:
     """One item rather than none, because a tool that is given an empty list often does nothing."""
     schema = place.schema
-    fixed = [
-        place.at(part, f"prefixItems/{i}").example() for i, part in enumerate(schema.get("prefixItems", ()))
-    ]
+    fixed = [place.at(part, f"prefixItems/{i}").example() for i, part in enumerate(schema.get("prefixItems", ()))]
     least = max(schema.get("minItems", 0), len(fixed))
     if not least and "items" in schema:
         try:

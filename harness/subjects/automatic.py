@@ -53,9 +53,7 @@ def callable_tools(params: ModelRequestParameters) -> tuple[list[ToolDefinition]
     """The tools that a model can call and the agent itself runs, and a note for each of the others."""
     offered = [tool for tool in params.function_tools if params.visibility_of(tool.name) != "withheld"]
     waits = {"external": "its result comes from outside the run", "unapproved": "somebody has to approve it"}
-    left_out = [
-        f"tool {tool.name!r} is not called: {waits[tool.kind]}" for tool in offered if tool.kind in waits
-    ]
+    left_out = [f"tool {tool.name!r} is not called: {waits[tool.kind]}" for tool in offered if tool.kind in waits]
     return [tool for tool in offered if tool.kind == "function"], tuple(left_out)
 
 
@@ -70,13 +68,9 @@ def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
         tool = params.output_tools[0]
         return Utterance(Turn(), ((Call(tool.name, _arguments(tool)), called.count(tool.name) + 1),))
     if params.output_object is not None:
-        return Utterance(
-            Turn(text=json.dumps(arguments(params.output_object.json_schema), ensure_ascii=False)), ()
-        )
+        return Utterance(Turn(text=json.dumps(arguments(params.output_object.json_schema), ensure_ascii=False)), ())
     if not params.allow_text_output:
-        raise ScriptError(
-            "the agent takes neither text nor structured output, so none can be made up; write a script"
-        )
+        raise ScriptError("the agent takes neither text nor structured output, so none can be made up; write a script")
     return Utterance(Turn(text=TEXT), ())
 
 

@@ -66,9 +66,7 @@ class Numbering:
 
     def of_output(self, tool: str, turn: int) -> int:
         """The number of the call through which the output of `turn` is given."""
-        return (
-            self.counts[tool] + sum(number <= turn for number in self._outputs) + (turn not in self._outputs)
-        )
+        return self.counts[tool] + sum(number <= turn for number in self._outputs) + (turn not in self._outputs)
 
 
 def _retries(turn: Turn) -> Iterator[tuple[int | None, int, Turn]]:

@@ -48,9 +48,7 @@ def deliver(output: Any, params: ModelRequestParameters, tool: str | None = None
 
 
 def _takes_any_text(params: ModelRequestParameters) -> bool:
-    return params.allow_text_output and (
-        params.output_object is None or params.output_mode in ("text", "tool")
-    )
+    return params.allow_text_output and (params.output_object is None or params.output_mode in ("text", "tool"))
 
 
 def _tool_envelopes(output: Any, tool: ToolDefinition) -> Iterator[Any]:
@@ -64,9 +62,7 @@ def _tool_envelopes(output: Any, tool: ToolDefinition) -> Iterator[Any]:
 
 
 def _key(tool: ToolDefinition) -> str:
-    required = tool.parameters_json_schema.get("required") or list(
-        tool.parameters_json_schema.get("properties", ())
-    )
+    required = tool.parameters_json_schema.get("required") or list(tool.parameters_json_schema.get("properties", ()))
     return tool.outer_typed_dict_key or next(iter(required), "response")
 
 
@@ -75,9 +71,7 @@ def _says_all(args: Any, tool: ToolDefinition) -> bool:
     another.
     """
     schema = tool.parameters_json_schema
-    return (
-        not isinstance(args, Mapping) or "properties" not in schema or set(args) <= set(schema["properties"])
-    )
+    return not isinstance(args, Mapping) or "properties" not in schema or set(args) <= set(schema["properties"])
 
 
 def _as_text(output: Any, params: ModelRequestParameters) -> str:
@@ -97,8 +91,6 @@ def _text_envelopes(output: Any, schema: Schema, root: Schema) -> Iterator[Any]:
     for member in properties.get("result", {}).get("anyOf", ()):
         inner = resolve(member.get("properties", {}).get("data", {}), root)
         kind = member.get("properties", {}).get("kind", {}).get("const")
-        data = next(
-            (value for value in _text_envelopes(output, inner, root) if fits(value, inner, root)), None
-        )
+        data = next((value for value in _text_envelopes(output, inner, root) if fits(value, inner, root)), None)
         if kind is not None and data is not None:
             yield {"result": {"kind": kind, "data": data}}

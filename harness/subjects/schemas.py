@@ -145,17 +145,13 @@ def _required(case: _Case, names: Any) -> bool:
 def _properties(case: _Case, properties: Any) -> bool:
     if not isinstance(case.value, Mapping):
         return True
-    return all(
-        fits(case.value[name], properties[name], case.root) for name in properties if name in case.value
-    )
+    return all(fits(case.value[name], properties[name], case.root) for name in properties if name in case.value)
 
 
 def _pattern_properties(case: _Case, patterns: Any) -> bool:
     if not isinstance(case.value, Mapping):
         return True
-    found = (
-        (item, patterns[pattern]) for name, item in case.value.items() for pattern in _matched(name, patterns)
-    )
+    found = ((item, patterns[pattern]) for name, item in case.value.items() for pattern in _matched(name, patterns))
     return all(fits(item, schema, case.root) for item, schema in found)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, cast
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 from pydantic.dataclasses import dataclass, rebuild_dataclass
 
 from harness.errors import UNKNOWN, HarnessError, UsageError
@@ -50,6 +50,12 @@ def _retry(value: Any) -> Any:
     return tuple(_retry_turn(item) for item in (value if several else (value,)))
 
 
+def _flat(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    if any(turn.on_retry or any(call.on_retry for call in turn.calls) for turn in turns):
+        raise ValueError("an on_retry has none of its own; give a list, one answer per retry")
+    return turns
+
+
 def _retry_turn(value: Any) -> Any:
     return Turn(calls=(value,)) if isinstance(value, Call) else _turn(value)
 
@@ -59,6 +65,9 @@ def _turn(value: Any) -> Any:
     if isinstance(value, Call):
         return Turn(calls=(value,))
     return Turn(text=value) if isinstance(value, str) else value
+
+
+_OnRetry = Annotated["tuple[Turn, ...]", BeforeValidator(_retry), AfterValidator(_flat)]
 
 
 @dataclass(frozen=True, config=_VALUE)
@@ -72,7 +81,7 @@ class Call:
 
     tool: str
     args: dict[str, Any] | str | None = None
-    on_retry: Annotated[tuple[Turn, ...], BeforeValidator(_retry)] = ()
+    on_retry: _OnRetry = ()
     made_up: bool = False
 
 
@@ -93,7 +102,7 @@ class Turn:
     output_tool: str | None = None
     usage: dict[str, int] | None = None
     finish_reason: FinishReason | None = None
-    on_retry: Annotated[tuple[Turn, ...], BeforeValidator(_retry)] = ()
+    on_retry: _OnRetry = ()
 
     @property
     def has_output(self) -> bool:
@@ -154,9 +163,7 @@ class Script:
         if len(runs) <= 1:
             return runs[0] if runs else None
         if run > len(runs):
-            raise ScriptError(
-                f"the script has {len(runs)} runs of agent {agent!r}, and run {run} began; add its turns"
-            )
+            raise ScriptError(f"the script has {len(runs)} runs of agent {agent!r}, and run {run} began; add its turns")
         return runs[run - 1]
 
     def check_agents(self, known: Iterable[str]) -> None:

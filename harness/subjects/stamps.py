@@ -51,11 +51,7 @@ class Stamp:
     run: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return (
-            (f"{self.run}-" if self.run else "")
-            + f"turn{self.turn}"
-            + (f"r{self.reissue}" if self.reissue else "")
-        )
+        return (f"{self.run}-" if self.run else "") + f"turn{self.turn}" + (f"r{self.reissue}" if self.reissue else "")
 
     @property
     def step(self) -> str:
@@ -228,17 +224,15 @@ class _Reading:
         """Whether a retry prompt without a tool answers the newest visible response (and not one that was
         dropped).
         """
-        return any(
-            seen.stamp == newest and seen.index == len(self.messages) - 2 for seen in self.seen
-        ) and not any(seen.index == len(self.messages) - 1 for seen in self.seen)
+        return any(seen.stamp == newest and seen.index == len(self.messages) - 2 for seen in self.seen) and not any(
+            seen.index == len(self.messages) - 1 for seen in self.seen
+        )
 
     def _unstamped(self) -> Position:
         """No stamp of this run is visible: it has just begun, or the agent trims everything away."""
         retries = sum(isinstance(part, RetryPromptPart) for part in self.last.parts)
         first = self.run_step is None or self.run_step == 1
-        foreign = [
-            int(seen.stamp.run.removeprefix("run") or 1) for seen in self.seen if seen.stamp.run[:2] != "at"
-        ]
+        foreign = [int(seen.stamp.run.removeprefix("run") or 1) for seen in self.seen if seen.stamp.run[:2] != "at"]
         run = self.scope or (f"run{max(foreign) + 1}" if foreign else "")
         if retries:
             asked = max(1, (self.run_step or retries + 1) - retries)
@@ -249,9 +243,7 @@ class _Reading:
 def _visible(messages: Sequence[ModelMessage]) -> Iterator[_Seen]:
     """Every stamp in these messages, in message order."""
     for index, message in enumerate(messages):
-        if isinstance(message, ModelResponse) and (
-            match := _RESPONSE.fullmatch(message.provider_response_id or "")
-        ):
+        if isinstance(message, ModelResponse) and (match := _RESPONSE.fullmatch(message.provider_response_id or "")):
             yield _Seen(index, _stamp(match), None)
         for part in message.parts:
             if isinstance(part, ToolCallPart | ToolReturnPart | RetryPromptPart) and not _synthesized(part):
@@ -278,8 +270,7 @@ def _escaped(name: str) -> str:
     character.
     """
     return "".join(
-        "--" if c == "-" else c if c == "_" or (c.isascii() and c.isalnum()) else f"-u{ord(c):x}-"
-        for c in name
+        "--" if c == "-" else c if c == "_" or (c.isascii() and c.isalnum()) else f"-u{ord(c):x}-" for c in name
     )
 
 

@@ -77,9 +77,7 @@ class _Reissue:
             return self._instead(own, owner, mine)
         return self._said(Turn(), tuple((planned.call, planned.number) for planned in mine))
 
-    def _instead(
-        self, on_retry: tuple[Turn, ...], owner: int | None, rejected: Sequence[Numbered]
-    ) -> Utterance:
+    def _instead(self, on_retry: tuple[Turn, ...], owner: int | None, rejected: Sequence[Numbered]) -> Utterance:
         """An answer of `on_retry`: a call to a rejected tool takes its number, any other has one of its
         own.
         """
@@ -101,9 +99,7 @@ class _Reissue:
 def _joined(left: Utterance, right: Utterance) -> Utterance:
     """Both at once. What the later one says beside its calls wins."""
     said = {
-        name: value
-        for name in ("text", "thinking", "usage", "finish_reason")
-        if (value := getattr(right.turn, name))
+        name: value for name in ("text", "thinking", "usage", "finish_reason") if (value := getattr(right.turn, name))
     }
     if right.turn.output is not NOTHING:
         said |= {"output": right.turn.output, "output_tool": right.turn.output_tool}
