@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -34,8 +34,7 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, without `seq` (a line's number is where it stands)."""
-        values = asdict(self)
-        del values["seq"]
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seq"}
         return {"kind": type(self).__name__, **values}
 
     @classmethod

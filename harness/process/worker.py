@@ -20,7 +20,7 @@ from harness.engines.base import Case, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import Effect, Note, Outcome
+from harness.history import Effect, Note, Outcome, spelled
 from harness.journal import Journal, plain
 from harness.steps import StepId
 from harness.subjects import bodies, guard, models
@@ -28,7 +28,8 @@ from harness.subjects.answers import Answer, answer
 from harness.subjects.loading import Subject, load_deps, load_subject
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
-from harness.subjects.scripts import load_script
+from harness.subjects.script_sources import load_script
+from harness.subjects.stamps import AgentRun
 from harness.subjects.strikes import Strikes
 
 
@@ -58,7 +59,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
-    script = load_script(argument.get("script"))
+    script = load_script(argument["script"]) if argument.get("script") is not None else None
     models.warm(subject.agent)
     _prepared = Prepared(subject, script, worker)
     case = Case(subject, _invoke, argument.get("options", {}), argument.get("scale") or 1.0)
@@ -157,19 +158,19 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     name = asking.agent_name or _prepared.subject.name
     number = life.probes.invocation
     conversation = _prepared.script.conversation(name, number) if _prepared.script else None
-    given: Answer = answer(
-        conversation, messages, params,
-        model_name=model.model_name, run_step=asking.run_step, run_id=asking.run_id, agent=name,
-    )  # fmt: skip
+    inside = life.probes.parent()
+    scope = spelled(str(inside), number) if inside else "" if number == 1 else spelled("run", number)
+    asked_by = AgentRun(step=asking.run_step, id=asking.run_id, scope=scope, agent=name)
+    given: Answer = answer(conversation, messages, params, model_name=model.model_name, run=asked_by)
     for text in given.notes:
         life.note(text)
-    inside = life.probes.parent()
     calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
 
     async def run() -> Any:
         return given.response
 
-    body = Body(StepId.parse(given.step), calls=lambda _response: calls)
+    asked = {"agent": name, "model": model.model_name}
+    body = Body(StepId.parse(given.step), arguments=asked, calls=lambda _response: calls)
     return await life.probes.body(body, run)
 
 

@@ -1,0 +1,87 @@
+"""The demonstration behind `make demo`: real agents, real kills, and what a person should change."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.contract import ToolPolicy
+from harness.explore.sweep import sweep
+from harness.report import terminal
+from harness.report.progress import for_console
+from harness.scenario import Scenario
+from harness.verdict import Status, SweepReport
+
+
+@dataclass(frozen=True)
+class Act:
+    """One sweep of the demonstration: what it shows, and what it must come to."""
+
+    title: str
+    scenario: Scenario
+    expected: Status
+    moral: str
+
+
+PAYMENTS = "fixtures.agents.payments"
+ACTS = (
+    Act(
+        "A published agent, unchanged: pydantic_ai_examples.roulette_wheel under DBOS",
+        Scenario.make(
+            subject="pydantic_ai_examples.roulette_wheel:roulette_agent",
+            engine="dbos",
+            deps={"winning_number": 18},
+            tools={"roulette_wheel": ToolPolicy(may="repeatable")},
+        ),
+        Status.PASSED,
+        "roulette_wheel only looks something up: it may run twice, and the run says so with `--tools`.",
+    ),
+    Act(
+        "A payments agent whose plain tool charges a card",
+        Scenario.make(subject=f"{PAYMENTS}:plain", engine="dbos"),
+        Status.FAILED,
+        "DBOS does not record plain tools: put `@DBOS.step()` on `charge`, or customers are charged twice.",
+    ),
+    Act(
+        "The same agent, the tool decorated with @DBOS.step",
+        Scenario.make(subject=f"{PAYMENTS}:stepped", engine="dbos"),
+        Status.PASSED,
+        "a charge that was in flight at the crash is still made twice: give it an idempotency key.",
+    ),
+    Act(
+        "The same agent, with an idempotency key",
+        Scenario.make(
+            subject=f"{PAYMENTS}:stepped", engine="dbos", tools={"charge": ToolPolicy(may="keyed", key="order_id")}
+        ),
+        Status.PASSED,
+        "nothing to change: whatever dies, the card is charged once.",
+    ),
+)
+
+
+def main() -> int:
+    """Sweep each act and print what it found. Returns 0 if every act came to what it must."""
+    console = Console()
+    surprises: list[str] = []
+    done: list[tuple[Act, SweepReport]] = []
+    for number, act in enumerate(ACTS, 1):
+        console.rule(f"{number} of {len(ACTS)}: {act.title}")
+        progress = for_console(Console(stderr=True))
+        report = sweep(act.scenario, ["dbos"], out=Path(".harness"), jobs=2, progress=progress)
+        console.print(terminal.render(report), highlight=False, markup=False)
+        done.append((act, report))
+        if report.status is not act.expected:
+            surprises.append(f"{act.title}: expected {act.expected}, got {report.status}")
+    console.rule("What a person should change")
+    for act, report in done:
+        console.print(f"- {act.title}: {report.status}; {act.moral}", highlight=False, markup=False)
+    for surprise in surprises:
+        console.print(f"This demonstration is wrong: {surprise}", highlight=False, markup=False)
+    return 1 if surprises else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""Where a fault strikes, and what is written before it does. Crashes are real: each one kills a forked process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.faults import FaultPlan
+from harness.history import CommitEntered, CommitLeft, FaultFired, History, StepEntered, StepLeft, UnitEntered
+from harness.journal import Journal, load
+from harness.steps import StepId
+from harness.subjects.probes import Body, Probes
+from harness.subjects.strikes import Strikes, exception
+
+CHARGE = Body(StepId.of("tool", "charge"))
+
+
+def probes_for(path: Path, plan: str, *, fired: dict[str, int] | None = None, incarnation: int = 1, **more: Any) -> Probes:
+    journal = Journal(path, incarnation=incarnation)
+    strikes = Strikes(journal, FaultPlan.parse(plan), incarnation, fired or {})
+    return Probes(journal, strikes, **more)
+
+
+async def recorded_call(probes: Probes, body: Body = CHARGE, key: str = "1") -> str:
+    """A tool call inside a unit of an engine that records it, as Prefect and Temporal do."""
+
+    async def inner() -> str:
+        return await probes.body(body, charge)
+
+    result: str = await probes.unit(inner, key, "call_tool")()
+    with probes.commit(key):
+        pass
+    return result
+
+
+async def charge() -> str:
+    return "charged"
+
+
+def in_a_process(path: Path, run: Callable[[], Any]) -> tuple[int, History]:
+    """Run in a forked process; how it ended (a signal is negative) and what it had written."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), load(path)
+
+
+@pytest.mark.parametrize(
+    ("window", "seen"),
+    [
+        pytest.param("before", [], id="before-the-body-is-entered"),
+        pytest.param("between", ["StepEntered", "StepLeft", "CommitEntered"], id="between-body-and-commit"),
+        pytest.param("after", ["StepEntered", "StepLeft", "CommitEntered", "CommitLeft"], id="after-the-commit"),
+    ],
+)
+def test_a_crash_in_a_recorded_step_leaves_exactly_what_had_happened(tmp_path: Path, window: str, seen: list[str]) -> None:
+    path = tmp_path / "journal.jsonl"
+    probes = probes_for(path, f"crash@tool:charge#1/{window}")
+
+    ended, history = in_a_process(path, lambda: asyncio.run(recorded_call(probes)))
+
+    happened = [type(event).__name__ for event in history if isinstance(event, StepEntered | StepLeft | CommitEntered | CommitLeft)]
+    assert ended == -signal.SIGKILL
+    assert happened == seen
+    assert [fired.window for fired in history.of(FaultFired)] == [window]
+
+
+@pytest.mark.parametrize("window", ["between", "after"])
+def test_without_a_commit_between_and_after_are_the_moment_after_the_body(tmp_path: Path, window: str) -> None:
+    path = tmp_path / "journal.jsonl"
+    probes = probes_for(path, f"crash@tool:charge#1/{window}")
+
+    ended, history = in_a_process(path, lambda: asyncio.run(probes.body(CHARGE, charge)))
+
+    assert ended == -signal.SIGKILL
+    assert [type(event) for event in history] == [StepEntered, StepLeft, FaultFired]
+
+
+def test_a_fault_that_has_fired_in_an_earlier_life_is_not_armed_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    plan = "crash@tool:charge#1/before"
+    probes = probes_for(path, plan, fired={plan: 1}, incarnation=2)
+
+    ended, history = in_a_process(path, lambda: asyncio.run(recorded_call(probes)))
+
+    assert ended == 0
+    assert history.of(FaultFired) == ()
+
+
+def test_a_fault_of_the_second_life_waits_for_it(tmp_path: Path) -> None:
+    plan = "error@tool:charge#1~2"
+
+    assert asyncio.run(recorded_call(probes_for(tmp_path / "one", plan))) == "charged"
+    with pytest.raises(RuntimeError, match="injected"):
+        asyncio.run(recorded_call(probes_for(tmp_path / "two", plan, incarnation=2)))
+
+
+def test_an_error_is_raised_as_often_as_the_plan_says_and_the_body_does_not_run(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal", "2*error(TimeoutError)@tool:charge#1")
+    ran: list[str] = []
+
+    async def counted() -> None:
+        ran.append("body")
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            asyncio.run(probes.body(CHARGE, counted))
+    asyncio.run(probes.body(CHARGE, counted))
+
+    assert ran == ["body"]
+
+
+def test_a_lost_answer_comes_after_the_body_has_done_its_work(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal", "lost@tool:charge#1")
+    ran: list[str] = []
+
+    async def counted() -> None:
+        ran.append("body")
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(probes.body(CHARGE, counted))
+
+    assert ran == ["body"]
+
+
+def test_a_hang_never_returns_and_an_engine_can_time_it_out(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal", "hang@tool:charge#1")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(probes.body(CHARGE, charge), 0.05))
+
+
+def test_only_the_first_step_inside_a_unit_is_what_the_unit_records(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    probes = probes_for(path, "")
+    inner = Body(StepId.of("model"))
+
+    async def delegate() -> str:
+        return await probes.body(inner, charge)
+
+    async def outer() -> str:
+        return await probes.body(CHARGE, delegate)
+
+    async def run() -> None:
+        await probes.unit(outer, "7", "call_tool")()
+        with probes.commit("7"):
+            pass
+
+    asyncio.run(run())
+
+    units = {entered.step: entered.unit for entered in load(path).of(StepEntered)}
+    assert units == {"tool:charge#1": "7", "tool:charge#1.model#1": None}
+    assert load(path).recorded_steps() == {"tool:charge#1"}
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+def test_a_unit_in_which_no_step_runs_is_a_step_of_its_own(tmp_path: Path, is_async: bool) -> None:
+    path = tmp_path / "journal"
+    probes = probes_for(path, "")
+
+    async def reserve() -> str:
+        return "reserved"
+
+    body = probes.unit(reserve if is_async else lambda: "reserved", "3", "reserve")
+    result = asyncio.run(body()) if is_async else body()
+    with probes.commit("3"):
+        pass
+
+    assert result == "reserved"
+    assert load(path).steps == ("step:reserve#1",)
+    assert load(path).recorded_steps() == {"step:reserve#1"}
+
+
+def test_a_tool_that_is_itself_a_unit_has_run_only_if_the_engine_ran_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    probes = probes_for(path, "")
+
+    async def replayed() -> str:
+        return "from the record"
+
+    async def executed() -> str:
+        result: str = await probes.unit(charge, "4", "charge")()
+        return result
+
+    asyncio.run(probes.body(CHARGE, replayed, opens_unit=True))
+    assert load(path).steps == ()
+
+    asyncio.run(probes.body(CHARGE, executed, opens_unit=True))
+    assert load(path).steps == ("tool:charge#1",)
+    assert load(path).of(UnitEntered) == ()
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_parallel_calls_around_a_fault_happen_in_message_order(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "journal"
+    steps = [StepId.of("tool", "charge", number) for number in (1, 2, 3)]
+    siblings = {str(step): tuple(map(str, steps)) for step in steps}
+    probes = probes_for(path, "crash@tool:charge#2/before", siblings=siblings)
+
+    async def together() -> None:
+        order = steps[first:] + steps[:first]
+        await asyncio.gather(*(recorded_call(probes, Body(step), str(step)) for step in order))
+
+    ended, history = in_a_process(path, lambda: asyncio.run(together()))
+
+    assert ended == -signal.SIGKILL
+    assert [commit.step for commit in history.of(CommitLeft)] == ["tool:charge#1"]
+    assert [entered.step for entered in history.of(StepEntered)] == ["tool:charge#1"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "kind"),
+    [
+        pytest.param(None, "RuntimeError", id="nothing"),
+        pytest.param("503", "ModelHTTPError", id="status"),
+        pytest.param("TimeoutError", "TimeoutError", id="builtin"),
+        pytest.param("ModelRetry: again", "ModelRetry", id="pydantic-ai"),
+        pytest.param("sqlite3.OperationalError", "OperationalError", id="import-path"),
+    ],
+)
+def test_an_error_can_be_a_status_or_an_exception(argument: str | None, kind: str) -> None:
+    assert type(exception(argument)).__name__ == kind
