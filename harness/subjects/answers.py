@@ -7,6 +7,7 @@ provider would give. Two calls with equal messages give equal responses, down to
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -131,13 +132,11 @@ class _Dressing:
             )
         return self._part(call.tool, self._args(call), number)
 
-    def _args(self, call: Call) -> dict[str, Any] | str:
+    def _args(self, call: Call) -> Any:
         if call.args is not None:
-            return call.args if isinstance(call.args, str) else to_jsonable_python(call.args)
-        if call.tool not in self.offered:
-            return {}
-        made: dict[str, Any] = arguments(self.offered[call.tool].parameters_json_schema)
-        return made
+            return call.args
+        tool = self.offered.get(call.tool)
+        return {} if tool is None else arguments(tool.parameters_json_schema)
 
     def _output(self) -> ModelResponsePart:
         turn, tools = self.said.turn, [tool.name for tool in self.params.output_tools]
@@ -152,9 +151,13 @@ class _Dressing:
         return TextPart(delivery.content)
 
     def _part(self, tool: str, args: Any, number: int) -> ToolCallPart:
+        """A call with its arguments as JSON text, as most providers send them.
+
+        pydantic reads JSON less strictly than Python values: a strict model takes a date from a text there.
+        """
         call = CallStamp(self.stamp, tool, number)
         self.steps[call.id] = call.step
-        return ToolCallPart(tool, args, tool_call_id=call.id)
+        return ToolCallPart(tool, args if isinstance(args, str) else _json(args), tool_call_id=call.id)
 
     def _usage(self) -> RequestUsage:
         """The turn's own figures, or ten input tokens and one output token per turn so far (plus the
@@ -166,3 +169,7 @@ class _Dressing:
         if figures is None:
             return RequestUsage(input_tokens=10 * self.stamp.turn + self.stamp.reissue, output_tokens=self.stamp.turn)
         return RequestUsage(**cast(dict[str, Any], figures))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(to_jsonable_python(value), ensure_ascii=False)

@@ -48,7 +48,8 @@ class _NoExample(Exception):
 class _Place:
     """One place in a schema: what is wanted there, how it is called, and which references led to it.
 
-    `variant` asks for a different value where several distinct ones are needed.
+    `variant` asks for a different value where several distinct ones are needed, `branch` for another member of
+    a union where one member has no more.
     """
 
     schema: Any
@@ -56,6 +57,7 @@ class _Place:
     path: str = "#"
     name: str = "text"
     variant: int = 0
+    branch: int = 0
     above: tuple[str, ...] = ()
 
     def example(self) -> Any:
@@ -95,15 +97,16 @@ class _Place:
     def _offered(self) -> list[Any]:
         """What the schema itself gives as a value; the later ones first if a later variant is wanted."""
         schema = self.schema
-        offered = [schema[key] for key in ("const", "default") if key in schema]
-        offered += [*schema.get("examples", ()), *schema.get("enum", ())]
-        return _turned(offered, self.variant)
+        offered = [schema["default"]] if "default" in schema else []
+        offered += schema.get("examples", ())
+        fixed = [*([schema["const"]] if "const" in schema else ()), *schema.get("enum", ())]
+        return _turned(offered + fixed, self.variant) if fixed else offered[self.variant :]
 
     def _branches(self) -> Iterator[_Place]:
         """The alternatives of a union, `null` last, and all parts of an `allOf` taken together."""
         for keyword in ("anyOf", "oneOf"):
             options = sorted(enumerate(self.schema.get(keyword, ())), key=lambda option: _is_null(option[1]))
-            for index, option in _turned(options, self.variant):
+            for index, option in _turned(options, self.branch):
                 yield self.at(option, f"{keyword}/{index}")
         if "allOf" in self.schema:
             yield self.at(_merged(self.schema, self.root), "allOf")
@@ -146,10 +149,12 @@ def _listed(place: _Place, count: int) -> list[Any]:
     """`count` items that differ; fewer if the list must be a set and no more can be made."""
     items, unique = place.schema.get("items", {}), place.schema.get("uniqueItems", False)
     found: list[Any] = []
-    for variant in range(4 * count + 8 if unique and count > 1 else count):
-        if len(found) < count:
-            item = place.at(items, "items", _singular(place.name), place.variant + variant).example()
-            found += [] if unique and item in found else [item]
+    for branch in range(4 if unique else 1):
+        for variant in range(4 * count if unique else count):
+            if len(found) < count:
+                there = place.at(items, "items", _singular(place.name), place.variant + variant)
+                item = replace(there, branch=place.branch + branch).example()
+                found += [] if unique and item in found else [item]
     return found
 
 
@@ -179,7 +184,8 @@ def _entries(place: _Place, count: int) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for variant in range(4 * max(0, count)):
         if len(entries) < count:
-            key = place.at(keys, "propertyNames", "key", variant).example()
+            # A number as text is a key of `dict[str, …]` and of `dict[int, …]`, which look the same here.
+            key = place.at(keys, "propertyNames", "1", variant).example()
             entries[key] = place.at(values, "additionalProperties", key, variant).example()
     return entries
 

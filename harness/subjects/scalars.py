@@ -61,9 +61,9 @@ def numbers(schema: Schema, variant: int = 0) -> Iterator[int | float]:
     least = max(schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf))
     most = min(schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf))
     base = 1 if least <= 1 <= most else least if math.isfinite(least) else most
-    found = [base, base + 1, base - 1, 0, least, most]
-    found += [(least + most) / 2, math.nextafter(least, math.inf), math.nextafter(most, -math.inf)]
-    found = [value for value in found if math.isfinite(value)]
+    bounds = [bound for bound in (least, most) if math.isfinite(bound)]
+    found = [base, base + 1, base - 1, 0, *bounds, *([sum(bounds) / 2] if len(bounds) > 1 else ())]
+    found += [math.nextafter(bound, to) for bound in bounds for to in (math.inf, -math.inf)]
     if step:
         multiples = [math.ceil(value / step) for value in found]
         found = [(multiple + more) * step for more in (0, 1) for multiple in multiples]
