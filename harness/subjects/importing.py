@@ -1,0 +1,154 @@
+"""Import paths of a person's own code: `package.module:attr`, or `path/to/file.py:attr`.
+
+Everything that can go wrong here is somebody's typing mistake or somebody's own exception, so every error says which
+names would have worked, and a traceback begins where their code does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from harness import errors
+from harness.errors import SubjectError, UsageError
+from harness.subjects.script import nearest
+
+T = TypeVar("T")
+
+_OURS = str(Path(errors.__file__).parent) + os.sep
+_IMPORTING = ("<frozen importlib", str(importlib.__file__))
+
+
+@dataclass(frozen=True)
+class ImportPath:
+    """A module or file, and the attribute in it (empty if none was said)."""
+
+    target: str
+    attr: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> ImportPath:
+        """Read `module:attr`. Raises `UsageError` if it cannot be one."""
+        target, colon, attr = text.strip().rpartition(":")
+        if not colon or "/" in attr or os.sep in attr:  # no colon, or the one of a drive
+            target, attr = text.strip(), ""
+        names = attr.split(".") if attr else []
+        good = _is_file(target) or all(name.isidentifier() for name in target.split("."))
+        if not target or not good or not all(name.isidentifier() for name in names):
+            raise UsageError(
+                f"cannot read {text!r} as an import path: expected `package.module:attribute`"
+                " or `path/to/file.py:attribute`"
+            )
+        return cls(target, attr)
+
+    def __str__(self) -> str:
+        return f"{self.target}:{self.attr}" if self.attr else self.target
+
+
+def load_module(path: ImportPath) -> ModuleType:
+    """Import the module or file of a path.
+
+    Raises `SubjectError` if there is none (with the nearest names), or with its own traceback if its import raises.
+    """
+    name = _name_of_file(Path(path.target)) if _is_file(path.target) else path.target
+    return running_theirs(f"importing {path.target!r}", lambda: _import(path, name))
+
+
+def attribute(module: ModuleType, attr: str) -> Any:
+    """The object that `attr` (dotted) names in a module. Raises `AttributeError`."""
+    value: Any = module
+    for name in attr.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def running_theirs(doing: str, run: Callable[[], T]) -> T:
+    """Run a person's code. What it raises becomes a `SubjectError` with their traceback; errors of ours pass."""
+    try:
+        return run()
+    except (errors.HarnessError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001  SystemExit at import is theirs too
+        headline = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        raise SubjectError(f"{doing} raised {headline}", traceback=theirs(error)) from None
+
+
+def theirs(error: BaseException) -> str:
+    """The traceback as its author would have seen it without the harness around their code."""
+    return "".join(_cut(traceback.TracebackException.from_exception(error)).format())
+
+
+def _cut(told: traceback.TracebackException) -> traceback.TracebackException:
+    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith((_OURS, *_IMPORTING))]
+    for cause in (told.__cause__, told.__context__, *(told.exceptions or ())):
+        if cause is not None:
+            _cut(cause)
+    return told
+
+
+def _import(path: ImportPath, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name != missing and not name.startswith(f"{missing}."):
+            raise  # the module is there, and misses something that it needs
+        raise SubjectError(_not_found(path, name)) from None
+
+
+def _not_found(path: ImportPath, name: str) -> str:
+    parent, _, last = name.rpartition(".")
+    if parent and not path.attr and hasattr(sys.modules.get(parent), last):
+        return f"there is no module {name!r}, did you mean '{parent}:{last}'?"
+    places = getattr(sys.modules.get(parent), "__path__", []) if parent else ["", *sys.path[:1]]
+    known = [f"{parent}.{module.name}" if parent else module.name for module in pkgutil.iter_modules(places)]
+    hint = nearest(name, known) if known else f"; {parent!r} is no package, or cannot be imported" if parent else ""
+    where = f" It was looked for from {str(Path.cwd())!r} on." if not parent else ""
+    return f"there is no module {name!r} to import{hint}{where}"
+
+
+def _is_file(target: str) -> bool:
+    return target.endswith(".py") or "/" in target or os.sep in target
+
+
+def _name_of_file(file: Path) -> str:
+    """The name under which a file can be imported, by everyone who comes later too (an engine's sandbox, pickle).
+
+    Its folder is put on the path, as `python file.py` does; inside a package it is the folder above the package.
+    """
+    if not file.is_file():
+        folder = file.parent if file.parent.is_dir() else Path()
+        raise SubjectError(f"there is no file {str(file)!r}{nearest(file.name, [f.name for f in folder.glob('*.py')])}")
+    file = file.resolve()
+    names, folder = ([] if file.stem == "__init__" else [file.stem]), file.parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    name = ".".join(names)
+    _check_not_shadowed(file, name)
+    return name
+
+
+def _check_not_shadowed(file: Path, name: str) -> None:
+    importlib.invalidate_caches()
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return  # its package cannot be imported: the import itself will say why
+    origin = Path(found.origin) if found and found.origin else None
+    if origin is not None and not (origin.exists() and origin.samefile(file)):
+        raise SubjectError(
+            f"the file {str(file)!r} cannot be imported as {name!r}, because that is {origin};"
+            " rename the file, or put it into a package and give its import path"
+        )

@@ -1,0 +1,260 @@
+"""The scripted model, put where the provider's answer would come from: on pydantic-ai's model classes.
+
+The subject keeps its own model object, id, profile and settings, so what crosses a durable boundary is what crosses it
+in production, and neither model strings nor run-time models get past it. Only the methods that would ask a provider are
+replaced; models that pass a request on to other models keep theirs. Which agent is asking is known from a private
+context variable of pydantic-ai, held in this file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import wraps
+from importlib.metadata import version
+from typing import Any
+
+from pydantic_ai import models
+from pydantic_ai.messages import CompactionPart, ModelMessage, ModelResponse
+from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters
+from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RequestUsage
+
+from harness.errors import InternalError
+from harness.subjects import standins
+
+try:
+    from pydantic_ai._run_context import get_current_run_context
+except ImportError as error:  # pragma: no cover
+    raise InternalError(
+        f"pydantic-ai {version('pydantic-ai-slim')} no longer tells who asks its models"
+        " (`pydantic_ai._run_context.get_current_run_context` is gone); please report it, 2.59.0 is known to work"
+    ) from error
+
+Answer = Callable[[Model, list[ModelMessage], ModelSettings | None, ModelRequestParameters], Awaitable[ModelResponse]]
+"""Answers a request. Settings and parameters are as `Model.prepare_request` resolved them for that model."""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Which agent run asks the model, as far as pydantic-ai tells: under `TemporalAgent` it does not."""
+
+    agent_name: str | None = None
+    run_step: int | None = None
+    run_id: str | None = None
+    agent: object | None = None
+
+
+_streaming: ContextVar[Any] = ContextVar("harness_streaming", default=None)
+"""Who asks for a stream: pydantic-ai says so in an argument, and its own variable still shows the run's beginning."""
+
+_answer: Answer | None = None
+_undo: list[Callable[[], None]] = []
+
+
+def install(answer: Answer) -> None:
+    """Let `answer` answer every model request of this process, also of model classes that are defined later.
+
+    Call it before the subject is imported. Called again, it only changes who answers.
+    """
+    global _answer
+    _answer = answer
+    if _undo:
+        return
+    for kind in _below(Model):  # type: ignore[type-abstract]
+        _script(kind)
+    _script_later_ones()
+    _keep_call_ids()
+    _undo.append(standins.install())
+
+
+def uninstall() -> None:
+    """Give every model its own methods back, for tests that share a process."""
+    global _answer
+    _answer = None
+    while _undo:
+        _undo.pop()()
+
+
+def asking() -> Asking:
+    """Who is asking, for use inside `answer`. All None outside an agent run."""
+    context = _streaming.get() or get_current_run_context()
+    if context is None:
+        return Asking()
+    agent = context.agent
+    return Asking(agent.name if agent else None, context.run_step, context.run_id, agent)
+
+
+def warm(agent: Any) -> None:
+    """Do once, before forking, what each child would otherwise do for itself: build the client of a model string.
+
+    A string that cannot be resolved here may be resolved by the agent itself when it runs, so that is no error.
+    """
+    model = getattr(agent, "model", None)
+    if isinstance(model, str):
+        try:
+            models.infer_model(model)
+        except Exception:  # noqa: BLE001  an alias of the subject's own, or its own error, in its own time
+            return
+
+
+# Which classes, and which of their methods.
+
+
+def _below(kind: type[Model[Any]]) -> list[type[Model[Any]]]:
+    return [leaf for child in kind.__subclasses__() for leaf in (child, *_below(child))]
+
+
+def _script_later_ones() -> None:
+    original = Model.__dict__["__init_subclass__"]
+
+    def defined(cls: type[Any], /, **keywords: Any) -> None:
+        original.__get__(None, cls)(**keywords)
+        _script(cls)
+
+    _set(Model, "__init_subclass__", classmethod(defined))
+
+
+def _keep_call_ids() -> None:
+    """Leave tool-call ids alone that a provider wants shorter: no provider sees them, and the script reads them."""
+    if (original := vars(models).get("_fit_tool_call_ids")) is not None:
+        setattr(models, "_fit_tool_call_ids", lambda messages, _length: messages)  # noqa: B010  private, and newer
+        _undo.append(lambda: setattr(models, "_fit_tool_call_ids", original))
+
+
+def _script(kind: type[Model[Any]]) -> None:
+    """Replace the methods of one class that ask a provider, where it defines them itself."""
+    if issubclass(kind, WrapperModel | FallbackModel):
+        return
+    for name, replacement in _REPLACEMENTS.items():
+        original = kind.__dict__.get(name)
+        if callable(original) and not _asks_its_base(original):
+            _set(kind, name, replacement(original))
+
+
+def _set(kind: type[Any], name: str, value: Any) -> None:
+    original = kind.__dict__[name]
+    _undo.append(lambda: setattr(kind, name, original))
+    setattr(kind, name, value)
+
+
+def _asks_its_base(method: Callable[..., Any]) -> bool:
+    """Whether a method calls `super()`: what it adds is the subject's own, and it ends in a scripted method."""
+    function = getattr(method, "__wrapped__", method)
+    code = getattr(function, "__code__", None)
+    return code is not None and "super" in code.co_names and "__class__" in code.co_freevars
+
+
+def _passes_on(model: Model[Any]) -> bool:
+    """Whether a model holds other models, and so is a router or wrapper of somebody's own: those it holds answer."""
+    return any(isinstance(item, Model) for value in vars(model).values() for item in _items(value))
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+# What they are replaced by.
+
+
+def _request(original: Any) -> Any:
+    @wraps(original)
+    async def request(
+        self: Model[Any],
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        if _passes_on(self):
+            response: ModelResponse = await original(self, messages, model_settings, model_request_parameters)
+            return response
+        return (await _ask(self, messages, model_settings, model_request_parameters))[0]
+
+    return request
+
+
+def _request_stream(original: Any) -> Any:
+    @asynccontextmanager
+    async def request_stream(
+        self: Model[Any],
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: Any = None,
+    ) -> AsyncIterator[Any]:
+        if _passes_on(self):
+            async with original(self, messages, model_settings, model_request_parameters, run_context) as stream:
+                yield stream
+            return
+        token = _streaming.set(run_context)
+        try:
+            response, params = await _ask(self, messages, model_settings, model_request_parameters)
+        finally:
+            _streaming.reset(token)
+        yield CompletedStreamedResponse(response, model_request_parameters=params, replay_events=True)
+
+    return wraps(original)(request_stream)
+
+
+async def _ask(
+    model: Model[Any], messages: list[ModelMessage], settings: ModelSettings | None, params: ModelRequestParameters
+) -> tuple[ModelResponse, ModelRequestParameters]:
+    """The scripted answer, dressed as this provider's. Parameters are prepared first, as every real model does."""
+    assert _answer is not None
+    settings, params = model.prepare_request(settings, params)
+    response = await _answer(model, messages, settings, params)
+    if response.provider_name is None:
+        response = replace(response, provider_name=model.system, provider_url=model.base_url)
+    return response, params
+
+
+def _count_tokens(original: Any) -> Any:
+    @wraps(original)
+    async def count_tokens(self: Model[Any], messages: list[ModelMessage], *args: Any, **kwargs: Any) -> RequestUsage:
+        if _passes_on(self):
+            counted: RequestUsage = await original(self, messages, *args, **kwargs)
+            return counted
+        return RequestUsage(input_tokens=10 * len(messages))
+
+    return count_tokens
+
+
+def _compact_messages(original: Any) -> Any:
+    @wraps(original)
+    async def compact_messages(self: Model[Any], request_context: Any, **kwargs: Any) -> ModelResponse:
+        if _passes_on(self):
+            compacted: ModelResponse = await original(self, request_context, **kwargs)
+            return compacted
+        summary = f"{len(request_context.messages)} messages, compacted"
+        part = CompactionPart(
+            summary, provider_name=self.system, provider_details={"type": "compaction", "encrypted_content": summary}
+        )
+        return ModelResponse(
+            [part], model_name=self.model_name, provider_name=self.system, provider_details={"compaction": True}
+        )
+
+    return compact_messages
+
+
+def _cancel_suspended_response(original: Any) -> Any:
+    @wraps(original)
+    async def cancel_suspended_response(self: Model[Any], response: ModelResponse) -> None:
+        if _passes_on(self):
+            await original(self, response)
+
+    return cancel_suspended_response
+
+
+_REPLACEMENTS: dict[str, Callable[[Any], Any]] = {
+    "request": _request,
+    "request_stream": _request_stream,
+    "count_tokens": _count_tokens,
+    "compact_messages": _compact_messages,
+    "cancel_suspended_response": _cancel_suspended_response,
+}

@@ -1,0 +1,72 @@
+"""Names for agents that have none: the variables that hold them.
+
+Engines name their units after the agent, and a script has one conversation per agent, so every agent needs a name that
+is the same in every incarnation. pydantic-ai would otherwise guess one from the frame that first runs the agent.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from pydantic_ai.agent import AbstractAgent, WrapperAgent
+
+_NOT_THEIRS = ("pydantic_ai", "pydantic", "harness", "builtins")
+
+
+def agents_in(module: ModuleType) -> dict[str, Any]:
+    """The agents that a module holds, by the names of the variables, in the module's own order."""
+    # By type, because `isinstance` asks the object for its class, and lazy modules import things to answer.
+    return {name: value for name, value in dict(vars(module)).items() if AbstractAgent in type(value).__mro__}
+
+
+def agent_names(module: ModuleType | None = None) -> dict[int, str]:
+    """The name of every agent that a loaded module holds, by `id`: its own, else that of its variable.
+
+    Variables of `module` (the subject's) come first, then those of modules in the order of their names. A variable's
+    name that another agent has already is preceded by the name of its module.
+    """
+    names: dict[int, str] = {}
+    held = list(_held(module))
+    taken = {agent.name for _, _, agent in held if agent.name}
+    for where, variable, agent in held:
+        inner = unwrapped(agent)
+        if id(inner) not in names:
+            names[id(inner)] = agent.name or inner.name or _free(variable, where, taken)
+            taken.add(names[id(inner)])
+        names[id(agent)] = names[id(inner)]
+    return names
+
+
+def give_names(module: ModuleType | None = None) -> dict[int, str]:
+    """Name every nameless agent that a loaded module holds, and return all names as `agent_names` does."""
+    names = agent_names(module)
+    for _, _, agent in _held(module):
+        if unwrapped(agent).name is None:
+            unwrapped(agent).name = names[id(agent)]
+    return names
+
+
+def unwrapped(agent: Any) -> Any:
+    """The agent inside wrappers such as `DBOSAgent`."""
+    while isinstance(agent, WrapperAgent):
+        agent = agent.wrapped
+    return agent
+
+
+def _held(first: ModuleType | None) -> Iterator[tuple[str, str, Any]]:
+    """Every module, variable and agent. A variable called `_` or the like is nobody's name for anything."""
+    loaded: dict[str, Any] = dict(sys.modules)
+    modules = {name: module for name, module in loaded.items() if isinstance(module, ModuleType)}
+    theirs = sorted(name for name in modules if name.split(".")[0] not in _NOT_THEIRS)
+    for module in [*([first] if first else []), *(modules[name] for name in theirs if modules[name] is not first)]:
+        for variable, agent in agents_in(module).items():
+            if variable.strip("_"):
+                yield module.__name__, variable, agent
+
+
+def _free(variable: str, module: str, taken: set[str]) -> str:
+    candidates = [variable, f"{module.rpartition('.')[2]}_{variable}", f"{module.replace('.', '_')}_{variable}"]
+    return next((name for name in candidates if name not in taken), candidates[-1])
