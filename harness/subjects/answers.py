@@ -25,8 +25,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
 from pydantic_core import to_jsonable_python
 
-from harness.subjects.arguments import arguments
-from harness.subjects.automatic import automatic
+from harness.subjects.automatic import arguments_of, automatic
 from harness.subjects.numbering import Numbering
 from harness.subjects.outputs import deliver
 from harness.subjects.script import Call, Conversation, ScriptError, nearest
@@ -136,7 +135,7 @@ class _Dressing:
         if call.args is not None:
             return call.args
         tool = self.offered.get(call.tool)
-        return {} if tool is None else arguments(tool.parameters_json_schema)
+        return {} if tool is None else arguments_of(tool)
 
     def _output(self) -> ModelResponsePart:
         turn, tools = self.said.turn, [tool.name for tool in self.params.output_tools]

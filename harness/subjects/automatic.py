@@ -45,7 +45,7 @@ def plan(params: ModelRequestParameters) -> Conversation:
     from.
     """
     tools, _ = callable_tools(params)
-    turns = [Turn(calls=(Call(tool.name, _arguments(tool)),)) for tool in tools]
+    turns = [Turn(calls=(Call(tool.name, arguments_of(tool)),)) for tool in tools]
     return Conversation((*turns, _planned_output(params)))
 
 
@@ -66,7 +66,7 @@ def _next(tools: list[str], called: list[str], at: Position) -> str | None:
 def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
     if params.output_tools:
         tool = params.output_tools[0]
-        return Utterance(Turn(), ((Call(tool.name, _arguments(tool)), called.count(tool.name) + 1),))
+        return Utterance(Turn(), ((Call(tool.name, arguments_of(tool)), called.count(tool.name) + 1),))
     if params.output_object is not None:
         return Utterance(Turn(text=json.dumps(arguments(params.output_object.json_schema), ensure_ascii=False)), ())
     if not params.allow_text_output:
@@ -77,7 +77,7 @@ def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
 def _planned_output(params: ModelRequestParameters) -> Turn:
     if params.output_tools:
         tool = params.output_tools[0]
-        made = _arguments(tool)
+        made = arguments_of(tool)
         value = made[tool.outer_typed_dict_key] if tool.outer_typed_dict_key else made
         return Turn(output=value, output_tool=tool.name if len(params.output_tools) > 1 else None)
     if params.output_object is not None:
@@ -85,7 +85,8 @@ def _planned_output(params: ModelRequestParameters) -> Turn:
     return Turn(text=TEXT)
 
 
-def _arguments(tool: ToolDefinition) -> dict[str, object]:
+def arguments_of(tool: ToolDefinition) -> dict[str, object]:
+    """Arguments made for a tool. Raises `UsageError` that names the tool if its schema has no example."""
     try:
         made: dict[str, object] = arguments(tool.parameters_json_schema)
     except UsageError as error:

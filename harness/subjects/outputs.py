@@ -9,7 +9,7 @@ schemas.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,30 @@ def deliver(output: Any, params: ModelRequestParameters, tool: str | None = None
     if tool is None and isinstance(output, str) and _takes_any_text(params):
         return Delivery(None, output)
     tools = [known for known in params.output_tools if tool is None or known.name == tool]
-    for tight in (True, False):
+    for strictly in (True, False):
         for known in tools:
-            for args in _tool_envelopes(output, known):
-                if fits(args, known.parameters_json_schema) and (not tight or _says_all(args, known)):
-                    return Delivery(known.name, args)
+            found = _first(_tool_envelopes(output, known), known.parameters_json_schema, strictly=strictly)
+            if found is not _NONE:
+                return Delivery(known.name, found)
     if tools and (tool or not params.allow_text_output):
         return Delivery(tools[0].name, output if isinstance(output, Mapping) else {_key(tools[0]): output})
     return Delivery(None, _as_text(output, params))
+
+
+_NONE = object()
+
+
+def _first(envelopes: Iterable[Any], schema: Schema, *, strictly: bool, root: Schema | None = None) -> Any:
+    """The first envelope that fits, or `_NONE`.
+
+    `strictly` refuses fields that the schema does not name, so that a model whose fields are all optional does
+    not swallow what was meant for another.
+    """
+    for value in envelopes:
+        unknown = isinstance(value, Mapping) and not set(value) <= set(schema.get("properties", value))
+        if fits(value, schema, root) and not (strictly and unknown):
+            return value
+    return _NONE
 
 
 def _takes_any_text(params: ModelRequestParameters) -> bool:
@@ -66,31 +82,25 @@ def _key(tool: ToolDefinition) -> str:
     return tool.outer_typed_dict_key or next(iter(required), "response")
 
 
-def _says_all(args: Any, tool: ToolDefinition) -> bool:
-    """Whether the tool knows every field of the value, so that a model of optional fields does not swallow
-    another.
-    """
-    schema = tool.parameters_json_schema
-    return not isinstance(args, Mapping) or "properties" not in schema or set(args) <= set(schema["properties"])
-
-
 def _as_text(output: Any, params: ModelRequestParameters) -> str:
     if params.output_object is None:
         return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
     schema = params.output_object.json_schema
-    found = next((value for value in _text_envelopes(output, schema, schema) if fits(value, schema)), output)
-    return json.dumps(found, ensure_ascii=False)
+    ways = (
+        _first(_text_envelopes(output, schema, schema, strictly=way), schema, strictly=way) for way in (True, False)
+    )
+    return json.dumps(next((found for found in ways if found is not _NONE), output), ensure_ascii=False)
 
 
-def _text_envelopes(output: Any, schema: Schema, root: Schema) -> Iterator[Any]:
+def _text_envelopes(output: Any, schema: Schema, root: Schema, *, strictly: bool) -> Iterator[Any]:
     """The value as it stands, around the only field, and as each member of a union."""
     yield output
     properties = schema.get("properties", {})
     if len(properties) == 1:
         yield dict.fromkeys(properties, output)
     for member in properties.get("result", {}).get("anyOf", ()):
-        inner = resolve(member.get("properties", {}).get("data", {}), root)
-        kind = member.get("properties", {}).get("kind", {}).get("const")
-        data = next((value for value in _text_envelopes(output, inner, root) if fits(value, inner, root)), None)
-        if kind is not None and data is not None:
-            yield {"result": {"kind": kind, "data": data}}
+        parts = member.get("properties", {})
+        inner = resolve(parts.get("data", {}), root)
+        data = _first(_text_envelopes(output, inner, root, strictly=strictly), inner, strictly=strictly, root=root)
+        if "kind" in parts and data is not _NONE:
+            yield {"result": {"kind": parts["kind"].get("const"), "data": data}}

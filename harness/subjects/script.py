@@ -38,6 +38,20 @@ NOTHING: Final = Nothing.NOTHING
 FinishReason = Literal["stop", "length", "content_filter", "tool_call", "error"]
 
 
+USAGE_FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "cache_audio_read_tokens",
+    "output_reasoning_tokens",
+)
+"""The token figures of pydantic-ai's `RequestUsage` (which is not imported: reading a script needs no agent)."""
+
+
 class ScriptError(HarnessError):
     """The agent and its script do not fit together, so the run says nothing about the agent."""
 
@@ -48,6 +62,13 @@ def _retry(value: Any) -> Any:
     """Accept one turn for a list of one, and a call for a turn that holds it."""
     several = isinstance(value, Sequence) and not isinstance(value, str)
     return tuple(_retry_turn(item) for item in (value if several else (value,)))
+
+
+def _figures(usage: dict[str, int] | None) -> dict[str, int] | None:
+    for name in usage or ():
+        if name not in USAGE_FIELDS:
+            raise ValueError(f"unknown usage figure {name!r}{nearest(name, USAGE_FIELDS)}")
+    return usage
 
 
 def _flat(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
@@ -100,7 +121,7 @@ class Turn:
     output: Any = NOTHING
     thinking: str | None = None
     output_tool: str | None = None
-    usage: dict[str, int] | None = None
+    usage: Annotated[dict[str, int] | None, AfterValidator(_figures)] = None
     finish_reason: FinishReason | None = None
     on_retry: _OnRetry = ()
 

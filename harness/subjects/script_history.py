@@ -25,8 +25,7 @@ from pydantic_ai.messages import (
 )
 
 from harness.errors import UsageError
-from harness.subjects.script import Call, Conversation, Script, Turn
-from harness.subjects.script_reader import USAGE_FIELDS
+from harness.subjects.script import USAGE_FIELDS, Call, Conversation, Script, Turn
 
 
 def from_history(text: str | bytes, source: str = "history") -> Script:

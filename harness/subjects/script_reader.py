@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from harness.errors import UsageError
-from harness.subjects.script import NOTHING, Call, Conversation, FinishReason, Script, Turn, nearest
+from harness.subjects.script import NOTHING, USAGE_FIELDS, Call, Conversation, FinishReason, Script, Turn, nearest
 
 Path = tuple[str | int, ...]
 Where = Callable[[Path], str]
@@ -19,17 +19,6 @@ Where = Callable[[Path], str]
 SCRIPT_FIELDS = ("agents", "turns")
 CALL_FIELDS = ("call", "args", "on_retry", "made_up")
 TURN_FIELDS = ("text", *CALL_FIELDS, "calls", "output", "output_tool", "thinking", "usage", "finish_reason")
-USAGE_FIELDS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "input_audio_tokens",
-    "output_audio_tokens",
-    "cache_audio_read_tokens",
-    "output_reasoning_tokens",
-)
 
 
 def read_script(data: Any, where: Where = lambda _: "", problems: Iterable[str] = ()) -> Script:
