@@ -7,6 +7,7 @@ asked for. A name that pydantic-ai does not know stays pydantic-ai's own error.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import pkgutil
 import sys
@@ -18,6 +19,9 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters, parse_model_id
 from pydantic_ai.profiles import DEFAULT_PROFILE, ModelProfile
 from pydantic_ai.settings import ModelSettings
+
+_WRITTEN = "_harness_written"
+"""Where a model keeps the string that it was inferred from: an agent forgets it, and engines would have seen it."""
 
 
 class StandIn(Model[Any]):
@@ -63,6 +67,11 @@ def install() -> Callable[[], None]:
     return undo
 
 
+def written_model(model: Any) -> Any:
+    """The string that a model was inferred from, as its author wrote it, or the model itself."""
+    return getattr(model, "__dict__", {}).get(_WRITTEN, model)
+
+
 def family_profile(provider: str, model_name: str) -> ModelProfile:
     """The profile of the model's family: that of the provider itself, or of a family that the model's name mentions."""
     families = [module.name for module in pkgutil.iter_modules(profiles.__path__)]
@@ -84,17 +93,31 @@ def _swap(name: str, old: Any, new: Any) -> None:
 
 
 def _inferring(original: Callable[..., Model[Any]]) -> Callable[..., Model[Any]]:
+    """Infer each string once per process: agents that carry an engine infer theirs anew for every request.
+
+    Building a client costs more than everything else that a scripted request does, and nobody will use it.
+    """
+    known: dict[str, Model[Any]] = {}
+
     def infer_model(model: Any, provider_factory: Any = providers.infer_provider) -> Model[Any]:
-        try:
+        if not isinstance(model, str) or provider_factory is not providers.infer_provider:
             return original(model, provider_factory)
-        except Exception as error:
-            if isinstance(model, str) and provider_factory is providers.infer_provider:
-                provider, name = parse_model_id(model)
-                if provider is not None and (isinstance(error, ImportError) or not _can_be_built(provider)):
-                    return StandIn(provider, name)
-            raise
+        if model not in known:
+            known[model] = _inferred(original, model)
+            setattr(known[model], _WRITTEN, model)
+        return copy.copy(known[model])
 
     return infer_model
+
+
+def _inferred(original: Callable[..., Model[Any]], model: str) -> Model[Any]:
+    try:
+        return original(model)
+    except Exception as error:
+        provider, name = parse_model_id(model)
+        if provider is not None and (isinstance(error, ImportError) or not _can_be_built(provider)):
+            return StandIn(provider, name)
+        raise
 
 
 def _profiling(original: Callable[[str], ModelProfile]) -> Callable[[str], ModelProfile]:
