@@ -1,0 +1,105 @@
+"""What a check is given, and what it is: a function from a case to a verdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.checks.baseline import Baseline, facts
+from harness.checks.values import Clock, Mismatch, mismatches
+from harness.contract import Contract, ToolPolicy
+from harness.errors import UsageError
+from harness.faults import Fault
+from harness.history import Effect, Execution, FaultFired, History, StepEntered, spelled
+from harness.scenario import Scenario
+from harness.steps import StepId
+from harness.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run to judge: what happened, what happens without faults, what was asked for, what the engine claims."""
+
+    history: History
+    baseline: Baseline
+    scenario: Scenario
+    contract: Contract
+
+    @cached_property
+    def completed(self) -> bool:
+        """Whether every invocation that ends well without faults has ended well here."""
+        wanted = [number for number, outcome in self.baseline.history.outcomes.items() if outcome.status == "ok"]
+        ended = self.history.outcomes
+        return bool(wanted) and all(number in ended and ended[number].status == "ok" for number in wanted)
+
+    @cached_property
+    def injected(self) -> tuple[tuple[FaultFired, Fault], ...]:
+        """The faults that fired and were no crashes: what may change a run rightly, because its caller saw them."""
+        fired = [(event, Fault.parse(event.fault)) for event in self.history.fired]
+        return tuple((event, fault) for event, fault in fired if fault.action not in ("crash", "duplicate"))
+
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        return self.baseline.recorded | self.history.recorded_steps()
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        return dict(facts(self.history))
+
+    def differences(self, path: str) -> Iterator[Mismatch]:
+        """Where this run has other values than the baseline at and below `path`; what is volatile is left out."""
+        clocks = Clock.of(self.baseline.history), Clock.of(self.history)
+        return mismatches(path, self.baseline.facts.get(path), self._facts.get(path), clocks, self.baseline.volatile)
+
+    def is_recorded(self, step: str) -> bool:
+        """Whether the engine keeps the results of this step, as seen at its commit seam here or in the baseline.
+
+        A step that only this run has (a re-issue, say) is taken to be kept if its namesakes are.
+        """
+        if step in self._kept or step in self.baseline.steps:
+            return step in self._kept
+        name = StepId.parse(step).unnumbered
+        return any(StepId.parse(kept).unnumbered == name for kept in self._kept)
+
+    def policy(self, execution: Execution) -> ToolPolicy:
+        """What may happen when this body runs twice: the scenario's word before the tool's own."""
+        name = StepId.parse(execution.step).name
+        if name in self.scenario.tools:
+            return self.scenario.tools[name]
+        said = execution.entered.may if isinstance(execution.entered, StepEntered) else None
+        try:
+            return ToolPolicy.model_validate(said or {})
+        except ValueError as error:
+            raise UsageError(f"the metadata of `{name}` is no policy: {said!r}; say {{'may': 'repeatable'}}") from error
+
+    def effects(self, execution: Execution) -> tuple[Effect, ...]:
+        """What one body itself declared to the world, nested bodies left out."""
+        return tuple(
+            event
+            for event in self.history.of(Effect)
+            if event.step == execution.step and during(execution, event.seq, event.pid, event.invocation)
+        )
+
+
+Check = Callable[[Case], Verdict]
+"""Pure: the same case gives the same verdict. Findings name journal lines; `replay` is filled in later."""
+
+
+def during(execution: Execution, seq: int, pid: int, invocation: int) -> bool:
+    """Whether something happened while this body ran (a body that never left ran until its process ended)."""
+    entered, left = execution.entered, execution.left
+    same = (pid, invocation) == (entered.pid, entered.invocation)
+    return same and entered.seq < seq and (left is None or seq < left.seq)
+
+
+def place(execution: Execution) -> str:
+    """The step id of a body as reports spell it."""
+    return spelled(execution.step, execution.entered.invocation)
+
+
+def family(step: str) -> str:
+    """A step without its re-issues: `tool:charge#1` and `tool:charge#1+1` are one call of the conversation."""
+    return re.sub(r"\+\d+(?=\.|$)", "", step)

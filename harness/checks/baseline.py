@@ -1,0 +1,99 @@
+"""The fault-free run that every other run is compared with, made from two of them.
+
+Two, because one cannot tell what varies by itself: values that differ are listed and left out of every later
+comparison; steps that differ make comparison pointless, and are a finding instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.checks.values import Clock, mismatches
+from harness.history import Effect, History, StepLeft
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A fault-free history. `volatile` are the paths of the values that its twin had otherwise."""
+
+    history: History
+    volatile: frozenset[str] = frozenset()
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps whose bodies ran, in the order of their first body."""
+        return self.history.steps
+
+    @cached_property
+    def recorded(self) -> frozenset[str]:
+        """The steps whose results the engine keeps."""
+        return self.history.recorded_steps()
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Every recorded value by its path."""
+        return dict(facts(self.history))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two fault-free runs that took different steps. `sentence` says where they part, `step` is that step."""
+
+    sentence: str
+    step: str | None
+
+
+def compare(first: History, second: History) -> Baseline | Difference:
+    """Make a baseline of two fault-free runs, or say how their steps differ (per step, never by global order)."""
+    for step in dict.fromkeys([*first.steps, *second.steps]):
+        if sentence := _parting(step, first, second):
+            return Difference(sentence, step)
+    for invocation in dict.fromkeys([*first.outcomes, *second.outcomes]):
+        if sentence := _other_end(invocation, first, second):
+            return Difference(sentence, "run")
+    left, right = dict(facts(first)), dict(facts(second))
+    clocks = Clock.of(first), Clock.of(second)
+    volatile = {
+        found.path
+        for path in dict.fromkeys([*left, *right])
+        for found in mismatches(path, left.get(path), right.get(path), clocks)
+    }
+    return Baseline(first, frozenset(volatile))
+
+
+def facts(history: History) -> Iterator[tuple[str, Any]]:
+    """Every recorded value of a run with the path that it has in comparisons.
+
+    Arguments and results are those of a step's first body; a body that runs again is the business of other checks.
+    """
+    for invocation, outcome in history.outcomes.items():
+        yield f"outcome#{invocation}.output", outcome.output
+        yield f"outcome#{invocation}.messages", outcome.messages
+        yield f"outcome#{invocation}.usage", outcome.usage
+        yield f"outcome#{invocation}.error", outcome.error
+    for step, executions in history.by_step.items():
+        yield f"{step}.arguments", executions[0].arguments
+        done = next((run.left for run in executions if run.finished and isinstance(run.left, StepLeft)), None)
+        yield f"{step}.result", done.result if done else None
+    for index, effect in enumerate(history.of(Effect)):
+        place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
+        yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}
+
+
+def _parting(step: str, first: History, second: History) -> str | None:
+    counts = [len(history.by_step.get(step, ())) for history in (first, second)]
+    if counts[0] == counts[1]:
+        return None
+    one, other = (f"{count} time{'' if count == 1 else 's'}" if count else "not at all" for count in counts)
+    return f"`{step}` ran {one} in the first fault-free run and {other} in the second"
+
+
+def _other_end(invocation: int, first: History, second: History) -> str | None:
+    ends = [history.outcomes.get(invocation) for history in (first, second)]
+    one, other = (f"ended with {end.status!r}" if end else "did not end" for end in ends)
+    if one == other:
+        return None
+    return f"invocation {invocation} {one} in the first fault-free run and {other} in the second"

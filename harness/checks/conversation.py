@@ -1,0 +1,108 @@
+"""Conversation: messages, tools and arguments are those of the fault-free run, whatever happened underneath.
+
+A crash that the model or the person can see in the messages has changed what the agent will say next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.base import Case
+from harness.checks.values import ABSENT, Mismatch
+from harness.checks.words import evidence, lines, titled
+from harness.history import History, spelled
+from harness.steps import StepId
+from harness.verdict import Finding, Owner, Severity, Verdict
+
+NAME = "conversation"
+
+
+def conversation(case: Case) -> Verdict:
+    """Judge a run that completed; one that did not is the business of `completion`."""
+    if not case.completed:
+        return Verdict.unknown(NAME, "the run did not complete, so there is no whole conversation to compare")
+    messages = [finding for invocation in case.history.outcomes for finding in _messages(case, invocation)]
+    return Verdict.of(NAME, [*messages, *_steps(case), *_arguments(case)])
+
+
+def _messages(case: Case, invocation: int) -> Iterator[Finding]:
+    base = f"outcome#{invocation}.messages"
+    found = next(iter(case.differences(base)), None)
+    if found is None:
+        return
+    where = found.path.removeprefix(f"outcome#{invocation}.")
+    yield _finding(
+        case,
+        rule=_rule(found),
+        step=spelled("run", invocation),
+        message=f"the messages part from those of the fault-free run at {Mismatch(where, found.left, found.right)}",
+        events=lines(case.history.outcomes[invocation]),
+    )
+
+
+def _rule(found: Mismatch) -> str:
+    """What kind of difference it is, by where it stands."""
+    if found.left is ABSENT:
+        return "messages-added"
+    if found.right is ABSENT:
+        return "messages-missing"
+    return "messages-differ"
+
+
+def _steps(case: Case) -> Iterator[Finding]:
+    """Requests and calls that the fault-free run has not: the conversation took another way, here or inside a tool."""
+    for step in case.history.steps:
+        if step in case.baseline.steps or StepId.parse(step).kind not in ("model", "tool"):
+            continue
+        yield _finding(
+            case,
+            rule="new-step",
+            step=step,
+            message=f"`{step}` ran, and the fault-free run has no such step",
+            events=evidence(case.history.by_step[step][0]),
+        )
+
+
+def _arguments(case: Case) -> Iterator[Finding]:
+    """Tools called with other arguments, inside other tools too, whose calls no message shows."""
+    for step in case.history.steps:
+        if StepId.parse(step).kind != "tool" or step not in case.baseline.steps:
+            continue
+        found = next(iter(case.differences(f"{step}.arguments")), None)
+        if found is not None:
+            where = Mismatch(found.path.removeprefix(f"{step}."), found.left, found.right)
+            yield _finding(
+                case,
+                rule="arguments-differ",
+                step=step,
+                message=f"{titled(step)} was called otherwise than in the fault-free run: {where}",
+                events=evidence(case.history.by_step[step][0]),
+            )
+
+
+def _finding(case: Case, *, rule: str, step: str, message: str, events: tuple[int, ...]) -> Finding:
+    """A finding, or a note where a fault that its caller saw may rightly have changed the conversation."""
+    seen = next((fault for _fired, fault in case.injected), None)
+    because = f" (the agent saw {seen}, which may explain it)" if seen else ""
+    return Finding(
+        check=NAME,
+        rule=rule,
+        step=step,
+        severity=Severity.NOTE if seen else Severity.ERROR,
+        owner=_owner(case),
+        message=message + because,
+        remedy=f"find out what {case.contract.engine} gave the agent in place of what it had recorded",
+        incarnation=case.history.incarnations or None,
+        events=events,
+    )
+
+
+def _owner(case: Case) -> Owner:
+    """An engine that keeps the model's answers answers for them; without one, nobody but the set-up does."""
+    if case.injected:
+        return Owner.CONFIGURATION
+    return Owner.ENGINE if _keeps_answers(case.baseline.history) else Owner.CONFIGURATION
+
+
+def _keeps_answers(history: History) -> bool:
+    return any(StepId.parse(step).kind == "model" for step in history.recorded_steps())

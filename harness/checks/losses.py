@@ -1,0 +1,141 @@
+"""Effects that the fault-free run has and this one lacks: an order never charged is as wrong as one charged twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.checks.base import Case, family
+from harness.checks.words import lines, titled
+from harness.history import Effect, Execution, History, StepLeft, spelled
+from harness.steps import StepId
+from harness.verdict import Finding, Owner, Severity
+
+NAME = "effects"
+
+
+def losses(case: Case) -> Iterator[Finding]:
+    """Tools that ran without faults and not here, calls that nobody ran, declared effects that are missing.
+
+    Only a run that completed can have lost something; one that failed is the business of `completion`.
+    """
+    if not case.completed:
+        return
+    lost = [step for step in _tools(case.baseline.history) if step not in _tools(case.history)]
+    yield from (_lost(case, step) for step in lost)
+    yield from _never_ran(case, lost)
+    yield from _effects_missing(case, lost)
+
+
+def _tools(history: History) -> dict[str, Execution]:
+    """Tool calls whose body finished, re-issues counting as the call itself."""
+    found: dict[str, Execution] = {}
+    for step, runs in history.by_step.items():
+        done = next((run for run in runs if run.finished), None)
+        if done is not None and StepId.parse(step).kind == "tool":
+            found.setdefault(family(step), done)
+    return found
+
+
+def _lost(case: Case, step: str) -> Finding:
+    """A tool call that has finished without faults. What its caller saw may explain why it has not now."""
+    struck = next((fault for fired, fault in case.injected if family(fired.step) == step), None)
+    started = case.history.by_step.get(step, ())
+    how = "its body was entered and never finished" if started else "its body was never entered"
+    owner = Owner.ENGINE if case.is_recorded(step) or case.contract.claims("tool") else Owner.INTEGRATION
+    finding = _finding(
+        "lost",
+        step,
+        owner,
+        f"{titled(step)} happened without faults and not in this run, which says that it succeeded: {how}",
+        f"find out what {case.contract.engine} took for the result of `{step}`",
+        lines(*(run.entered for run in started), *case.history.outcomes.values()),
+    )
+    if struck is None:
+        return finding
+    return Finding(
+        check=NAME,
+        rule="not-done",
+        step=step,
+        severity=Severity.WARNING,
+        owner=Owner.CONFIGURATION,
+        message=f"{titled(step)} was not done in this run: {struck} kept it from happening, and the run went on",
+        remedy=f"retry `{step}`, or let the agent fail when it cannot be done",
+        events=finding.events,
+    )
+
+
+def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
+    """Calls that the model asked for and nobody ran, although the run went on: another call's result was used.
+
+    The baseline may have the same fault, so it is no help. A call that its tool refused is asked for again; one that
+    came with the final output is rightly left out; an output tool has no body, and so never ran anywhere.
+    """
+    asked = _asked(case.history)
+    ran = {family(step) for step in case.history.steps}
+    runnable = {StepId.parse(step).unnumbered for step in ran | set(case.baseline.steps)}
+    for step in asked:
+        name = StepId.parse(step).unnumbered
+        if step in ran or step in known or name not in runnable or f"{step}+1" in case.history.steps:
+            continue
+        yield _finding(
+            "asked-never-ran",
+            step,
+            Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION,
+            f"the model asked for {titled(step)} (`{step}`), the run went on as if it had been done, and its body never"
+            " ran",
+            f"compare the keys of the {case.contract.unit}s in {case.contract.engine}: two calls share one",
+            asked[step],
+        )
+
+
+def _asked(history: History) -> dict[str, tuple[int, ...]]:
+    """Tool steps asked for by a model request that was followed by another one of the same agent run."""
+    asked: dict[str, tuple[int, ...]] = {}
+    requests = [event for event in history.of(StepLeft) if StepId.parse(event.step).kind == "model" and event.calls]
+    for left in requests:
+        if _next_request(left.step) in {run.step for run in history.executions}:
+            asked.update({spelled(call, left.invocation): (left.seq,) for call in left.calls if "+" not in call})
+    return asked
+
+
+def _next_request(step: str) -> str:
+    path = StepId.parse(step).path
+    last = path[-1]
+    return str(StepId((*path[:-1], type(last)(last.kind, last.name, last.number + 1))))
+
+
+def _effects_missing(case: Case, known: list[str]) -> Iterator[Finding]:
+    """Declared effects: fewer of a name at a step than without faults."""
+    usual, seen = _declared(case.baseline.history), _declared(case.history)
+    for (step, name), count in usual.items():
+        if seen[step, name] >= count or step in known or any(family(fired.step) == step for fired, _f in case.injected):
+            continue
+        yield _finding(
+            "effect-missing",
+            step or None,
+            Owner.ENGINE,
+            f"the effect `{name}` happened {seen[step, name]} of {count} times in a run that says it succeeded",
+            f"find out what {case.contract.engine} took for the work that declares `{name}`",
+            lines(*case.history.outcomes.values()),
+        )
+
+
+def _declared(history: History) -> Counter[tuple[str, str]]:
+    effects = history.of(Effect)
+    return Counter(
+        (family(spelled(effect.step, effect.invocation)) if effect.step else "", effect.name) for effect in effects
+    )
+
+
+def _finding(rule: str, step: str | None, owner: Owner, message: str, remedy: str, events: tuple[int, ...]) -> Finding:
+    return Finding(
+        check=NAME,
+        rule=rule,
+        step=step,
+        severity=Severity.ERROR,
+        owner=owner,
+        message=message,
+        remedy=remedy,
+        events=events,
+    )

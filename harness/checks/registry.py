@@ -1,0 +1,78 @@
+"""Which checks there are, and running them so that none can take the others down."""
+
+from __future__ import annotations
+
+import difflib
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from harness.checks.base import Case, Check
+from harness.checks.baseline import Baseline
+from harness.checks.completion import completion
+from harness.checks.conversation import conversation
+from harness.checks.effects import effects
+from harness.checks.faults_fired import faults_fired
+from harness.checks.idempotency_keys import idempotency_keys
+from harness.checks.resume import resume
+from harness.contract import Contract
+from harness.errors import HarnessError, UsageError
+from harness.history import History
+from harness.scenario import Scenario
+from harness.verdict import Severity, Status, Verdict
+
+CHECKS: dict[str, Check] = {
+    "completion": completion,
+    "resume": resume,
+    "effects": effects,
+    "idempotency_keys": idempotency_keys,
+    "conversation": conversation,
+    "faults_fired": faults_fired,
+}
+"""Every check by name, in the order in which reports show them."""
+
+
+def judge(
+    history: History,
+    baseline: Baseline,
+    scenario: Scenario,
+    contract: Contract,
+    *,
+    names: Iterable[str] | None = None,
+    strict: bool = False,
+) -> tuple[Verdict, ...]:
+    """Judge one run by the checks in `names`, else by those of the scenario, else by all.
+
+    `strict` makes warnings fail. Raises `UsageError` for a check that does not exist; a check that raises is unknown.
+    """
+    case = Case(history, baseline, scenario, contract)
+    chosen = list(names) if names is not None else list(scenario.checks)
+    checks = {name: CHECKS[name] for name in map(known, chosen)} if chosen else CHECKS
+    verdicts = (safely(name, check, case) for name, check in checks.items())
+    return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
+
+
+def known(name: str) -> str:
+    """The name of a check as the table has it (`faults fired` and `faults-fired` are `faults_fired`)."""
+    spelled = name.strip().lower().replace(" ", "_").replace("-", "_")
+    if spelled in CHECKS:
+        return spelled
+    near = difflib.get_close_matches(spelled, CHECKS, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(CHECKS)}"
+    raise UsageError(f"there is no check {name!r}; {hint}")
+
+
+def safely(name: str, check: Callable[[Case], Verdict], case: Case) -> Verdict:
+    """Run one check; what it raises is the reason of an unknown, never a pass."""
+    try:
+        return check(case)
+    except HarnessError as error:
+        return Verdict.unknown(name, str(error))
+    except Exception:  # noqa: BLE001  a broken check must not hide what the others found
+        return Verdict.unknown(name, f"the check itself failed, please report it:\n{traceback.format_exc()}")
+
+
+def stricter(verdict: Verdict) -> Verdict:
+    """The verdict when warnings count: only a pass can become worse."""
+    warned = any(finding.severity is Severity.WARNING for finding in verdict.findings)
+    return replace(verdict, status=Status.FAILED) if warned else verdict

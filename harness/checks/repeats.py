@@ -1,0 +1,102 @@
+"""Bodies that ran again, and what was known of the earlier body when the later one was entered.
+
+Four cases decide everything. *Recorded*: the engine had said that the result is durable. *Finished*: the body had
+returned and the engine does not record such a step. *In flight*: entered, and nothing more is certain. *Raised*: the
+body, or the answer on its way back, had failed, so a new attempt is a retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from harness.checks.base import Case, during, place
+from harness.history import Execution
+from harness.steps import StepId
+
+
+class Before(IntEnum):
+    """What had become of the earlier body, the least excusable last."""
+
+    RAISED = 1
+    IN_FLIGHT = 2
+    FINISHED = 3
+    RECORDED = 4
+
+    @property
+    def certain(self) -> bool:
+        """Whether the earlier body had its result, so that there was something to keep."""
+        return self >= Before.FINISHED
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One body that ran after another one of the same step. `runs` are all bodies of that step."""
+
+    step: str
+    earlier: Execution
+    later: Execution
+    before: Before
+    runs: tuple[Execution, ...]
+
+    @property
+    def same_life(self) -> bool:
+        """Whether the process that ran the earlier body ran the later one too: a retry, not a recovery."""
+        return self.earlier.entered.pid == self.later.entered.pid and self.earlier.incarnation == self.later.incarnation
+
+
+def repeats(case: Case, *kinds: str) -> dict[str, tuple[Repeat, ...]]:
+    """Per step of these kinds, each body that was not the first, beside the least excusable of those before it."""
+    found = {step: tuple(_pairs(case, step, runs)) for step, runs in case.history.by_step.items()}
+    return {step: pairs for step, pairs in found.items() if pairs and StepId.parse(step).kind in kinds}
+
+
+def _pairs(case: Case, step: str, runs: tuple[Execution, ...]) -> Iterator[Repeat]:
+    for index, later in enumerate(runs[1:], 1):
+        ranked = [(_before(case, step, earlier, later), earlier) for earlier in runs[:index]]
+        worst = max(before for before, _earlier in ranked)
+        earlier = [earlier for before, earlier in ranked if before is worst][-1]
+        yield Repeat(step, earlier, later, worst, runs)
+
+
+def _before(case: Case, step: str, earlier: Execution, later: Execution) -> Before:
+    left, entered = earlier.left, later.entered.seq
+    if left is None or left.seq > entered:
+        return Before.IN_FLIGHT
+    if left.outcome != "ok":
+        return Before.RAISED
+    if answer_lost(case, earlier, later):
+        return Before.IN_FLIGHT
+    if not case.is_recorded(step):
+        return Before.FINISHED
+    kept = earlier.commit_left is not None and earlier.commit_left.seq < entered
+    return Before.RECORDED if kept else Before.IN_FLIGHT
+
+
+def answer_lost(case: Case, run: Execution, later: Execution | None = None) -> bool:
+    """Whether a fault kept the caller from a body's answer, so that what was made durable is a failure.
+
+    A body that answers late (`slow`) lost its answer only if somebody stopped waiting: it then runs again at once.
+    """
+    left = run.left
+    if left is None:
+        return False
+    until = min((event.seq for event in (run.commit_entered, later and later.entered) if event), default=None)
+    for fired, fault in case.injected:
+        here = fired.step == place(run) and fired.window == "between" and fired.pid == run.entered.pid
+        impatient = later is not None and later.entered.pid == run.entered.pid
+        lost = fault.action in ("lost", "hang") or (fault.action == "slow" and impatient)
+        if here and lost and left.seq < fired.seq and (until is None or fired.seq < until):
+            return True
+    return False
+
+
+def inner(case: Case, run: Execution) -> tuple[Execution, ...]:
+    """The bodies that ran inside a body, at any depth."""
+    within = run.step + "."
+    return tuple(
+        other
+        for other in case.history.executions
+        if other.step.startswith(within) and during(run, other.entered.seq, other.entered.pid, other.entered.invocation)
+    )

@@ -1,0 +1,117 @@
+"""A repeat told to a person: what happened, who must act, and the one thing to change."""
+
+from __future__ import annotations
+
+import re
+
+from harness.checks.base import Case
+from harness.checks.repeats import Before
+from harness.checks.reruns import Rerun
+from harness.checks.words import between, evidence, life, times, titled, tool_of
+from harness.steps import StepId
+from harness.verdict import Finding, Owner, Severity
+
+NAME = "effects"
+
+
+def told(case: Case, rerun: Rerun) -> Finding:
+    """The finding of one rerun. Its severity has been weighed before."""
+    rule, owner, remedy = _cause(case, rerun)
+    pair = rerun.pair
+    return Finding(
+        check=NAME,
+        rule=rule,
+        step=rerun.step,
+        severity=rerun.severity or Severity.NOTE,
+        owner=owner,
+        message=_message(case, rerun),
+        remedy=remedy,
+        incarnation=pair.later.incarnation,
+        events=evidence(pair.earlier, pair.later),
+    )
+
+
+def _message(case: Case, rerun: Rerun) -> str:
+    pair = rerun.pair
+    verb = "was tried again" if pair.before is Before.RAISED else "was entered again"
+    return (
+        f"{titled(rerun.step)} ran {times(len(pair.runs))}: {_state(case, rerun)} in {life(pair.earlier)},"
+        f" {between(case.history, pair.earlier.entered, pair.later.entered)}, and its body {verb}"
+        f" in {life(pair.later)}{_key_clause(rerun)}{_inside_clause(rerun)}"
+    )
+
+
+def _state(case: Case, rerun: Rerun) -> str:
+    earlier = rerun.pair.earlier
+    match rerun.pair.before:
+        case Before.RECORDED:
+            return f"{case.contract.engine} had recorded it"
+        case Before.FINISHED:
+            return "it had finished"
+        case Before.RAISED:
+            return "it had failed, perhaps after its effect,"
+        case _ if earlier.finished:
+            return f"it had done its work but {case.contract.engine} had not recorded it yet"
+        case _:
+            return "it was in flight"
+
+
+def _key_clause(rerun: Rerun) -> str:
+    if rerun.may != "keyed":
+        return ""
+    one, other = map(str, rerun.keys)
+    return f", both times with the key {one}" if one == other else f", first with the key {one}, then with {other}"
+
+
+def _inside_clause(rerun: Rerun) -> str:
+    if rerun.only_outside:
+        return "; everything inside it was replayed, only its own lines ran again"
+    if not rerun.inside:
+        return ""
+    inside = [step.removeprefix(rerun.step + ".") for step in rerun.inside]
+    return f"; with it ran again: {', '.join(inside)}"
+
+
+def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
+    """Rule, owner and remedy: the engine broke its word, the key does not hold, or nobody promised anything."""
+    name, before = tool_of(rerun.step), rerun.pair.before
+    if before is Before.RECORDED:
+        remedy = (
+            f"report it to {case.contract.engine} with this run folder: it ran a recorded {case.contract.unit} again"
+        )
+        return "recorded-ran-again", Owner.ENGINE, remedy
+    if rerun.may == "keyed":
+        return _cause_in_keys(rerun, name)
+    if before is Before.RAISED:
+        remedy = f"switch retries off for `{name}`, or give it an idempotency key so that a retry is harmless"
+        return "retried-once-only", Owner.CONFIGURATION, remedy
+    if before is Before.FINISHED:
+        return "finished-ran-again", Owner.CONFIGURATION, _have_it_recorded(case, rerun)
+    if rerun.may == "once":
+        remedy = f"give `{name}` an idempotency key: no engine can promise that a body in flight runs only once"
+        return "in-flight-ran-again", Owner.TOOL, remedy
+    remedy = (
+        f"give `{name}` an idempotency key and say so (`--tools {name}=keyed:ARGUMENT`), or say that it is repeatable"
+    )
+    return "in-flight-ran-again", Owner.TOOL, remedy
+
+
+def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
+    if all(keys.said for keys in rerun.keys):
+        remedy = f"derive the key of `{name}` from the call itself, so that every attempt carries the same one"
+        return "key-differs", Owner.TOOL, remedy
+    remedy = f"send an idempotency key with every `{name}`, and say where it is (`--tools {name}=keyed:ARGUMENT`)"
+    return "key-missing", Owner.TOOL, remedy
+
+
+def _have_it_recorded(case: Case, rerun: Rerun) -> str:
+    """The engine's own remedy with the tool's name in it: "decorate `charge` with `@DBOS.step()`"."""
+    name = f"`{tool_of(rerun.step)}`"
+    said = case.contract.remedy
+    if not said:
+        kind = StepId.parse(rerun.step).kind
+        claims = "find out why it was not" if case.contract.claims(kind) else "or give it an idempotency key"
+        return f"have the result of {name} recorded as a {case.contract.unit} of {case.contract.engine}, {claims}"
+    if "{tool}" in said:
+        return said.replace("{tool}", name)
+    return re.sub(r"\bit\b", name, said, count=1)

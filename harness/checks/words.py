@@ -1,0 +1,65 @@
+"""The phrases that findings are made of, so that every check tells the same story in the same words."""
+
+from __future__ import annotations
+
+from harness.faults import Fault
+from harness.history import Event, Execution, History, ProcessEnded
+from harness.steps import StepId
+
+_COUNTS = {1: "once", 2: "twice"}
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return _COUNTS.get(count, f"{count} times")
+
+
+def titled(step: str) -> str:
+    """What a person calls a step: a tool by its name, the rest by their id."""
+    last = StepId.parse(step)
+    return f"`{last.name}`" if last.kind == "tool" and last.name else f"`{step}`"
+
+
+def tool_of(step: str) -> str:
+    """The bare name for a remedy: `charge`."""
+    return StepId.parse(step).name or step
+
+
+def life(execution: Execution) -> str:
+    """`life 1`: which incarnation a body ran in."""
+    return f"life {execution.incarnation}"
+
+
+def between(history: History, earlier: Event, later: Event) -> str:
+    """What ended the earlier life, as a clause: `the process died at model#2/before`."""
+    if (earlier.incarnation, earlier.pid) == (later.incarnation, later.pid):
+        return "the same process went on"
+    since = [event for event in history if earlier.seq < event.seq < later.seq]
+    crashes = [fired for fired in history.fired if earlier.seq < fired.seq < later.seq and is_crash(fired.fault)]
+    if crashes:
+        return f"the process died at {crashes[0].step}/{crashes[0].window}"
+    ends = [event for event in since if isinstance(event, ProcessEnded)]
+    if not ends:
+        return "another process took the run while the first still lived"
+    reasons = {"hang": "the process hung and was ended", "exit": "the process ended", "death": "the process was killed"}
+    return reasons.get(ends[0].cause, "the process died")
+
+
+def is_crash(fault: str) -> bool:
+    """Whether a fault, by its spelling, kills the process."""
+    parsed = Fault.parse(fault)
+    return parsed.action == "crash" and parsed.argument is None
+
+
+def lines(*events: Event | None) -> tuple[int, ...]:
+    """The journal lines that a finding rests on."""
+    return tuple(sorted({event.seq for event in events if event is not None}))
+
+
+def evidence(*executions: Execution) -> tuple[int, ...]:
+    """The journal lines of some bodies: entered, left, committed."""
+    return tuple(
+        sorted(
+            {line for run in executions for line in lines(run.entered, run.left, run.commit_entered, run.commit_left)}
+        )
+    )
