@@ -186,7 +186,8 @@ class _Reading:
         return known
 
     def _is_prompt_only(self) -> bool:
-        return not any(isinstance(part, ToolReturnPart | RetryPromptPart) for part in self.last.parts)
+        answers = [part for part in self.last.parts if isinstance(part, ToolReturnPart | RetryPromptPart)]
+        return all(_synthesized(part) for part in answers)
 
     def _own(self) -> list[_Seen]:
         """The visible stamps of this run, oldest first; those of earlier runs in the same history do not
