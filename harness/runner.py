@@ -190,6 +190,7 @@ class Run:
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},
             "settled": sorted({event.step for event in history.of(CommitLeft)}),
+            "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),
             "world": self.scenario.world,
             "recovering": left[0] if incarnation > 1 and left and left[0] in begun else None,

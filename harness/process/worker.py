@@ -25,7 +25,8 @@ from harness.journal import Journal, plain
 from harness.steps import StepId
 from harness.subjects import bodies, guard, models
 from harness.subjects.answers import Answer, answer
-from harness.subjects.loading import Subject, load_deps, load_subject
+from harness.subjects.deps import load_deps
+from harness.subjects.loading import Subject, load_subject
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
@@ -92,7 +93,9 @@ class Life:
             invocation=lambda: self.probes.invocation,
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
-        self.probes = Probes(self.journal, strikes, siblings, settled=set(argument["settled"]))
+        self.probes = Probes(
+            self.journal, strikes, siblings, settled=set(argument["settled"]), records_run=argument["records_run"]
+        )
         self.store = Store(**argument["store"])
         self.invocations = {item["number"]: item for item in argument["invocations"]}
         self.messages: dict[int, Any] = {}

@@ -59,12 +59,14 @@ _waiting: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
 class Probes:
     """The probes of one process.
 
-    `siblings` are the tool steps of each response with several calls; `settled` the steps recorded in earlier lives.
+    `siblings` are the tool steps of each response with several calls; `settled` the steps recorded in earlier lives;
+    `records_run` says that the engine makes the run's own end durable.
     """
 
     journal: Journal
     strikes: Strikes
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    records_run: bool = False
     invocation: int = 1
     _units: dict[str, _Unit] = field(default_factory=dict)
     _keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -162,7 +164,9 @@ class Probes:
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
-        unit = self._units.setdefault(RUN_UNIT, _Unit(RUN_UNIT, step)) if self._runs == 1 else None
+        unit = None
+        if self.records_run and self._runs == 1:
+            unit = self._units[RUN_UNIT] = _Unit(RUN_UNIT, step)
         self.strikes.at(str(step), "before")
         body = Body(step)
         own = self._enter(body, unit)
