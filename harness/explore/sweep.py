@@ -155,8 +155,10 @@ class _Sweep:
             if baseline is None:
                 return prepared
             plan = self.scenario.plan.expand(baseline.history.steps)
-            done = self._one(bench, baseline, plan, None, "run")
-            return replace(prepared, runs=(self._confirmed(bench, baseline, [done])[0],), possible=1)
+            done = self._confirmed(bench, baseline, [self._one(bench, baseline, plan, None, "run")])[0]
+            # The plan as the person gave it: a glob is shorter than what it stands for.
+            done = _with_replay(done, replay_line(self.scenario, self.scenario.plan))
+            return replace(prepared, runs=(done,), possible=1)
 
     def all_crashes(self) -> EngineSweep:
         with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
