@@ -1,0 +1,53 @@
+"""How a subject becomes durable under DBOS: the way its user would do it at import time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from dbos import DBOS
+from pydantic_ai.durable_exec.dbos import DBOSAgent, DBOSDurability
+
+from harness.engines.base import Case, Unsupported
+from harness.subjects.attach import attach, engine_of
+
+RUN_WORKFLOW = "harness.run"
+
+Run = Callable[[int], Awaitable[Any]]
+
+
+def bind(case: Case) -> Run | Unsupported:
+    """The coroutine function that runs one invocation of the subject as a workflow, or why there is none."""
+    subject = case.subject
+    if subject.agent is None:
+        return Unsupported(f"{subject.name!r} is a workflow of its own, and only agents can be run")
+    if isinstance(subject.value, DBOSAgent):
+        return _own_workflow(case, subject.value)
+    engine = engine_of(subject.value)
+    if engine == "dbos":
+        return _our_workflow(case, subject.value)
+    if engine is not None:
+        return Unsupported(f"the agent {subject.name!r} was built for {engine.title()}; run it under --engine {engine}")
+    try:
+        return _our_workflow(case, attach(subject.agent, DBOSDurability(), name=subject.name))
+    except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
+        return Unsupported(str(error))
+
+
+def _own_workflow(case: Case, agent: Any) -> Run:
+    """A `DBOSAgent` is a workflow itself. Recovery passes it the arguments that DBOS recorded."""
+
+    async def run(invocation: int) -> Any:
+        return await case.invoke(agent, invocation)
+
+    return run
+
+
+def _our_workflow(case: Case, agent: Any) -> Run:
+    """The workflow that a person would write around `agent.run`."""
+
+    @DBOS.workflow(name=RUN_WORKFLOW)
+    async def run(invocation: int) -> Any:
+        return await case.invoke(agent, invocation)
+
+    return run

@@ -1,0 +1,53 @@
+"""A migration that runs beside other work, because the first run needs it later than the session begins."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+from harness.errors import EngineUnavailable
+
+SECONDS = 120
+MIGRATE = "import sys; from dbos import DBOS; DBOS.migrate(sys.stdin.read())"
+"""A program and not a module: it needs DBOS and nothing of ours, so it runs wherever the harness was imported from."""
+
+
+class Migration:
+    """Migrates one database in a child process, begun at once and waited for by the first who needs it.
+
+    So the harness itself imports no engine. The child reads the URL from its standard input: it may hold a password,
+    and arguments can be seen by everybody.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", MIGRATE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._lock = threading.Lock()
+        self._done = False
+        assert self._child.stdin is not None
+        self._child.stdin.write(url)
+        self._child.stdin.close()
+        self._child.stdin = None  # it has all that it needs; `communicate` would write to it again
+
+    def wait(self) -> None:
+        """Return once the database is migrated. Raises `EngineUnavailable` with DBOS's own words if it is not."""
+        with self._lock:
+            if self._done:
+                return
+            _, complaint = self._child.communicate(timeout=SECONDS)
+            if self._child.returncode:
+                lines = complaint.strip().splitlines() or ["it said nothing"]
+                raise EngineUnavailable(f"engine 'dbos' cannot migrate its database: {lines[-1]}")
+            self._done = True
+
+    def close(self) -> None:
+        """End a migration that nobody waited for."""
+        if self._child.poll() is None:
+            self._child.kill()
+        self._child.communicate()

@@ -1,0 +1,208 @@
+"""Every private name of DBOS that we hold on to: where units run, where they become durable, and what makes it wait.
+
+An upgrade may move any of them, so `check` looks at each when the engine is prepared and says clearly what has moved.
+Nothing else under `harness` touches DBOS's private modules.
+
+- `dbos._core.invoke_step` runs every step: `@DBOS.step`, `DBOS.run_step`, transactions, and pydantic-ai's own steps.
+- `SystemDatabase.record_operation_result` makes a step's result or error durable.
+- `update_workflow_outcome` does so for a workflow.
+- `record_sleep` turns a durable sleep, or a wait with a timeout, into seconds.
+- `check_operation_execution` is asked before a child workflow runs, and says whether it is known already.
+- the internal queue, polled once a second, is where recovery puts the workflows that it found.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import dbos
+from dbos import _context as contexts
+from dbos import _core as core
+from dbos import _dbos as registry
+from dbos._sys_db import SystemDatabase
+
+from harness.engines.base import RUN, Hook
+from harness.engines.dbos.versions import KNOWN, installed
+from harness.errors import EngineUnavailable
+
+QUICK = 0.01
+"""Seconds between two looks at something that is about to come."""
+
+HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (core, "invoke_step", ("step_ctx", "func", "step_name", "interval_seconds", "timeout_seconds")),
+    (SystemDatabase, "record_operation_result", ("result",)),
+    (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
+    (SystemDatabase, "check_operation_execution", ("function_name",)),
+    (SystemDatabase, "record_sleep", ("workflow_uuid", "function_id", "seconds")),
+    (contexts, "get_local_dbos_context", ()),
+    (registry, "_get_or_create_dbos_registry", ()),
+)
+"""Owner, name, and the parameters that we use."""
+
+
+def check() -> None:
+    """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
+    for owner, name, parameters in HELD:
+        place = f"{owner.__module__}.{owner.__name__}" if inspect.isclass(owner) else owner.__name__
+        function = getattr(owner, name, None)
+        if not callable(function):
+            raise _moved(f"{place}.{name} is gone")
+        missing = [one for one in parameters if one not in inspect.signature(function).parameters]
+        if missing:
+            raise _moved(f"{place}.{name} has no parameter {missing[0]!r}")
+    if not hasattr(internal_queue(), "_polling_interval_sec"):
+        raise _moved("the internal queue has no '_polling_interval_sec'")
+
+
+def _moved(what: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"engine 'dbos' {installed()} is not supported: {what}; versions known to work: {', '.join(KNOWN)}"
+        f" (run `pip install dbos=={KNOWN[-1]}`)"
+    )
+
+
+def internal_queue() -> Any:
+    """The queue that recovery uses."""
+    return registry._get_or_create_dbos_registry().get_internal_queue()  # noqa: SLF001
+
+
+def context() -> Any:
+    """The context of the workflow or step that is running here."""
+    return contexts.get_local_dbos_context()
+
+
+def instance() -> Any:
+    """The subject's or our DBOS object, None if nobody made one."""
+    return registry._dbos_global_instance  # noqa: SLF001
+
+
+def made_by_dbos(function: Callable[..., Any]) -> bool:
+    """Whether a function is DBOS's wrapper around somebody's function, perhaps inside other decorators."""
+    home = f"{Path(dbos.__file__).parent}{os.sep}"
+    seen: Any = getattr(function, "func", function)
+    while seen is not None:
+        code = getattr(getattr(seen, "__func__", seen), "__code__", None)
+        if code is not None and code.co_filename.startswith(home):
+            return True
+        seen = getattr(seen, "__wrapped__", None)
+    return False
+
+
+def watch_units(hook: Hook, scale: float) -> None:
+    """Let `hook` see every step's body, attempt by attempt, and divide the step's own times by `scale`."""
+    original = core.invoke_step
+
+    @wraps(original)
+    def invoke_step(dbos: Any, step_ctx: Any, func: Any, args: Any, kwargs: Any, **options: Any) -> Any:
+        key, name = f"{step_ctx.workflow_id}:{step_ctx.function_id}", options["step_name"]
+        hook.called(key, name)
+        for time in ("interval_seconds", "timeout_seconds"):
+            if options.get(time) is not None:
+                options[time] /= scale
+        return original(dbos, step_ctx, _attempted(hook, func, key, name), args, kwargs, **options)
+
+    core.invoke_step = invoke_step
+
+
+def _attempted(hook: Hook, func: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
+    """The body of a step, with each of its attempts seen by the hook."""
+    attempts = 0
+
+    def attempt() -> Callable[..., Any]:
+        nonlocal attempts
+        attempts += 1
+        return hook.unit(func, key, name, attempts)
+
+    if inspect.iscoroutinefunction(func):
+
+        @wraps(func)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            return await attempt()(*args, **kwargs)
+
+        return awaited
+
+    @wraps(func)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return attempt()(*args, **kwargs)
+
+    return called
+
+
+def watch_questions(asked: Callable[[str, str], None]) -> None:
+    """Tell `asked` the id and name of each child workflow that its parent asks for and that is known already."""
+    original = SystemDatabase.check_operation_execution
+
+    @wraps(original)
+    def check_operation_execution(self: Any, *args: Any, **options: Any) -> Any:
+        known = original(self, *args, **options)
+        if known is not None and (child := known["child_workflow_id"]):
+            asked(child, options.get("function_name") or args[2])
+        return known
+
+    SystemDatabase.check_operation_execution = check_operation_execution  # type: ignore[method-assign]
+
+
+def watch_commits(hook: Hook, is_run: Callable[[str], bool]) -> None:
+    """Let `hook` surround the writes that make steps and workflows durable. `is_run` knows the ids of our own runs."""
+    record, update = SystemDatabase.record_operation_result, SystemDatabase.update_workflow_outcome
+
+    @wraps(record)
+    def record_operation_result(self: Any, result: Any, **options: Any) -> None:
+        with hook.commit(f"{result['workflow_uuid']}:{result['function_id']}"):
+            record(self, result, **options)
+
+    @wraps(update)
+    def update_workflow_outcome(self: Any, workflow_id: str, status: Any, **options: Any) -> bool:
+        try:
+            with hook.commit(RUN if is_run(workflow_id) else workflow_id):
+                return _written(update(self, workflow_id, status, **options))
+        except _NotOurs:
+            return False
+
+    SystemDatabase.record_operation_result = record_operation_result  # type: ignore[method-assign]
+    SystemDatabase.update_workflow_outcome = update_workflow_outcome  # type: ignore[method-assign]
+
+
+class _NotOurs(Exception):
+    """The workflow belongs to another process by now: nothing was written, so no commit was left."""
+
+
+def _written(written: bool) -> bool:  # noqa: FBT001  DBOS's own answer
+    if not written:
+        raise _NotOurs
+    return True
+
+
+def scale_waits(scale: float) -> None:
+    """Divide durable sleeps, and the timeouts of durable waits and of workflows, by `scale`."""
+    sleep, timeout = SystemDatabase.record_sleep, dbos.SetWorkflowTimeout.__init__
+
+    @wraps(sleep)
+    def record_sleep(self: Any, workflow_uuid: str, function_id: int, seconds: float, **options: Any) -> float:
+        return sleep(self, workflow_uuid, function_id, seconds / scale, **options)
+
+    @wraps(timeout)
+    def set_timeout(self: Any, workflow_timeout_sec: float | None) -> None:
+        timeout(self, None if workflow_timeout_sec is None else workflow_timeout_sec / scale)
+
+    SystemDatabase.record_sleep = record_sleep  # type: ignore[method-assign]
+    dbos.SetWorkflowTimeout.__init__ = set_timeout  # type: ignore[method-assign]
+
+
+def poll_at_once() -> None:
+    """Let recovery begin at once: it queues what it found, and the queue is otherwise looked at once a second.
+
+    So is the outcome of a child that another execution runs.
+    """
+    internal_queue()._polling_interval_sec = QUICK  # noqa: SLF001
+    core.DEFAULT_POLLING_INTERVAL = QUICK
+
+
+def serializer(made: Any) -> Any:
+    """The serializer of the subject's own DBOS object, None if it made none: what can be recorded depends on it."""
+    return getattr(made, "_serializer", None)

@@ -1,0 +1,122 @@
+"""The child's half of DBOS: launch, run the agent in a workflow, and after a crash launch again and wait.
+
+DBOS recovers by itself: a launched process puts the pending workflows of its executor on a queue and runs them. Here
+that is all that recovery does, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.dbos.records import workflow_id
+
+
+class DbosWorker:
+    """Runs an agent in a DBOS workflow: a bare one with `DBOSDurability`, a durable one as it is."""
+
+    def prepare(self) -> None:
+        for name in [name for name in os.environ if name.startswith("DBOS_")]:
+            del os.environ[name]  # the cloud's variables would override what we configure, and reach its servers
+        from dbos import DBOS
+
+        from harness.engines.dbos import seams
+        from harness.engines.dbos.children import Children
+
+        seams.check()
+        self._launch_dbos = DBOS.launch
+        # A subject that launches DBOS when it is imported would start threads in the zygote, on its own database.
+        DBOS.launch = _launch_later  # type: ignore[method-assign]
+        self._launched = False
+        self._ids: set[str] = set()
+        self._children = Children(self._ids.__contains__)
+        self._children.watch()
+
+    def bind(self, case: Case) -> Unsupported | None:
+        from harness.engines.dbos.binding import bind
+
+        self._case = case
+        bound = bind(case)
+        if isinstance(bound, Unsupported):
+            return bound
+        self._run: Callable[[int], Awaitable[Any]] = bound
+        return None
+
+    def seams(self, hook: Hook) -> None:
+        from harness.engines.dbos import seams
+
+        seams.watch_units(hook, self._case.scale)
+        seams.watch_commits(hook, self._ids.__contains__)
+        self._children.report(hook)
+        seams.scale_waits(self._case.scale)
+
+    def opens_unit(self, function: Callable[..., Any]) -> bool:
+        from dbos import DBOS
+
+        from harness.engines.dbos import seams
+
+        in_workflow = DBOS.workflow_id is not None and DBOS.step_id is None
+        opens = in_workflow and seams.made_by_dbos(function)
+        self._children.expect(opens=opens)
+        return opens
+
+    async def start(self, store: Store, invocation: int) -> Any:
+        from dbos import SetWorkflowID
+
+        workflow = self._known(store, invocation)
+        self._launch(store)
+        with SetWorkflowID(workflow):
+            return await self._run(invocation)
+
+    async def recover(self, store: Store, invocation: int) -> Any:
+        from dbos import DBOS
+
+        from harness.engines.dbos import seams
+
+        workflow = self._known(store, invocation)
+        seams.poll_at_once()
+        self._launch(store)
+        if await DBOS.get_workflow_status_async(workflow) is None:
+            raise NotStarted
+        handle: Any = await DBOS.retrieve_workflow_async(workflow)
+        return await handle.get_result(polling_interval_sec=seams.QUICK)
+
+    def _known(self, store: Store, invocation: int) -> str:
+        workflow = workflow_id(store.run_id, invocation)
+        self._ids.add(workflow)
+        return workflow
+
+    def _launch(self, store: Store) -> None:
+        """Launch DBOS on the store, once per process. What recovers pending workflows in production is this, too."""
+        if self._launched:
+            return
+        from dbos import DBOS
+
+        from harness.engines.dbos import seams
+
+        known = seams.instance()
+        serializer = seams.serializer(known)
+        DBOS.destroy()
+        DBOS(config=_config(store, serializer))
+        self._launch_dbos()
+        self._launched = True
+
+
+def _launch_later(*_: Any) -> None:
+    """What `DBOS.launch()` does while a subject is imported: nothing yet."""
+
+
+def _config(store: Store, serializer: Any) -> Any:
+    """Quiet, quick, and the same in every life: a version of its own would hide the workflows of the life before."""
+    return {
+        "name": "harness",
+        "system_database_url": store.values["url"],
+        "serializer": serializer,
+        "application_version": "v1",
+        "executor_id": "local",
+        "log_level": "CRITICAL",
+        "run_admin_server": False,
+        "notification_listener_polling_interval_sec": 0.01,
+    }
