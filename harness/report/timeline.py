@@ -1,0 +1,172 @@
+"""The lives of one run side by side: what each of them did at every step, and where the process died.
+
+One row per step rather than one per event: whether a step ran, ran again or was replayed is what a reader looks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from harness.faults import Fault
+from harness.history import Effect, Execution, FaultFired, History, ProcessEnded, ProcessStarted, spelled
+from harness.report.tables import indented, table
+from harness.report.words import clean, mark_of_finding, shortened
+from harness.steps import StepId
+from harness.verdict import Finding, Severity
+
+LIVES_ABREAST = 3
+MANY = 40
+"""Above so many rows, neighbours that read the same share one line."""
+WIDEST_VALUES = 40
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One row: a step, what each life did there, and the word for what is wrong with it."""
+
+    step: str
+    cells: tuple[str, ...]
+    wrong: str = ""
+
+
+def timeline(history: History, findings: Iterable[Finding] = (), width: int = 100) -> Iterator[RenderableType]:
+    """Draw every life of a run. Steps that a finding is about are marked with its word.
+
+    *Replayed* is inferred, as everywhere: recorded in an earlier life, its body not entered in this one, and this life
+    went on past it.
+    """
+    lives = sorted({started.incarnation for started in history.of(ProcessStarted)})
+    drawn = rows(history, lives, _wrong(findings))
+    step_width = min(30, max([len(row.step) for row in drawn] + [4]))
+    for start in range(0, len(lives), LIVES_ABREAST):
+        shown = lives[start : start + LIVES_ABREAST]
+        room = (width - step_width - 14) // len(shown) - 2
+        made = table("step", *(f"life {life}" for life in shown), "", widest=(step_width,))
+        for column in made.columns[1:-1]:
+            column.max_width = room
+        for row in folded(drawn):
+            cells = [_styled(cell) for cell in row.cells[start : start + LIVES_ABREAST]]
+            made.add_row(clean(shortened(row.step, step_width)), *cells, Text(row.wrong, "bold red"))
+        if start:
+            yield ""
+        yield indented(made)
+
+
+def rows(history: History, lives: list[int], wrong: Mapping[str, str]) -> tuple[Happened, ...]:
+    """Every step that ran or was struck, in the order in which they were first reached, and the lives' ends."""
+    steps = list(dict.fromkeys(_place(event) for event in sorted(_reached(history), key=lambda event: event.seq)))
+    made = [
+        Happened(step, tuple(_cell(history, step, life, steps) for life in lives), wrong.get(step, ""))
+        for step in steps
+    ]
+    return (*made, Happened("the end", tuple(_end(history, life) for life in lives)))
+
+
+def folded(drawn: tuple[Happened, ...]) -> tuple[Happened, ...]:
+    """The rows as they are, unless they are many: then neighbours that read the same become one."""
+    if len(drawn) <= MANY:
+        return drawn
+    kept: list[Happened] = []
+    for _key, group in groupby(drawn, lambda row: (row.cells, row.wrong)):
+        same = list(group)
+        between = Happened(f".. {len(same) - 2} more steps", same[0].cells, same[0].wrong)
+        kept += same if len(same) < 4 else [same[0], between, same[-1]]
+    return tuple(kept)
+
+
+def _wrong(findings: Iterable[Finding]) -> dict[str, str]:
+    """The word that marks a step; warnings mark it too."""
+    grave = [finding for finding in findings if finding.step and finding.severity is not Severity.NOTE]
+    return {str(finding.step): f"<- {mark_of_finding(finding).word}" for finding in reversed(grave)}
+
+
+def _reached(history: History) -> Iterator[Any]:
+    yield from (run.entered for run in history.executions)
+    yield from history.fired
+
+
+def _place(event: Any) -> str:
+    """A step as reports spell it. A fault that fired is written down that way already."""
+    return str(event.step) if isinstance(event, FaultFired) else spelled(event.step, event.invocation)
+
+
+def _cell(history: History, step: str, life: int, steps: list[str]) -> str:
+    """What one life did at one step, as short phrases."""
+    bodies = history.by_step.get(step, ())
+    here = [body for body in bodies if body.incarnation == life]
+    earlier = [body for body in bodies if body.incarnation < life]
+    struck = [fired for fired in history.fired if fired.step == step and fired.incarnation == life]
+    phrases = [_struck(fired) for fired in struck if fired.window == "before"]
+    if here:
+        phrases += [_ran(here, again=bool(earlier)), *_seen(history, step, here, bodies)]
+    elif not struck and any(body.recorded for body in earlier) and _passed(history, step, life, steps):
+        phrases.append("replayed")
+    return ", ".join([*phrases, *(_struck(fired) for fired in struck if fired.window != "before")])
+
+
+def _ran(here: list[Execution], *, again: bool) -> str:
+    last = here[-1]
+    if last.left is None:
+        said = "cut off"
+    elif last.left.outcome != "ok":
+        said = f"raised {clean(last.left.error or '').partition(':')[0]}"
+    else:
+        said = "ran"
+    times = f" {len(here)} times" if len(here) > 1 else ""
+    return f"{said}{' again' if again else ''}{times}{', recorded' if last.recorded else ''}"
+
+
+def _seen(history: History, step: str, here: list[Execution], bodies: tuple[Execution, ...]) -> Iterator[str]:
+    """With what a tool ran, when it ran more than once: equal or different keys decide whether that is harmless."""
+    if StepId.parse(step).kind != "tool" or len(bodies) < 2:
+        return
+    yield values(here[-1].arguments)
+    for effect in history.of(Effect):
+        if effect.step == here[-1].step and effect.incarnation == here[-1].incarnation:
+            yield f"effect {clean(effect.name)}" + (f" key={clean(effect.key)}" if effect.key else "")
+
+
+def values(arguments: Any) -> str:
+    """Arguments of a call in little room."""
+    return clean(shortened(json.dumps(arguments, ensure_ascii=False, default=str), WIDEST_VALUES))
+
+
+def _passed(history: History, step: str, life: int, steps: list[str]) -> bool:
+    """Whether a life went on past a step: it reached a later one, or came to the end."""
+    later = set(steps[steps.index(step) + 1 :])
+    reached = any(event.incarnation == life and _place(event) in later for event in _reached(history))
+    return reached or any(outcome.incarnation == life for outcome in history.outcomes.values())
+
+
+def _struck(fired: FaultFired) -> str:
+    fault = Fault.parse(fired.fault)
+    said = "KILLED" if fault.action == "crash" and fault.argument is None else str(fault).partition("@")[0].upper()
+    return f"{said} {fired.window}"
+
+
+def _end(history: History, life: int) -> str:
+    """How a life ended, as its caller and the operating system saw it."""
+    said = [
+        "finished" if outcome.status == "ok" else f"failed: {shortened(clean(outcome.error_type or 'error'), 40)}"
+        for outcome in history.outcomes.values()
+        if outcome.incarnation == life
+    ]
+    ended = next((event for event in history.of(ProcessEnded) if event.incarnation == life), None)
+    causes = {"crash": "killed by the fault", "hang": "hung, ended by the watchdog", "death": "killed by somebody else"}
+    if ended is None:
+        return ", ".join([*said, "the journal stops here"])
+    said += [causes[ended.cause]] if ended.cause in causes else []
+    return ", ".join(said) or f"exited with code {ended.code}"
+
+
+def _styled(cell: str) -> Text:
+    if "KILLED" in cell:
+        return Text(cell, "bold red")
+    return Text(cell, "dim" if cell == "replayed" else "bold" if "again" in cell else "")
