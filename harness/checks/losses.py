@@ -92,9 +92,11 @@ def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
 def _asked(history: History) -> dict[str, tuple[int, ...]]:
     """Tool steps asked for by a model request that was followed by another one of the same agent run."""
     asked: dict[str, tuple[int, ...]] = {}
+    ran = {run.step for run in history.executions}
     requests = [event for event in history.of(StepLeft) if StepId.parse(event.step).kind == "model" and event.calls]
     for left in requests:
-        if _next_request(left.step) in {run.step for run in history.executions}:
+        # A request that was asked again had a call refused: then any of its calls may rightly not have run.
+        if _next_request(left.step) in ran and f"{left.step}+1" not in ran:
             asked.update({spelled(call, left.invocation): (left.seq,) for call in left.calls if "+" not in call})
     return asked
 

@@ -74,25 +74,27 @@ def _inside_clause(rerun: Rerun) -> str:
 
 def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
     """Rule, owner and remedy: the engine broke its word, the key does not hold, or nobody promised anything."""
-    name, before = tool_of(rerun.step), rerun.pair.before
-    if before is Before.RECORDED:
-        remedy = (
-            f"report it to {case.contract.engine} with this run folder: it ran a recorded {case.contract.unit} again"
-        )
+    name, engine, unit = tool_of(rerun.step), case.contract.engine, case.contract.unit
+    if rerun.pair.before is Before.RECORDED:
+        remedy = f"report it to {engine} with this run folder: it ran a recorded {unit} again"
         return "recorded-ran-again", Owner.ENGINE, remedy
-    if rerun.may == "keyed":
-        return _cause_in_keys(rerun, name)
-    if before is Before.RAISED:
-        remedy = f"switch retries off for `{name}`, or give it an idempotency key so that a retry is harmless"
-        return "retried-once-only", Owner.CONFIGURATION, remedy
-    if before is Before.FINISHED:
-        return "finished-ran-again", Owner.CONFIGURATION, _have_it_recorded(case, rerun)
+    if rerun.severity is Severity.NOTE:
+        remedy = f"keep every effect of `{name}` in the {unit}s and calls inside it, as it is now"
+        return "container-ran-again", Owner.TOOL, remedy
+    return _cause_in_keys(rerun, name) if rerun.may == "keyed" else _cause_without_keys(case, rerun, name)
+
+
+def _cause_without_keys(case: Case, rerun: Rerun, name: str) -> tuple[str, Owner, str]:
+    match rerun.pair.before:
+        case Before.FINISHED:
+            return "finished-ran-again", Owner.CONFIGURATION, _have_it_recorded(case, rerun)
+        case Before.RAISED:
+            remedy = f"switch retries off for `{name}`, or give it an idempotency key so that a retry is harmless"
+            return "retried-once-only", Owner.CONFIGURATION, remedy
     if rerun.may == "once":
         remedy = f"give `{name}` an idempotency key: no engine can promise that a body in flight runs only once"
-        return "in-flight-ran-again", Owner.TOOL, remedy
-    remedy = (
-        f"give `{name}` an idempotency key and say so (`--tools {name}=keyed:ARGUMENT`), or say that it is repeatable"
-    )
+    else:
+        remedy = f"give `{name}` an idempotency key and say so (`--tools {name}=keyed:ARGUMENT`)"
     return "in-flight-ran-again", Owner.TOOL, remedy
 
 

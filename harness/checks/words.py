@@ -58,8 +58,5 @@ def lines(*events: Event | None) -> tuple[int, ...]:
 
 def evidence(*executions: Execution) -> tuple[int, ...]:
     """The journal lines of some bodies: entered, left, committed."""
-    return tuple(
-        sorted(
-            {line for run in executions for line in lines(run.entered, run.left, run.commit_entered, run.commit_left)}
-        )
-    )
+    parts = (part for run in executions for part in (run.entered, run.left, run.commit_entered, run.commit_left))
+    return lines(*parts)

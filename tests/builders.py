@@ -1,0 +1,208 @@
+"""Histories written by hand, the way a run would have written them: what checks are tested on.
+
+    story = Story("crash@tool:charge#1/between")
+    story.life().ran("model#1", recorded=True).entered("tool:charge#1").left("tool:charge#1").crash()
+    story.life().ran("tool:charge#1").outcome("done")
+
+Everything a probe would know by itself (process, line number, unit key, life) is filled in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from harness.checks import Baseline, Case
+from harness.contract import Contract, ToolPolicy
+from harness.faults import FaultPlan
+from harness.history import (
+    CommitEntered,
+    CommitLeft,
+    Effect,
+    EngineRecord,
+    Event,
+    FaultFired,
+    History,
+    Outcome,
+    ProcessEnded,
+    ProcessStarted,
+    RunEnded,
+    RunStarted,
+    StepEntered,
+    StepLeft,
+    UnitEntered,
+    UnitLeft,
+)
+from harness.scenario import Scenario
+
+KEEPS_ALL = Contract(
+    engine="keeper",
+    unit="entry",
+    records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
+    recovery="on_restart",
+)
+"""An engine that records everything."""
+KEEPS_MODELS = Contract(
+    engine="halfway",
+    unit="step",
+    records=frozenset({"model", "tools", "event", "step", "run"}),
+    recovery="on_restart",
+    remedy="decorate it with `@step` so that its result is recorded",
+)
+"""An engine that records model requests, and tools only where they are units of their own."""
+KEEPS_NOTHING = Contract(
+    engine="none", unit="unit", records=frozenset(), recovery="none", in_flight="lost", remedy="run it under an engine"
+)
+
+
+class Story:
+    """One run, told line by line. Every method returns the story, so that a life reads as one sentence."""
+
+    def __init__(self, plan: str = "", *, engine: str = "keeper", started: float = 1_800_000_000.0) -> None:
+        self.plan = plan
+        self.events: list[Event] = []
+        self.incarnation = 0
+        self.pid = 1000
+        self.invocation = 1
+        self.started = started
+        self._units: dict[str, str] = {}
+        self._write(RunStarted(run="r", engine=engine, subject="m:agent", plan=plan or "no fault"))
+
+    # Lives.
+
+    def life(self, *, twin: bool = False) -> Story:
+        """A new process; with `twin` it lives beside the one before, as its second worker."""
+        self.incarnation += 1
+        self.pid += 1
+        return self._write(ProcessStarted(recovering=self.incarnation > 1 and not twin))
+
+    def crash(self, fault: str = "") -> Story:
+        """Die by a fault: the given one, or the first of the plan that has not fired."""
+        spelling = fault or self._next_crash()
+        return self.fires(spelling).dies("crash")
+
+    def dies(self, cause: str = "death") -> Story:
+        signal = None if cause == "exit" else 9
+        return self._write(ProcessEnded(cause=cause, signal=signal, code=0 if cause == "exit" else None))
+
+    def fires(self, spelling: str) -> Story:
+        fault = FaultPlan.parse(spelling).faults[0]
+        return self._write(FaultFired(fault=str(fault), step=fault.step, window=fault.window))
+
+    def _next_crash(self) -> str:
+        fired = [event.fault for event in self.events if isinstance(event, FaultFired)]
+        return next(str(fault) for fault in FaultPlan.parse(self.plan).faults if str(fault) not in fired)
+
+    # Bodies.
+
+    def entered(self, step: str, *, recorded: bool = False, unit: str | None = None, **values: Any) -> Story:
+        """A body begins. `recorded` gives it a unit of the engine, under a key of its own unless one is said."""
+        key = unit or (f"u:{step}" if recorded else None)
+        self._units[step] = key or ""
+        return self._write(StepEntered(step=step, unit=key, **values))
+
+    def left(self, step: str, result: Any = "ok", *, error: str | None = None, **values: Any) -> Story:
+        outcome = "ok" if error is None else "error"
+        unit = self._units.get(step) or None
+        return self._write(StepLeft(step=step, unit=unit, outcome=outcome, result=result, error=error, **values))
+
+    def committing(self, step: str) -> Story:
+        return self._write(CommitEntered(step=step, unit=self._units[step]))
+
+    def committed(self, step: str) -> Story:
+        return self.committing(step)._write(CommitLeft(step=step, unit=self._units[step]))
+
+    def ran(
+        self,
+        step: str,
+        result: Any = "ok",
+        *,
+        recorded: bool = False,
+        unit: str | None = None,
+        error: str | None = None,
+        calls: tuple[str, ...] = (),
+        **entered: Any,
+    ) -> Story:
+        """A whole body, with its commit if the engine records it."""
+        self.entered(step, recorded=recorded, unit=unit, **entered)
+        self.left(step, result, error=error, calls=list(calls))
+        return self.committed(step) if recorded or unit else self
+
+    def kept(self, step: str, result: Any = "ok", **values: Any) -> Story:
+        """A whole body that the engine records."""
+        return self.ran(step, result, recorded=True, **values)
+
+    def unit(self, step: str, *, key: str = "", until: str = "committed") -> Story:
+        """A unit that no other step's body claims, as far as `entered`, `left`, `committing` or `committed`."""
+        key = key or f"u:{step}"
+        self._units[step] = key
+        self._write(UnitEntered(unit=key, name=step, step=step))
+        if until != "entered":
+            self._write(UnitLeft(unit=key, step=step, claimed=False))
+        if until == "committing":
+            self.committing(step)
+        return self.committed(step) if until == "committed" else self
+
+    def effect(self, name: str, step: str | None = None, key: str | None = None, **arguments: Any) -> Story:
+        return self._write(Effect(name=name, step=step, key=key, arguments=arguments))
+
+    # Ends.
+
+    def outcome(self, output: Any = "done", *, messages: Any = None, **values: Any) -> Story:
+        return self._write(Outcome(status="ok", output=output, messages=messages, **values))
+
+    def failed(self, error: str = "boom", kind: str = "RuntimeError") -> Story:
+        return self._write(Outcome(status="error", error=error, error_type=kind))
+
+    def ended(self, how: str = "finished", reason: str = "") -> Story:
+        return self._write(RunEnded(how=how, reason=reason))
+
+    def finished(self, output: Any = "done", **values: Any) -> Story:
+        """A good end: outcome, orderly exit, end of the run."""
+        return self.outcome(output, **values).dies("exit").ended()
+
+    def testimony(self, *units: str, **values: Any) -> Story:
+        """The engine's own records, read after the run."""
+        for unit in units:
+            self._write(EngineRecord(unit=unit, name=unit, status="recorded", **values))
+        return self
+
+    def invokes(self, number: int) -> Story:
+        """What follows belongs to another invocation."""
+        self.invocation = number
+        return self
+
+    def history(self, *, torn: bool = False) -> History:
+        return History(tuple(self.events), torn)
+
+    def _write(self, event: Event) -> Story:
+        line = len(self.events)
+        self.events.append(
+            replace(
+                event,
+                seq=line,
+                time=self.started + line / 100,
+                pid=self.pid,
+                incarnation=self.incarnation,
+                invocation=self.invocation,
+            )
+        )
+        return self
+
+
+def a_case(
+    story: Story,
+    without_faults: Story,
+    *,
+    contract: Contract = KEEPS_ALL,
+    tools: dict[str, str] | None = None,
+    volatile: frozenset[str] = frozenset(),
+) -> Case:
+    """A run beside its fault-free twin, with what was said of its tools."""
+    scenario = Scenario(
+        subject="m:agent",
+        engine=contract.engine,
+        faults=tuple(map(str, FaultPlan.parse(story.plan).faults)),
+        tools={name: ToolPolicy.parse(text) for name, text in (tools or {}).items()},
+    )
+    return Case(story.history(), Baseline(without_faults.history(), volatile), scenario, contract)

@@ -1,0 +1,407 @@
+"""The table of DESIGN section 4, cell by cell, and the company that repeats keep: retries, nesting, losses."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.effects import effects
+from harness.contract import Contract
+from harness.verdict import Finding, Owner, Severity, Status
+from tests.builders import KEEPS_ALL, KEEPS_MODELS, KEEPS_NOTHING, Story, a_case
+
+CHARGE = "tool:charge#1"
+ORDER = {"order_id": "o-1", "amount": 5}
+
+
+def usual(*, recorded: bool = False) -> Story:
+    """Ask, charge, answer."""
+    story = Story().life().kept("model#1", calls=(CHARGE,))
+    return story.ran(CHARGE, recorded=recorded, arguments=ORDER, call="c1").kept("model#2").finished()
+
+
+def died_later(arguments: dict[str, object] = ORDER, **charge: object) -> Story:
+    """The charge had finished, nobody kept it, and the process died in the next request."""
+    story = Story("crash@model#2/before").life().kept("model#1", calls=(CHARGE,))
+    story.ran(CHARGE, arguments=ORDER, call="c1", **charge).crash()
+    return story.life().ran(CHARGE, arguments=arguments, call="c1", **charge).kept("model#2").finished()
+
+
+def died_in_flight(arguments: dict[str, object] = ORDER, **charge: object) -> Story:
+    """The charge was done, and the process died before the engine had recorded it."""
+    story = Story(f"crash@{CHARGE}/between").life().kept("model#1", calls=(CHARGE,))
+    story.entered(CHARGE, recorded=True, arguments=ORDER, call="c1", **charge).left(CHARGE).committing(CHARGE).crash()
+    return story.life().kept(CHARGE, arguments=arguments, call="c1", **charge).kept("model#2").finished()
+
+
+def findings(
+    story: Story, baseline: Story, contract: Contract = KEEPS_ALL, **tools: str
+) -> tuple[Status, list[Finding]]:
+    verdict = effects(a_case(story, baseline, contract=contract, tools=tools))
+    return verdict.status, list(verdict.findings)
+
+
+def only(story: Story, baseline: Story, contract: Contract = KEEPS_ALL, **tools: str) -> Finding:
+    _status, found = findings(story, baseline, contract, **tools)
+    assert len(found) == 1, [finding.message for finding in found]
+    return found[0]
+
+
+OTHER = {"order_id": "o-2", "amount": 5}
+TABLE = [
+    # may, arguments of the second body, in flight: severity and rule, finished: severity and rule
+    pytest.param(None, ORDER, (Severity.WARNING, "in-flight-ran-again"), (Severity.ERROR, "finished-ran-again"), id="unsaid"),
+    pytest.param("repeatable", ORDER, None, None, id="repeatable"),
+    pytest.param("keyed:order_id", ORDER, None, None, id="keyed, the same key"),
+    pytest.param("keyed:order_id", OTHER, (Severity.ERROR, "key-differs"), (Severity.ERROR, "key-differs"), id="keyed, another key"),
+    pytest.param("keyed:nothing", ORDER, (Severity.ERROR, "key-missing"), (Severity.ERROR, "key-missing"), id="keyed, no key"),
+    pytest.param("keyed", ORDER, (Severity.ERROR, "key-missing"), (Severity.ERROR, "key-missing"), id="keyed, by nothing"),
+    pytest.param("keyed:tool_call_id", OTHER, None, None, id="keyed by the call"),
+    pytest.param("once", ORDER, (Severity.ERROR, "in-flight-ran-again"), (Severity.ERROR, "finished-ran-again"), id="once"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("may", "again", "in_flight", "finished"), TABLE)
+@pytest.mark.parametrize("moment", ["in flight", "finished"])
+def test_the_table(may, again, in_flight, finished, moment):
+    tools = {} if may is None else {"charge": may}
+    if moment == "in flight":
+        status, found = findings(died_in_flight(again), usual(recorded=True), KEEPS_ALL, **tools)
+        expected = in_flight
+    else:
+        status, found = findings(died_later(again), usual(), KEEPS_MODELS, **tools)
+        expected = finished
+    assert [(finding.severity, finding.rule) for finding in found] == ([expected] if expected else [])
+    assert status is (Status.FAILED if expected and expected[0] is Severity.ERROR else Status.PASSED)
+
+
+def test_a_finished_charge_that_ran_again_is_told_in_one_sentence():
+    finding = only(died_later(), usual(), KEEPS_MODELS)
+    assert finding.message == (
+        "`charge` ran twice: it had finished in life 1, the process died at model#2/before,"
+        " and its body was entered again in life 2"
+    )
+    assert finding.remedy == "decorate `charge` with `@step` so that its result is recorded"
+    assert (finding.owner, finding.step, finding.incarnation) == (Owner.CONFIGURATION, CHARGE, 2)
+
+
+def test_the_events_of_a_finding_are_the_lines_of_both_bodies():
+    story = died_later()
+    finding = only(story, usual(), KEEPS_MODELS)
+    lines = [story.events[line] for line in finding.events]
+    assert [type(event).__name__ for event in lines] == ["StepEntered", "StepLeft"] * 2
+    assert [event.incarnation for event in lines] == [1, 1, 2, 2]
+
+
+def test_a_charge_in_flight_is_the_tools_to_make_harmless():
+    finding = only(died_in_flight(), usual(recorded=True))
+    assert finding.owner is Owner.TOOL
+    assert "keeper had not recorded it yet in life 1" in finding.message
+    assert "idempotency key" in finding.remedy
+
+
+def test_a_recorded_charge_that_ran_again_is_the_engines_fault():
+    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE).crash()
+    story.life().kept(CHARGE).kept("model#2").finished()
+    finding = only(story, usual(recorded=True))
+    assert (finding.rule, finding.owner, finding.severity) == ("recorded-ran-again", Owner.ENGINE, Severity.ERROR)
+
+
+def test_a_charge_that_ran_three_times_is_one_finding():
+    plan = "crash@model#2/before; crash@model#2/before~2"
+    story = Story(plan).life().kept("model#1").ran(CHARGE).crash()
+    story.life().ran(CHARGE).crash().life().ran(CHARGE).kept("model#2").finished()
+    finding = only(story, usual(), KEEPS_MODELS)
+    assert finding.message.startswith("`charge` ran 3 times")
+
+
+def test_an_engine_that_keeps_nothing_has_its_own_remedy():
+    assert only(died_later(), usual(), KEEPS_NOTHING).remedy == "run `charge` under an engine"
+
+
+def test_a_model_request_that_ran_again_is_no_effect():
+    story = Story("crash@model#1/between").life().entered("model#1", recorded=True).left("model#1").crash()
+    story.life().kept("model#1").kept(CHARGE).kept("model#2").finished()
+    assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
+
+
+def test_a_crash_that_repeats_nothing_passes():
+    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE).crash().life().kept("model#2").finished()
+    assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
+
+
+def test_what_the_scenario_says_of_a_tool_beats_what_the_tool_says_of_itself():
+    says_once = {"may": {"may": "once"}}
+    assert only(died_later(**says_once), usual(), KEEPS_MODELS).severity is Severity.ERROR
+    assert findings(died_later(**says_once), usual(), KEEPS_MODELS, charge="repeatable") == (Status.PASSED, [])
+
+
+def test_a_tool_that_calls_itself_keyed_is_taken_at_its_word():
+    keyed = {"may": {"may": "keyed", "key": "order_id"}}
+    assert findings(died_later(**keyed), usual(), KEEPS_MODELS) == (Status.PASSED, [])
+
+
+# Keys that effects declare ------------------------------------------------------------------------------------
+
+
+def declaring(first: str | None, second: str | None) -> Story:
+    story = Story("crash@model#2/before").life().kept("model#1")
+    story.entered(CHARGE).effect("charge", CHARGE, first).left(CHARGE).crash()
+    return story.life().entered(CHARGE).effect("charge", CHARGE, second).left(CHARGE).kept("model#2").finished()
+
+
+def usual_declaring() -> Story:
+    story = Story().life().kept("model#1").entered(CHARGE).effect("charge", CHARGE, "k1").left(CHARGE)
+    return story.kept("model#2").finished()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rule"),
+    [
+        pytest.param("k1", "k1", None, id="the same key on both"),
+        pytest.param("k1", "k2", "key-differs", id="another key"),
+        pytest.param("k1", None, "finished-ran-again", id="no key the second time"),
+        pytest.param(None, None, "finished-ran-again", id="no key at all"),
+    ],
+)
+def test_effects_with_keys_make_an_unsaid_tool_a_keyed_one(first, second, rule):
+    _status, found = findings(declaring(first, second), usual_declaring(), KEEPS_MODELS)
+    assert [finding.rule for finding in found] == ([rule] if rule else [])
+
+
+def test_a_keyed_tool_that_died_before_its_effect_repeats_nothing():
+    story = Story("crash@model#2/before").life().kept("model#1").entered(CHARGE).dies("death")
+    story.life().entered(CHARGE).effect("charge", CHARGE, "k1").left(CHARGE).kept("model#2").finished()
+    assert findings(story, usual_declaring(), KEEPS_MODELS, charge="keyed") == (Status.PASSED, [])
+
+
+def test_an_effect_outside_every_step_that_happened_twice_is_repeated():
+    story = Story("crash@model#1/before").life().effect("mail").crash().life().effect("mail").kept("model#1").finished()
+    baseline = Story().life().effect("mail").kept("model#1").finished()
+    finding = only(story, baseline)
+    assert (finding.rule, finding.owner) == ("effect-repeated", Owner.CONFIGURATION)
+    assert "`mail` happened twice, and without faults once" in finding.message
+
+
+def test_an_effect_outside_every_step_with_one_key_is_harmless():
+    story = Story("crash@model#1/before").life().effect("mail", key="m").crash()
+    story.life().effect("mail", key="m").kept("model#1").finished()
+    baseline = Story().life().effect("mail", key="m").kept("model#1").finished()
+    assert findings(story, baseline) == (Status.PASSED, [])
+
+
+# Retries ------------------------------------------------------------------------------------------------------
+
+
+def retried(**charge: object) -> Story:
+    """The body raised, and somebody tried it again in the same life."""
+    story = Story().life().kept("model#1").ran(CHARGE, error="TimeoutError: late", **charge)
+    return story.ran(CHARGE, attempt=2, **charge).kept("model#2").finished()
+
+
+@pytest.mark.parametrize(
+    ("tools", "rule"),
+    [
+        pytest.param({}, None, id="nothing said: a retry is no repeat"),
+        pytest.param({"charge": "repeatable"}, None, id="repeatable"),
+        pytest.param({"charge": "keyed:order_id"}, None, id="keyed, the same key"),
+        pytest.param({"charge": "keyed:nothing"}, "key-missing", id="keyed, no key"),
+        pytest.param({"charge": "once"}, "retried-once-only", id="once"),
+    ],
+)
+def test_a_retry_after_an_error_is_judged_by_what_was_said(tools, rule):
+    _status, found = findings(retried(arguments=ORDER), usual(), KEEPS_MODELS, **tools)
+    assert [finding.rule for finding in found] == ([rule] if rule else [])
+
+
+def test_a_reissue_after_a_retry_prompt_is_a_call_of_its_own():
+    story = Story().life().kept("model#1").ran(CHARGE, error="ModelRetry: no").ran(f"{CHARGE}+1").kept("model#2")
+    assert findings(story.finished(), usual(), KEEPS_MODELS, charge="once") == (Status.PASSED, [])
+
+
+def test_a_charge_whose_answer_was_lost_was_in_flight_when_it_was_retried():
+    fault = f"lost@{CHARGE}"
+    story = (
+        Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault).committed(CHARGE)
+    )
+    story.kept(CHARGE, attempt=2).kept("model#2").finished()
+    finding = only(story, usual(recorded=True))
+    assert (finding.rule, finding.severity) == ("in-flight-ran-again", Severity.WARNING)
+    assert "the same process went on" in finding.message
+
+
+def test_a_slow_charge_that_nobody_waited_for_ran_twice():
+    fault = f"slow(2s)@{CHARGE}"
+    story = Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault)
+    story.kept(CHARGE, attempt=2).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "in-flight-ran-again"
+
+
+def test_a_body_that_two_workers_ran_at_once_was_in_flight():
+    story = (
+        Story(f"duplicate@{CHARGE}").life().kept("model#1").fires(f"duplicate@{CHARGE}").entered(CHARGE, recorded=True)
+    )
+    story.life(twin=True).kept(CHARGE).kept("model#2").finished()
+    finding = only(story, usual(recorded=True))
+    assert finding.rule == "in-flight-ran-again"
+    assert "another process took the run while the first still lived" in finding.message
+
+
+# Bodies in bodies ---------------------------------------------------------------------------------------------
+
+ASK = "tool:delegate#1"
+INNER = f"{ASK}.{CHARGE}"
+
+
+def delegating(*, recorded: bool = False) -> Story:
+    story = Story().life().kept("model#1").entered(ASK, recorded=recorded).ran(f"{ASK}.model#1").ran(INNER)
+    story.ran(f"{ASK}.model#2").left(ASK)
+    return (story.committed(ASK) if recorded else story).kept("model#2").finished()
+
+
+def test_an_outer_body_that_had_finished_takes_the_blame_for_what_ran_inside_it():
+    story = Story("crash@model#2/before").life().kept("model#1").entered(ASK).ran(f"{ASK}.model#1").ran(INNER)
+    story.ran(f"{ASK}.model#2").left(ASK).crash().life().entered(ASK).ran(f"{ASK}.model#1").ran(INNER)
+    story.ran(f"{ASK}.model#2").left(ASK).kept("model#2").finished()
+    finding = only(story, delegating(), KEEPS_MODELS)
+    assert (finding.step, finding.severity) == (ASK, Severity.ERROR)
+    assert finding.message.endswith("; with it ran again: model#1, tool:charge#1, model#2")
+
+
+def in_flight_around_a_charge() -> Story:
+    """The outer body was in flight, the charge inside it had finished: both run again."""
+    story = Story(f"crash@{ASK}.model#2/before").life().kept("model#1").entered(ASK, recorded=True)
+    story.ran(f"{ASK}.model#1").ran(INNER).crash().life().entered(ASK, recorded=True).ran(f"{ASK}.model#1").ran(INNER)
+    return story.ran(f"{ASK}.model#2").left(ASK).committed(ASK).kept("model#2").finished()
+
+
+def test_a_charge_that_had_finished_inside_a_body_in_flight_is_told_by_itself():
+    _status, found = findings(in_flight_around_a_charge(), delegating(recorded=True))
+    assert [(finding.step, finding.severity) for finding in found] == [(ASK, Severity.NOTE), (INNER, Severity.ERROR)]
+
+
+def test_what_was_said_of_a_nested_tool_counts_for_itself():
+    _status, found = findings(in_flight_around_a_charge(), delegating(recorded=True), charge="repeatable")
+    assert [(finding.step, finding.severity) for finding in found] == [(ASK, Severity.WARNING)]
+
+
+def test_a_nested_tool_that_may_run_once_is_told_beside_the_outer_body():
+    story = Story("crash@model#2/before").life().kept("model#1").entered(ASK).ran(INNER).left(ASK).crash()
+    story.life().entered(ASK).ran(INNER).left(ASK).kept("model#2").finished()
+    _status, found = findings(story, delegating(), KEEPS_MODELS, charge="once")
+    assert [finding.step for finding in found] == [ASK, INNER]
+
+
+def composed(*, recorded_inside: bool = True) -> Story:
+    story = Story().life().kept("model#1").entered(CHARGE).unit(f"{CHARGE}.step:reserve#1").left(CHARGE)
+    return story.kept("model#2").finished()
+
+
+def test_a_tool_whose_units_were_all_replayed_is_only_a_note():
+    story = Story("crash@model#2/before").life().kept("model#1").entered(CHARGE).unit(f"{CHARGE}.step:reserve#1")
+    story.left(CHARGE).crash().life().entered(CHARGE).left(CHARGE).kept("model#2").finished()
+    status, found = findings(story, composed(), KEEPS_MODELS)
+    assert status is Status.PASSED
+    assert [(finding.rule, finding.severity) for finding in found] == [("container-ran-again", Severity.NOTE)]
+
+
+def test_a_unit_inside_a_tool_that_was_in_flight_carries_the_warning():
+    inside = f"{CHARGE}.step:reserve#1"
+    story = (
+        Story(f"crash@{inside}/between").life().kept("model#1").entered(CHARGE).unit(inside, until="committing").crash()
+    )
+    story.life().entered(CHARGE).unit(inside).left(CHARGE).kept("model#2").finished()
+    _status, found = findings(story, composed(), KEEPS_MODELS)
+    assert [(finding.step, finding.severity) for finding in found] == [
+        (CHARGE, Severity.NOTE),
+        (inside, Severity.WARNING),
+    ]
+
+
+@pytest.mark.parametrize(("tools", "severities"), [({}, []), ({"clock": "once"}, [Severity.ERROR])])
+def test_a_unit_that_is_nobodys_tool_matters_once_somebody_spoke_of_it(tools, severities):
+    story = Story("crash@step:clock#1/between").life().unit("step:clock#1", until="committing").crash()
+    story.life().unit("step:clock#1").kept("model#1").finished()
+    baseline = Story().life().unit("step:clock#1").kept("model#1").finished()
+    _status, found = findings(story, baseline, KEEPS_MODELS, **tools)
+    assert [finding.severity for finding in found] == severities
+
+
+# Losses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_charge_of_the_baseline_that_never_happened_is_lost():
+    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().kept("model#2").finished()
+    finding = only(story, usual(recorded=True))
+    assert (finding.rule, finding.owner) == ("lost", Owner.ENGINE)
+    assert "its body was never entered" in finding.message
+
+
+def test_a_charge_that_was_entered_and_never_finished_is_lost_too():
+    story = Story("crash@tool:charge#1/between").life().kept("model#1").entered(CHARGE).crash()
+    assert "never finished" in only(story.life().kept("model#2").finished(), usual(recorded=True)).message
+
+
+def test_a_run_that_failed_has_lost_nothing_yet():
+    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().failed().dies("exit").ended()
+    assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
+
+
+def test_a_reissued_charge_makes_up_for_the_first():
+    fault = "error(pydantic_ai.ModelRetry)@tool:charge#1"
+    story = Story(fault).life().kept("model#1").fires(fault).ran(f"{CHARGE}+1").kept("model#2").finished()
+    assert findings(story, usual()) == (Status.PASSED, [])
+
+
+def test_a_charge_that_a_fault_kept_from_happening_is_a_warning():
+    fault = "error(503)@tool:charge#1"
+    story = Story(fault).life().kept("model#1").fires(fault).kept("model#2").finished()
+    finding = only(story, usual())
+    assert (finding.rule, finding.severity, finding.owner) == ("not-done", Severity.WARNING, Owner.CONFIGURATION)
+
+
+def two_calls() -> Story:
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2"))
+    return story.kept(CHARGE).kept("tool:charge#2").kept("model#2").finished()
+
+
+def one_answer_for_two_calls() -> Story:
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE)
+    return story.kept("model#2").finished()
+
+
+def test_a_call_that_nobody_ran_is_found_even_if_the_baseline_has_the_same_fault():
+    finding = only(one_answer_for_two_calls(), one_answer_for_two_calls())
+    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.ENGINE)
+
+
+def test_a_call_that_nobody_ran_and_the_baseline_did_is_told_once():
+    assert only(one_answer_for_two_calls(), two_calls()).rule == "lost"
+
+
+@pytest.mark.parametrize(
+    ("calls", "then"),
+    [
+        pytest.param((CHARGE, "tool:final_result#1"), ("model#2",), id="an output tool has no body"),
+        pytest.param((CHARGE, "tool:charge#2"), (), id="calls beside the final output are left out"),
+        pytest.param(
+            (CHARGE, "tool:charge#2"), ("tool:charge#2+1", "model#2"), id="a refused call was asked for again"
+        ),
+        pytest.param((CHARGE, "tool:charge#2"), ("model#1+1", "model#2"), id="a refused call was given up"),
+    ],
+)
+def test_calls_that_rightly_never_ran(calls, then):
+    story = Story().life().kept("model#1", calls=calls).kept(CHARGE)
+    for step in then:
+        story.kept(step)
+    story.finished()
+    assert findings(story, story) == (Status.PASSED, [])
+
+
+def test_a_declared_effect_that_is_missing_is_lost():
+    story = Story().life().kept("model#1").ran(CHARGE).kept("model#2").finished()
+    finding = only(story, usual_declaring())
+    assert (finding.rule, finding.step) == ("effect-missing", CHARGE)
+
+
+def test_nothing_that_ran_is_nothing_checked():
+    assert effects(a_case(Story().life(), usual())).status is Status.UNKNOWN

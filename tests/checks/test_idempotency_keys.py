@@ -1,0 +1,115 @@
+"""One key per call, through every attempt of it and for no other call."""
+
+from __future__ import annotations
+
+from harness.checks.idempotency_keys import idempotency_keys
+from harness.verdict import Finding, Owner, Status
+from tests.builders import KEEPS_MODELS, Story, a_case
+
+CHARGE = "tool:charge#1"
+SECOND = "tool:charge#2"
+
+
+def found(story: Story, **tools: str) -> list[Finding]:
+    verdict = idempotency_keys(a_case(story, Story().life().finished(), contract=KEEPS_MODELS, tools=tools))
+    assert (verdict.status is Status.FAILED) is bool(verdict.findings)
+    return list(verdict.findings)
+
+
+def twice(first: str | None, second: str | None) -> Story:
+    """Two bodies of one call, each declaring an effect with a key."""
+    story = Story("crash@model#2/before").life().entered(CHARGE).effect("charge", CHARGE, first).left(CHARGE).crash()
+    return story.life().entered(CHARGE).effect("charge", CHARGE, second).left(CHARGE).finished()
+
+
+def test_the_same_key_in_both_lives_passes():
+    assert found(twice("k", "k")) == []
+
+
+def test_a_key_that_changes_between_two_lives_is_the_tools_fault():
+    (finding,) = found(twice("k1", "k2"))
+    assert (finding.rule, finding.owner, finding.step) == ("key-changed", Owner.TOOL, CHARGE)
+    assert "changed: 'k1' in life 1, 'k2' in life 2 (the process died at model#2/before)" in finding.message
+
+
+def test_a_key_that_changes_between_two_attempts_in_one_life_is_found_too():
+    story = Story().life().ran(CHARGE, error="boom", arguments={"id": 1}).ran(CHARGE, arguments={"id": 2}).finished()
+    assert [finding.rule for finding in found(story, charge="keyed:id")] == ["key-changed"]
+
+
+def test_a_missing_key_is_the_business_of_effects():
+    assert found(twice("k1", None)) == []
+    assert found(twice(None, None)) == []
+
+
+def test_a_tool_that_may_repeat_needs_no_stable_key():
+    assert found(twice("k1", "k2"), charge="repeatable") == []
+
+
+def two_calls(one: dict[str, object], other: dict[str, object]) -> Story:
+    return Story().life().ran(CHARGE, arguments=one, call="a").ran(SECOND, arguments=other, call="b").finished()
+
+
+def test_two_calls_with_their_own_keys_pass():
+    assert found(two_calls({"id": 1}, {"id": 2}), charge="keyed:id") == []
+
+
+def test_two_calls_that_share_a_key_are_found_at_the_second():
+    (finding,) = found(two_calls({"id": 1, "cents": 5}, {"id": 1, "cents": 7}), charge="keyed:id")
+    assert (finding.rule, finding.owner, finding.step) == ("key-shared", Owner.TOOL, SECOND)
+    assert "carry the same idempotency key '1'" in finding.message
+
+
+def test_two_calls_with_the_same_arguments_still_are_two_calls():
+    (finding,) = found(two_calls({"id": 1}, {"id": 1}), charge="keyed:id")
+    assert "with the same arguments" in finding.message
+
+
+def test_the_tool_call_id_tells_two_calls_apart():
+    assert found(two_calls({"id": 1}, {"id": 1}), charge="keyed:tool_call_id") == []
+
+
+def test_two_calls_share_a_key_that_they_declare():
+    story = Story().life()
+    for step in (CHARGE, SECOND):
+        story.entered(step).effect("charge", step, "constant").left(step)
+    assert [finding.rule for finding in found(story.finished())] == ["key-shared"]
+
+
+def test_two_effects_of_different_names_may_share_a_key():
+    story = Story().life().entered(CHARGE).effect("charge", CHARGE, "o-1").effect("mail", CHARGE, "o-1").left(CHARGE)
+    assert found(story.finished()) == []
+
+
+def test_a_reissued_call_may_keep_its_key():
+    story = (
+        Story().life().ran(CHARGE, error="ModelRetry: no", arguments={"id": 1}).ran(f"{CHARGE}+1", arguments={"id": 1})
+    )
+    assert found(story.finished(), charge="keyed:id") == []
+
+
+def test_two_invocations_that_ask_for_the_same_may_share_a_key():
+    story = Story().life().ran(CHARGE, arguments={"id": 1}).invokes(2).ran(CHARGE, arguments={"id": 1})
+    assert found(story.finished(), charge="keyed:id") == []
+
+
+def test_two_invocations_that_ask_for_different_things_may_not():
+    story = (
+        Story()
+        .life()
+        .ran(CHARGE, arguments={"id": 1, "cents": 5})
+        .invokes(2)
+        .ran(CHARGE, arguments={"id": 1, "cents": 7})
+    )
+    assert [finding.step for finding in found(story.finished(), charge="keyed:id")] == ["run#2.tool:charge#1"]
+
+
+def test_effects_outside_steps_with_one_key_must_say_the_same():
+    same = Story().life().effect("mail", key="m", to="ann").effect("mail", key="m", to="ann").finished()
+    other = Story().life().effect("mail", key="m", to="ann").effect("mail", key="m", to="bob").finished()
+    assert found(same) == []
+    assert [finding.rule for finding in found(other)] == ["key-shared"]
+
+
+def test_tools_without_keys_pass():
+    assert found(two_calls({"id": 1}, {"id": 1})) == []
