@@ -47,17 +47,22 @@ def only(story: Story, baseline: Story, contract: Contract = KEEPS_ALL, **tools:
 
 
 OTHER = {"order_id": "o-2", "amount": 5}
+WARNED = (Severity.WARNING, "in-flight-ran-again")
+REPEATED = (Severity.ERROR, "in-flight-ran-again")
+NOT_KEPT = (Severity.ERROR, "finished-ran-again")
+DIFFERS = (Severity.ERROR, "key-differs")
+MISSING = (Severity.ERROR, "key-missing")
 TABLE = [
-    # may, arguments of the second body, in flight: severity and rule, finished: severity and rule
-    pytest.param(None, ORDER, (Severity.WARNING, "in-flight-ran-again"), (Severity.ERROR, "finished-ran-again"), id="unsaid"),
+    # what was said, arguments of the second body, and what is found: in flight, finished
+    pytest.param(None, ORDER, WARNED, NOT_KEPT, id="unsaid"),
     pytest.param("repeatable", ORDER, None, None, id="repeatable"),
     pytest.param("keyed:order_id", ORDER, None, None, id="keyed, the same key"),
-    pytest.param("keyed:order_id", OTHER, (Severity.ERROR, "key-differs"), (Severity.ERROR, "key-differs"), id="keyed, another key"),
-    pytest.param("keyed:nothing", ORDER, (Severity.ERROR, "key-missing"), (Severity.ERROR, "key-missing"), id="keyed, no key"),
-    pytest.param("keyed", ORDER, (Severity.ERROR, "key-missing"), (Severity.ERROR, "key-missing"), id="keyed, by nothing"),
+    pytest.param("keyed:order_id", OTHER, DIFFERS, DIFFERS, id="keyed, another key"),
+    pytest.param("keyed:nothing", ORDER, MISSING, MISSING, id="keyed, no key"),
+    pytest.param("keyed", ORDER, MISSING, MISSING, id="keyed, by nothing"),
     pytest.param("keyed:tool_call_id", OTHER, None, None, id="keyed by the call"),
-    pytest.param("once", ORDER, (Severity.ERROR, "in-flight-ran-again"), (Severity.ERROR, "finished-ran-again"), id="once"),
-]  # fmt: skip
+    pytest.param("once", ORDER, REPEATED, NOT_KEPT, id="once"),
+]
 
 
 @pytest.mark.parametrize(("may", "again", "in_flight", "finished"), TABLE)
