@@ -20,6 +20,7 @@ from harness.subjects.deps import Deps, load_deps, required
 from harness.subjects.importing import ImportPath, attribute, load_module, running_theirs
 from harness.subjects.naming import agents_in, give_names, unwrapped
 from harness.subjects.script import nearest
+from harness.subjects.standins import StandIn
 
 __all__ = ["Deps", "Subject", "load_deps", "load_subject"]
 
@@ -72,8 +73,11 @@ def _subject(module: ModuleType, where: ImportPath, value: Any, deps: Any) -> Su
     names = give_names(module)
     if agent.name is None:
         agent.name = names.get(id(agent)) or _last(where)
-    given = load_deps(deps, agent)
     notes = [f"the agent has no name of its own, so it is called {agent.name!r}"] if nameless else []
+    if agent.model is None:
+        agent.model = StandIn("harness", "scripted")
+        notes.append("the agent has no model of its own, so it is given a scripted one, as if passed to each run")
+    given = load_deps(deps, agent)
     kind: Literal["agent", "wrapper"] = "wrapper" if isinstance(value, WrapperAgent) else "agent"
     return Subject(str(where), value, kind, agent, value.name or agent.name, nameless, given, (*notes, *given.notes))
 

@@ -26,6 +26,7 @@ from pydantic_ai.usage import RequestUsage
 
 from harness.errors import InternalError
 from harness.subjects import standins
+from harness.subjects.answers import WHEN
 
 try:
     from pydantic_ai._run_context import get_current_run_context
@@ -236,7 +237,11 @@ def _compact_messages(original: Any) -> Any:
             summary, provider_name=self.system, provider_details={"type": "compaction", "encrypted_content": summary}
         )
         return ModelResponse(
-            [part], model_name=self.model_name, provider_name=self.system, provider_details={"compaction": True}
+            [part],
+            model_name=self.model_name,
+            timestamp=WHEN,
+            provider_name=self.system,
+            provider_details={"compaction": True},
         )
 
     return compact_messages

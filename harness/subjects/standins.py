@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import importlib
 import pkgutil
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -73,15 +74,19 @@ def written_model(model: Any) -> Any:
 
 
 def family_profile(provider: str, model_name: str) -> ModelProfile:
-    """The profile of the model's family: that of the provider itself, or of a family that the model's name mentions."""
+    """The profile of the model's family: that of the provider itself, or of a family that the model's name mentions.
+
+    Providers of many families put them before the model: `us.anthropic.claude-…`, `meta-llama/Llama-…`.
+    """
+    model_name = model_name.lower()
     families = [module.name for module in pkgutil.iter_modules(profiles.__path__)]
-    mentioned = sorted((family for family in families if family in model_name.lower()), key=len, reverse=True)
+    mentioned = sorted((family for family in families if family in model_name), key=len, reverse=True)
     for family in [provider, *mentioned]:
         if family not in families:
             continue
         function = getattr(importlib.import_module(f"{profiles.__name__}.{family}"), f"{family}_model_profile", None)
         if function is not None:
-            return function(model_name) or DEFAULT_PROFILE
+            return function(re.sub(rf"^.*{family}[\w-]*[./]", "", model_name)) or DEFAULT_PROFILE
     return DEFAULT_PROFILE
 
 
