@@ -1,0 +1,52 @@
+"""Importing the subject into an interpreter that was started for it, and what is told about how that went."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from harness import errors
+from harness.process import complaint, kin
+from harness.process.letters import Letter
+from harness.process.newborn import resolve
+
+# Run as `python -c`, not `-m`: a subject that starts processes by `multiprocessing` would run our module in each again.
+_START = "import importlib, sys; sys.path.append(sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
+
+
+def command(executable: str, module: str, *arguments: str) -> list[str]:
+    """The command that calls `main()` of a module of this folder in another interpreter."""
+    root = str(Path(errors.__file__).parents[1])
+    return [executable, "-c", _START, root, f"harness.process.{module}", *arguments]
+
+
+def preload(name: str, argument: Letter) -> Letter:
+    """Call the function `name`; what the harness is told about it: `ready`, or `failed` and why."""
+    try:
+        info = resolve(name)(argument)
+        with contextlib.suppress(ImportError):
+            importlib.import_module("anyio._backends._asyncio")  # or every fork imports it anew: 0.15 s
+        report = {"event": "ready", "info": info, "threads": kin.other_tasks(), "pid": os.getpid()}
+        json.dumps(report)
+        return report
+    except BaseException as error:  # noqa: BLE001  a module that calls sys.exit() is a finding too
+        return {"event": "failed", **complaint.describe(error)}
+
+
+def put_on_path(extras: list[str]) -> None:
+    """The current directory first, as `python -m` has it; then what is there; last what only the harness had."""
+    with contextlib.suppress(FileNotFoundError):  # the directory was deleted under us
+        here = str(Path.cwd())
+        sys.path[:] = [here, *(entry for entry in sys.path if entry not in ("", here))]
+    sys.path.extend(entry for entry in extras if entry not in sys.path)
+
+
+def forget_standard_input() -> None:
+    """Read nothing from now on: what was there was for us, not for the subject."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)

@@ -1,0 +1,210 @@
+"""The zygote's own side: import the subject once, then fork an incarnation whenever the harness asks.
+
+One thread, one loop: a second thread would make every fork unsafe. A cold nursery imports nothing; each of its
+incarnations is a fresh interpreter (`cold.py`) that imports for itself.
+
+Everything an incarnation started ends with it. Each incarnation adopts its own orphans while it lives, so a child of
+the nursery that is no incarnation belonged to a dead one, and is killed before that one's end is reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from harness.process import cold, kin, loading, stacks
+from harness.process.letters import Letter, Letters
+from harness.process.newborn import FAILED, Birth, awaken, live, settle
+
+MOURNING = 2.0  # seconds that the report of an incarnation's end may wait for its orphans to die
+
+
+def main(control: socket.socket) -> NoReturn:
+    """Serve until the harness hangs up."""
+    loading.forget_standard_input()
+    stacks.ignore()
+    letters = Letters(control)
+    with contextlib.suppress(EOFError):
+        letters.send({"event": "hello", "pid": os.getpid()})
+        Nursery(letters, _prepare(letters)).serve()
+    os._exit(0)
+
+
+def _prepare(letters: Letters) -> Callable[[Birth], NoReturn]:
+    """Import the subject, unless the harness wants it cold; how the incarnations will begin."""
+    order = letters.first()
+    if order["cold"]:
+        return cold.beginning(order)
+    loading.put_on_path(order["path"])
+    stacks.show_threads()  # for an import that hangs
+    letters.send(loading.preload(order["preload"], order["argument"]))
+    gc.collect()
+    gc.freeze()
+    return _begin_warm
+
+
+def _begin_warm(birth: Birth) -> NoReturn:
+    awaken()
+    live(birth)
+
+
+class Nursery:
+    """Bears incarnations on request, and reports the end of each when everything it left behind has ended too."""
+
+    def __init__(self, letters: Letters, begin: Callable[[Birth], NoReturn]) -> None:
+        self._letters = letters
+        self._begin = begin
+        self._pid = os.getpid()
+        self._alive: dict[int, Birth] = {}
+        self._ended: list[Letter] = []
+        self._deadline = 0.0
+        self._staff = set(kin.children())  # what the import itself started and keeps
+        self._alarm = Alarm()
+
+    def serve(self) -> None:
+        """Do as the letters say until the harness hangs up, then end every incarnation and raise EOFError."""
+        with selectors.DefaultSelector() as self._selector:
+            self._selector.register(self._letters.socket, selectors.EVENT_READ, self._read)
+            self._selector.register(self._alarm.awake, selectors.EVENT_READ, self._alarm.clear)
+            try:
+                self._obey(self._letters.early)
+                while True:
+                    for key, _ in self._selector.select(MOURNING if self._ended else None):
+                        key.data()
+                    self._bury()
+            finally:
+                for pid in self._alive:
+                    kin.kill(pid)
+
+    def _read(self) -> None:
+        self._obey(self._letters.receive())
+
+    def _obey(self, letters: list[Letter]) -> None:
+        for letter in letters:
+            if letter["do"] == "spawn":
+                self._spawn(letter)
+            else:
+                self._signal(letter["number"], letter["signal"])
+
+    def _signal(self, number: int, signum: int) -> None:
+        """Only the parent may do this safely: until it reaps the child, the pid can be nobody else's."""
+        for pid, birth in self._alive.items():
+            if birth.number == number:
+                kin.kill(pid, signum)
+
+    def _spawn(self, letter: Letter) -> None:
+        number = letter["number"]
+        try:
+            with contextlib.ExitStack() as opened:
+                birth = _birth(letter, opened)
+                pid = self._fork(birth)
+        except OSError as error:
+            self._letters.send({"event": "unborn", "number": number, "message": str(error)})
+        else:
+            self._alive[pid] = birth
+            self._letters.send({"event": "born", "number": number, "pid": pid, "stacks": birth.stacks})
+
+    def _fork(self, birth: Birth) -> int:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # what waits in a buffer would be printed twice
+                stream.flush()
+        if pid := os.fork():
+            return pid
+        try:
+            self._leave()
+            settle(birth, self._pid)
+            self._begin(birth)
+        finally:  # not reached by a life that began; an incarnation must never run this loop
+            traceback.print_exc()
+            os._exit(FAILED)
+
+    def _leave(self) -> None:
+        """In the fork: let go of everything that is the nursery's."""
+        self._selector.close()
+        self._letters.socket.close()
+        self._alarm.close()
+
+    def _bury(self) -> None:
+        self._reap()
+        if self._ended and (not self._kill_orphans() or time.monotonic() > self._deadline):
+            for letter in self._ended:
+                self._letters.send(letter)
+            self._ended.clear()
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (dead := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = dead
+                self._staff.discard(pid)
+                if pid in self._alive:
+                    self._ended.append(_obituary(self._alive.pop(pid), status))
+                    self._deadline = time.monotonic() + MOURNING
+
+    def _kill_orphans(self) -> bool:
+        """Kill what dead incarnations left to us. True if there was any; each death calls us again."""
+        if not kin.has_children():
+            return False
+        known = self._alive.keys() | self._staff
+        killed = [kin.kill(pid) for pid in kin.children() if pid not in known]
+        return any(killed)
+
+
+class Alarm:
+    """A descriptor that becomes readable when a child has died."""
+
+    def __init__(self) -> None:
+        self.awake, self._signalled = socket.socketpair()
+        for end in (self.awake, self._signalled):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
+        self._before = signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def clear(self) -> None:
+        """Forget the deaths so far."""
+        self.awake.recv(4096)
+
+    def close(self) -> None:
+        """Put back what was there before: the subject may have a handler of its own."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, self._before)
+        self.awake.close()
+        self._signalled.close()
+
+
+def _birth(letter: Letter, opened: contextlib.ExitStack) -> Birth:
+    """Open what the incarnation will be born with; the nursery closes its own copies afterwards."""
+
+    def keep(descriptor: int) -> int:
+        opened.callback(os.close, descriptor)
+        return descriptor
+
+    return Birth(
+        number=letter["number"],
+        entry=letter["entry"],
+        argument=letter["argument"],
+        output=keep(os.open(letter["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)),
+        stacks=keep(kin.private_file("stacks")),
+        reply=kin.private_file("reply") if letter["entry"] is None else None,  # read, and closed, at its end
+    )
+
+
+def _obituary(birth: Birth, status: int) -> Letter:
+    code = os.waitstatus_to_exitcode(status)
+    letter: Letter = {"event": "ended", "number": birth.number, "code": code, "signal": None}
+    if code < 0:
+        letter |= {"code": None, "signal": -code}
+    if birth.reply is not None:
+        os.lseek(birth.reply, 0, os.SEEK_SET)
+        with os.fdopen(birth.reply, "rb") as reply:
+            letter["reply"] = json.loads(reply.read() or "null")
+    return letter
