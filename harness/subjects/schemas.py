@@ -135,6 +135,7 @@ def _prefix(case: _Case, prefix: Any) -> bool:
 def _unique(case: _Case, unique: Any) -> bool:
     if not unique or not isinstance(case.value, list | tuple):
         return True
+    # By Python's equality, in which True is 1: the list becomes a Python set.
     return not any(item in case.value[:index] for index, item in enumerate(case.value))
 
 

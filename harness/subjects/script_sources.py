@@ -10,6 +10,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import SubjectError, UsageError
 from harness.subjects.script import Call, Conversation, Script, Turn, nearest
 from harness.subjects.script_reader import read_script
@@ -100,7 +102,11 @@ def _from_value(value: Any, what: str) -> Script:
     if isinstance(value, Conversation):
         return Script.of(value)
     if isinstance(value, list | tuple) and any(isinstance(item, made) for item in value):
-        return Script.of(list(value))
+        try:
+            return Script.of(list(value))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise UsageError(f"{what} is no list of turns: {first['msg']}, found {first['input']!r}") from None
     if isinstance(value, list | dict):
         return read_script(value)
     raise UsageError(f"{what} is {type(value).__name__}; expected a Script, a Conversation or a list of turns")

@@ -54,10 +54,17 @@ for _tag, _pattern, _first in _SCALARS:
 _Dumper.add_representer(
     _Inline, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
 )
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None),
-)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Lines are written as lines; PyYAML's plainer styles lose the line breaks that only Unicode knows."""
+    style = "|" if "\n" in text else None
+    if re.search(r"[\x85\u2028\u2029]", text):
+        style = '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def from_yaml(text: str, source: str = "script") -> Script:
