@@ -39,13 +39,22 @@ class Action:
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (
-        Action("crash", WINDOWS, "optional", "the operating system kills the process (SIGKILL); `crash(server)` the engine's server"),
-        Action("error", ("before",), "optional", "the body raises instead of running: `error(503)`, `error(TimeoutError)`"),
+        Action(
+            "crash",
+            WINDOWS,
+            "optional",
+            "the operating system kills the process (SIGKILL); `crash(server)` the engine's server",
+        ),
+        Action(
+            "error", ("before",), "optional", "the body raises instead of running: `error(503)`, `error(TimeoutError)`"
+        ),
         Action("delay", ("before",), "required", "the body starts late: `delay(2s)`"),
         Action("slow", ("between",), "required", "the body has done its work and returns late: `slow(2s)`"),
         Action("hang", ("before", "between"), "none", "the body never returns"),
         Action("lost", ("between",), "none", "the body has done its work, the caller sees ConnectionError"),
-        Action("duplicate", ("before", "between"), "none", "a second process takes the run while the first still lives"),
+        Action(
+            "duplicate", ("before", "between"), "none", "a second process takes the run while the first still lives"
+        ),
     )
 }
 SHAPE = "expected [times*]action[(argument)]@step[/window][~incarnation], for example 'crash@tool:charge#1/between'"
@@ -92,7 +101,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class FaultPlan:
-    """The faults of one run, in the order in which they were given. An empty plan is a fault-free run."""
+    """The faults of one run, in the order in which they were given. An empty plan is a fault-free run.
+
+    The same fault given twice is one fault; `2*` makes it happen twice.
+    """
 
     faults: tuple[Fault, ...] = ()
 
@@ -100,8 +112,9 @@ class FaultPlan:
     def parse(cls, text: str | Iterable[str]) -> FaultPlan:
         """Read faults joined by `;`, or several such texts. Empty parts are refused, an empty text is no fault."""
         texts = [text] if isinstance(text, str) else list(text)
-        parts = [part.strip() for line in texts if line.strip() for part in line.split(";")]
-        return cls(tuple(map(Fault.parse, parts)))
+        # A ';' inside parentheses belongs to a message: `error(ValueError: no; really)`.
+        parts = [part.strip() for line in texts if line.strip() for part in re.split(r";(?![^()]*\))", line)]
+        return cls(tuple(dict.fromkeys(map(Fault.parse, parts))))
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.faults)) or "no fault"
@@ -114,7 +127,7 @@ class FaultPlan:
 
         `steps` are the ids of the baseline, in its order. Raises `UsageError` with the nearest of them.
         """
-        return FaultPlan(tuple(fault for given in self.faults for fault in _expanded(given, steps)))
+        return FaultPlan(tuple(dict.fromkeys(fault for given in self.faults for fault in _expanded(given, steps))))
 
 
 def _expanded(fault: Fault, steps: Sequence[str]) -> list[Fault]:
@@ -157,7 +170,9 @@ class _Reader:
 
     def _action(self) -> Action:
         start = self.at
-        word = self._take(r"([A-Za-z_]+)") or ""
+        word = self._take(r"([A-Za-z_]+)")
+        if word is None:
+            self._fail(f"the action is missing, known are {', '.join(ACTIONS)}", start)
         if word not in ACTIONS:
             self._fail(f"unknown action {word!r}" + _nearest(word, ACTIONS), start)
         return ACTIONS[word]
@@ -237,7 +252,7 @@ class _Reader:
 
 def _nearest(word: str, words: Iterable[str]) -> str:
     known = list(words)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.4)
     return f", did you mean {near[0]!r}" if near else f", known are {', '.join(known)}"
 
 

@@ -19,7 +19,7 @@ E = TypeVar("E", bound="Event")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One line of a journal. `seq` is the line's number; times are seconds since the epoch, for people only."""
+    """One line of a journal. `seq` is the line's number, from 1; times are seconds since the epoch, for people only."""
 
     kinds: ClassVar[dict[str, type[Event]]] = {}
     seq: int = -1
@@ -360,4 +360,10 @@ def _executions(events: tuple[Event, ...]) -> Iterator[Execution]:
                         known.commit_entered = event
                     elif known is not None and isinstance(event, CommitLeft):
                         known.commit_left = event
-    yield from (opened.close() for opened in done if not (isinstance(opened.entered, UnitEntered) and opened.claimed))
+    # A unit whose body died before the step in it was entered is known by its key, once another life enters that step.
+    claimed = {(event.invocation, event.unit) for event in events if isinstance(event, StepEntered) and event.unit}
+    for opened in done:
+        entered = opened.entered
+        if isinstance(entered, UnitEntered) and (opened.claimed or (entered.invocation, entered.unit) in claimed):
+            continue
+        yield opened.close()

@@ -2,7 +2,8 @@
 
 Lives on disk rather than in memory because the process that writes it is expected to die mid-sentence. Every line is
 one `write` to a descriptor opened for appending, so lines of several processes and threads never mix, and what was
-written survives a SIGKILL of the writer. A torn last line is therefore normal; a bad line anywhere else is not.
+written survives a SIGKILL of the writer. A line that its writer's death has torn is therefore normal, at the end or with
+the next writer's line right behind it; a bad line of any other kind is not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ class Journal:
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
-            raise UsageError(f"cannot write the journal {path}: {error.strerror}; choose another folder with `--out`") from error
+            raise UsageError(
+                f"cannot write the journal {path}: {error.strerror}; choose another folder with `--out`"
+            ) from error
 
     def append(self, event: Event, *, invocation: int | None = None) -> None:
         """Write one event. Raises `UsageError` when the disk is full: nothing after it could be trusted."""
@@ -40,17 +44,27 @@ class Journal:
             incarnation=event.incarnation or self.incarnation,
             invocation=invocation if invocation is not None else event.invocation,
         )
-        line = json.dumps(stamped.to_json(), default=plain, ensure_ascii=False) + "\n"
-        data = line.encode("utf-8", "backslashreplace")
+        data = (_line(stamped) + "\n").encode("utf-8", "backslashreplace")
         try:
             written = os.write(self._file, data)
         except OSError as error:
-            raise UsageError(f"cannot write the journal {self.path}: {error.strerror}; free some space or use `--out`") from error
+            raise UsageError(
+                f"cannot write the journal {self.path}: {error.strerror}; free some space or use `--out`"
+            ) from error
         if written != len(data):
             raise UsageError(f"cannot write the journal {self.path}: the disk is full; free some space or use `--out`")
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _line(event: Event) -> str:
+    """One event as JSON. What JSON refuses even so (keys that are no strings, cycles) becomes plain field by field."""
+    values = event.to_json()
+    try:
+        return json.dumps(values, default=plain, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps({name: plain(value) for name, value in values.items()}, default=plain, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:
@@ -70,14 +84,26 @@ def load(path: Path) -> History:
     except OSError as error:
         raise UsageError(f"cannot read the journal {path}: {error.strerror}; is this a run folder?") from error
     torn = bool(lines and lines[-1])
-    return History(tuple(_event(path, number, line) for number, line in enumerate(lines[:-1])), torn)
+    return History(tuple(_event(path, number, line) for number, line in enumerate(lines[:-1], 1)), torn)
 
 
 def _event(path: Path, number: int, line: bytes) -> Event:
+    """The event of a line; behind what a death has torn off, the next writer's event."""
     try:
-        values = json.loads(line)
-        return Event.from_json(number, values)
+        return _read(number, line)
     except (ValueError, TypeError, AttributeError) as error:
+        start = line.find(_START, 1)
+        while start > 0:
+            with suppress(ValueError, TypeError, AttributeError):
+                return _read(number, line[start:])
+            start = line.find(_START, start + 1)
         raise JournalCorrupt(
-            f"the journal {path} is damaged: line {number + 1} is no event ({error}); restore it, or run the plan again"
+            f"the journal {path} is damaged: line {number} is no event ({error}); restore it, or run the plan again"
         ) from error
+
+
+_START = b'{"kind": '
+
+
+def _read(number: int, line: bytes) -> Event:
+    return Event.from_json(number, json.loads(line))

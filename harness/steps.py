@@ -88,14 +88,25 @@ def _quoted(name: str) -> str:
 def _segment(part: str, text: str) -> Segment:
     match = _SEGMENT.fullmatch(part)
     if match is None or match["kind"] not in KINDS:
-        raise UsageError(f"cannot read step {text!r}: {part!r} is none of {', '.join(_examples())}")
+        raise UsageError(f"cannot read step {text!r}: {part!r} is none of {', '.join(_examples())}{_hint(part)}")
     kind, name, number = match["kind"], match["name"], match["number"]
     if (name is None) != (kind in PLAIN):
         needs = "needs a name, as in 'tool:charge#1'" if name is None else "takes no name"
         raise UsageError(f"cannot read step {text!r}: {kind!r} {needs}")
+    if kind == "run" and match["reissue"]:
+        raise UsageError(f"cannot read step {text!r}: a run is never issued again, so {part!r} takes no '+'")
     if number is None and kind != "run":
         raise UsageError(f"cannot read step {text!r}: {part!r} needs a number, as in '{part}#1'")
     return Segment(kind, None if name is None else unquote(name), int(number or 1), int(match["reissue"] or 0))
+
+
+def _hint(part: str) -> str:
+    """How to write a name that has characters of the grammar, or foreign ones, in it."""
+    kind, colon, rest = part.partition(":")
+    name, number, count = rest.rpartition("#")
+    if kind not in NAMED or not colon or not number or not name:
+        return ""
+    return f"; write such a name as '{kind}:{_quoted(name)}#{count}'"
 
 
 def _examples() -> list[str]:

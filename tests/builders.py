@@ -176,7 +176,7 @@ class Story:
         return History(tuple(self.events), torn)
 
     def _write(self, event: Event) -> Story:
-        line = len(self.events)
+        line = len(self.events) + 1
         self.events.append(
             replace(
                 event,

@@ -92,7 +92,7 @@ def test_a_finished_charge_that_ran_again_is_told_in_one_sentence():
 def test_the_events_of_a_finding_are_the_lines_of_both_bodies():
     story = died_later()
     finding = only(story, usual(), KEEPS_MODELS)
-    lines = [story.events[line] for line in finding.events]
+    lines = [story.events[line - 1] for line in finding.events]
     assert [type(event).__name__ for event in lines] == ["StepEntered", "StepLeft"] * 2
     assert [event.incarnation for event in lines] == [1, 1, 2, 2]
 
