@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from typing_extensions import is_typeddict
 
 from harness.errors import UsageError
 from harness.subjects.importing import ImportPath, attribute, load_module
@@ -87,7 +88,7 @@ def _imported(path: ImportPath, declared: Any) -> Deps:
 
 def _is_factory(found: Any, declared: Any) -> bool:
     """Whether to call what was named: functions and classes, unless callables are what the agent wants as deps."""
-    wants_callable = declared is Callable or typing.get_origin(declared) is Callable.__origin__  # type: ignore[attr-defined]
+    wants_callable = Callable in (declared, typing.get_origin(declared))
     is_code = inspect.isroutine(found) or isinstance(found, type) or hasattr(found, "func")
     return is_code and not wants_callable and not (isinstance(found, type) and typing.get_origin(declared) is type)
 
@@ -153,7 +154,7 @@ def _fields(declared: Any) -> list[str] | None:
             return None
         aliases = [alias for field in kind.model_fields.values() for alias in (field.alias, field.validation_alias)]
         return [*kind.model_fields, *(alias for alias in aliases if isinstance(alias, str))]
-    return list(kind.__annotations__) if typing.is_typeddict(kind) else None
+    return list(kind.__annotations__) if is_typeddict(kind) else None
 
 
 def _at(location: tuple[int | str, ...]) -> str:
@@ -182,7 +183,7 @@ def _undelivered(declared: Any) -> Deps:
 
 def required(function: Any) -> list[str]:
     """The arguments that a callable cannot be called without, as far as Python can tell."""
-    if typing.is_typeddict(function):
+    if is_typeddict(function):
         return sorted(function.__required_keys__)
     if inspect.isclass(function) and (inspect.isabstract(function) or getattr(function, "_is_protocol", False)):
         return ["a class that implements it"]

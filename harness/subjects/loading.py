@@ -143,5 +143,5 @@ def _workflow(value: Any) -> str | None:
 
 def _described(value: Any, found: Any) -> str:
     kind = "a module" if isinstance(value, ModuleType) else f"a class, {value!r}" if isinstance(value, type) else ""
-    text = kind or ("None" if value is None else f"of type {type(value).__qualname__!r}")
+    text = kind or ("None" if value is None else f"a value of type {type(value).__qualname__!r}")
     return f"the factory returned {text}" if found is not value else f"it is {text}"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -45,3 +49,24 @@ def asked(keys: None) -> Iterator[list[Asked]]:
     models.install(reply)
     yield seen
     models.uninstall()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Write the files of a person's project and stand in its folder, as a shell would. Forgets its modules again."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    loaded = set(sys.modules)
+
+    def write(folders: dict[str, str] | None = None, **files: str) -> Path:
+        for name, text in {**(folders or {}), **files}.items():
+            file = tmp_path / f"{name}.py"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(dedent(text))
+        importlib.invalidate_caches()
+        return tmp_path
+
+    yield write
+    for name in set(sys.modules) - loaded:
+        if str(tmp_path) in f"{getattr(sys.modules[name], '__file__', '')}{getattr(sys.modules[name], '__path__', '')}":
+            del sys.modules[name]

@@ -53,7 +53,7 @@ def test_the_providers_were_found_in_the_source() -> None:
     assert {"openai", "anthropic", "google", "groq", "bedrock"} <= set(PROVIDERS)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*is deprecated")
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_provider_gives_a_model_without_keys_logins_or_packages(provider: str, asked: list[Asked]) -> None:
     name = NAMES.get(provider, "some-model")
