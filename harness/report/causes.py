@@ -51,9 +51,11 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:
-    finding = gravest(finding for finding, _run in found)
-    plan = next(run.plan for other, run in found if other is finding)
-    return Cause(finding, plan, tuple(run for _finding, run in found))
+    """The gravest finding stands for its group; of several, one whose crash was at the very step it is about."""
+    worst = gravest(finding for finding, _run in found).severity
+    grave = [(finding, run) for finding, run in found if finding.severity is worst]
+    finding, told = min(grave, key=lambda each: (each[1].cell or ("", ""))[0] != each[0].step)
+    return Cause(finding, told.plan, tuple(run for _finding, run in found))
 
 
 def findings(report: SweepReport) -> Iterator[RenderableType]:

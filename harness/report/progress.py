@@ -34,7 +34,9 @@ class Watcher(Protocol):
 
 
 class Bar:
-    """A progress bar that shows the last fault and how many cells are not ok; it leaves nothing behind."""
+    """A progress bar that shows the last fault and how many cells are not ok. It begins at once, because getting an
+    engine ready takes a second too, and leaves nothing behind.
+    """
 
     def __init__(self, console: Console) -> None:
         columns = (
@@ -46,9 +48,12 @@ class Bar:
         )
         self._progress = Progress(*columns, console=console, transient=True)
         self._trouble = 0
+        self._task = self._progress.add_task(f"{'getting ready':<40}", total=None, trouble="")
+        self._progress.start()
 
     def started(self, total: int) -> None:
-        self._task = self._progress.add_task("crashing", total=total, trouble="")
+        self._trouble = 0
+        self._progress.reset(self._task, total=total, trouble="")
         self._progress.start()
 
     def advanced(self, report: RunReport) -> None:
@@ -94,7 +99,7 @@ class Lines:
 
 
 def watcher(stream: IO[str]) -> Watcher:
-    """What suits a stream: a bar where a person watches, lines elsewhere (and under `CI=true`)."""
+    """What suits a stream: a bar where a person watches (it begins at once), lines elsewhere and under `CI=true`."""
     return Bar(Console(file=stream)) if is_terminal(stream) else Lines(stream)
 
 

@@ -1,0 +1,115 @@
+"""What the harness finds on this machine: interpreter, engines, folders, each with what would mend it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from harness.engines import registry
+from harness.errors import HarnessError
+from harness.report.paper import Paper
+from harness.report.tables import table
+from harness.report.words import clean
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing that was looked at. `problems` say what keeps it from working, each with the command that mends it."""
+
+    kind: str
+    name: str
+    state: str
+    problems: tuple[str, ...] = ()
+
+
+def examine(out: Path) -> list[Found]:
+    """Look at everything a run may need. Imports no engine and starts no server."""
+    return [*_machine(), *_engines(), *_folders(out)]
+
+
+def works(found: list[Found]) -> bool:
+    """Whether anything can be run at all: some engine is ready, and every folder can be written."""
+    engine = any(each.kind == "engine" and not each.problems for each in found)
+    return engine and not any(each.problems for each in found if each.kind == "folder")
+
+
+def rendered(found: list[Found], paper: Paper) -> str:
+    """A row for each thing, and its problems below it."""
+    made = table("", "", "state")
+    for each in found:
+        style = "yellow" if each.problems else "green"
+        made.add_row(each.kind, Text(each.name, "bold"), Text(clean(each.state), style))
+        for problem in each.problems:
+            made.add_row("", "", clean(problem))
+    return paper.write(made)
+
+
+def _machine() -> Iterator[Found]:
+    yield Found("python", platform.python_version(), sys.executable)
+    forks = hasattr(os, "fork") and sys.platform == "linux"
+    slower = () if forks else ("every process will be a fresh interpreter, as with `--cold`: slower, and right",)
+    yield Found(
+        "platform", f"{platform.system()} {platform.machine()}", "safe fork" if forks else "no safe fork", slower
+    )
+    for name in ("durable-harness", "pydantic-ai-slim"):
+        yield Found("package", name, _version(name) or "not installed as a package")
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _engines() -> Iterator[Found]:
+    for name, place in registry.known().items():
+        try:
+            problems = tuple(registry.load(name).problems({}))
+        except (HarnessError, ImportError, AttributeError) as error:
+            problems = (f"its adapter {place} cannot be loaded: {error}",)
+        yield Found("engine", name, "cannot be used" if problems else f"ready{_tested(place)}", problems)
+
+
+def _tested(place: str) -> str:
+    """The installed version of an engine beside those it was tested with, if its adapter has a `versions` module."""
+    try:
+        versions: Any = import_module(f"{place.partition(':')[0].rpartition('.')[0]}.versions")
+        installed, known = versions.installed(), tuple(versions.KNOWN)
+    except (ImportError, AttributeError):
+        return ""
+    tested = "a version it was tested with" if installed in known else f"tested with {', '.join(known)}"
+    return f", {installed} ({tested})"
+
+
+def _folders(out: Path) -> Iterator[Found]:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "durable-harness"
+    for name, folder, mend in (
+        ("run folders", out, "choose another with `--out`"),
+        ("cache", cache, "set XDG_CACHE_HOME"),
+    ):
+        problem = _unwritable(folder)
+        state = f"{folder} {'cannot' if problem else 'can'} be written"
+        yield Found("folder", name, state, (f"{problem}; {mend}",) if problem else ())
+
+
+def _unwritable(folder: Path) -> str:
+    """Why nothing can be written below a folder that need not exist yet; nothing is left behind."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"{there}: {error.strerror}"

@@ -1,0 +1,53 @@
+"""The commands that change nothing: show, script, doctor."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import options
+from harness.cli.options import taking
+from harness.cli.telling import exit_code, say, tell
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@taking(options.FORMAT, options.STRICT)
+def show(run_folder: Path, style: str, strict: bool) -> int:  # noqa: FBT001  click passes it by name
+    """Judge a run folder again, with no engine installed."""
+    from harness.explore import sweep as explore
+    from harness.report import terminal
+    from harness.verdict import EngineSweep, SweepReport
+
+    judged, history = explore.show(run_folder, strict=strict)
+    report = SweepReport(judged.subject, (EngineSweep(judged.engine, "", runs=(judged,), possible=1),))
+    tell(report, style, lambda paper: terminal.render_run(report, history, paper))
+    return exit_code(report)
+
+
+@click.command()
+@taking(options.SUBJECT, *options.SUBJECT_OPTIONS, options.OUT)
+def script(out: Path, **given: Any) -> int:
+    """Print the script that would be used for SUBJECT.
+
+    It is YAML, to be edited and passed with `--script`.
+    """
+    from harness.explore.written import script as written
+
+    say(written(options.scenario(given), out=out))
+    return 0
+
+
+@click.command()
+@taking(options.OUT)
+def doctor(out: Path) -> int:
+    """Say what is installed, and how to get what is not."""
+    from harness.cli.doctor import examine, rendered, works
+    from harness.report.paper import Paper
+
+    found = examine(out)
+    say(rendered(found, Paper.of(sys.stdout)))
+    return 0 if works(found) else 2

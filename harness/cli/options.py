@@ -1,0 +1,163 @@
+"""The options that commands share, and the scenario that they add up to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.scenario import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+ALL = "all"
+CONTROL = "none"
+"""The engine without durability: it fails by design, so `all` leaves it out."""
+
+SUBJECT = click.argument("subject")
+ENGINE = click.option("-e", "--engine", required=True, metavar="NAME", help="The engine to run under.")
+ENGINES = click.option(
+    "-e",
+    "--engine",
+    "engines",
+    required=True,
+    multiple=True,
+    metavar="NAME[,NAME...]",
+    help=f"Engines to run under. `{ALL}`: every one but `{CONTROL}`, the negative control.",
+)
+SCRIPT = click.option(
+    "--script",
+    metavar="WHERE",
+    help="What the model says: a YAML file, a saved message history, or module:attribute. Without it every tool is"
+    " called once.",
+)
+DEPS = click.option("--deps", metavar="JSON|PATH", help="The agent's deps: a JSON literal, or module:attribute.")
+PROMPT = click.option("--prompt", metavar="TEXT", help="What the user says.")
+TOOLS = click.option(
+    "--tools",
+    multiple=True,
+    metavar="TOOL=MAY[,...]",
+    help="What a tool may do when it runs twice: `repeatable`, `keyed:ARGUMENT` or `once`.",
+)
+WORLD = click.option(
+    "--world", metavar="PATH", help="A context manager to enter in every process, as module:attribute."
+)
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".harness"),
+    show_default=True,
+    help="Where run folders go.",
+)
+FORMAT = click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to report.")
+JOBS = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=min(os.cpu_count() or 1, 8),
+    show_default=True,
+    help="Runs at a time.",
+)
+TIME_SCALE = click.option(
+    "--time-scale", type=float, metavar="FACTOR", help="Divide every timeout and delay by this; 1 is real time."
+)
+STALL = click.option("--stall", type=float, metavar="SECONDS", help="Silence after which a run counts as stuck.")
+LIVES = click.option("--lives", "incarnations", type=int, metavar="N", help="How many processes one run may use up.")
+STRICT = click.option("--strict", is_flag=True, help="Warnings fail.")
+COLD = click.option("--cold", is_flag=True, help="A fresh interpreter for every process, instead of a fork.")
+OPTION = click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="What only this engine understands."
+)
+STORE = click.option("--store", metavar="URL", help="The database to use instead of a private one, if the engine can.")
+REQUIRE = click.option("--require", multiple=True, metavar="NAME[,...]", help="Engines that must not be missing.")
+FAULTS = click.option(
+    "-f",
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="What goes wrong: [times*]action[(argument)]@step[/window][~life], as in 'crash@tool:charge#1/between'.",
+)
+SUBJECT_OPTIONS = (SCRIPT, DEPS, PROMPT, TOOLS, WORLD)
+ENGINE_OPTIONS = (OPTION, STORE, TIME_SCALE, STALL, LIVES)
+
+
+def taking(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Put several options on a command, in the order in which `--help` lists them."""
+
+    def apply(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return apply
+
+
+def scenario(given: dict[str, Any], **more: Any) -> Scenario:
+    """The scenario that the options describe. Raises `UsageError` that lists everything that is wrong."""
+    from harness.scenario import Scenario
+
+    values = {name: given.get(name) for name in ("subject", "prompt", "world", "time_scale", "stall", "incarnations")}
+    values |= {"script": literal(given.get("script")), "deps": literal(given.get("deps"))}
+    values |= {"tools": tools(given.get("tools", ())), "options": options(given), **more}
+    return Scenario.make("the command line", **{name: value for name, value in values.items() if value is not None})
+
+
+def literal(text: str | None) -> Any:
+    """A JSON literal if it is one, else the text itself: an import path or a file."""
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return text
+
+
+def tools(texts: tuple[str, ...]) -> dict[str, str]:
+    """`charge=keyed:order_id,search=repeatable` as a policy per tool."""
+    pairs = [part.strip().partition("=") for text in texts for part in text.split(",")]
+    for name, equals, policy in pairs:
+        if not (name and equals and policy):
+            raise UsageError(
+                f"cannot read `--tools {name}{equals}{policy}`: say TOOL=MAY, as in 'charge=keyed:order_id'"
+            )
+    return {name.strip(): policy.strip() for name, _equals, policy in pairs}
+
+
+def options(given: dict[str, Any]) -> dict[str, Any]:
+    """What `--option` and `--store` hand to the engine."""
+    values: dict[str, Any] = {"store": given["store"]} if given.get("store") else {}
+    for text in given.get("options", ()):
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"cannot read `--option {text}`: say NAME=VALUE")
+        values[name] = literal(value)
+    return values
+
+
+def engines(texts: tuple[str, ...]) -> list[str]:
+    """The engines of a list or of `all`, each once. Raises `UsageError` with the nearest name for an unknown one."""
+    from harness.engines import registry
+
+    asked = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    every = [name for name in registry.known() if name != CONTROL]
+    names = list(dict.fromkeys(each for name in asked for each in (every if name == ALL else [name])))
+    for name in names:
+        registry.load(name)
+    return names
+
+
+def required(texts: tuple[str, ...], chosen: list[str]) -> list[str]:
+    """The engines of `--require`. Raises `UsageError` for one that was not asked to run."""
+    names = engines(texts)
+    for name in names:
+        if name not in chosen:
+            raise UsageError(f"`--require` names engine {name!r}, which `--engine` does not; add it there")
+    return names
