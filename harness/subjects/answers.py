@@ -1,8 +1,8 @@
 """What the scripted model answers: a pure function of the messages, so that a re-run hears the same.
 
-`answer` is called in place of a provider. It finds out where the conversation stands (`stamps.position`),
-takes the turn from the script or makes one up from the tools on offer, and dresses it as the response that a
-provider would give. Two calls with equal messages give equal responses, down to ids, usage and timestamps.
+`answer` is called in place of a provider. It finds out where the conversation stands (`stamps.position`), takes the
+turn from the script or makes one up from the tools on offer, and dresses it as the response that a provider would give.
+Two calls with equal messages give equal responses, down to ids, usage and timestamps.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ WHEN = datetime(2000, 1, 1, tzinfo=UTC)
 class Answer:
     """A response with its place in the run: the model step it answers and the step of each call in it.
 
-    `calls` maps tool-call ids to step ids (`tool:charge#1`), output tools included. `notes` says what was not
-    done, such as a tool that only runs outside the agent.
+    `calls` maps tool-call ids to step ids (`tool:charge#1`), output tools included. `notes` says what was not done,
+    such as a tool that only runs outside the agent.
     """
 
     response: ModelResponse
@@ -62,11 +62,11 @@ def answer(
 ) -> Answer:
     """The response to `messages`: the next turn of the conversation, or the same again after a retry prompt.
 
-    Without a conversation each tool on offer is called once, one per turn, then a valid output is given.
-    `params` are best passed as `Model.prepare_request` resolved them.
+    Without a conversation each tool on offer is called once, one per turn, then a valid output is given. `params` are
+    best passed as `Model.prepare_request` resolved them.
 
-    Raises `ScriptError` if the script has no such turn or names a tool that the agent does not have,
-    `UsageError` if arguments have to be made up and cannot.
+    Raises `ScriptError` if the script has no such turn or names a tool that the agent does not have, `UsageError` if
+    arguments have to be made up and cannot.
     """
     run = run or AgentRun()
     at = position(messages, run)
@@ -159,8 +159,7 @@ class _Dressing:
         return ToolCallPart(tool, args if isinstance(args, str) else _json(args), tool_call_id=call.id)
 
     def _usage(self) -> RequestUsage:
-        """The turn's own figures, or ten input tokens and one output token per turn so far (plus the
-        re-issues).
+        """The turn's own figures, or ten input tokens and one output token per turn so far (plus the re-issues).
 
         Every request has figures of its own, so a sum betrays which one is missing or counted twice.
         """

@@ -1,7 +1,7 @@
 """An example of a JSON schema: small, valid, and readable in a report.
 
-Without a script every tool is called with arguments made here. They are the same in every process (nothing is
-random), and a person who reads `{"order_id": "order_id", "amount": 1}` sees at once what was made up.
+Without a script every tool is called with arguments made here. They are the same in every process (nothing is random),
+and a person who reads `{"order_id": "order_id", "amount": 1}` sees at once what was made up.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from harness.subjects.schemas import Schema, fits, resolve
 def arguments(schema: Schema) -> Any:
     """The smallest readable example of a JSON schema: required fields only, one item per list.
 
-    A text is called like its field. A default, an entry of `examples` or the first member of an enum is used
-    where the schema gives one. The value fits the schema; whether it also satisfies validators that the
-    schema does not show is for the agent to say. Raises `UsageError` that names the place in the schema where
-    no value can be made.
+    A text is called like its field. A default, an entry of `examples` or the first member of an enum is used where the
+    schema gives one. The value fits the schema; whether it also satisfies validators that the schema does not show is
+    for the agent to say. Raises `UsageError` that names the place in the schema where no value can be made.
     """
     try:
         return _Place(schema, schema).example()
@@ -48,8 +47,8 @@ class _NoExample(Exception):
 class _Place:
     """One place in a schema: what is wanted there, how it is called, and which references led to it.
 
-    `variant` asks for a different value where several distinct ones are needed, `branch` for another member of
-    a union where one member has no more.
+    `variant` asks for a different value where several distinct ones are needed, `branch` for another member of a union
+    where one member has no more.
     """
 
     schema: Any
@@ -85,9 +84,7 @@ class _Place:
             raise _NoExample(self) from None
 
     def ways(self) -> Iterator[Callable[[], Iterable[Any]]]:
-        """Ways to a value, best first: what the schema offers, a branch of a union, an example of each
-        type.
-        """
+        """Ways to a value, best first: what the schema offers, a branch of a union, an example of each type."""
         yield self._offered
         for branch in self._branches():
             yield partial(_only, branch)

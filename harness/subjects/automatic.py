@@ -1,8 +1,8 @@
 """The conversation of an agent that nobody scripted: every tool once, then an output.
 
-It is made from what each request offers, because tools come and go from turn to turn (`prepare` functions,
-tool search): the next turn calls the first tool that was not called yet. Where an agent trims its history, so
-that this cannot be seen, the k-th turn calls the k-th tool on offer.
+It is made from what each request offers, because tools come and go from turn to turn (`prepare` functions, tool
+search): the next turn calls the first tool that was not called yet. Where an agent trims its history, so that this
+cannot be seen, the k-th turn calls the k-th tool on offer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from harness.errors import UsageError
 from harness.subjects.arguments import arguments
-from harness.subjects.script import Call, Conversation, ScriptError, Turn
+from harness.subjects.script import Call, ScriptError, Turn
 from harness.subjects.stamps import Position
 from harness.subjects.utterance import Utterance
 
@@ -25,8 +25,7 @@ TEXT = "done"
 def automatic(at: Position, params: ModelRequestParameters) -> tuple[Utterance, tuple[str, ...]]:
     """What to say at this position, and notes on tools that are left out.
 
-    Raises `ScriptError` if the agent takes no output that can be made up, `UsageError` if a schema has no
-    example.
+    Raises `ScriptError` if the agent takes no output that can be made up, `UsageError` if a schema has no example.
     """
     tools, notes = callable_tools(params)
     if at.rejected:
@@ -38,15 +37,6 @@ def automatic(at: Position, params: ModelRequestParameters) -> tuple[Utterance, 
         return _output(params, called), notes
     numbers = {call.number for call in earlier if call.tool == tool}
     return Utterance(Turn(), ((Call(tool), len(numbers) + 1),)), notes
-
-
-def plan(params: ModelRequestParameters) -> Conversation:
-    """The same conversation written out for these tools, with the arguments: what a person starts editing
-    from.
-    """
-    tools, _ = callable_tools(params)
-    turns = [Turn(calls=(Call(tool.name, arguments_of(tool)),)) for tool in tools]
-    return Conversation((*turns, _planned_output(params)))
 
 
 def callable_tools(params: ModelRequestParameters) -> tuple[list[ToolDefinition], tuple[str, ...]]:
@@ -72,17 +62,6 @@ def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:
     if not params.allow_text_output:
         raise ScriptError("the agent takes neither text nor structured output, so none can be made up; write a script")
     return Utterance(Turn(text=TEXT), ())
-
-
-def _planned_output(params: ModelRequestParameters) -> Turn:
-    if params.output_tools:
-        tool = params.output_tools[0]
-        made = arguments_of(tool)
-        value = made[tool.outer_typed_dict_key] if tool.outer_typed_dict_key else made
-        return Turn(output=value, output_tool=tool.name if len(params.output_tools) > 1 else None)
-    if params.output_object is not None:
-        return Turn(output=arguments(params.output_object.json_schema))
-    return Turn(text=TEXT)
 
 
 def arguments_of(tool: ToolDefinition) -> dict[str, object]:

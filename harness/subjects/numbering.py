@@ -1,8 +1,8 @@
 """The number that each call of a conversation has, known before anything runs.
 
-`tool:charge#2` is the second `charge` in message order, whatever was rejected and re-issued on the way:
-numbers are counted over the turns as written. A call that only an `on_retry` makes comes on top of those, so
-that it never shifts a planned one.
+`tool:charge#2` is the second `charge` in message order, whatever was rejected and re-issued on the way: numbers are
+counted over the turns as written. A call that only an `on_retry` makes comes on top of those, so that it never shifts a
+planned one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from harness.subjects.script import Call, Conversation, Turn
 class Numbered:
     """A call as written, its number, and its place.
 
-    `turn` counts from 1. `owner` is the call of that turn for whose sake it is made: itself, the call whose
-    `on_retry` makes it, or None where the `on_retry` of the whole turn does.
+    `turn` counts from 1. `owner` is the call of that turn for whose sake it is made: itself, the call whose `on_retry`
+    makes it, or None where the `on_retry` of the whole turn does.
     """
 
     call: Call

@@ -1,9 +1,8 @@
 """How an output reaches the agent: through which output tool, as JSON text, or as plain text.
 
-A script says only *what* the agent's output is. pydantic-ai wants it in one of several envelopes, depending
-on `output_type` and on the model: a tool per member of a union, `{"response": …}` around anything that is no
-object, `{"result": {"kind": …, "data": …}}` around a union without tools. The envelope is found by trying the
-schemas.
+A script says only *what* the agent's output is. pydantic-ai wants it in one of several envelopes, depending on
+`output_type` and on the model: a tool per member of a union, `{"response": …}` around anything that is no object,
+`{"result": {"kind": …, "data": …}}` around a union without tools. The envelope is found by trying the schemas.
 """
 
 from __future__ import annotations
@@ -28,11 +27,10 @@ class Delivery:
 
 
 def deliver(output: Any, params: ModelRequestParameters, tool: str | None = None) -> Delivery:
-    """The form in which these request parameters want `output`; `tool` names an output tool that must be
-    used.
+    """The form in which these request parameters want `output`; `tool` names an output tool that must be used.
 
-    An output that fits nothing is sent all the same, to the first output tool or as text: rejecting it is the
-    agent's business.
+    An output that fits nothing is sent all the same, to the first output tool or as text: rejecting it is the agent's
+    business.
     """
     if tool is None and isinstance(output, str) and _takes_any_text(params):
         return Delivery(None, output)
@@ -53,8 +51,8 @@ _NONE = object()
 def _first(envelopes: Iterable[Any], schema: Schema, *, strictly: bool, root: Schema | None = None) -> Any:
     """The first envelope that fits, or `_NONE`.
 
-    `strictly` refuses fields that the schema does not name, so that a model whose fields are all optional does
-    not swallow what was meant for another.
+    `strictly` refuses fields that the schema does not name, so that a model whose fields are all optional does not
+    swallow what was meant for another.
     """
     for value in envelopes:
         unknown = isinstance(value, Mapping) and not set(value) <= set(schema.get("properties", value))
@@ -68,9 +66,7 @@ def _takes_any_text(params: ModelRequestParameters) -> bool:
 
 
 def _tool_envelopes(output: Any, tool: ToolDefinition) -> Iterator[Any]:
-    """The value in the tool's own wrapper first, then as it stands, then around the only field it may
-    mean.
-    """
+    """The value in the tool's own wrapper first, then as it stands, then around the only field it may mean."""
     if tool.outer_typed_dict_key:
         yield {tool.outer_typed_dict_key: output}
     yield output

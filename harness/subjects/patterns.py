@@ -1,9 +1,8 @@
-"""A short text that matches a regular expression, as far as one can be found by reading it from left to
-right.
+"""A short text that matches a regular expression, as far as one can be found by reading it from left to right.
 
-Python's own parser takes the expression apart (`re._parser`, private, the same since 3.11); what it yields is
-followed along its first alternatives. Look-arounds and words that must *not* occur are beyond it: candidates
-are tried, and the caller gets only those that match.
+Python's own parser takes the expression apart (`re._parser`, private, the same since 3.11); what it yields is followed
+along its first alternatives. Look-arounds and words that must *not* occur are beyond it: candidates are tried, and the
+caller gets only those that match.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ _CATEGORIES: dict[Any, Callable[[str], bool]] = {
 
 
 def matching(pattern: str, least: int = 0, most: float = math.inf, variant: int = 0) -> Iterator[str]:
-    """Texts between `least` and `most` characters in which the pattern is found, shortest first; none if
-    beyond us.
-    """
+    """Texts between `least` and `most` characters in which the pattern is found, shortest first; none if beyond us."""
     try:
         parsed = _parser.parse(pattern)
         found = re.compile(pattern)

@@ -1,7 +1,7 @@
 """Examples of the JSON types that hold nothing else: numbers and strings, as small and readable as allowed.
 
-Both functions yield candidates, best first; the caller keeps the first that fits the whole schema. `variant`
-asks for another value of the same kind, where a set or a mapping needs several.
+Both functions yield candidates, best first; the caller keeps the first that fits the whole schema. `variant` asks for
+another value of the same kind, where a set or a mapping needs several.
 """
 
 from __future__ import annotations
@@ -50,9 +50,7 @@ _FORMATS: dict[str, tuple[str, ...]] = {
     "directory-path": (".",),
     "zoneinfo": ("UTC",),
 }
-"""What stands for a string of each format that pydantic writes. Others (`path`, `binary`, `password`) take
-any text.
-"""
+"""What stands for a string of each format that pydantic writes. Others (`path`, `binary`, `password`) take any text."""
 
 
 def numbers(schema: Schema, variant: int = 0) -> Iterator[int | float]:

@@ -1,9 +1,8 @@
 """Does a value fit a JSON schema? A small answer, for the dialect that pydantic writes.
 
-The scripted model needs it to find the output tool that a value belongs to, and to check the examples it
-makes up. It judges as pydantic's lax mode does where the two differ (a number may stand for a string's
-format, never for its type), and takes keywords that it does not know as fulfilled: the agent itself has the
-last word on every value.
+The scripted model needs it to find the output tool that a value belongs to, and to check the examples it makes up. It
+judges as pydantic's lax mode does where the two differ (a number may stand for a string's format, never for its type),
+and takes keywords that it does not know as fulfilled: the agent itself has the last word on every value.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ Schema = Mapping[str, Any]
 
 
 def resolve(schema: Any, root: Schema) -> Schema:
-    """Follow `$ref` inside `root` and give booleans their schema. Keywords beside a `$ref` are kept, as
-    pydantic does.
+    """Follow `$ref` inside `root` and give booleans their schema. Keywords beside a `$ref` are kept, as pydantic does.
 
     Raises `KeyError` if a reference leads nowhere.
     """
@@ -36,9 +34,7 @@ def resolve(schema: Any, root: Schema) -> Schema:
 
 
 def fits(value: Any, schema: Any, root: Schema | None = None) -> bool:
-    """Whether a JSON value fits a schema. `root` holds the definitions, if they are not in the schema
-    itself.
-    """
+    """Whether a JSON value fits a schema. `root` holds the definitions, if they are not in the schema itself."""
     root = schema if root is None else root
     try:
         case = _Case(value, resolve(schema, root), root)

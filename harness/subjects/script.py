@@ -1,12 +1,12 @@
 """The scripted conversation of an agent, as values.
 
-A test of durability needs a model that says the same in every life of the process; a script is what it says.
-It reads like the conversation itself: a list of turns, each a text, some tool calls, or the output.
+A test of durability needs a model that says the same in every life of the process; a script is what it says. It reads
+like the conversation itself: a list of turns, each a text, some tool calls, or the output.
 
     Script.of([Turn(calls=[Call("charge", {"amount": 5})]), "Charged 5 euros."])
 
-A script says nothing about what the agent does: whether tools succeed, ask for a retry or are stopped
-half-way is found out by running it.
+A script says nothing about what the agent does: whether tools succeed, ask for a retry or are stopped half-way is found
+out by running it.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ _OnRetry = Annotated["tuple[Turn, ...]", BeforeValidator(_retry), AfterValidator
 class Call:
     """One tool call. Without `args` they are made from the tool's JSON schema; a string is sent as it stands.
 
-    `on_retry` says what to answer when the agent rejects this call with a retry prompt: one turn per
-    re-issue, of which the last one repeats. Without it the same call is made again. `made_up` calls a tool
-    that the agent need not have, to see how it takes that.
+    `on_retry` says what to answer when the agent rejects this call with a retry prompt: one turn per re-issue, of which
+    the last one repeats. Without it the same call is made again. `made_up` calls a tool that the agent need not have,
+    to see how it takes that.
     """
 
     tool: str
@@ -110,10 +110,9 @@ class Call:
 class Turn:
     """One response of the model: text, thinking, calls and output in any mixture.
 
-    `output` is given the way the agent wants it: through the output tool whose schema it fits (or
-    `output_tool`), as JSON text, or as text. `usage` overrides the token figures that the scripted model
-    makes up. `on_retry` answers retry prompts to this turn, one turn per re-issue, of which the last one
-    repeats.
+    `output` is given the way the agent wants it: through the output tool whose schema it fits (or `output_tool`), as
+    JSON text, or as text. `usage` overrides the token figures that the scripted model makes up. `on_retry` answers
+    retry prompts to this turn, one turn per re-issue, of which the last one repeats.
     """
 
     text: str | None = None
@@ -158,9 +157,9 @@ def _agents(value: Mapping[str, Any]) -> Any:
 class Script:
     """The conversations of all agents that a scenario runs.
 
-    `agents` holds those that are scripted by name, `others` serves every agent without one of its own. One
-    conversation serves every run of its agent; several serve successive runs. `notes` says what a loaded
-    history held that a script cannot say.
+    `agents` holds those that are scripted by name, `others` serves every agent without one of its own. One conversation
+    serves every run of its agent; several serve successive runs. `notes` says what a loaded history held that a script
+    cannot say.
     """
 
     agents: Annotated[dict[str, tuple[Conversation, ...]], BeforeValidator(_agents)]
@@ -169,14 +168,11 @@ class Script:
 
     @classmethod
     def of(cls, turns: Any) -> Script:
-        """One conversation for every agent: turns, texts and calls in a list (or a list of such lists, per
-        run).
-        """
+        """One conversation for every agent: turns, texts and calls in a list (or a list of such lists, per run)."""
         return cls(agents={}, others=turns)
 
     def conversation(self, agent: str, run: int = 1) -> Conversation | None:
-        """The conversation of the `run`-th run of `agent`, or None if it is to be made up from the agent's
-        tools.
+        """The conversation of the `run`-th run of `agent`, or None if it is to be made up from the agent's tools.
 
         Raises `ScriptError` if the script lists the runs of that agent and this one is past the end.
         """

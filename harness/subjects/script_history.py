@@ -1,8 +1,7 @@
 """A script out of a saved message history: what the real model said becomes what the scripted one says.
 
-The history is pydantic-ai's own JSON (`result.all_messages_json()`). Each response is a turn. A response to a
-retry prompt is the `on_retry` of the turn that was rejected, so that a replay asks for it only if the agent
-rejects again.
+The history is pydantic-ai's own JSON (`result.all_messages_json()`). Each response is a turn. A response to a retry
+prompt is the `on_retry` of the turn that was rejected, so that a replay asks for it only if the agent rejects again.
 """
 
 from __future__ import annotations
@@ -39,9 +38,7 @@ def from_history(text: str | bytes, source: str = "history") -> Script:
 
 
 def from_messages(messages: Sequence[ModelMessage]) -> Script:
-    """One conversation for each agent run in the messages. What a script cannot say is listed in its
-    `notes`.
-    """
+    """One conversation for each agent run in the messages. What a script cannot say is listed in its `notes`."""
     runs = [_conversation(run) for run in _runs(messages)]
     if not runs:
         raise UsageError("the message history holds no response of a model, so there is nothing to script")

@@ -1,7 +1,7 @@
 """From plain data (lists, mappings, texts) to a script, with every mistake found in one go.
 
-The same reader serves YAML files, YAML text and the script inside a scenario; it only knows that each value
-has a path, and asks somebody else where in which file that is.
+The same reader serves YAML files, YAML text and the script inside a scenario; it only knows that each value has a path,
+and asks somebody else where in which file that is.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ TURN_FIELDS = ("text", *CALL_FIELDS, "calls", "output", "output_tool", "thinking
 def read_script(data: Any, where: Where = lambda _: "", problems: Iterable[str] = ()) -> Script:
     """The script that plain data describes. `problems` are those found before.
 
-    A list of turns is the conversation of every agent; a list of such lists is one per run; a mapping has
-    `agents` (name to turns) and `turns` (everybody else). Raises `UsageError` with every problem.
+    A list of turns is the conversation of every agent; a list of such lists is one per run; a mapping has `agents`
+    (name to turns) and `turns` (everybody else). Raises `UsageError` with every problem.
     """
     reader = _Reader(where, list(problems))
     script = reader.script(data)

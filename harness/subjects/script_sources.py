@@ -23,10 +23,9 @@ _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 def load_script(source: Any) -> Script:
     """The script at `source`.
 
-    A path ends in `.yaml`, `.yml` or `.json` (YAML, or a history as pydantic-ai saves it). `module:name` is a
-    script, a list of turns, or a function without arguments that returns one. Several lines are YAML
-    themselves. Lists and mappings are what YAML would have said. Raises `UsageError` naming file, line and
-    column.
+    A path ends in `.yaml`, `.yml` or `.json` (YAML, or a history as pydantic-ai saves it). `module:name` is a script, a
+    list of turns, or a function without arguments that returns one. Several lines are YAML themselves. Lists and
+    mappings are what YAML would have said. Raises `UsageError` naming file, line and column.
     """
     if isinstance(source, Script):
         return source

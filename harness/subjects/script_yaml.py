@@ -1,8 +1,8 @@
 """Scripts as YAML: read with the line and column of every mistake, written so that a person likes to edit it.
 
-YAML 1.1 reads `no` as false, `12:30` as 750 and `2024-01-01` as a date. Arguments of tools are JSON, so only
-what JSON knows is recognised here (null, true, false, numbers); everything else is a text. Written scripts
-quote whatever either reading would take for something else.
+YAML 1.1 reads `no` as false, `12:30` as 750 and `2024-01-01` as a date. Arguments of tools are JSON, so only what JSON
+knows is recognised here (null, true, false, numbers); everything else is a text. Written scripts quote whatever either
+reading would take for something else.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ _Dumper.add_representer(str, _text)
 
 
 def from_yaml(text: str, source: str = "script") -> Script:
-    """The script that a YAML text says; `source` is what messages call it. Raises `UsageError` with every
-    problem.
-    """
+    """The script that a YAML text says; `source` is what messages call it. Raises `UsageError` with every problem."""
     document = _Document(source)
     try:
         data = document.read(text)

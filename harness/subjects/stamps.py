@@ -1,17 +1,16 @@
 """Where a conversation stands, read from the messages alone.
 
-A scripted model must give the same answer to the same question in every incarnation, so it cannot count its
-calls: a closure that counts would answer the wrong turn after a crash. Instead every response carries its
-*stamp* (turn and re-issue) in its response id and in each tool-call id, and the next turn is the newest
-visible stamp plus one. Either carrier alone is enough, because agents trim, summarise and rewrite their
-history.
+A scripted model must give the same answer to the same question in every incarnation, so it cannot count its calls: a
+closure that counts would answer the wrong turn after a crash. Instead every response carries its *stamp* (turn and
+re-issue) in its response id and in each tool-call id, and the next turn is the newest visible stamp plus one. Either
+carrier alone is enough, because agents trim, summarise and rewrite their history.
 
 Three habits of pydantic-ai (2.59, `messages.py` and `_agent_graph.py`) shape this file:
 
-- it stamps `run_id` on every message of a run, also on a response that was replayed without one, but merging
-two adjacent requests drops it;
-- it removes tool results whose call was trimmed away, and closes calls that were never answered with results
-of its own making;
+- it stamps `run_id` on every message of a run, also on a response that was replayed without one, but merging two
+  adjacent requests drops it;
+- it removes tool results whose call was trimmed away, and closes calls that were never answered with results of its own
+  making;
 - a retry prompt for text, or for a response that a hook refused, names no tool.
 """
 
@@ -42,8 +41,8 @@ _CALL = re.compile(_STAMP + r"-(?P<name>(?:[A-Za-z0-9_]|--|-u[0-9a-f]+-)+)-(?P<n
 class Stamp:
     """Which answer of a conversation a response is: its turn, and how often that turn was re-issued before.
 
-    `run` tells the runs apart whose messages one history holds: empty for the first, `run2`, … for later
-    ones, or a digest of the scope that the caller gave.
+    `run` tells the runs apart whose messages one history holds: empty for the first, `run2`, … for later ones, or a
+    digest of the scope that the caller gave.
     """
 
     turn: int
@@ -69,9 +68,7 @@ class CallStamp:
 
     @property
     def id(self) -> str:
-        """The tool-call id: letters, digits, `_` and `-` only, unique in a run, the same in every
-        incarnation.
-        """
+        """The tool-call id: letters, digits, `_` and `-` only, unique in a run, the same in every incarnation."""
         return f"{self.stamp}-{_escaped(self.tool)}-{self.number}"
 
     @property
@@ -85,9 +82,8 @@ class CallStamp:
 class Position:
     """Where a request stands: the stamp that its answer will carry, and what it rejects.
 
-    `rejected` are the calls that a retry prompt sends back; empty together with a re-issue means that the
-    whole answer was sent back. `called` are the calls of this run that are still visible, `complete` says
-    that none was trimmed.
+    `rejected` are the calls that a retry prompt sends back; empty together with a re-issue means that the whole answer
+    was sent back. `called` are the calls of this run that are still visible, `complete` says that none was trimmed.
     """
 
     stamp: Stamp
@@ -103,9 +99,7 @@ def read_call(tool_call_id: str) -> CallStamp | None:
 
 
 def step_of_call(tool_call_id: str) -> str | None:
-    """The step id of a tool call from its id alone (`tool:charge#1`), or None if no scripted model made the
-    id.
-    """
+    """The step id of a tool call from its id alone (`tool:charge#1`), or None if no scripted model made the id."""
     call = read_call(tool_call_id)
     return call.step if call else None
 
@@ -114,10 +108,10 @@ def step_of_call(tool_call_id: str) -> str | None:
 class AgentRun:
     """The agent run that is asking, as far as the caller knows it.
 
-    `step` is the agent's own count of its requests: the turn, where no stamp of this run is visible. `id` is
-    the run's id, which the messages usually tell. `scope` names the run among all runs that share a store,
-    and is the same in every incarnation: tool-call ids of two scopes never collide, so a tool that uses them
-    as idempotency keys sees different keys in different runs. `agent` is a name for error messages.
+    `step` is the agent's own count of its requests: the turn, where no stamp of this run is visible. `id` is the run's
+    id, which the messages usually tell. `scope` names the run among all runs that share a store, and is the same in
+    every incarnation: tool-call ids of two scopes never collide, so a tool that uses them as idempotency keys sees
+    different keys in different runs. `agent` is a name for error messages.
     """
 
     step: int | None = None
@@ -177,9 +171,7 @@ class _Reading:
         return Position(stamp, tuple(rejected) if not nameless else (), called, complete)
 
     def _runs(self, run_id: str | None) -> set[str]:
-        """The ids of the run that is asking: what the caller says, what the request says, what it goes on
-        from.
-        """
+        """The ids of the run that is asking: what the caller says, what the request says, what it goes on from."""
         known = {known for known in (run_id, self.last.run_id) if known}
         if not known and self.run_step != 1 and not self._is_prompt_only():
             known = {message.run_id for message in self.messages[-2:-1] if message.run_id}
@@ -190,9 +182,7 @@ class _Reading:
         return all(_synthesized(part) for part in answers)
 
     def _own(self) -> list[_Seen]:
-        """The visible stamps of this run, oldest first; those of earlier runs in the same history do not
-        count.
-        """
+        """The visible stamps of this run, oldest first; those of earlier runs in the same history do not count."""
         start = next((i for i, message in enumerate(self.messages) if message.run_id in self.runs), None)
         own = [seen for seen in self.seen if start is not None and seen.index >= start]
         return own or self._continued() or self._anonymous()
@@ -206,13 +196,11 @@ class _Reading:
         prompted = any(isinstance(part, UserPromptPart) for part in self.last.parts)
         if not answers or (self.run_step == 1 and prompted):
             return []
-        of_turn = answers[-1].stamp.run
-        return [seen for seen in self.seen if seen.stamp.run == of_turn]
+        run = answers[-1].stamp.run
+        return [seen for seen in self.seen if seen.stamp.run == run]
 
     def _anonymous(self) -> list[_Seen]:
-        """Stamps in messages that name no run, where nothing names one, or where a retry prompt answers
-        them.
-        """
+        """Stamps in messages that name no run, where nothing names one, or where a retry prompt answers them."""
         if self.run_step == 1:
             return []
         retried = any(isinstance(part, RetryPromptPart) for part in self.last.parts)
@@ -222,9 +210,7 @@ class _Reading:
         return [seen for seen in anonymous if not self.scope or seen.stamp.run == self.scope]
 
     def _refuses(self, newest: Stamp) -> bool:
-        """Whether a retry prompt without a tool answers the newest visible response (and not one that was
-        dropped).
-        """
+        """Whether a retry prompt without a tool answers the newest visible response (and not one that was dropped)."""
         return any(seen.stamp == newest and seen.index == len(self.messages) - 2 for seen in self.seen) and not any(
             seen.index == len(self.messages) - 1 for seen in self.seen
         )
@@ -267,9 +253,7 @@ def _plus(reissue: int) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Spell a tool name in letters, digits, `_` and `-`, so that it can be read back: `-` is the escape
-    character.
-    """
+    """Spell a tool name in letters, digits, `_` and `-`, so that it can be read back: `-` is the escape character."""
     return "".join(
         "--" if c == "-" else c if c == "_" or (c.isascii() and c.isalnum()) else f"-u{ord(c):x}-" for c in name
     )

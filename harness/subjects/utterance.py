@@ -1,7 +1,7 @@
 """What is said at one place of a scripted conversation, before it is dressed as a response.
 
-The first time it is the turn as written. After a retry prompt it is what was rejected, again, unless the
-script's `on_retry` says something else.
+The first time it is the turn as written. After a retry prompt it is what was rejected, again, unless the script's
+`on_retry` says something else.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ def spoken(turn: Turn, numbering: Numbering, number: int) -> Utterance:
 
 
 def reissued(conversation: Conversation, numbering: Numbering, at: Position) -> Utterance:
-    """What is said when a retry prompt came back: the rejected calls again (and the output, for which the run
-    waits).
+    """What is said when a retry prompt came back: the rejected calls again (and the output, for which the run waits).
 
-    A call's own `on_retry` comes first, then that of its turn. The output is said again in any case: had the
-    agent taken it, it would not ask.
+    A call's own `on_retry` comes first, then that of its turn. The output is said again in any case: had the agent
+    taken it, it would not ask.
     """
     return _Reissue(conversation.turns[at.stamp.turn - 1], numbering, at).utterance()
 
@@ -78,9 +77,7 @@ class _Reissue:
         return self._said(Turn(), tuple((planned.call, planned.number) for planned in mine))
 
     def _instead(self, on_retry: tuple[Turn, ...], owner: int | None, rejected: Sequence[Numbered]) -> Utterance:
-        """An answer of `on_retry`: a call to a rejected tool takes its number, any other has one of its
-        own.
-        """
+        """An answer of `on_retry`: a call to a rejected tool takes its number, any other has one of its own."""
         retry = min(self.reissue, len(on_retry)) - 1
         waiting = list(rejected)
         calls = []
@@ -97,12 +94,14 @@ class _Reissue:
 
 
 def _joined(left: Utterance, right: Utterance) -> Utterance:
-    """Both at once. What the later one says beside its calls wins."""
+    """Both at once. What the later one says beside its calls wins, and a text of its own stands for an output."""
     said = {
         name: value for name in ("text", "thinking", "usage", "finish_reason") if (value := getattr(right.turn, name))
     }
     if right.turn.output is not NOTHING:
         said |= {"output": right.turn.output, "output_tool": right.turn.output_tool}
+    elif right.turn.text is not None:
+        said |= {"output": NOTHING, "output_tool": None}
     return replace(left, turn=replace(left.turn, **said), calls=left.calls + right.calls)
 
 

@@ -319,6 +319,12 @@ async def test_on_retry_may_end_the_conversation() -> None:
     assert model.steps == ["model#1", "tool:charge#1", "model#1+1"]
 
 
+async def test_a_text_on_retry_stands_for_the_output() -> None:
+    refused = Call("charge", {"amount": 13}, on_retry="I give up.")
+    model = ScriptedModel(Turn(calls=(refused,), output={"reason": "late"}))
+    assert (await payments(model, output_type=[str, Refund]).run("hi")).output == "I give up."
+
+
 async def test_a_rejected_output_is_given_again() -> None:
     model = ScriptedModel(Turn(output={"reason": "late"}))
     agent = payments(model, output_type=Refund)

@@ -10,8 +10,8 @@ from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from harness.subjects.automatic import callable_tools, plan
-from harness.subjects.script import Call, Conversation, Script, Turn
+from harness.subjects.automatic import callable_tools
+from harness.subjects.script_history import from_messages
 from harness.subjects.script_yaml import from_yaml, to_yaml
 from tests.subjects.scripted import ScriptedModel
 
@@ -29,16 +29,6 @@ class Refund(BaseModel):
 
 class Receipt(BaseModel):
     number: int
-
-
-class Keeping(ScriptedModel):
-    """Keeps the parameters of the first request."""
-
-    params: ModelRequestParameters | None = None
-
-    def _answer(self, messages: Any, params: ModelRequestParameters) -> Any:
-        self.params = self.params or params
-        return super()._answer(messages, params)
 
 
 def shop(model: ScriptedModel, output_type: Any) -> Agent[None, Any]:
@@ -62,26 +52,16 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("output_type", OUTPUTS.values(), ids=OUTPUTS)
-async def test_the_plan_says_what_would_be_made_up(output_type: Any) -> None:
-    automatic = Keeping(automatic=True)
+async def test_what_was_made_up_can_be_written_down_and_said_again(output_type: Any) -> None:
+    automatic = ScriptedModel(automatic=True)
     result = await shop(automatic, output_type).run("hi")
-    assert automatic.params is not None
-    written = to_yaml(Script.of(plan(automatic.params)))
+    written = to_yaml(from_messages(result.all_messages()))
     conversation = from_yaml(written).conversation("any")
     assert conversation is not None
     scripted = ScriptedModel(*conversation.turns)
     assert (await shop(scripted, output_type).run("hi")).output == result.output
     assert scripted.steps == automatic.steps
     assert [given.response.parts for given in scripted.answers] == [given.response.parts for given in automatic.answers]
-
-
-def test_a_plan_names_the_output_tool_only_if_there_are_several() -> None:
-    schema = {"type": "object", "properties": {"response": {"type": "integer"}}, "required": ["response"]}
-    tool = ToolDefinition(
-        name="final_result", parameters_json_schema=schema, outer_typed_dict_key="response", kind="output"
-    )
-    one = ModelRequestParameters(output_tools=[tool], output_mode="tool", allow_text_output=False)
-    assert plan(one) == Conversation((Turn(output=1),))
 
 
 def test_only_tools_that_the_agent_itself_runs_are_called() -> None:
@@ -98,4 +78,3 @@ def test_only_tools_that_the_agent_itself_runs_are_called() -> None:
         "tool 'elsewhere' is not called: its result comes from outside the run",
         "tool 'later' is not called: somebody has to approve it",
     )
-    assert plan(params) == Conversation((Turn(calls=(Call("here", {}),)), Turn(text="done")))
