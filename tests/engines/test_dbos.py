@@ -67,9 +67,14 @@ def lives() -> Iterator[Callable[[dict[str, Any]], int]]:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbosSession]:
-    with DbosEngine().session({}, tmp_path_factory.mktemp("session")) as session:
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbosSession]:
+    options = {"store": getattr(request, "param", "sqlite")}
+    assert DbosEngine().problems(options) == []
+    with DbosEngine().session(options, tmp_path_factory.mktemp("session")) as session:
         yield session
+
+
+on_both = pytest.mark.parametrize("session", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
@@ -118,6 +123,7 @@ def test_a_tool_that_is_a_step_is_repeated_only_while_it_is_not_recorded(
     assert lived.history.outcomes[1].messages == 4
 
 
+@on_both
 @pytest.mark.parametrize("subject", ["plain", "wrapper", "bare"])
 def test_a_plain_tool_is_repeated_whatever_came_after_it(live: Live, subject: str) -> None:
     lived = live(subject, "crash@model#2/after")
@@ -140,6 +146,7 @@ def test_a_step_inside_a_plain_tool_is_a_step_of_its_own(live: Live, subject: st
     assert lived.recorded()[str(lived.unit("tool:charge#1.step:bank#1"))] == "recorded"
 
 
+@on_both
 @pytest.mark.parametrize(
     ("step", "window", "again"),
     [
@@ -163,6 +170,7 @@ def test_a_step_is_durable_when_its_seam_has_returned_and_not_before(
     assert lived.history.outcomes[1].output == "done"
 
 
+@on_both
 def test_a_run_survives_a_death_after_every_one_of_its_steps(live: Live) -> None:
     lived = live("step", *(f"crash@{step}/after" for step in PAYS), "crash@run/after")
     assert lived.ends == [-signal.SIGKILL] * 4 + [0]
@@ -183,6 +191,7 @@ def test_each_attempt_of_a_step_is_seen_and_waits_are_scaled(live: Live) -> None
     assert lived.bodies(2) == ["model#2"]
 
 
+@on_both
 def test_a_step_that_fails_is_recorded_as_failed_and_its_caller_sees_the_error(live: Live) -> None:
     lived = live("failing", "crash@run/between")
     assert lived.recorded() == {"run": "ERROR", "r1-1:1": "recorded", "r1-1:2": "error"}
@@ -218,12 +227,14 @@ def test_a_subject_that_does_not_fit_is_refused_in_one_sentence(live: Live, subj
     assert says in note.text
 
 
+@on_both
 def test_the_records_say_how_often_a_run_was_recovered(live: Live) -> None:
     lived = live("step", "crash@model#1/before", "crash@model#1/before~2")
     [run] = [record for record in lived.records if record.unit == "run"]
     assert (run.name, run.status, run.attempts) == ("harness.run", "SUCCESS", 3)
 
 
+@on_both
 def test_fingerprints_tell_states_apart_and_runs_not(live: Live) -> None:
     plans = [["crash@tool:charge#1/between"], ["crash@model#2/before"], []]
     one, same, other = (live("step", *plan, name=f"run-{number}") for number, plan in enumerate(plans))
@@ -231,7 +242,7 @@ def test_fingerprints_tell_states_apart_and_runs_not(live: Live) -> None:
 
 
 def test_a_server_that_is_not_there_cannot_be_crashed(session: DbosSession) -> None:
-    with pytest.raises(UsageError, match="has no server"):
+    with pytest.raises(UsageError, match="has no server of ours"):
         session.server("kill")
 
 

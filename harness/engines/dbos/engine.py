@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.dbos import records, versions
-from harness.engines.dbos.sqlite import SqliteStores
-from harness.errors import UsageError
+from harness.engines.dbos.stores import Stores, opened, problems
 from harness.history import EngineRecord
 
-OPTIONS: tuple[str, ...] = ()
+OPTIONS = ("store",)
 
 
 class DbosEngine:
@@ -26,7 +26,7 @@ class DbosEngine:
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'dbos' has no option {name!r}" for name in options if name not in OPTIONS]
-        return versions.problems() + unknown
+        return [*versions.problems(), *unknown, *problems(options.get("store"))]
 
     def contract(self) -> Contract:
         return Contract(
@@ -44,27 +44,32 @@ class DbosEngine:
     @contextmanager
     def session(self, options: dict[str, Any], folder: Path) -> Iterator[DbosSession]:
         folder.mkdir(parents=True, exist_ok=True)
-        stores = SqliteStores(folder)
-        try:
+        with opened(options.get("store"), folder) as stores:
             yield DbosSession(stores)
-        finally:
-            stores.close()
 
 
 class DbosSession:
-    """A migrated database per run."""
+    """A migrated database per run. Reading its records ends the run: nothing looks at the database after that."""
 
-    def __init__(self, stores: SqliteStores) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
+        self._observed: dict[str, list[EngineRecord]] = {}
 
     def store(self, run_id: str, folder: Path) -> Store:
         return Store(run_id, str(folder), self._stores.new(run_id, folder))
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
-        return records.of_run(store.run_id, lambda query: self._stores.rows(store.values, query))
+        if store.folder not in self._observed:
+            self._observed[store.folder] = self._records(store)
+            self._stores.release(store.values)
+        return self._observed[store.folder]
 
     def fingerprint(self, store: Store) -> str | None:
-        return records.fingerprint(store.run_id, lambda query: self._stores.rows(store.values, query))
+        known = self._observed.get(store.folder)
+        return records.fingerprint(store.run_id, self._records(store) if known is None else known)
 
     def server(self, act: Literal["kill", "start"]) -> None:
-        raise UsageError("engine 'dbos' on SQLite has no server to crash; use a fault without '(server)'")
+        self._stores.server(act)
+
+    def _records(self, store: Store) -> list[EngineRecord]:
+        return list(records.of_run(store.run_id, partial(self._stores.rows, store.values), self._stores.schema))

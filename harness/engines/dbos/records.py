@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from harness.engines.base import RUN
@@ -26,7 +26,7 @@ def workflow_id(run_id: str, invocation: int) -> str:
     return f"{run_id}-{invocation}"
 
 
-def of_run(run_id: str, rows: Rows, schema: str = "") -> Iterator[EngineRecord]:
+def of_run(run_id: str, rows: Rows, schema: str) -> Iterator[EngineRecord]:
     """The records of one run: its workflows (`run`, and the id of each child workflow) and their steps.
 
     A step's key is its workflow's id and its number in that workflow, as it was when its body was entered.
@@ -48,11 +48,11 @@ def of_run(run_id: str, rows: Rows, schema: str = "") -> Iterator[EngineRecord]:
         )
 
 
-def fingerprint(run_id: str, rows: Rows, schema: str = "") -> str:
+def fingerprint(run_id: str, records: Iterable[EngineRecord]) -> str:
     """A hash of which workflows and steps are recorded and how they ended, without ids and times."""
     said = [
         [record.unit.replace(run_id, ""), record.name, record.status, record.attempts, record.invocation]
-        for record in of_run(run_id, rows, schema)
+        for record in records
     ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 

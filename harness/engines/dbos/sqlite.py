@@ -9,14 +9,17 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.engines.dbos.migration import Migration
+from harness.engines.dbos.stores import no_server
 from harness.errors import UsageError
 
 
 class SqliteStores:
     """Files beside each other: the template in the session's folder, the copies in the runs' folders."""
+
+    schema = ""
 
     def __init__(self, folder: Path) -> None:
         self._template = folder.absolute() / "dbos-template.sqlite"
@@ -40,6 +43,12 @@ class SqliteStores:
         # Not read-only: a killed writer may have left a journal behind, and the first reader must roll it back.
         with closing(sqlite3.connect(path, timeout=30)) as connection:
             return connection.execute(query).fetchall()
+
+    def release(self, values: dict[str, Any]) -> None:
+        """The file stays in the run's folder, for whoever wants to look at it."""
+
+    def server(self, act: Literal["kill", "start"]) -> None:
+        raise no_server("SQLite")
 
     def close(self) -> None:
         self._migration.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.dbos.records import workflow_id
+from harness.engines.dbos.urls import is_postgres, with_login_of
 
 
 class DbosWorker:
@@ -98,21 +99,27 @@ class DbosWorker:
 
         known = seams.instance()
         serializer = seams.serializer(known)
-        DBOS.destroy()
-        DBOS(config=_config(store, serializer))
+        if known is not None:
+            DBOS.destroy()
+        DBOS(config=_config(self._url(store), serializer))
         self._launch_dbos()
         self._launched = True
+
+    def _url(self, store: Store) -> str:
+        """The database of the run. A store is written down without its password, which the options have."""
+        url, given = str(store.values["url"]), self._case.options.get("store")
+        return with_login_of(url, str(given)) if is_postgres(given) else url
 
 
 def _launch_later(*_: Any) -> None:
     """What `DBOS.launch()` does while a subject is imported: nothing yet."""
 
 
-def _config(store: Store, serializer: Any) -> Any:
+def _config(url: str, serializer: Any) -> Any:
     """Quiet, quick, and the same in every life: a version of its own would hide the workflows of the life before."""
     return {
         "name": "harness",
-        "system_database_url": store.values["url"],
+        "system_database_url": url,
         "serializer": serializer,
         "application_version": "v1",
         "executor_id": "local",
