@@ -2,12 +2,14 @@
 
 It is made from what each request offers, because tools come and go from turn to turn (`prepare` functions, tool
 search): the next turn calls the first tool that was not called yet. Where an agent trims its history, so that this
-cannot be seen, the k-th turn calls the k-th tool on offer.
+cannot be seen, the k-th turn calls the k-th tool on offer. Tools and capabilities that pydantic-ai hides until somebody
+asks for them are asked for by name.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import count
 
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
@@ -15,7 +17,7 @@ from pydantic_ai.tools import ToolDefinition
 from harness.errors import UsageError
 from harness.subjects.arguments import arguments
 from harness.subjects.script import Call, ScriptError, Turn
-from harness.subjects.stamps import Position
+from harness.subjects.stamps import CallStamp, Position
 from harness.subjects.utterance import Utterance
 
 TEXT = "done"
@@ -29,14 +31,12 @@ def automatic(at: Position, params: ModelRequestParameters) -> tuple[Utterance, 
     """
     tools, notes = callable_tools(params)
     if at.rejected:
-        return Utterance(Turn(), tuple((Call(call.tool), call.number) for call in at.rejected)), notes
-    earlier = [call for call in at.called if call.stamp.turn < at.stamp.turn]
-    called = [call.tool for call in earlier]
+        return Utterance(Turn(), tuple((_again(params, call), call.number) for call in at.rejected)), notes
+    called = [call.tool for call in at.called if call.stamp.turn < at.stamp.turn]
     tool = _next([tool.name for tool in tools], called, at)
     if tool is None:
         return _output(params, called), notes
-    numbers = {call.number for call in earlier if call.tool == tool}
-    return Utterance(Turn(), ((Call(tool), len(numbers) + 1),)), notes
+    return Utterance(Turn(), tuple(zip(_calls(params, tool), count(called.count(tool) + 1)))), notes
 
 
 def callable_tools(params: ModelRequestParameters) -> tuple[list[ToolDefinition], tuple[str, ...]]:
@@ -51,6 +51,23 @@ def _next(tools: list[str], called: list[str], at: Position) -> str | None:
     if at.complete:
         return next((tool for tool in tools if tool not in called), None)
     return tools[at.stamp.turn - 1] if at.stamp.turn <= len(tools) else None
+
+
+def _calls(params: ModelRequestParameters, name: str) -> list[Call]:
+    """How a tool is called: once with made-up arguments, unless it opens others, whose names are known."""
+    tool = params.tool_defs.get(name)
+    kind = tool.tool_kind if tool else None
+    hidden = [known.name for known in params.function_tools if params.visibility_of(known.name) == "withheld"]
+    if kind == "tool-search" and hidden:
+        return [Call(name, {"queries": hidden})]
+    if kind == "capability-load" and params.deferred_capability_ids:
+        return [Call(name, {"id": capability}) for capability in sorted(params.deferred_capability_ids)]
+    return [Call(name)]
+
+
+def _again(params: ModelRequestParameters, rejected: CallStamp) -> Call:
+    known = _calls(params, rejected.tool)
+    return known[rejected.number - 1] if rejected.number <= len(known) else Call(rejected.tool)
 
 
 def _output(params: ModelRequestParameters, called: list[str]) -> Utterance:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent, NativeOutput
+from pydantic_ai import Agent, NativeOutput, Tool
+from pydantic_ai.capabilities import Capability
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
@@ -78,3 +79,16 @@ def test_only_tools_that_the_agent_itself_runs_are_called() -> None:
         "tool 'elsewhere' is not called: its result comes from outside the run",
         "tool 'later' is not called: somebody has to approve it",
     )
+
+
+async def test_what_is_hidden_until_it_is_asked_for_is_asked_for() -> None:
+    rates: Capability[None] = Capability(id="rates", description="Exchange rates.", defer_loading=True)
+    used: list[str] = []
+    rates.tool_plain(name="rate")(lambda: used.append("rate"))
+    tools: list[Tool[None]] = [Tool(lambda: used.append("near"), name="near")]
+    tools.append(Tool(lambda: used.append("far"), name="far", defer_loading=True))
+    model = ScriptedModel(automatic=True)
+    agent: Agent[None, str] = Agent(model, tools=tools, capabilities=[rates])
+    assert (await agent.run("hi")).output == "done"
+    assert sorted(used) == ["far", "near", "rate"]
+    assert dict(model.calls)["tool:search_tools#1"] == {"queries": ["far"]}
