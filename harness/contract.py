@@ -6,12 +6,12 @@ What the person declared about a tool decides the severity; what the engine clai
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UsageError
-from harness.verdict import Owner, Severity
+from harness.verdict import Severity
 
 May = Literal["repeatable", "unsaid", "keyed", "once"]
 Recovery = Literal["automatic", "on_restart", "operator", "none"]
@@ -29,14 +29,20 @@ class ToolPolicy(BaseModel):
     may: May = "unsaid"
     key: str | None = Field(default=None, description="argument name or dotted path that holds the idempotency key")
 
+    @model_validator(mode="after")
+    def _only_keyed_has_a_key(self) -> Self:
+        if self.key is not None and self.may != "keyed":
+            raise ValueError(f"only 'keyed' takes a key, and this says {self.may!r}")
+        return self
+
     @classmethod
     def parse(cls, text: str) -> ToolPolicy:
         """Read `keyed:order_id`, `repeatable` or `once`."""
-        may, _, key = text.partition(":")
+        may, _, key = (part.strip() for part in text.partition(":"))
         if may not in ("repeatable", "keyed", "once", "unsaid"):
             raise UsageError(f"cannot read tool policy {text!r}: say 'repeatable', 'keyed', 'keyed:ARGUMENT' or 'once'")
         if key and may != "keyed":
-            raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes an argument, as in 'keyed:order_id'")
+            raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes a key, as in 'keyed:order_id'")
         return cls.model_validate({"may": may, "key": key or None})
 
     def key_of(self, arguments: Any, call: str | None) -> str | None:
@@ -45,10 +51,21 @@ class ToolPolicy(BaseModel):
             return None
         if self.key == "tool_call_id":
             return call
-        value = arguments
-        for part in self.key.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        return None if value is None else str(value)
+        value = _found(arguments, self.key)
+        return None if value in (None, "") else str(value)
+
+
+def _found(arguments: Any, path: str) -> Any:
+    """What stands at a dotted path: names of arguments and fields, positions in lists. None if nothing does."""
+    value = arguments
+    for part in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
 
 
 @dataclass(frozen=True)
@@ -88,12 +105,3 @@ def severity_of_repeat(policy: ToolPolicy, *, finished: bool, same_key: bool | N
             return Severity.ERROR
         case _:
             return Severity.ERROR if finished else Severity.WARNING
-
-
-def owner_of_repeat(*, recorded: bool, claimed: bool, keyed_wrong: bool) -> Owner:
-    """Who must act on a repeat: the engine broke its word, or the tool or its configuration never had one."""
-    if recorded:
-        return Owner.ENGINE
-    if keyed_wrong:
-        return Owner.TOOL
-    return Owner.TOOL if claimed else Owner.CONFIGURATION

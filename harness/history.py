@@ -335,35 +335,55 @@ class _Open:
 
 
 def _executions(events: tuple[Event, ...]) -> Iterator[Execution]:
-    """Join events into executions, per process: nothing that one process began is finished by another."""
-    steps: dict[tuple[Any, ...], _Open] = {}
-    units: dict[tuple[Any, ...], _Open] = {}
-    done: list[_Open] = []
+    """Join events into executions. A unit that records another step is that step's execution, not one of its own."""
+    bodies = _Bodies()
     for event in events:
-        place = (event.pid, event.incarnation, event.invocation)
-        match event:
-            case StepEntered():
-                if event.unit is not None and (unit := units.get((*place, event.unit))):
-                    unit.claimed = True
-                steps[(*place, event.step)] = opened = _Open(event)
-                done.append(opened)
-            case UnitEntered():
-                units[(*place, event.unit)] = opened = _Open(event)
-                done.append(opened)
-            case StepLeft() if known := steps.get((*place, event.step)):
-                known.left = event
-            case UnitLeft() if known := units.get((*place, event.unit)):
-                known.left, known.claimed = event, known.claimed or event.claimed
-            case CommitEntered() | CommitLeft():
-                for known in (steps.get((*place, event.step)), units.get((*place, event.unit))):
-                    if known is not None and isinstance(event, CommitEntered):
-                        known.commit_entered = event
-                    elif known is not None and isinstance(event, CommitLeft):
-                        known.commit_left = event
-    # A unit whose body died before the step in it was entered is known by its key, once another life enters that step.
+        bodies.take(event)
+    # A unit that died before the step in it was entered is known by its key, once another life enters that step.
     claimed = {(event.invocation, event.unit) for event in events if isinstance(event, StepEntered) and event.unit}
-    for opened in done:
+    for opened in bodies.all:
         entered = opened.entered
         if isinstance(entered, UnitEntered) and (opened.claimed or (entered.invocation, entered.unit) in claimed):
             continue
         yield opened.close()
+
+
+class _Bodies:
+    """Finds the body that an event belongs to, per process: nothing that one process began is finished by another."""
+
+    def __init__(self) -> None:
+        self.all: list[_Open] = []
+        self._steps: dict[tuple[Any, ...], _Open] = {}
+        self._units: dict[tuple[Any, ...], _Open] = {}
+
+    def take(self, event: Event) -> None:
+        place = (event.pid, event.incarnation, event.invocation)
+        match event:
+            case StepEntered():
+                if event.unit is not None and (unit := self._units.get((*place, event.unit))):
+                    unit.claimed = True
+                self._steps[(*place, event.step)] = self._steps[(*place, event.step, event.attempt)] = self._open(event)
+            case UnitEntered():
+                self._units[(*place, event.unit)] = self._open(event)
+            case StepLeft():
+                # An attempt that was given up may return after the next one has begun.
+                known = self._steps.get((*place, event.step, event.attempt)) or self._steps.get((*place, event.step))
+                if known is not None:
+                    known.left = event
+            case UnitLeft() if unit := self._units.get((*place, event.unit)):
+                unit.left, unit.claimed = event, unit.claimed or event.claimed
+            case CommitEntered() | CommitLeft():
+                self._commit(place, event)
+
+    def _open(self, entered: StepEntered | UnitEntered) -> _Open:
+        self.all.append(opened := _Open(entered))
+        return opened
+
+    def _commit(self, place: tuple[Any, ...], event: CommitEntered | CommitLeft) -> None:
+        for known in (self._steps.get((*place, event.step)), self._units.get((*place, event.unit))):
+            if known is None:
+                continue
+            if isinstance(event, CommitEntered):
+                known.commit_entered = event
+            else:
+                known.commit_left = event

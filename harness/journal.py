@@ -2,8 +2,8 @@
 
 Lives on disk rather than in memory because the process that writes it is expected to die mid-sentence. Every line is
 one `write` to a descriptor opened for appending, so lines of several processes and threads never mix, and what was
-written survives a SIGKILL of the writer. A line that its writer's death has torn is therefore normal, at the end or with
-the next writer's line right behind it; a bad line of any other kind is not.
+written survives a SIGKILL of the writer. A line that a death has torn is therefore normal, at the end or with the
+next line right behind it; a bad line of any other kind is not.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Loads from YAML and from Python. Everything that is wrong with a scenario is rep
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,16 @@ class Scenario(BaseModel):
     def _faults(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @field_validator("faults")
+    @classmethod
+    def _parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse a fault that does not parse here, beside whatever else is wrong, and not after the baseline."""
+        try:
+            FaultPlan.parse(value)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @property
     def plan(self) -> FaultPlan:
         """The faults, parsed. Raises `UsageError` for one that does not parse."""
@@ -79,14 +90,12 @@ class Scenario(BaseModel):
         return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
 
     @classmethod
-    def make(cls, where: str = "the scenario", **values: Any) -> Scenario:
+    def make(cls, where: str = "the scenario", /, **values: Any) -> Scenario:
         """Build and validate. Raises `UsageError` that lists every problem under `where`."""
         try:
-            scenario = cls(**values)
+            return cls(**values)
         except ValidationError as error:
             raise UsageError.listing(f"{where} is not valid", [_problem(item) for item in error.errors()]) from None
-        scenario.plan  # noqa: B018  a fault that does not parse is refused here, not after the baseline
-        return scenario
 
     @classmethod
     def from_yaml(cls, path: Path) -> Scenario:
@@ -95,21 +104,36 @@ class Scenario(BaseModel):
             values = yaml.safe_load(path.read_text("utf-8"))
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        except UnicodeDecodeError as error:
+            raise UsageError(f"cannot read {path}: byte {error.start} is no UTF-8; save it as UTF-8") from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
             raise UsageError(f"{path}{where}: {getattr(error, 'problem', error)}") from None
         if not isinstance(values, dict):
-            raise UsageError(f"{path}: a scenario is a mapping with at least 'subject:', this is a {type(values).__name__}")
+            found = "the file is empty" if values is None else f"this is a {type(values).__name__}"
+            raise UsageError(f"{path}: a scenario is a mapping with at least 'subject:', and {found}")
         return cls.make(str(path), **{str(key): value for key, value in values.items()})
 
 
 def _policy(value: Any) -> Any:
-    return ToolPolicy.parse(value) if isinstance(value, str) else value
+    try:
+        return ToolPolicy.parse(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(str(error)) from None
 
 
 def _problem(item: Any) -> str:
     field = ".".join(map(str, item["loc"])) or "scenario"
+    message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        return f"{field!r} is not a field of a scenario"
-    return f"{field}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        return f"{field!r} is not a field of a scenario{_nearest(item['loc'])}"
+    return f"{field}: {message[0].lower()}{message[1:]}"
+
+
+def _nearest(where: tuple[Any, ...]) -> str:
+    """The field that was probably meant, among those of the same level."""
+    models: dict[str, type[BaseModel]] = {"invocations": Invocation, "tools": ToolPolicy}
+    model = models.get(str(where[0]), Scenario) if len(where) > 1 else Scenario
+    near = difflib.get_close_matches(str(where[-1]), list(model.model_fields), n=1)
+    return f", did you mean {near[0]!r}" if near else ""

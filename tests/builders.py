@@ -66,6 +66,7 @@ class Story:
         self.invocation = 1
         self.started = started
         self._units: dict[str, str] = {}
+        self._attempts: dict[str, int] = {}
         self._write(RunStarted(run="r", engine=engine, subject="m:agent", plan=plan or "no fault"))
 
     # Lives.
@@ -99,11 +100,13 @@ class Story:
         """A body begins. `recorded` gives it a unit of the engine, under a key of its own unless one is said."""
         key = unit or (f"u:{step}" if recorded else None)
         self._units[step] = key or ""
+        self._attempts[step] = values.get("attempt", 1)
         return self._write(StepEntered(step=step, unit=key, **values))
 
     def left(self, step: str, result: Any = "ok", *, error: str | None = None, **values: Any) -> Story:
         outcome = "ok" if error is None else "error"
         unit = self._units.get(step) or None
+        values.setdefault("attempt", self._attempts.get(step, 1))
         return self._write(StepLeft(step=step, unit=unit, outcome=outcome, result=result, error=error, **values))
 
     def committing(self, step: str) -> Story:
