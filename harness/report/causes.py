@@ -85,17 +85,18 @@ def _shown(number: int, cause: Cause, *, engines: bool) -> Iterator[RenderableTy
 
 
 def unsure(report: SweepReport) -> Iterator[RenderableType]:
-    """Why some runs could not be judged, each reason once with the plans it holds for."""
+    """Why some runs could not be judged: the plans that share their reasons, and those reasons."""
     told = {finding.message for finding in report.findings}
-    plans: dict[str, list[str]] = {}
+    plans: dict[tuple[str, ...], dict[str, None]] = {}
     for run in report.runs:
-        for reason in run.reasons:
-            if reason not in told:
-                plans.setdefault(reason, []).append(run.plan)
-    for reason, where in plans.items():
+        reasons = tuple(reason for reason in dict.fromkeys(run.reasons) if reason not in told)
+        if run.status is Status.UNKNOWN and reasons:
+            plans.setdefault(reasons, {})[run.plan] = None
+    for reasons, where in plans.items():
         yield ""
-        yield Text("COULD NOT TELL ", "bold magenta").append(_places(tuple(dict.fromkeys(where))), "bold")
-        yield Padding(Text(clean(reason)), (0, 0, 0, 3))
+        yield Text("COULD NOT TELL ", "bold magenta").append(_places(tuple(where)), "bold")
+        for reason in reasons:
+            yield Padding(Text(clean(reason)), (0, 0, 0, 3))
 
 
 def _places(plans: tuple[str, ...]) -> str:
@@ -140,7 +141,8 @@ def _nothing_wanted(report: SweepReport) -> Text:
     if report.status is Status.PASSED:
         deaths = sum(run.incarnations > 1 for run in report.runs)
         said = f"{counted(deaths, 'crash', 'crashes')} survived, " if deaths else ""
-        return Text(f"Nothing has to change: {said}no effect repeated or lost.", "bold green")
+        begin = "So far nothing" if any(sweep.partial for sweep in report.engines) else "Nothing"
+        return Text(f"{begin} has to change: {said}no effect repeated or lost.", "bold green")
     reasons = dict.fromkeys(reason for run in report.runs for reason in run.reasons)
     said = next(iter(reasons), "no check could tell")
     return Text(f"Nothing is proved: {clean(said).splitlines()[0]}", "bold magenta")

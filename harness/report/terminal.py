@@ -66,6 +66,7 @@ def _title(what: str, report: SweepReport) -> Text:
     engines = ", ".join(sweep.engine for sweep in report.engines)
     title = Text(f"{what}  ", "bold").append(clean(report.subject)).append(f" under {engines}: ")
     title.append(report.status.upper(), STATUS_STYLE[report.status])
+    title.append(" so far" if any(sweep.partial for sweep in report.engines) else "")
     warned = sum(cause.finding.severity is Severity.WARNING for cause in causes(report))
     passed = report.status is Status.PASSED
     return title.append(f" with {counted(warned, 'warning')}", "yellow") if passed and warned else title
@@ -155,7 +156,7 @@ def _listing(subject: str, sweep: EngineSweep, paper: Paper) -> Iterator[Rendera
     made = table("step", "windows", "arguments", widest=(step_width, 24, None))
     for row in sweep.rows:
         windows = ", ".join(WINDOWS) if row.recorded else "before, between = after"
-        arguments = "" if row.arguments is None else shortened(values(row.arguments), room)
+        arguments = "" if row.arguments is None else values(row.arguments, max(room, 10))
         made.add_row(clean(shortened(row.step, step_width)), windows, arguments)
     yield indented(made)
     yield ""
@@ -163,5 +164,6 @@ def _listing(subject: str, sweep: EngineSweep, paper: Paper) -> Iterator[Rendera
         yield Text(f"between = after: {sweep.engine} does not record this step, so the two are one moment.", "dim")
     points = sum(3 if row.recorded else 2 for row in sweep.rows)
     yield Text(f"{counted(points, 'crash point')}. To crash at one of them:")
-    example = f"  harness run {subject} --engine {sweep.engine} --fault 'crash@{sweep.rows[-1].step}/between'"
+    struck = next((row.step for row in sweep.rows if "tool:" in row.step), sweep.rows[-1].step)
+    example = f"  harness run {subject} --engine {sweep.engine} --fault 'crash@{struck}/between'"
     yield Text(clean(example), no_wrap=True)

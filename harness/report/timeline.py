@@ -82,9 +82,13 @@ def folded(drawn: tuple[Happened, ...]) -> tuple[Happened, ...]:
 
 
 def _wrong(findings: Iterable[Finding]) -> dict[str, str]:
-    """The word that marks a step; warnings mark it too."""
-    grave = [finding for finding in findings if finding.step and finding.severity is not Severity.NOTE]
-    return {str(finding.step): f"<- {mark_of_finding(finding).word}" for finding in reversed(grave)}
+    """The word that marks a step: in capitals for an error, small for a warning."""
+    told: dict[str, str] = {}
+    for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR):
+        if finding.step and finding.severity is not Severity.NOTE:
+            word = mark_of_finding(finding).word
+            told.setdefault(finding.step, f"<- {word if finding.severity is Severity.ERROR else word.lower()}")
+    return told
 
 
 def _reached(history: History) -> Iterator[Any]:
@@ -104,11 +108,11 @@ def _cell(history: History, step: str, life: int, steps: list[str]) -> str:
     earlier = [body for body in bodies if body.incarnation < life]
     struck = [fired for fired in history.fired if fired.step == step and fired.incarnation == life]
     phrases = [_struck(fired) for fired in struck if fired.window == "before"]
-    if here:
-        phrases += [_ran(here, again=bool(earlier)), *_seen(history, step, here, bodies)]
-    elif not struck and any(body.recorded for body in earlier) and _passed(history, step, life, steps):
-        phrases.append("replayed")
-    return ", ".join([*phrases, *(_struck(fired) for fired in struck if fired.window != "before")])
+    phrases += [_ran(here, again=bool(earlier))] if here else []
+    phrases += [_struck(fired) for fired in struck if fired.window != "before"]
+    if not phrases and any(body.recorded for body in earlier) and _passed(history, step, life, steps):
+        return "replayed"
+    return "\n".join([", ".join(phrases), *(_seen(history, step, here, bodies) if here else ())])
 
 
 def _ran(here: list[Execution], *, again: bool) -> str:
@@ -119,8 +123,11 @@ def _ran(here: list[Execution], *, again: bool) -> str:
         said = f"raised {clean(last.left.error or '').partition(':')[0]}"
     else:
         said = "ran"
+    if again:
+        # Calling the agent or workflow again is how its results are found: that is no repeat.
+        said = "taken up again" if StepId.parse(last.step).kind == "run" and said == "ran" else f"{said} again"
     times = f" {len(here)} times" if len(here) > 1 else ""
-    return f"{said}{' again' if again else ''}{times}{', recorded' if last.recorded else ''}"
+    return f"{said}{times}{', recorded' if last.recorded else ''}"
 
 
 def _seen(history: History, step: str, here: list[Execution], bodies: tuple[Execution, ...]) -> Iterator[str]:
@@ -133,9 +140,10 @@ def _seen(history: History, step: str, here: list[Execution], bodies: tuple[Exec
             yield f"effect {clean(effect.name)}" + (f" key={clean(effect.key)}" if effect.key else "")
 
 
-def values(arguments: Any) -> str:
+def values(arguments: Any, width: int = WIDEST_VALUES) -> str:
     """Arguments of a call in little room."""
-    return clean(shortened(json.dumps(arguments, ensure_ascii=False, default=str), WIDEST_VALUES))
+    text = clean(json.dumps(arguments, ensure_ascii=False, default=str))
+    return text if len(text) <= width else f"{text[: width - 2]}.."
 
 
 def _passed(history: History, step: str, life: int, steps: list[str]) -> bool:
