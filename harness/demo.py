@@ -27,6 +27,7 @@ class Act:
 
 
 PAYMENTS = "fixtures.agents.payments"
+HARMLESS = {"find_order": ToolPolicy(may="repeatable"), "send_receipt": ToolPolicy(may="repeatable")}
 ACTS = (
     Act(
         "A published agent, unchanged: pydantic_ai_examples.roulette_wheel under DBOS",
@@ -41,21 +42,19 @@ ACTS = (
     ),
     Act(
         "A payments agent whose plain tool charges a card",
-        Scenario.make(subject=f"{PAYMENTS}:plain", engine="dbos"),
+        Scenario.make(subject=f"{PAYMENTS}:agent", engine="dbos", tools=HARMLESS),
         Status.FAILED,
         "DBOS does not record plain tools: put `@DBOS.step()` on `charge`, or customers are charged twice.",
     ),
     Act(
         "The same agent, the tool decorated with @DBOS.step",
-        Scenario.make(subject=f"{PAYMENTS}:stepped", engine="dbos"),
+        Scenario.make(subject=f"{PAYMENTS}_step:agent", engine="dbos"),
         Status.PASSED,
         "a charge that was in flight at the crash is still made twice: give it an idempotency key.",
     ),
     Act(
         "The same agent, with an idempotency key",
-        Scenario.make(
-            subject=f"{PAYMENTS}:stepped", engine="dbos", tools={"charge": ToolPolicy(may="keyed", key="order_id")}
-        ),
+        Scenario.make(subject=f"{PAYMENTS}_keyed:agent", engine="dbos"),
         Status.PASSED,
         "nothing to change: whatever dies, the card is charged once.",
     ),
