@@ -33,6 +33,9 @@ class Hook(Protocol):
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
+    def replaying(self) -> AbstractContextManager[None]:
+        """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -58,14 +61,16 @@ class NotStarted(Exception):
 class Case:
     """What an adapter's child half gets: the subject and the way to run it.
 
-    `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns pydantic-ai's
-    run result. The adapter calls it inside the engine's durable container. `scale` divides the times it configured.
+    `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
+    pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it configured;
+    with `auto_scale` nobody asked for a factor, and the adapter may choose one.
     """
 
     subject: Any
     invoke: Callable[[Any, int], Awaitable[Any]]
     options: dict[str, Any]
     scale: float = 1.0
+    auto_scale: bool = False
 
 
 class Worker(Protocol):
@@ -88,6 +93,13 @@ class Worker(Protocol):
 
     async def recover(self, store: Store, invocation: int) -> Any:
         """Pick the run up as this engine is recovered in production; same result. Raises `NotStarted`."""
+
+
+class Examiner(Protocol):
+    """A worker whose engine has to be asked after the run, because the parent's half cannot read its records."""
+
+    async def examine(self, store: Store) -> None:
+        """Leave in the store's folder what `Session.observe` reads. The process took no part in the run."""
 
 
 class Session(Protocol):
@@ -113,6 +125,8 @@ class Engine(Protocol):
     unit: ClassVar[str]
     worker: ClassVar[str]
     """Import path of the child's half, `module:class`, imported in the child only."""
+    examines: ClassVar[bool]
+    """Whether the child's half is an `Examiner` too."""
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         """What keeps this engine from running here, each with the command that mends it."""

@@ -22,6 +22,7 @@ class NoneEngine:
     name: ClassVar[str] = "none"
     unit: ClassVar[str] = "unit"
     worker: ClassVar[str] = "harness.engines.none:NoneWorker"
+    examines: ClassVar[bool] = False
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         return []

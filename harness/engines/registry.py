@@ -14,6 +14,8 @@ BUILT_IN = {
     "none": "harness.engines.none:NoneEngine",
     "journal": "harness.engines.journal.engine:JournalEngine",
     "dbos": "harness.engines.dbos.engine:DbosEngine",
+    "temporal": "harness.engines.temporal.engine:TemporalEngine",
+    "prefect": "harness.engines.prefect.engine:PrefectEngine",
 }
 """The adapters of this distribution; loaded lazily, so that one engine never pays for another."""
 

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness import effects
-from harness.engines.base import Case, NotStarted, Store, Worker
+from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
@@ -63,9 +63,16 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     script = load_script(argument["script"]) if argument.get("script") is not None else None
     models.warm(subject.agent)
     _prepared = Prepared(subject, script, worker)
-    case = Case(subject, _invoke, argument.get("options", {}), argument.get("scale") or 1.0)
+    scale = argument.get("scale")
+    case = Case(subject, _invoke, argument.get("options", {}), scale or 1.0, auto_scale=scale is None)
     refused = worker.bind(case)
     return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": list(subject.notes)}
+
+
+def examine(argument: dict[str, Any]) -> None:
+    """Ask the engine, after a run in which this process took no part, what its session is then able to read."""
+    assert _prepared is not None, "prepare comes first"
+    asyncio.run(cast(Examiner, _prepared.worker).examine(Store(**argument["store"])))
 
 
 def live(argument: dict[str, Any]) -> None:
@@ -73,7 +80,8 @@ def live(argument: dict[str, Any]) -> None:
     assert _prepared is not None, "prepare comes first"
     life = Life(_prepared, argument)
     _prepared.life = life
-    asyncio.run(life.run())
+    # Not `asyncio.run`: it would wait for what is left, and a body that hangs or an engine's own worker may never end.
+    asyncio.new_event_loop().run_until_complete(life.run())
 
 
 class Life:

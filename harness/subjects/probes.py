@@ -51,6 +51,7 @@ class Body:
 
 _step: ContextVar[StepId | None] = ContextVar("harness_step", default=None)
 _unit: ContextVar[_Unit | None] = ContextVar("harness_unit", default=None)
+_replaying: ContextVar[bool] = ContextVar("harness_replaying", default=False)
 _waiting: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
 """A tool that is itself a unit: its body begins when the engine runs the unit's."""
 
@@ -159,7 +160,7 @@ class Probes:
     @contextmanager
     def run(self) -> Iterator[None]:
         """Surround one run of the outermost agent. A second one in the same container is `run#2`."""
-        if _step.get() is not None:
+        if _step.get() is not None or _replaying.get():
             yield
             return
         self._runs += 1
@@ -262,6 +263,12 @@ class Probes:
         self.journal.append(CommitLeft(step=step, unit=key), invocation=self.invocation)
         self.strikes.at(step, "after")
         self.settled.add(step)
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Surround the container's code when it runs again in this process only to be replayed: no run begins."""
+        with _set(_replaying, True):
+            yield
 
     # Order of parallel calls.
 

@@ -23,6 +23,7 @@ class DbosEngine:
     name: ClassVar[str] = "dbos"
     unit: ClassVar[str] = "step"
     worker: ClassVar[str] = "harness.engines.dbos.worker:DbosWorker"
+    examines: ClassVar[bool] = False
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'dbos' has no option {name!r}" for name in options if name not in OPTIONS]

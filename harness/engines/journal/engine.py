@@ -21,6 +21,7 @@ class JournalEngine:
     name: ClassVar[str] = "journal"
     unit: ClassVar[str] = "entry"
     worker: ClassVar[str] = "harness.engines.journal.worker:JournalWorker"
+    examines: ClassVar[bool] = False
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         return []

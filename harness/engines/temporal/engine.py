@@ -1,0 +1,125 @@
+"""The parent's half of Temporal: what it claims, one server per session, and what was learned about times."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from harness.contract import Contract
+from harness.engines.base import Store
+from harness.engines.temporal import clock, greeting, records, server, versions
+from harness.engines.temporal.server import Server
+from harness.errors import EngineUnavailable, UsageError
+from harness.history import EngineRecord, Observation
+
+OPTIONS = ("address", "namespace", "server", "port", "sandbox", "passthrough")
+
+
+class TemporalEngine:
+    """Everything a workflow asks for is recorded; any worker goes on with a run whose worker died."""
+
+    name: ClassVar[str] = "temporal"
+    unit: ClassVar[str] = "activity"
+    worker: ClassVar[str] = "harness.engines.temporal.worker:TemporalWorker"
+    examines: ClassVar[bool] = True
+
+    def problems(self, options: dict[str, Any]) -> list[str]:
+        unknown = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]
+        missing = versions.problems()
+        return missing + unknown + ([] if missing else _server_problems(options))
+
+    def contract(self) -> Contract:
+        return Contract(
+            engine=self.name,
+            unit=self.unit,
+            records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
+            recovery="automatic",
+            remedy="let it run as an activity: remove `metadata={'temporal': False}` from the tool",
+            notes=(
+                "an activity in flight at the crash runs again, when its timeout has passed",
+                "workflow code runs again on every recovery: instructions, validators, tools with `temporal: False`",
+            ),
+        )
+
+    @contextmanager
+    def session(self, options: dict[str, Any], folder: Path) -> Iterator[TemporalSession]:
+        namespace = options.get("namespace", "default")
+        if (address := options.get("address")) is not None:
+            yield TemporalSession(address, namespace, None)
+            return
+        ours = Server(server.program(options), folder, _port(options))
+        ours.start()
+        try:
+            yield TemporalSession(ours.address, "default", ours)
+        finally:
+            ours.close()
+
+
+class TemporalSession:
+    """A server, and a task queue of its own for each run, so that no worker ever takes another run's work."""
+
+    def __init__(self, address: str, namespace: str, ours: Server | None) -> None:
+        self._address, self._namespace, self._server = address, namespace, ours
+        self._id = uuid.uuid4().hex[:12]
+        self._usual: dict[str, float] = {}
+        self._configured: set[float] = set()
+
+    def store(self, run_id: str, folder: Path) -> Store:
+        values = {
+            "address": self._address,
+            "namespace": self._namespace,
+            "queue": f"harness-{self._id}-{run_id}",
+            "factor": clock.choose(self._configured),
+            "usual": self._usual,
+        }
+        return Store(run_id, str(folder), values)
+
+    def observe(self, store: Store) -> Iterable[EngineRecord | Observation]:
+        folder = Path(store.folder)
+        self._learn(folder)
+        yield from records.of_run(folder)
+
+    def fingerprint(self, store: Store) -> str | None:
+        return None
+
+    def server(self, act: Literal["kill", "start"]) -> None:
+        if self._server is None:
+            raise UsageError(f"the Temporal server at {self._address} is yours, so the harness does not crash it")
+        if act == "kill":
+            self._server.kill()
+        else:
+            self._server.start()
+
+    def _learn(self, folder: Path) -> None:
+        """Keep how long each kind of activity took when it was first seen: in the baseline, without faults."""
+        took: dict[str, float] = {}
+        for activity in records.activities_of_run(folder):
+            self._configured.update(value for name, value in activity.configured.items() if name.endswith("timeout"))
+            if activity.took is not None:
+                took[activity.name] = max(activity.took, took.get(activity.name, 0.0))
+        self._usual = {**took, **self._usual}
+
+
+def _server_problems(options: dict[str, Any]) -> list[str]:
+    """What keeps us from a server, as far as can be told without obtaining one."""
+    try:
+        if (address := options.get("address")) is not None:
+            greeting.check(address, options.get("namespace", "default"))
+        else:
+            _port(options)
+            server.given(options)
+    except (EngineUnavailable, UsageError) as error:
+        return [str(error)]
+    return []
+
+
+def _port(options: dict[str, Any]) -> int | None:
+    port = options.get("port")
+    if port is None:
+        return None
+    if not str(port).isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"option 'port' is {port!r}, and a port is a number from 1 to 65535")
+    return int(port)

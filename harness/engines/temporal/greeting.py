@@ -1,0 +1,85 @@
+"""Asking a server of the person's own who it is, before anything is started on it.
+
+In a process of its own, because the parent imports no engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from harness.engines.temporal.versions import numbers
+from harness.errors import EngineUnavailable, UsageError
+
+OLDEST_SERVER = (1, 20)
+PATIENCE = 5.0
+"""Seconds for the server to answer; something that speaks another protocol may never do."""
+
+
+@functools.cache
+def check(address: str, namespace: str) -> None:
+    """Raises `UsageError` for no address, `EngineUnavailable` for no Temporal server there that can be used."""
+    host, port = _parts(address)
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except OSError as error:
+        raise EngineUnavailable(
+            f"no Temporal server at {address}: {error.strerror or error}; start it, or leave the address out"
+        ) from None
+    answer = _ask(address, namespace)
+    if (complaint := answer.get("complaint")) is not None:
+        raise EngineUnavailable(complaint)
+    version = str(answer["version"])
+    if numbers(version) < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise EngineUnavailable(f"the Temporal server at {address} is version {version}; {oldest} or later is needed")
+
+
+def _parts(address: str) -> tuple[str, int]:
+    host, colon, port = str(address).rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"option 'address' is {address!r}, and an address is written HOST:PORT, as in 127.0.0.1:7233")
+    return host.strip("[]"), int(port)
+
+
+def _ask(address: str, namespace: str) -> dict[str, Any]:
+    asked = subprocess.run(
+        [sys.executable, "-m", __name__, address, namespace], capture_output=True, timeout=60, check=False
+    )
+    lines = asked.stdout.decode().strip().splitlines()  # the SDK's own log goes to stdout, too
+    if asked.returncode or not lines:
+        said = asked.stderr.decode("utf-8", "replace").strip()[-500:]
+        return {"complaint": f"the Temporal server at {address} could not be asked who it is: {said}"}
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer
+
+
+async def _greet(address: str, namespace: str) -> dict[str, Any]:
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest
+    from temporalio.client import Client
+    from temporalio.service import RPCError, RPCStatusCode
+
+    try:
+        client = await asyncio.wait_for(Client.connect(address, namespace=namespace), PATIENCE)
+        info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
+    except (RuntimeError, TimeoutError) as error:
+        said = str(error) or f"no answer in {PATIENCE:.0f} seconds"
+        return {"complaint": f"what listens at {address} is no Temporal server ({said}); give the address of one"}
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return {
+                "complaint": f"the Temporal server at {address} has no namespace {namespace!r}; create it"
+                f" (`temporal operator namespace create {namespace}`), or name another with `--option namespace=NAME`"
+            }
+        return {"complaint": f"the Temporal server at {address} refused to say who it is: {error}"}
+    return {"version": info.server_version}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(_greet(*sys.argv[1:]))))  # noqa: T201

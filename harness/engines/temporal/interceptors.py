@@ -1,0 +1,143 @@
+"""What we put into the worker: public interceptors that name units, see their bodies and scale their times.
+
+A unit is an activity, known by its name and how many of that name the workflow asked for before it. The number is
+counted in workflow code, which replays in the same order in every process, and travels to the activity in a header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RetryPolicy
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    ExecuteWorkflowInput,
+    Interceptor,
+    StartActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+from harness.engines.base import Hook
+from harness.engines.temporal.clock import Clock
+from harness.engines.temporal.records import HEADER
+
+TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
+
+
+class Watch(Interceptor):
+    """Shows the worker's activities and workflows to `hook`, and scales what they configure by `clock`."""
+
+    def __init__(self, hook: Hook, clock: Clock) -> None:
+        self.hook, self.clock = hook, clock
+        self._attempts: dict[str, activity.Info] = {}
+        self._started: set[str] = set()
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Bodies(next, self)
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002
+        watch = self
+
+        class Container(WorkflowInboundInterceptor):
+            """One execution of workflow code, from its beginning: the first in this process, or a replay of it."""
+
+            def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+                super().init(_Requests(outbound, watch))
+
+            async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
+                run = workflow.info().run_id
+                if run not in watch._started:
+                    watch._started.add(run)
+                    return await super().execute_workflow(input)
+                with watch.hook.replaying():
+                    return await super().execute_workflow(input)
+
+        return Container
+
+    def entered(self, key: str) -> None:
+        """Remember the attempt of a unit that begins here: an attempt before it has been given up."""
+        self._attempts[key] = activity.info()
+
+    def unit_of(self, token: bytes) -> str | None:
+        """The unit whose latest attempt has this task token, if its result still comes in time."""
+        for key, info in self._attempts.items():
+            if info.task_token == token:
+                return None if _is_late(info) else key
+        return None
+
+
+def _is_late(info: activity.Info) -> bool:
+    age = datetime.now(UTC) - info.started_time
+    return info.start_to_close_timeout is not None and age >= info.start_to_close_timeout
+
+
+class _Bodies(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, watch: Watch) -> None:  # noqa: A002
+        super().__init__(next)
+        self._watch = watch
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        if HEADER not in input.headers:
+            return await super().execute_activity(input)
+        info = activity.info()
+        key = json.loads(input.headers[HEADER].data)["unit"]
+        self._asked_before(key)
+        self._watch.entered(key)
+        input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
+        return await super().execute_activity(input)
+
+    def _asked_before(self, key: str) -> None:
+        """An attempt may come before the workflow has been replayed here: tell the hook what it would have told."""
+        name, _, number = key.rpartition("#")
+        for earlier in range(1, int(number)):
+            self._watch.hook.called(f"{name}#{earlier}", name)
+
+
+class _Requests(WorkflowOutboundInterceptor):
+    def __init__(self, next: WorkflowOutboundInterceptor, watch: Watch) -> None:  # noqa: A002
+        super().__init__(next)
+        self._watch = watch
+        self._asked: Counter[str] = Counter()
+
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
+        name = input.activity
+        self._asked[name] += 1
+        key = f"{name}#{self._asked[name]}"
+        self._watch.hook.called(key, name)
+        configured = {field: _seconds(value) for field in TIMEOUTS if (value := getattr(input, field)) is not None}
+        for field, seconds in configured.items():
+            setattr(input, field, timedelta(seconds=self._watch.clock.timeout(name, seconds)))
+        if input.retry_policy is not None:
+            configured["initial_interval"] = _seconds(input.retry_policy.initial_interval)
+        input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), self._watch.clock)
+        input.headers = {**input.headers, HEADER: _header(key, configured)}
+        return super().start_activity(input)
+
+
+def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
+    """The same policy with shorter intervals. Temporal's own default for the longest is a hundred times the first."""
+    longest = policy.maximum_interval
+    return replace(
+        policy,
+        initial_interval=timedelta(seconds=clock.wait(_seconds(policy.initial_interval))),
+        maximum_interval=None if longest is None else timedelta(seconds=clock.wait(_seconds(longest))),
+    )
+
+
+def _header(key: str, configured: Mapping[str, float]) -> Payload:
+    data = json.dumps({"unit": key, "configured": configured}).encode()
+    return Payload(metadata={"encoding": b"json/plain"}, data=data)
+
+
+def _seconds(value: timedelta) -> float:
+    return value.total_seconds()

@@ -1,0 +1,175 @@
+"""What Temporal itself says about a run, read from its history in Temporal's own JSON. Imports no engine.
+
+The child that looks after the run (`examine.py`) leaves the histories in the run's folder; the parent reads them here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.engines.base import RUN
+from harness.history import EngineRecord, Observation
+
+FILE = "temporal-history-{}.json"
+"""What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null)."""
+HEADER = "harness-unit"
+"""The header that carries a unit's key, and the times that its subject configured, into the history."""
+
+ENDINGS = {
+    "activityTaskCompletedEventAttributes": "recorded",
+    "activityTaskFailedEventAttributes": "error",
+    "activityTaskTimedOutEventAttributes": "timed out",
+    "activityTaskCanceledEventAttributes": "cancelled",
+}
+RUN_ENDINGS = {
+    "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED": "recorded",
+    "EVENT_TYPE_WORKFLOW_EXECUTION_FAILED": "error",
+    "EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT": "timed out",
+    "EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED": "cancelled",
+    "EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED": "terminated",
+}
+TIMES = ("scheduleToCloseTimeout", "scheduleToStartTimeout", "startToCloseTimeout", "heartbeatTimeout")
+
+Json = Mapping[str, Any]
+
+
+@dataclass
+class Activity:
+    """One activity of a history. `status` is `scheduled` or `started` while it has no ending."""
+
+    key: str
+    name: str
+    effective: dict[str, float]
+    configured: dict[str, float]
+    status: str = "scheduled"
+    attempts: int = 0
+    started: float | None = None
+    ended: float | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """The times that its subject configured, and those it ran with."""
+        return {"configured": self.configured, "effective": self.effective}
+
+    @property
+    def took(self) -> float | None:
+        """Seconds that the last attempt took, None unless it gave a result."""
+        if self.status != "recorded" or self.started is None or self.ended is None:
+            return None
+        return max(0.0, self.ended - self.started)
+
+
+def activities(history: Json) -> dict[str, Activity]:
+    """The activities of a history by the id of the event that scheduled them."""
+    found: dict[str, Activity] = {}
+    for event in history["events"]:
+        if (said := event.get("activityTaskScheduledEventAttributes")) is not None:
+            found[event["eventId"]] = _scheduled(said, found)
+        elif (said := event.get("activityTaskStartedEventAttributes")) is not None:
+            _started(found[said["scheduledEventId"]], event, said)
+        else:
+            for name, status in ENDINGS.items():
+                if (said := event.get(name)) is not None:
+                    _ended(found[said["scheduledEventId"]], event, said, status)
+    return found
+
+
+def of_run(folder: Path) -> Iterator[EngineRecord | Observation]:
+    """What is known of one run: each invocation's workflow (`run`), its activities, and whether it can be replayed."""
+    for invocation, kept in _kept(folder):
+        yield from _of_workflow(kept["history"], kept["pending"], invocation)
+        ok, said = kept["replay"] is None, kept["replay"] or ""
+        yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
+
+
+def activities_of_run(folder: Path) -> Iterator[Activity]:
+    """The activities of all invocations of one run."""
+    for _, kept in _kept(folder):
+        yield from activities(kept["history"]).values()
+
+
+def _kept(folder: Path) -> Iterator[tuple[int, Json]]:
+    invocation = 1
+    while (file := folder / FILE.format(invocation)).exists():
+        yield invocation, json.loads(file.read_text("utf-8"))
+        invocation += 1
+
+
+def _of_workflow(history: Json, pending: list[dict[str, Any]], invocation: int) -> Iterator[EngineRecord]:
+    waiting = {entry["activity"]: entry for entry in pending}
+    for number, (_, activity) in enumerate(activities(history).items(), 1):
+        entry = waiting.get(activity.detail.pop("id", str(number)), {})
+        yield EngineRecord(
+            unit=activity.key,
+            name=activity.name,
+            status=entry.get("state", activity.status),
+            attempts=entry.get("attempt", activity.attempts) or None,
+            detail={**activity.times, **activity.detail, **_failure(entry)},
+            invocation=invocation,
+        )
+    status, detail = _workflow_status(history)
+    yield EngineRecord(unit=RUN, name="workflow", status=status, detail=detail, invocation=invocation)
+
+
+def _failure(entry: Json) -> dict[str, Any]:
+    return {"last_failure": entry["failure"]} if entry.get("failure") else {}
+
+
+def _workflow_status(history: Json) -> tuple[str, dict[str, Any]]:
+    """How the workflow ended, and the failures of its tasks: workflow code that raised, or did not replay."""
+    status, failures = "running", []
+    for event in history["events"]:
+        status = RUN_ENDINGS.get(event["eventType"], status)
+        if (said := event.get("workflowTaskFailedEventAttributes")) is not None:
+            failures.append({"cause": said.get("cause", ""), "message": message(said.get("failure", {}))})
+    return status, {"task_failures": failures} if failures else {}
+
+
+def message(failure: Json) -> str:
+    """The messages of a failure and its causes, outermost first."""
+    said = []
+    seen: Any = failure
+    while seen:
+        timeout = seen.get("timeoutFailureInfo", {}).get("timeoutType")
+        kind = seen.get("applicationFailureInfo", {}).get("type") or timeout
+        said.append(f"{kind}: {seen.get('message', '')}" if kind else seen.get("message", ""))
+        seen = seen.get("cause")
+    return ", because of ".join(said)
+
+
+def _scheduled(said: Json, before: Mapping[str, Activity]) -> Activity:
+    name = said["activityType"]["name"]
+    header = said.get("header", {}).get("fields", {}).get(HEADER)
+    told = json.loads(base64.b64decode(header["data"])) if header else {}
+    number = 1 + sum(activity.name == name for activity in before.values())
+    effective = {time: _seconds(said[time]) for time in TIMES if _seconds(said.get(time, "0s"))}
+    key, configured = told.get("unit", f"{name}#{number}"), told.get("configured", {})
+    return Activity(key, name, effective, configured, detail={"id": said["activityId"]})
+
+
+def _started(activity: Activity, event: Json, said: Json) -> None:
+    activity.status, activity.started = "started", _time(event)
+    activity.attempts = int(said.get("attempt", 1))
+    if said.get("lastFailure"):
+        activity.detail["last_failure"] = message(said["lastFailure"])
+
+
+def _ended(activity: Activity, event: Json, said: Json, status: str) -> None:
+    activity.status, activity.ended = status, _time(event)
+    if said.get("failure"):
+        activity.detail["failure"] = message(said["failure"])
+
+
+def _seconds(text: str) -> float:
+    return float(text.removesuffix("s") or 0)
+
+
+def _time(event: Json) -> float:
+    return datetime.fromisoformat(event["eventTime"]).timestamp()

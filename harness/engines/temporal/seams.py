@@ -1,0 +1,106 @@
+"""Every private name of Temporal's SDK that we hold on to: where results become durable, and what makes workflows wait.
+
+An upgrade may move any of them, so `check` looks at each when the engine is prepared and says clearly what has moved.
+Nothing else under `harness` touches the SDK's private modules; all other hooks are its public interceptors.
+
+- `temporalio.bridge.worker.Worker.complete_activity_task` reports an activity's outcome and waits for the server.
+- `complete_workflow_activation` does so for what workflow code decided, the run's own end among it.
+- `_WorkflowInstanceImpl._timer_impl` makes every timer of workflow code: `workflow.sleep`, `asyncio.sleep`, `wait_for`.
+- `temporalio.workflow._Definition.must_from_class` is what a worker itself validates a workflow class with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from temporalio import workflow
+from temporalio.bridge.worker import Worker as Bridge
+from temporalio.worker import WorkflowRunner
+from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
+
+from harness.engines.base import RUN, Hook
+from harness.engines.temporal.versions import KNOWN, installed
+from harness.errors import EngineUnavailable
+
+HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (Bridge, "complete_activity_task", ("comp",)),
+    (Bridge, "complete_workflow_activation", ("comp",)),
+    (Instance, "_timer_impl", ("delay", "callback")),
+    (workflow._Definition, "must_from_class", ("cls",)),  # noqa: SLF001
+)
+"""Owner, name, and the parameters that we use."""
+
+
+def check() -> None:
+    """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
+    for owner, name, parameters in HELD:
+        place = f"{owner.__module__}.{owner.__name__}.{name}"
+        function = getattr(owner, name, None)
+        if not callable(function):
+            raise _moved(f"{place} is gone")
+        missing = [one for one in parameters if one not in inspect.signature(function).parameters]
+        if missing:
+            raise _moved(f"{place} has no parameter {missing[0]!r}")
+    for name in ("complete_activity_task", "complete_workflow_activation"):
+        if not inspect.iscoroutinefunction(getattr(Bridge, name)):
+            raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
+
+
+def _moved(what: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"engine 'temporal' {installed()} is not supported: {what}; versions known to work: {', '.join(KNOWN)}"
+        f" (run `pip install temporalio=={KNOWN[-1]}`)"
+    )
+
+
+def watch_commits(hook: Hook, unit_of: Callable[[bytes], str | None]) -> None:
+    """Let `hook` surround the calls that make results durable. `unit_of` knows the unit behind a task token.
+
+    Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
+    attempt that the engine has given up, whose late result it will refuse.
+    """
+    activity, activation = Bridge.complete_activity_task, Bridge.complete_workflow_activation
+
+    @wraps(activity)
+    async def complete_activity_task(self: Any, comp: Any) -> None:
+        unit = unit_of(comp.task_token) if comp.result.HasField("completed") else None
+        if unit is None:
+            await activity(self, comp)
+            return
+        with hook.commit(unit):
+            await activity(self, comp)
+
+    @wraps(activation)
+    async def complete_workflow_activation(self: Any, comp: Any) -> None:
+        if not any(command.HasField("complete_workflow_execution") for command in comp.successful.commands):
+            await activation(self, comp)
+            return
+        with hook.commit(RUN):
+            await activation(self, comp)
+
+    Bridge.complete_activity_task = complete_activity_task  # type: ignore[method-assign]
+    Bridge.complete_workflow_activation = complete_workflow_activation  # type: ignore[method-assign]
+
+
+def scale_timers(scaled: Callable[[float], float]) -> None:
+    """Let every timer of workflow code take `scaled(seconds)`. The scaled time is what the history records."""
+    original = Instance._timer_impl  # noqa: SLF001
+
+    @wraps(original)
+    def timer(self: Any, delay: float, *args: Any, **kwargs: Any) -> Any:
+        return original(self, scaled(delay), *args, **kwargs)
+
+    Instance._timer_impl = timer  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def validate(runner: WorkflowRunner, kind: type) -> None:
+    """Import a workflow class as this worker would. Raises what the worker would raise when it starts."""
+
+    async def prepare() -> None:  # it asks for the running loop
+        runner.prepare_workflow(workflow._Definition.must_from_class(kind))  # noqa: SLF001
+
+    asyncio.run(prepare())
