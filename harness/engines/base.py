@@ -62,8 +62,8 @@ class Case:
     """What an adapter's child half gets: the subject and the way to run it.
 
     `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
-    pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it configured;
-    with `auto_scale` nobody asked for a factor, and the adapter may choose one.
+    pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
+    configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one.
     """
 
     subject: Any
