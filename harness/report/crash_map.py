@@ -51,9 +51,10 @@ def crash_map(sweep: EngineSweep, width: int) -> Iterator[RenderableType]:
     """The map of one engine and what its marks mean; nothing if no step was crashed."""
     drawn = lines(sweep)
     if drawn:
-        step_width = min(width // 2 - 10, max(len(line.step) for line in drawn))
+        shown = folded(drawn)
+        step_width = min(width // 2 - 10, max(len(line.step) for line in shown))
         made = table("step", *WINDOWS, "", widest=(step_width, 7, 7, 7))
-        for line in folded(drawn):
+        for line in shown:
             made.add_row(clean(shortened(line.step, step_width)), *map(cell, line.marks), Text(line.remark, "dim"))
         yield indented(made)
         yield ""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from harness.report.paper import is_terminal
-from harness.report.words import OK, clean, mark_of, shortened
+from harness.report.words import OK, clean, counted, mark_of, shortened
 from harness.verdict import RunReport
 
 LINES_PER_SWEEP = 10
@@ -78,7 +78,7 @@ class Lines:
 
     def started(self, total: int) -> None:
         self._total, self._done, self._trouble = total, 0, 0
-        self._say(f"{total} runs")
+        self._say(counted(total, "run"))
 
     def advanced(self, report: RunReport) -> None:
         self._done += 1

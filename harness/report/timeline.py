@@ -43,7 +43,7 @@ def timeline(history: History, findings: Iterable[Finding] = (), width: int = 10
     went on past it.
     """
     lives = sorted({started.incarnation for started in history.of(ProcessStarted)})
-    drawn = rows(history, lives, _wrong(findings))
+    drawn = folded(rows(history, lives, _wrong(findings)))
     step_width = min(30, max([len(row.step) for row in drawn] + [4]))
     for start in range(0, len(lives), LIVES_ABREAST):
         shown = lives[start : start + LIVES_ABREAST]
@@ -51,7 +51,7 @@ def timeline(history: History, findings: Iterable[Finding] = (), width: int = 10
         made = table("step", *(f"life {life}" for life in shown), "", widest=(step_width,))
         for column in made.columns[1:-1]:
             column.max_width = room
-        for row in folded(drawn):
+        for row in drawn:
             cells = [_styled(cell) for cell in row.cells[start : start + LIVES_ABREAST]]
             made.add_row(clean(shortened(row.step, step_width)), *cells, Text(row.wrong, "bold red"))
         if start:
