@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from harness.process import kin, loading, stacks
 from harness.process.letters import Letter
-from harness.process.newborn import FAILED, Birth, live
+from harness.process.newborn import FAILED, Birth, live, print_at_once
 
 
 def beginning(order: Letter) -> Callable[[Birth], NoReturn]:
@@ -43,6 +43,7 @@ def main() -> NoReturn:
     order = json.loads(sys.stdin.buffer.read())
     birth = Birth(**order["birth"])
     loading.forget_standard_input()
+    print_at_once()
     del sys.argv[1:]
     loading.put_on_path(order["path"])
     stacks.arm(birth.stacks)

@@ -3,8 +3,8 @@
 A nursery that is importing a subject, or an interpreter inside a C extension, cannot notice that the harness is gone.
 The kernel's own "die with your parent" does not help either: it means the parent's *thread*, and the harness starts
 zygotes from threads. So the first process that the harness starts is this one. It imports next to nothing, forks the
-nursery at once, and from then on only waits: for the end of its standard input (the harness closes it, or dies), for
-the end of the harness, or for the end of the nursery. Then it kills all descendants, adopted ones included.
+nursery at once, and from then on only waits: for its standard input (the harness ends it, or dies), for the end of
+the harness, or for the end of the nursery. Then it kills all descendants, adopted ones included.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Incarnation:
         if self._end.done():
             return ""
         answers = Path(f"/proc/{self.pid}/fd/{self._birth.result()['stacks']}")
-        return stacks.collect(answers, self._signal)
+        return stacks.collect(answers, self._signal, self._end.done)
 
     def reply(self) -> Letter | None:
         """What it was asked to say at its end, if it was asked and lived to say it."""

@@ -25,7 +25,7 @@ class Letters:
 
     def send(self, letter: Letter) -> None:
         """Send one. If the other side has gone, that is noticed where letters are received."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):
             self.socket.sendall(json.dumps(letter).encode() + b"\n")
 
     def receive(self) -> list[Letter]:

@@ -15,7 +15,14 @@ from harness.process.letters import Letter
 from harness.process.newborn import resolve
 
 # Run as `python -c`, not `-m`: a subject that starts processes by `multiprocessing` would run our module in each again.
-_START = "import importlib, sys; sys.path.append(sys.argv[1]); importlib.import_module(sys.argv[2]).main()"
+# Our folder is on the path for a moment only: in another environment, everything beside us would come with it.
+_START = """
+import importlib, sys
+sys.path.append(sys.argv[1])
+main = importlib.import_module(sys.argv[2]).main
+sys.path.pop()
+main()
+"""
 
 
 def command(executable: str, module: str, *arguments: str) -> list[str]:
@@ -31,10 +38,17 @@ def preload(name: str, argument: Letter) -> Letter:
         with contextlib.suppress(ImportError):
             importlib.import_module("anyio._backends._asyncio")  # or every fork imports it anew: 0.15 s
         report = {"event": "ready", "info": info, "threads": kin.other_tasks(), "pid": os.getpid()}
-        json.dumps(report)
+        _must_travel(report, name)
         return report
     except BaseException as error:  # noqa: BLE001  a module that calls sys.exit() is a finding too
         return {"event": "failed", **complaint.describe(error)}
+
+
+def _must_travel(report: Letter, name: str) -> None:
+    try:
+        json.dumps(report)
+    except (TypeError, ValueError) as error:
+        raise errors.InternalError(f"{name} returned what JSON cannot carry ({error}); please report this") from error
 
 
 def put_on_path(extras: list[str]) -> None:

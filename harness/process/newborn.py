@@ -64,17 +64,25 @@ def live(birth: Birth) -> NoReturn:
     registered to run at exit runs twice in two forks. What was printed is flushed first.
     """
     stacks.arm(birth.stacks)
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # the subject may have put anything there
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     code = FAILED
     try:
         code = _run(birth)
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
+        flush()
         os._exit(code)
+
+
+def print_at_once() -> None:
+    """Hold no whole line back: what was printed just before a crash is what a person wants to see."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def flush() -> None:
+    """Print what waits in a buffer."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the subject may have put anything there
+            stream.flush()
 
 
 def resolve(name: str) -> Callable[[dict[str, Any]], Any]:

@@ -16,7 +16,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -24,7 +23,7 @@ from typing import NoReturn
 
 from harness.process import cold, kin, loading, stacks
 from harness.process.letters import Letter, Letters
-from harness.process.newborn import FAILED, Birth, awaken, live, settle
+from harness.process.newborn import FAILED, Birth, awaken, flush, live, print_at_once, settle
 
 MOURNING = 2.0  # seconds that the report of an incarnation's end may wait for its orphans to die
 
@@ -32,6 +31,7 @@ MOURNING = 2.0  # seconds that the report of an incarnation's end may wait for i
 def main(control: socket.socket) -> NoReturn:
     """Serve until the harness hangs up."""
     loading.forget_standard_input()
+    print_at_once()
     stacks.ignore()
     letters = Letters(control)
     with contextlib.suppress(EOFError):
@@ -115,9 +115,7 @@ class Nursery:
             self._letters.send({"event": "born", "number": number, "pid": pid, "stacks": birth.stacks})
 
     def _fork(self, birth: Birth) -> int:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):  # what waits in a buffer would be printed twice
-                stream.flush()
+        flush()  # or a fork prints it once more
         if pid := os.fork():
             return pid
         try:

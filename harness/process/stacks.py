@@ -8,19 +8,22 @@ the parent reads through `/proc`: nothing to clean up, and it works on a full di
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import gc
 import os
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.process import kin
+
+if TYPE_CHECKING:
+    import asyncio
 
 # Real-time signals from the middle of their range: nothing that a subject uses is likely to be there.
 THREADS = signal.SIGRTMIN + 10 if kin.LINUX else None
@@ -52,8 +55,8 @@ def arm(descriptor: int) -> None:
         signal.signal(TASKS, lambda *_: _write(descriptor, _all_tasks() + END))
 
 
-def collect(path: Path, ask: Callable[[int], None]) -> str:
-    """The stacks of the process whose answers appear at `path`; `ask` sends it a signal.
+def collect(path: Path, ask: Callable[[int], None], ended: Callable[[], bool]) -> str:
+    """The stacks of the process whose answers appear at `path`; `ask` sends it a signal, `ended` tells of its end.
 
     Empty if the process is gone. Without the part about tasks if the main thread cannot answer within a second.
     """
@@ -64,15 +67,15 @@ def collect(path: Path, ask: Callable[[int], None]) -> str:
             answers.seek(0, os.SEEK_END)
             ask(THREADS)
             ask(TASKS)
-            return _answer(answers.read)
+            return _answer(answers.read, ended)
     except OSError:
         return ""
 
 
-def _answer(more: Callable[[], bytes]) -> str:
+def _answer(more: Callable[[], bytes], ended: Callable[[], bool]) -> str:
     text = ""
     deadline = time.monotonic() + PATIENCE
-    while END not in text and time.monotonic() < deadline:
+    while END not in text and not ended() and time.monotonic() < deadline:
         time.sleep(0.01)
         text += more().decode(errors="replace")
     if END in text:
@@ -88,6 +91,9 @@ def _write(descriptor: int, text: str) -> None:
 
 def _all_tasks() -> str:
     """Every unfinished task of every event loop. There is no register of loops, so the garbage collector's serves."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:  # not imported above either: the guard would carry it around for nothing
+        return ""
     parts = []
     loops = [thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.AbstractEventLoop)]
     for loop in loops:

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from harness.process.incarnation import Exit, Incarnation
 
 LOOK = 0.05  # seconds between two looks at the progress; the end itself is noticed at once
+NAP = 1.0  # seconds between two looks beyond which it was us who stood still (Ctrl-Z, a laptop that slept)
 
 
 @dataclass(frozen=True)
 class Watched:
-    """How an incarnation ended. `hung` says why the watchdog ended it, with its `stacks`; both None otherwise."""
+    """How an incarnation ended. `hung` says why the watchdog ended it, with its `stacks`; both None otherwise.
+
+    `exit` is None only if it could not be ended, because the kernel holds it.
+    """
 
     exit: Exit | None
     hung: str | None = None
@@ -25,21 +29,28 @@ class Watched:
 
 
 def watch(incarnation: Incarnation, progress: Callable[[], int], *, stall: float, limit: float) -> Watched:
-    """Wait for the end; collect stacks and kill when `progress` has not grown for `stall` seconds, or after `limit`."""
-    started = moved = time.monotonic()
-    seen = progress()
+    """Wait for the end; collect stacks and kill when `progress` has not changed for `stall` seconds, or after `limit`.
+
+    `progress` is any number that changes while the run gets somewhere, for example the size of its journal. Time during
+    which the harness itself was stopped counts for at most a second.
+    """
+    seen, quiet, total, looked = progress(), 0.0, 0.0, time.monotonic()
     while (ended := incarnation.wait(LOOK)) is None:
-        now = time.monotonic()
-        if (current := progress()) != seen:
-            seen, moved = current, now
-        if now - moved >= stall:
+        passed = min(time.monotonic() - looked, NAP)
+        looked = time.monotonic()
+        total += passed
+        quiet = quiet + passed if (now := progress()) == seen else 0.0
+        seen = now
+        if quiet >= stall:
             return _end(incarnation, f"nothing happened for {stall:g} seconds")
-        if now - started >= limit:
+        if total >= limit:
             return _end(incarnation, f"it was still running after {limit:g} seconds")
     return Watched(ended)
 
 
 def _end(incarnation: Incarnation, why: str) -> Watched:
     stacks = incarnation.stacks()
+    if (ended := incarnation.wait(0)) is not None:  # by itself, in the last moment
+        return Watched(ended)
     incarnation.kill()
     return Watched(incarnation.wait(0), why, stacks)

@@ -117,6 +117,7 @@ class Zygote:
         if self.cold:
             return self
         with self._changing:
+            self._must_be_alive()
             if self._twin is None:
                 self._twin = self._make_twin()
             return self._twin
@@ -124,11 +125,17 @@ class Zygote:
     def close(self) -> None:
         """End it and every incarnation and all that they started. They are gone when this returns."""
         with self._changing:
-            self._closed, twin = True, self._twin
-        if twin is not None:
-            twin.close()
+            before, self._closed = self._closed, True
+        if not before:
+            self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        if self._twin is not None:
+            self._twin.close()
         assert self._guard.stdin is not None
-        self._guard.stdin.close()
+        with contextlib.suppress(OSError):  # it has gone already
+            self._guard.stdin.write(b"end\n")  # closing alone says nothing while a fork of ours holds a copy
+            self._guard.stdin.close()
         try:
             self._guard.wait(CLOSING)
         except subprocess.TimeoutExpired:  # something below cannot be killed now; the kernel ends it when it can
@@ -146,12 +153,15 @@ class Zygote:
         incarnation = Incarnation(next(self._numbers), self._send)
         letter = {"do": "spawn", "number": incarnation.number, "entry": entry, "argument": argument}
         with self._changing:
-            if self._gone or self._closed:
-                raise InternalError(f"the zygote has ended; its log is {self.log}")
+            self._must_be_alive()
             self._incarnations[incarnation.number] = incarnation
         self._send({**letter, "output": str(Path(output).absolute())})
         incarnation.until_born()
         return incarnation
+
+    def _must_be_alive(self) -> None:
+        if self._gone or self._closed:
+            raise InternalError(f"the zygote has ended; its log is {self.log}")
 
     def _rehearse(self, timeout: float) -> None:
         with self._rehearsing:
@@ -196,8 +206,7 @@ class Zygote:
 
     def _mourn(self) -> None:
         """The nursery is gone: tell everybody who waits for it or for one of its incarnations."""
-        code = self._guard.wait()
-        how = str(Exit(code=None, signal=code - 128) if code > 128 else Exit(code=code, signal=None))
+        how = str(_as_exit(self._guard.wait()))
         with self._changing:
             self._gone = True
             lost = list(self._incarnations.values())
@@ -215,7 +224,7 @@ def _start(executable: str, variables: dict[str, str], log: Path) -> tuple[subpr
         with theirs, log.open("ab") as output:
             guard = subprocess.Popen(
                 loading.command(executable, "guard", str(theirs.fileno()), str(os.getpid())),
-                stdin=subprocess.PIPE,  # never written to: that it ends is what the guard waits for
+                stdin=subprocess.PIPE,  # the guard waits for its end, or for anything on it
                 stdout=output,
                 stderr=output,
                 env=variables,
@@ -244,7 +253,15 @@ def _too_slow(timeout: float, where: str | None) -> SubjectError:
     return SubjectError(f"loading the subject took longer than {timeout:g} s", traceback=where)
 
 
+def _as_exit(code: int) -> Exit:
+    """How the nursery ended, as the guard tells it by its own end; or how the guard did, if that was killed."""
+    if 0 <= code <= 128:
+        return Exit(code=code, signal=None)
+    return Exit(code=None, signal=code - 128 if code > 0 else -code)
+
+
 def _tail(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        return log.read_bytes()[-TAIL:].decode(errors="replace").strip() or "(it is empty)"
+    with contextlib.suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL))
+        return file.read().decode(errors="replace").strip() or "(it is empty)"
     return "(it cannot be read)"

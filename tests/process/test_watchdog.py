@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.process.watchdog import watch
+from harness.process.zygote import Exit, Incarnation, Zygote
+from tests.process.conftest import LIFE
+from tests.process.families import alive
+
+Make = Callable[..., Zygote]
+
+
+def ticking(made: Zygote, folder: Path, **argument: object) -> tuple[Incarnation, Callable[[], int]]:
+    """An incarnation that makes progress every 0.05 s, and the number that shows it."""
+    note = folder / "note"
+    incarnation = made.spawn(LIFE + "tick", {"file": str(note), **argument}, output=folder / "output")
+    return incarnation, lambda: note.stat().st_size if note.exists() else 0
+
+
+def test_run_that_ends_is_left_to_end(zygote: Make, tmp_path: Path) -> None:
+    incarnation, progress = ticking(zygote(), tmp_path, times=3)
+
+    watched = watch(incarnation, progress, stall=30, limit=60)
+
+    assert (watched.exit, watched.hung, watched.stacks) == (Exit(0, None), None, None)
+
+
+def test_run_without_progress_is_ended_with_its_stacks(zygote: Make, tmp_path: Path) -> None:
+    incarnation, progress = ticking(zygote(), tmp_path, times=1, then_hang=True)
+
+    watched = watch(incarnation, progress, stall=0.5, limit=60)
+
+    assert watched.hung == "nothing happened for 0.5 seconds"
+    assert "in tick" in str(watched.stacks)
+    assert watched.exit == Exit(None, signal.SIGKILL)
+    assert not alive(incarnation.pid)
+
+
+def test_run_that_makes_progress_is_ended_at_the_limit_only(zygote: Make, tmp_path: Path) -> None:
+    incarnation, progress = ticking(zygote(), tmp_path, times=10_000)
+
+    watched = watch(incarnation, progress, stall=30, limit=0.5)
+
+    assert watched.hung == "it was still running after 0.5 seconds"
+    assert watched.exit == Exit(None, signal.SIGKILL)
+
+
+def test_crash_is_no_hang(zygote: Make, tmp_path: Path) -> None:
+    incarnation = zygote().spawn(LIFE + "crash_after_talking", {}, output=tmp_path / "output")
+
+    watched = watch(incarnation, lambda: 0, stall=30, limit=60)
+
+    assert (watched.exit, watched.hung) == (Exit(None, signal.SIGKILL), None)
