@@ -21,7 +21,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     """`kind` (a class of `harness.errors`), `message` and `traceback` (or None), all of which JSON can carry."""
     if isinstance(error, errors.HarnessError):
         return {"kind": _kind(error), "message": str(error), "traceback": getattr(error, "traceback", None)}
-    headline = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+    headline = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
     if _is_ours(error):
         whole = "".join(traceback.format_exception(error))
         return {"kind": "InternalError", "message": f"{headline}; please report this:\n{whole}", "traceback": None}

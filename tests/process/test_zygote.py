@@ -73,7 +73,7 @@ def test_log_has_what_the_import_printed(zygote: Make, tmp_path: Path, cold: boo
 BROKEN = {
     "raises": ("raise ValueError('no key')", "ValueError: no key"),
     "exits": ("import sys; sys.exit('not today')", "SystemExit: not today"),
-    "misspelt": ("def f(:", "SyntaxError: invalid syntax"),
+    "misspelt": ("def f(:", "SyntaxError: invalid syntax (broken.py, line 1)"),
     "needs": ("import not_installed_anywhere", "No module named 'not_installed_anywhere'"),
 }
 

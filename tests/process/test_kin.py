@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+
+import pytest
+
+from harness.process import kin
+
+
+@pytest.fixture
+def child() -> subprocess.Popen[bytes]:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        yield process
+        process.kill()
+
+
+def test_children_are_the_direct_ones(child: subprocess.Popen[bytes]) -> None:
+    assert child.pid in kin.children()
+    assert os.getpid() not in kin.children()
+    assert kin.has_children()
+
+
+def test_kill_says_whether_there_was_anybody(child: subprocess.Popen[bytes]) -> None:
+    assert kin.kill(child.pid)
+
+    child.wait()
+
+    assert not kin.kill(child.pid)
+
+
+def test_other_tasks_are_those_that_the_kernel_knows() -> None:
+    before = len(kin.other_tasks())
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+
+    assert len(kin.other_tasks()) == before + 1
+
+    done.set()
+    thread.join()
+
+
+def test_process_that_is_born_after_its_parent_died_ends_at_once() -> None:
+    nobody = 2**22 + 1  # beyond the largest pid of Linux
+
+    pid = os.fork()
+    if pid == 0:
+        kin.die_with(nobody)
+        os._exit(0)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+def test_private_file_is_closed_on_exec() -> None:
+    descriptor = kin.private_file("notes")
+
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
