@@ -114,7 +114,10 @@ class UnitLeft(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepEntered(Event):
-    """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing."""
+    """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
+
+    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own.
+    """
 
     step: str
     unit: str | None = None
@@ -122,6 +125,7 @@ class StepEntered(Event):
     arguments: Any = None
     call: str | None = None
     may: dict[str, Any] | None = None
+    within: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,10 +344,11 @@ def _executions(events: tuple[Event, ...]) -> Iterator[Execution]:
     for event in events:
         bodies.take(event)
     # A unit that died before the step in it was entered is known by its key, once another life enters that step.
-    claimed = {(event.invocation, event.unit) for event in events if isinstance(event, StepEntered) and event.unit}
+    entered = [event for event in events if isinstance(event, StepEntered)]
+    claimed = {(event.invocation, unit) for event in entered for unit in (event.unit, event.within) if unit}
     for opened in bodies.all:
-        entered = opened.entered
-        if isinstance(entered, UnitEntered) and (opened.claimed or (entered.invocation, entered.unit) in claimed):
+        unit = opened.entered
+        if isinstance(unit, UnitEntered) and (opened.claimed or (unit.invocation, unit.unit) in claimed):
             continue
         yield opened.close()
 

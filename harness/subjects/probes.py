@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class Body:
     call: str | None = None
     may: dict[str, Any] | None = None
     calls: Callable[[Any], list[str]] = lambda _result: []
+    within: str | None = None
 
 
 _step: ContextVar[StepId | None] = ContextVar("harness_step", default=None)
@@ -82,6 +83,9 @@ class Probes:
         body = Body(body.step.inside(_step.get()), body.arguments, body.call, body.may, body.calls)
         await self._keep_order(body.step)
         if opens_unit:
+            if (around := _unit.get()) is not None:
+                around.claimed = True  # it only holds the tool's own unit, which is the record of the body
+                body = replace(body, within=around.key)
             with _set(_waiting, body):
                 result = await run()
             self.settled.add(str(body.step))
@@ -129,6 +133,7 @@ class Probes:
                 arguments=body.arguments,
                 call=body.call,
                 may=body.may,
+                within=body.within,
             ),
             invocation=self.invocation,
         )

@@ -1,0 +1,102 @@
+"""The parent's half of Prefect: what it claims, one server for many runs, and folders of its own for each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from harness.contract import Contract
+from harness.engines.base import Store
+from harness.engines.prefect import api, records, versions
+from harness.engines.prefect.server import Server
+from harness.errors import UsageError
+from harness.history import EngineRecord
+
+OPTIONS = ("api_url", "flow_retries", "persist_results")
+
+_ASKED = "nothing retries a flow run whose process died until a person, an automation or a worker asks for it"
+NOTES = (
+    f"{_ASKED}; here the harness asks, by a forced AwaitingRetry",
+    "a task in flight at the crash runs again",
+    "the result of a task inside another task is kept only when the outermost one ends",
+    "the flow that we put around an agent keeps its results, unless the option persist_results is false",
+)
+
+
+class PrefectEngine:
+    """Model requests, tool calls, MCP, stream events and the run itself are recorded: each is a task with a result."""
+
+    name: ClassVar[str] = "prefect"
+    unit: ClassVar[str] = "task"
+    worker: ClassVar[str] = "harness.engines.prefect.worker:PrefectWorker"
+    examines: ClassVar[bool] = False
+
+    def problems(self, options: dict[str, Any]) -> list[str]:
+        found = versions.problems()
+        unknown = sorted(options.keys() - set(OPTIONS))
+        found += [f"engine 'prefect' has no option {name!r}; it has {', '.join(OPTIONS)}" for name in unknown]
+        if not found and "api_url" in options:
+            found += api.problems(options["api_url"])
+        return found
+
+    def contract(self) -> Contract:
+        return Contract(
+            engine=self.name,
+            unit=self.unit,
+            records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
+            recovery="operator",
+            remedy="give its task `persist_result=True` so that its result is kept",
+            notes=NOTES,
+        )
+
+    @contextmanager
+    def session(self, options: dict[str, Any], folder: Path) -> Iterator[PrefectSession]:
+        if "api_url" in options:
+            yield PrefectSession(str(options["api_url"]).rstrip("/"))
+            return
+        server = Server(folder)
+        try:
+            yield PrefectSession(server)
+        finally:
+            server.close()
+
+
+class PrefectSession:
+    """Runs share a server; results, home and flow run names are each run's own."""
+
+    def __init__(self, server: Server | str) -> None:
+        self._server = server
+
+    def store(self, run_id: str, folder: Path) -> Store:
+        folder = folder.absolute()
+        values = {
+            "api_url": self._url(),
+            "ours": not isinstance(self._server, str),
+            "name": f"{run_id}-{uuid.uuid4().hex[:12]}",
+            "home": str(folder / "prefect"),
+            "results": str(folder / "prefect-results"),
+            "ledger": str(folder / "prefect-units.jsonl"),
+        }
+        return Store(run_id, str(folder), values)
+
+    def observe(self, store: Store) -> Iterable[EngineRecord]:
+        return records.of_run(store, api.Api(store.values["api_url"]))
+
+    def fingerprint(self, store: Store) -> str | None:
+        return records.fingerprint(store, api.Api(store.values["api_url"]))
+
+    def server(self, act: Literal["kill", "start"]) -> None:
+        if isinstance(self._server, str):
+            raise UsageError(
+                f"the server at {self._server} is yours and not ours to {act}; leave out the option 'api_url'"
+            )
+        if act == "kill":
+            self._server.kill()
+        else:
+            self._server.start()
+
+    def _url(self) -> str:
+        return self._server if isinstance(self._server, str) else self._server.url()

@@ -1,0 +1,229 @@
+"""The process that a Prefect server is forked from. A program of its own: it imports Prefect and nothing of ours.
+
+Importing the server takes two seconds, forking one that is imported takes a tenth. So this process imports once and
+forks a server whenever it is told to: at the beginning, and again after a fault has killed it. Nothing may outlive the
+harness, however it dies: this process ends with its standard input or with the harness itself, and a server ends with
+the pipe that this process holds open for it.
+
+Called with one JSON argument: `harness` (pid), `database`, `template`. Reads `start` and `kill` from standard input,
+one a line, and answers each with a line of JSON: `port` or `error`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+READY_SECONDS = 60
+
+
+def main() -> None:
+    """Import, then obey until nobody is there to command."""
+    order = json.loads(sys.argv[1])
+    database, template = Path(order["database"]), Path(order["template"])
+    try:
+        from prefect.server.api import server
+
+        make_template(template)
+        shutil.copyfile(template, database)
+        server.create_app(final=True)  # imports all that the app needs, so that every fork has it
+        host = Host()
+    except Exception as error:  # noqa: BLE001  whatever it is, the harness has to hear of it
+        answer(error=f"{type(error).__name__}: {error}")
+        return
+    for command in commands(order["harness"]):
+        try:
+            answer(port=getattr(host, command)())
+        except Exception as error:  # noqa: BLE001  as above
+            answer(error=f"{type(error).__name__}: {error}")
+
+
+def answer(**values: Any) -> None:
+    """Say it to the harness, which may be gone."""
+    sys.__stdout__.write(json.dumps(values) + "\n")  # type: ignore[union-attr]
+    sys.__stdout__.flush()  # type: ignore[union-attr]
+
+
+def commands(harness: int) -> Iterator[str]:
+    """The lines of standard input, until it or the harness has ended."""
+    lifelines = [sys.stdin.fileno(), *_handle_of(harness)]
+    while os.getppid() == harness:
+        ready, _, _ = select.select(lifelines, [], [])
+        if ready != lifelines[:1] or not (line := sys.stdin.readline()):
+            return
+        yield line.strip()
+
+
+def _handle_of(harness: int) -> list[int]:
+    """A descriptor that becomes readable when the harness ends, even if a fork of it still holds our standard input."""
+    try:
+        return [os.pidfd_open(harness)]
+    except (AttributeError, OSError):  # not Linux, or an old one
+        return []
+
+
+class Host:
+    """Bears the server. `start` and `kill` answer with its port; both do nothing if there is nothing to do."""
+
+    def __init__(self) -> None:
+        self._port = 0
+        self._server: int | None = None
+        self._mine, self._lifeline = os.pipe()
+
+    def start(self) -> int:
+        """Fork a server on the same port as before, and wait until it serves."""
+        if self._server is not None:
+            return self._port
+        mouth, ear = os.pipe()
+        self._server = os.fork()
+        if self._server == 0:
+            os.close(self._lifeline)
+            os.close(mouth)
+            child(lambda: serve(self._port, ear, self._mine))
+        os.close(ear)
+        with os.fdopen(mouth) as said:
+            word = said.readline().strip() if select.select([said], [], [], READY_SECONDS)[0] else ""
+        if not word.isdigit():
+            self.kill()
+            raise RuntimeError(word or "the server did not begin to serve; its log says why")
+        self._port = int(word)
+        return self._port
+
+    def kill(self) -> int:
+        """End the server as a machine's death would."""
+        if self._server is not None:
+            os.kill(self._server, signal.SIGKILL)
+            os.waitpid(self._server, 0)
+            self._server = None
+        return self._port
+
+
+def child(run: Callable[[], None]) -> None:
+    """Run in a forked child, and never return from it."""
+    code = 1
+    try:
+        run()
+        code = 0
+    except Exception as error:  # noqa: BLE001  nobody above us may run on in a fork
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def serve(port: int, ear: int, lifeline: int) -> None:
+    """Serve until killed; say the port once requests are answered."""
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    with os.fdopen(ear, "w") as said:
+        try:
+            listening = socket.create_server(("127.0.0.1", port), backlog=512)
+        except OSError as error:
+            said.write(f"port {port} cannot be used again: {error.strerror}\n")
+            return
+        server = uvicorn.Server(uvicorn.Config(create_app(final=True), log_level="error", lifespan="on"))
+
+        async def run() -> None:
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            while not server.started and not serving.done():  # noqa: ASYNC110  it has no event for it
+                await asyncio.sleep(0.005)
+            if server.started:
+                said.write(f"{listening.getsockname()[1]}\n")
+                said.flush()
+            await serving
+
+        asyncio.run(run())
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os._exit(0)
+
+
+def make_template(template: Path) -> None:
+    """Make the migrated database that sessions copy, unless somebody has. Sessions that come meanwhile wait for it."""
+    with _locked(template.with_suffix(".lock")):
+        if is_migrated(template):
+            return
+        draft = template.with_suffix(".draft")
+        _clear(draft)  # left by a session that was killed over it
+        try:
+            _in_child(lambda: _migrate(draft))
+            draft.replace(template)
+        finally:
+            _clear(draft)
+
+
+def _clear(draft: Path) -> None:
+    for left in draft.parent.glob(f"{draft.name}*"):  # SQLite keeps files beside it
+        left.unlink()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel takes away from a dead process, so that none is ever stale."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_migrated(template: Path) -> bool:
+    """Whether the file is a whole database with migrations in it. Anything else is made again."""
+    if not template.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{template}?mode=ro", uri=True)) as connection:
+            if connection.execute("pragma quick_check").fetchone()[0] != "ok":
+                return False
+            return bool(connection.execute("select count(*) from alembic_version").fetchone()[0] == 1)
+    except sqlite3.Error:
+        return False
+
+
+def _in_child(run: Callable[[], None]) -> None:
+    """Migrating starts threads, and a process with threads must not fork."""
+    pid = os.fork()
+    if pid == 0:
+        child(run)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("the database cannot be migrated; the log says why")
+
+
+def _migrate(draft: Path) -> None:
+    from prefect.settings import temporary_settings
+
+    async def migrate() -> None:
+        from prefect.server.database import provide_database_interface
+        from prefect.server.models.block_registration import run_block_auto_registration
+
+        database = provide_database_interface()
+        await database.create_db()
+        async with await database.session() as session:
+            await run_block_auto_registration(session=session)
+            await session.commit()
+
+    with temporary_settings({"server.database.connection_url": f"sqlite+aiosqlite:///{draft}"}):
+        asyncio.run(migrate())
+    with closing(sqlite3.connect(draft)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        connection.execute("pragma journal_mode = delete")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""What Prefect says about a run: its result files first, then what its server has heard of the task runs.
+
+A task run is `Completed` before its result is written, and the server hears of it later still, so the file is the
+testimony that counts. Files are named by the unit's key and nothing else; which task a key belongs to is taken down by
+the process that opens the unit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.engines.base import RUN, Store
+from harness.engines.prefect.api import Api
+from harness.history import EngineRecord
+
+
+def run_name(store: Store, invocation: int) -> str:
+    """The name of the flow run that is one invocation of a run: how it is found again, on a server with many."""
+    return f"{store.values['name']}-{invocation}"
+
+
+class Ledger:
+    """Which units were opened, one line each, written before their body runs."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def opened(self, key: str, name: str, task_run: str) -> None:
+        line = json.dumps({"key": key, "name": name, "task_run": task_run}) + "\n"
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    def units(self) -> list[OpenedUnit]:
+        """The units in the order in which they were first opened. A torn last line was never acted on."""
+        lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
+        units: dict[str, OpenedUnit] = {}
+        for line in map(json.loads, lines):
+            unit = units.setdefault(line["key"], OpenedUnit(line["key"], line["name"]))
+            unit.task_runs.append(line["task_run"])
+        return list(units.values())
+
+
+@dataclass
+class OpenedUnit:
+    """A unit, and the task run of each time that its body ran."""
+
+    key: str
+    name: str
+    task_runs: list[str] = field(default_factory=list)
+
+
+def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
+    """The records of one run: its flow runs (`run`, one for each invocation) and the tasks whose bodies ran."""
+    heard: dict[str, dict[str, Any]] = {}
+    for invocation, flow_run in flow_runs(store, api):
+        for task_run in api.task_runs(flow_run["id"]):
+            heard[task_run["id"]] = {**task_run, "invocation": invocation}
+        detail = {"flow run": flow_run["id"], "state": flow_run["state_name"]}
+        yield EngineRecord(
+            unit=RUN,
+            name=flow_run["name"],
+            status=_status(flow_run),
+            attempts=flow_run["run_count"],
+            detail=detail,
+            invocation=invocation,
+        )
+    for unit in Ledger(Path(store.values["ledger"])).units():
+        known = [heard[run] for run in unit.task_runs if run in heard]
+        yield EngineRecord(
+            unit=unit.key,
+            name=unit.name,
+            status="recorded" if has_result(store, unit.key) else _status(known[-1]) if known else "unknown",
+            attempts=len(unit.task_runs),
+            detail={"task runs": [{"state": run["state_name"], "run count": run["run_count"]} for run in known]},
+            invocation=known[-1]["invocation"] if known else 1,
+        )
+
+
+def flow_runs(store: Store, api: Api) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The flow run of each invocation that the server has, with the invocation's number."""
+    invocation = 1
+    while found := api.flow_runs(run_name(store, invocation)):
+        yield invocation, found[0]
+        invocation += 1
+
+
+def fingerprint(store: Store, api: Api) -> str:
+    """A hash of what a recovery would find: results, units in flight and flow runs, without ids and times.
+
+    What the server has heard of task runs is left out: it hears late, and no recovery looks at it.
+    """
+    numbers: Counter[str] = Counter()
+    said: list[Any] = [[flow_run["state_name"], flow_run["run_count"]] for _, flow_run in flow_runs(store, api)]
+    for unit in Ledger(Path(store.values["ledger"])).units():
+        numbers[unit.name] += 1
+        said.append([unit.name, numbers[unit.name], has_result(store, unit.key), len(unit.task_runs)])
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def has_result(store: Store, key: str) -> bool:
+    """Whether the result of a unit is in the run's own storage."""
+    return (Path(store.values["results"]) / key).is_file()
+
+
+def _status(row: dict[str, Any]) -> str:
+    return str(row["state_type"] or "unknown").lower()

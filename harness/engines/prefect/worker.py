@@ -1,0 +1,147 @@
+"""The child's half of Prefect: run the agent in a flow run whose id is known, and after a crash retry that flow run.
+
+Prefect does not notice by itself that a process has died: the flow run says `Running` until a person, an automation or
+a deployment's worker asks for a retry. Here that is a forced `AwaitingRetry`, which is what those do: the same flow run
+runs again, and its tasks find their results.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.prefect import home
+from harness.engines.prefect.api import TAG
+from harness.engines.prefect.records import Ledger, run_name
+
+
+class PrefectWorker:
+    """Runs an agent in a Prefect flow: a bare one with `PrefectDurability`, a durable one as it is."""
+
+    def prepare(self) -> None:
+        home.replace(os.environ, home.of_zygote(os.environ))
+        from harness.engines.prefect import lazy, seams
+
+        seams.check()
+        lazy.warm()
+        self._entered = False
+        self._ids: set[str] = set()
+        self._ledger: Ledger | None = None
+
+    def bind(self, case: Case) -> Unsupported | None:
+        from harness.engines.prefect.binding import bind
+
+        self._case = case
+        bound = bind(case, self._replaying)
+        if isinstance(bound, Unsupported):
+            return bound
+        self._run: Callable[[int], Awaitable[Any]] = bound
+        return None
+
+    def seams(self, hook: Hook) -> None:
+        from harness.engines.prefect import seams
+
+        self._hook = hook
+        seams.watch_units(hook, self._opened)
+        seams.watch_commits(hook, self._ids.__contains__)
+        seams.scale_times(self._case.scale)
+        seams.adopt_flows()
+
+    def opens_unit(self, function: Callable[..., Any]) -> bool:
+        from prefect import Task
+        from prefect.context import FlowRunContext
+
+        from harness.engines.prefect import seams
+
+        return isinstance(function, Task) and FlowRunContext.get() is not None and seams.keeps(function)
+
+    async def start(self, store: Store, invocation: int) -> Any:
+        self._enter(store)
+        return await self._through(lambda flow: self._create(store, invocation, flow), invocation)
+
+    async def recover(self, store: Store, invocation: int) -> Any:
+        self._enter(store)
+        known = await _find(run_name(store, invocation))
+        if known is None:
+            raise NotStarted
+        if known.state.is_final():
+            return await known.state.aresult()
+        return await self._through(lambda _flow: self._retry(known), invocation)
+
+    def _enter(self, store: Store) -> None:
+        """Point this process at the run's server and folders."""
+        if self._entered:
+            return
+        from harness.engines.prefect import seams
+
+        values = store.values
+        folder = Path(values["home"])
+        folder.mkdir(exist_ok=True)
+        settings = home.of_run(folder, Path(values["results"]), values["api_url"], ours=values["ours"])
+        os.environ.update({name: value for name, value in home.spelled(settings).items() if value is not None})
+        seams.change_settings(settings)
+        self._ledger = Ledger(Path(values["ledger"]))
+        self._entered = True
+
+    async def _through(self, flow_run_of: Callable[[Any], Awaitable[Any]], invocation: int) -> Any:
+        """Run the invocation; the flow that it calls runs as the flow run that `flow_run_of` gives for it."""
+        from prefect.context import AsyncClientContext
+        from prefect.flow_engine import run_flow_async
+
+        from harness.engines.prefect import seams
+
+        async def run(flow: Any, parameters: dict[str, Any]) -> Any:
+            async with AsyncClientContext.get_or_create():  # the flow run engine would open another one
+                flow_run = await flow_run_of(flow)
+                self._ids.add(str(flow_run.id))
+                return await run_flow_async(flow, flow_run=flow_run, parameters=parameters)
+
+        try:
+            with seams.adopting(run):
+                return await self._run(invocation)
+        finally:
+            await seams.flush_events()
+
+    async def _create(self, store: Store, invocation: int, flow: Any) -> Any:
+        from harness.engines.prefect import seams
+
+        scaled = seams.scaled(flow, self._case.scale)  # the server keeps its own copy of the retry policy
+        return await _client().create_flow_run(scaled, name=run_name(store, invocation), tags=[TAG])
+
+    async def _retry(self, flow_run: Any) -> Any:
+        from prefect.states import AwaitingRetry
+
+        await _client().set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+        return await _client().read_flow_run(flow_run.id)
+
+    def _replaying(self) -> AbstractContextManager[None]:
+        return self._hook.replaying()
+
+    def _opened(self, unit: Any) -> None:
+        assert self._ledger is not None, "no task runs before the run's folders are entered"
+        self._ledger.opened(unit.key, unit.name, unit.task_run)
+
+
+def _client() -> Any:
+    """The client of the flow run that is being made."""
+    from prefect.context import AsyncClientContext
+
+    context = AsyncClientContext.get()
+    assert context is not None
+    return context.client
+
+
+async def _find(name: str) -> Any:
+    """The flow run of that name, None if the server never heard of it."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    async with get_client() as client:
+        named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+        found = await client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_ASC, limit=1)
+        return found[0] if found else None
