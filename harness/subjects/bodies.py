@@ -6,8 +6,8 @@ crosses it in production. Installed once in the zygote; silent until a process h
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -24,6 +24,9 @@ OpensUnit = Callable[[Callable[..., Any]], bool]
 _probes: Probes | None = None
 _opens_unit: OpensUnit = lambda _function: False  # noqa: E731  replaced by `activate`
 _MARK = "__harness_probed__"
+PASSING_ON = ("DynamicToolset", "OutputToolset")
+_under_way: set[tuple[str | None, str | None]] = set()
+"""The tool calls whose body has begun, so that a toolset that hands one to another toolset is not seen twice."""
 
 
 def activate(probes: Probes, opens_unit: OpensUnit) -> None:
@@ -44,7 +47,7 @@ def install() -> None:
         _wrap_toolset(kind)
     original = AbstractToolset.__init_subclass__.__func__  # type: ignore[attr-defined]
 
-    def defined_later(cls: type[AbstractToolset[Any]], **keywords: Any) -> None:
+    def defined_later(cls: type[AbstractToolset[Any]], /, **keywords: Any) -> None:
         original(cls, **keywords)
         if _is_leaf(cls):
             _wrap_toolset(cls)
@@ -58,8 +61,8 @@ def _leaves(kind: type[Any]) -> list[type[Any]]:
 
 
 def _is_leaf(kind: type[Any]) -> bool:
-    """Toolsets that run tools themselves. Wrappers and combinations only pass the call on; output tools have no body."""
-    passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in ("DynamicToolset", "OutputToolset")
+    """Toolsets that run tools themselves; wrappers and combinations only pass the call on, output tools have no body."""
+    passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in PASSING_ON
     return not passes_on and kind is not AbstractToolset
 
 
@@ -76,7 +79,7 @@ def _wrap_runs() -> None:
             async with original(self, *args, **kwargs) as run:
                 yield run
 
-    Agent.iter = wraps(original)(probed)  # type: ignore[method-assign,assignment]
+    Agent.iter = wraps(original)(probed)  # type: ignore[method-assign]
 
 
 def _wrap_toolset(kind: type[Any]) -> None:
@@ -109,7 +112,7 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
             may=_declared(tool),
         )
         function = _function(self, name)
-        with _inside(ctx):
+        with _begun(ctx):
             return await _probes.body(body, run, opens_unit=function is not None and _opens_unit(function))
 
     setattr(call_tool, _MARK, True)
@@ -153,20 +156,19 @@ def _function(toolset: Any, name: str) -> Callable[..., Any] | None:
     return function if callable(function) else None
 
 
-class _inside:
-    """Marks a tool call as seen, so that a toolset that hands it to another one is not seen twice."""
-
-    seen: set[tuple[str | None, str | None]] = set()
-
-    def __init__(self, ctx: Any) -> None:
-        self.key = (getattr(ctx, "run_id", None), ctx.tool_call_id)
-
-    def __enter__(self) -> None:
-        self.seen.add(self.key)
-
-    def __exit__(self, *_error: object) -> None:
-        self.seen.discard(self.key)
+@contextmanager
+def _begun(ctx: Any) -> Iterator[None]:
+    key = _key(ctx)
+    _under_way.add(key)
+    try:
+        yield
+    finally:
+        _under_way.discard(key)
 
 
 def _passed_on(ctx: Any) -> bool:
-    return ctx.tool_call_id is not None and (getattr(ctx, "run_id", None), ctx.tool_call_id) in _inside.seen
+    return ctx.tool_call_id is not None and _key(ctx) in _under_way
+
+
+def _key(ctx: Any) -> tuple[str | None, str | None]:
+    return getattr(ctx, "run_id", None), ctx.tool_call_id
