@@ -68,7 +68,9 @@ def by_hand(engine: str, folder: Path) -> Callable[[], float]:
         script = [sys.executable, str(HERE / f"by_hand_{engine}.py")]
         place = tempfile.mkdtemp(dir=folder)
         started = time.perf_counter()
-        died = subprocess.run([*script, place, "die"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        died = subprocess.run(
+            [*script, place, "die"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
         assert died.returncode == -9, f"the first interpreter should have been killed, it ended with {died.returncode}"
         subprocess.run([*script, place, "recover"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started
@@ -81,7 +83,9 @@ def compare_engine(engine: str, folder: Path, wanted: str) -> None:
     with open_bench(Scenario.make(subject=SUBJECT, engine=engine), folder / engine) as bench:
         ready = Ready(bench)
         ours, theirs = pairs(lambda: ready.run(CRASH), by_hand(engine, folder))
-    print(f"{engine}: crash -> recovered -> verdict {ours:.3f} s, by hand {theirs:.3f} s, ratio {theirs / ours:.1f} ({wanted})")
+    print(
+        f"{engine}: crash -> recovered -> verdict {ours:.3f} s, by hand {theirs:.3f} s, ratio {theirs / ours:.1f} ({wanted})"
+    )
 
 
 def journal_and_probes(folder: Path) -> None:
@@ -90,17 +94,23 @@ def journal_and_probes(folder: Path) -> None:
         bench = stack.enter_context(open_bench(Scenario.make(subject=SUBJECT, engine="journal"), folder / "journal"))
         ready = Ready(bench)
         crash, clean = pairs(lambda: ready.run(CRASH), lambda: ready.run())
-    print(f"journal: crash -> verdict {crash * 1000:.0f} ms, fault-free run {clean * 1000:.0f} ms (want <= 60 ms for a crash)")
+    print(
+        f"journal: crash -> verdict {crash * 1000:.0f} ms, fault-free run {clean * 1000:.0f} ms (want <= 60 ms for a crash)"
+    )
     probed, bare = (float(subprocess.run(
         [sys.executable, str(HERE / "probes.py"), how], check=True, capture_output=True, text=True
     ).stdout) for how in ("probed", "bare"))  # fmt: skip
-    print(f"agent loop: {bare * 1000:.2f} ms bare, {probed * 1000:.2f} ms with probes, +{100 * (probed / bare - 1):.0f} %")
+    print(
+        f"agent loop: {bare * 1000:.2f} ms bare, {probed * 1000:.2f} ms with probes, +{100 * (probed / bare - 1):.0f} %"
+    )
 
 
 def whole_sweep(folder: Path) -> None:
     """A one-crash sweep of the 4-model, 3-tool agent under DBOS with two jobs."""
     report = sweep(Scenario.make(subject=SUBJECT, engine="dbos"), ["dbos"], out=folder, jobs=2)
-    print(f"dbos: sweep of {len(report.runs)} crash points with --jobs 2 took {report.seconds:.1f} s, imports included (want <= 8 s after them)")
+    print(
+        f"dbos: sweep of {len(report.runs)} crash points with --jobs 2 took {report.seconds:.1f} s, imports included (want <= 8 s after them)"
+    )
 
 
 def main() -> None:

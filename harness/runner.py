@@ -76,7 +76,7 @@ class Bench:
     def scenario_of(self, folder: Path) -> Scenario:
         return read_scenario(folder)
 
-    def zygote(self, incarnation: int, cold: bool) -> Zygote:
+    def zygote(self, incarnation: int, *, cold: bool) -> Zygote:
         """The zygote that bears this incarnation: never the one before it."""
         zygote = self.zygotes[(incarnation - 1) % len(self.zygotes)]
         return zygote.cold_twin() if cold else zygote
@@ -94,7 +94,7 @@ def open_bench(scenario: Scenario, folder: Path, *, cold: bool = False) -> Itera
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another folder with `--out`") from error
     with ExitStack() as stack:
-        zygotes = [stack.enter_context(_zygote(scenario, engine, seed, folder, cold)) for seed in SEEDS]
+        zygotes = [stack.enter_context(_zygote(scenario, engine, seed, folder, cold=cold)) for seed in SEEDS]
         session = stack.enter_context(engine.session(scenario.options, folder / "session"))
         ready = [zygote.ready(READY_SECONDS) for zygote in zygotes]
         threads = sorted({name for answer in ready for name in answer.threads})
@@ -109,7 +109,7 @@ def open_bench(scenario: Scenario, folder: Path, *, cold: bool = False) -> Itera
         yield Bench(scenario, engine, session, zygotes, folder, cold, ready[0].info["refused"], tuple(notes))
 
 
-def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, cold: bool) -> Zygote:
+def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold: bool) -> Zygote:
     argument = {
         "subject": scenario.subject,
         "deps": scenario.deps,
@@ -162,7 +162,7 @@ class Run:
 
     def _live(self, incarnation: int) -> Watched:
         """One life: start it, watch it, and write down how it ended."""
-        zygote = self.bench.zygote(incarnation, self.cold)
+        zygote = self.bench.zygote(incarnation, cold=self.cold)
         argument = self._life(incarnation)
         self.journal.append(
             ProcessStarted(
@@ -179,7 +179,7 @@ class Run:
 
     def _examine(self, incarnation: int) -> None:
         """Let a process that took no part in the run ask the engine about it."""
-        zygote = self.bench.zygote(incarnation, self.cold)
+        zygote = self.bench.zygote(incarnation, cold=self.cold)
         output = self.folder / "output.log"
         child = zygote.spawn("harness.process.worker:examine", {"store": asdict(self.store)}, output=output)
         if watch(child, lambda: 0, stall=EXAMINING, limit=EXAMINING).hung:
@@ -223,7 +223,8 @@ class Run:
         if watched.exit is not None and watched.exit.signal is None:
             if len(self.history.outcomes) == len(self.scenario.runs):
                 return RunEnded(how="finished")
-            return RunEnded(how="broken", reason=f"the process ended by itself with code {watched.exit.code}: {self._tail()}")
+            why = f"the process ended by itself with code {watched.exit.code}: {self._tail()}"
+            return RunEnded(how="broken", reason=why)
         return None
 
     def _tail(self) -> str:
@@ -264,7 +265,7 @@ def report(
 
 def new_folder(out: Path, name: str) -> Path:
     """A fresh folder for one command, named by time. Raises `UsageError` if `out` cannot be written."""
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
         folder = out / (f"{stamp}-{name}" + (f"-{number}" if number > 1 else ""))
         try:
@@ -278,6 +279,7 @@ def new_folder(out: Path, name: str) -> Path:
 
 
 def write_scenario(folder: Path, scenario: Scenario) -> None:
+    """Keep in the run folder what is tried there, so that it can be judged and tried again."""
     text = scenario.model_dump_json(indent=2, exclude_defaults=True)
     try:
         (folder / "scenario.json").write_text(text + "\n", "utf-8")
@@ -295,5 +297,3 @@ def read_scenario(folder: Path) -> Scenario:
     except ValueError as error:
         raise UsageError(f"{path} is torn or damaged: {error}; run the plan again") from error
     return Scenario.make(str(path), **values)
-
-

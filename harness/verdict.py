@@ -158,8 +158,8 @@ class Row:
 class EngineSweep:
     """All runs of one subject under one engine.
 
-    `refused` holds the engine's own words if it would not take the subject (n/a), `unavailable` why it could not be used
-    here; then there are no rows and no runs. `possible` counts the crash points, `partial` says the sweep was interrupted.
+    `refused` holds the engine's own words if it would not take the subject (n/a), `unavailable` why it could not be
+    used here; then there are no rows and no runs. `possible` counts the crash points; `partial`: it was interrupted.
     """
 
     engine: str

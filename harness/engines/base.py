@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol
 
 from harness.contract import Contract
 from harness.history import EngineRecord, Observation
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 RUN = "run"
 """The key of the run's own unit: its outcome becoming durable."""
@@ -27,7 +25,7 @@ class Hook(Protocol):
     def called(self, key: str, name: str) -> None:
         """The container asked for unit `key`, be it run or replayed. Call it in the container's order."""
 
-    def unit(self, body: F, key: str, name: str, attempt: int | None = None) -> F:
+    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
         """Wrap the body of unit `key` for one execution (or several attempts). Sync stays sync, async stays async."""
 
     def commit(self, key: str) -> AbstractContextManager[None]:

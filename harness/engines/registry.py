@@ -25,7 +25,8 @@ def known() -> dict[str, str]:
     engines = dict(BUILT_IN)
     for point in entry_points(group="harness.engines"):
         if engines.setdefault(point.name, point.value) != point.value:
-            raise UsageError(f"engine {point.name!r} is claimed by {engines[point.name]} and by {point.value}; uninstall one")
+            both = f"{engines[point.name]} and by {point.value}"
+            raise UsageError(f"engine {point.name!r} is claimed by {both}; uninstall one of the two")
     return engines
 
 

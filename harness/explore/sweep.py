@@ -82,7 +82,7 @@ def sweep(
     for name in engines:
         chosen = scenario.model_copy(update={"engine": name})
         try:
-            one = _Sweep(chosen, folder / name, jobs, cold, strict, progress or Silent()).all_crashes()
+            one = _Sweep(chosen, folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict).all_crashes()
         except EngineUnavailable as error:
             if len(engines) == 1 or name in require:
                 raise
@@ -104,7 +104,7 @@ def run(
     """Run the scenario's own plan once, after the baselines that it is compared with."""
     started = time.monotonic()
     folder = new_folder(out, "run")
-    one = _Sweep(scenario, folder / scenario.engine, 1, cold, strict, progress or Silent()).one_plan()
+    one = _Sweep(scenario, folder / scenario.engine, progress=progress, cold=cold, strict=strict).one_plan()
     return SweepReport(scenario.subject, (one,), time.monotonic() - started)
 
 
@@ -112,7 +112,7 @@ def steps(scenario: Scenario, *, out: Path, progress: Progress | None = None) ->
     """Only the baselines: the steps and windows that a sweep would crash at."""
     started = time.monotonic()
     folder = new_folder(out, "steps")
-    one = _Sweep(scenario, folder / scenario.engine, 1, False, False, progress or Silent()).baselines_only()
+    one = _Sweep(scenario, folder / scenario.engine, progress=progress).baselines_only()
     return SweepReport(scenario.subject, (one,), time.monotonic() - started)
 
 
@@ -139,11 +139,18 @@ class _Sweep:
     """The runs of one subject under one engine."""
 
     def __init__(
-        self, scenario: Scenario, folder: Path, jobs: int, cold: bool, strict: bool, progress: Progress
+        self,
+        scenario: Scenario,
+        folder: Path,
+        *,
+        progress: Progress | None,
+        jobs: int = 1,
+        cold: bool = False,
+        strict: bool = False,
     ) -> None:
         self.scenario, self.folder = scenario, folder
-        self.jobs, self.cold, self.strict, self.progress = jobs, cold, strict, progress
-        self.unit = load_engine(scenario.engine).unit
+        self.jobs, self.cold, self.strict = jobs, cold, strict
+        self.progress = progress or Silent()
 
     def baselines_only(self) -> EngineSweep:
         with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
@@ -273,9 +280,9 @@ def _marked(judged: RunReport, seen: dict[tuple[str, str, str, str], bool]) -> R
 
 
 def _remade(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:
-    if verdict.status is Status.FAILED and findings != verdict.findings:
-        if all(finding.severity is not Severity.ERROR for finding in findings):
-            return Verdict.unknown(verdict.check, "what failed was not seen again in cold interpreters", findings)
+    harmless = all(finding.severity is not Severity.ERROR for finding in findings)
+    if verdict.status is Status.FAILED and findings != verdict.findings and harmless:
+        return Verdict.unknown(verdict.check, "what failed was not seen again in cold interpreters", findings)
     return replace(verdict, findings=findings)
 
 

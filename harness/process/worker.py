@@ -129,7 +129,7 @@ class Life:
                 self.note(f"the engine never accepted invocation {number}; its caller asked again")
                 result = await worker.start(self.store, number)
             outcome = ended(result)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever the run's caller would see is its outcome
             outcome = Outcome(status="error", error=_message(error), error_type=type(error).__qualname__)
         self.messages[number] = outcome.messages
         self.journal.append(outcome, invocation=number)
@@ -155,8 +155,8 @@ class Life:
 
 
 async def _invoke(agent: Any, number: int) -> Any:
-    life = _prepared and _prepared.life
-    assert life is not None
+    life = _prepared.life if _prepared else None
+    assert life is not None, "an agent runs in a life only"
     return await life.invoke(agent, number)
 
 
@@ -229,5 +229,3 @@ async def _world(path: str | None) -> AsyncIterator[None]:
     entered = await made if inspect.isawaitable(made) else made
     with entered:
         yield
-
-

@@ -61,7 +61,7 @@ def _leaves(kind: type[Any]) -> list[type[Any]]:
 
 
 def _is_leaf(kind: type[Any]) -> bool:
-    """Toolsets that run tools themselves; wrappers and combinations only pass the call on, output tools have no body."""
+    """Toolsets that run tools themselves; wrappers and combinations pass the call on, output tools have no body."""
     passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in PASSING_ON
     return not passes_on and kind is not AbstractToolset
 

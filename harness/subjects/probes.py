@@ -1,8 +1,8 @@
 """Probes: the wrappers around bodies and commits that write the journal, ask the plan, and act.
 
 A model request, a tool call and an engine's unit all pass through here. At each boundary the event is written first
-and the fault happens second: a crash keeps no promises. Which unit a body belongs to is known from the engine's own key,
-carried in a context variable from the unit's entry to the body and looked up again at the commit seam.
+and the fault happens second: a crash keeps no promises. Which unit a body belongs to is known from the engine's own
+key, carried in a context variable from the unit's entry to the body and looked up again at the commit seam.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
+from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
 from harness.history import FaultFired, spelled
 from harness.journal import Journal
@@ -22,7 +23,7 @@ from harness.journal import Journal
 
 @dataclass
 class Strikes:
-    """The faults of one process. `fired` counts earlier incarnations; `summon` asks the parent for what only it can do."""
+    """The faults of one process. `fired` counts earlier lives; `summon` asks the parent for what only it can do."""
 
     journal: Journal
     plan: FaultPlan
@@ -46,11 +47,11 @@ class Strikes:
         `crashes=False` leaves crashes for the commit seam, which comes later; `only_crashes` is that seam.
         """
         seconds = 0.0
-        for fault in self._due(step, window, crashes, only_crashes):
+        for fault in self._due(step, window, crashes=crashes, only_crashes=only_crashes):
             seconds += self._act(fault)
         return seconds
 
-    def _due(self, step: str, window: str, crashes: bool, only_crashes: bool) -> list[Fault]:
+    def _due(self, step: str, window: str, *, crashes: bool, only_crashes: bool) -> list[Fault]:
         here = self._spelled(step)
         due = []
         with self._lock:
@@ -60,7 +61,8 @@ class Strikes:
                 if (fault.action == "crash" and not crashes) or (fault.action != "crash" and only_crashes):
                     continue
                 self._count[str(fault)] += 1
-                self.journal.append(FaultFired(fault=str(fault), step=here, window=window), invocation=self.invocation())
+                fired = FaultFired(fault=str(fault), step=here, window=window)
+                self.journal.append(fired, invocation=self.invocation())
                 due.append(fault)
         return due
 
@@ -119,5 +121,7 @@ def _exception_type(name: str) -> type[BaseException]:
     if found is None:
         found = getattr(importlib.import_module(module), attribute, None)
     if not (isinstance(found, type) and issubclass(found, BaseException)):
-        raise LookupError(f"error({name}) names no exception")
+        raise UsageError(
+            f"error({name}) names no exception; use a built-in one, one of pydantic-ai's, or its import path"
+        )
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +35,10 @@ def scenario(engine: str, *, subject: str = PAYMENTS, **more: object) -> Scenari
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SweepReport]]:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SweepReport]:
     """Both engines of our own, swept once for all the tests below."""
     out = tmp_path_factory.mktemp("sweeps")
-    yield {engine: exploring.sweep(scenario(engine), [engine], out=out, jobs=2) for engine in ("none", "journal")}
+    return {engine: exploring.sweep(scenario(engine), [engine], out=out, jobs=2) for engine in ("none", "journal")}
 
 
 def test_without_durability_every_finished_tool_is_found_to_repeat(swept: dict[str, SweepReport]) -> None:

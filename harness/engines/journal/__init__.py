@@ -1,1 +1,1 @@
-"""Our reference engine: a durable backend in a few dozen lines over one file. What the other engines are measured by."""
+"""Our reference engine: a durable backend in a few dozen lines over one file, the measure of the other engines."""

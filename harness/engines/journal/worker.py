@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
     BaseDurabilityCapability,
@@ -24,6 +22,7 @@ from pydantic_ai.durable_exec import (
     DurableOperationId,
     JournalOperationNamer,
 )
+from pydantic_core import to_jsonable_python
 
 from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.journal.engine import entries
@@ -140,7 +139,7 @@ class JournalWorker:
         self._case = case
         try:
             self._agent = attach(case.subject.agent, self.durability(), name=case.subject.name)
-        except Exception as error:  # the integration's own refusal, whatever its type
+        except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
             return Unsupported(str(error))
         return None
 
