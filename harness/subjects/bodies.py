@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -25,7 +26,8 @@ _probes: Probes | None = None
 _opens_unit: OpensUnit = lambda _function: False  # noqa: E731  replaced by `activate`
 _MARK = "__harness_probed__"
 PASSING_ON = ("DynamicToolset", "OutputToolset")
-_under_way: set[tuple[str | None, str | None]] = set()
+_NOTHING: frozenset[tuple[str | None, str | None]] = frozenset()
+_under_way: ContextVar[frozenset[tuple[str | None, str | None]]] = ContextVar("harness_under_way", default=_NOTHING)
 """The tool calls whose body has begun, so that a toolset that hands one to another toolset is not seen twice."""
 
 
@@ -158,16 +160,17 @@ def _function(toolset: Any, name: str) -> Callable[..., Any] | None:
 
 @contextmanager
 def _begun(ctx: Any) -> Iterator[None]:
-    key = _key(ctx)
-    _under_way.add(key)
+    """Mark a tool call as seen, only down the call: another attempt of it may run beside one that hangs."""
+    before = _under_way.get()
+    _under_way.set(before | {_key(ctx)})
     try:
         yield
     finally:
-        _under_way.discard(key)
+        _under_way.set(before)
 
 
 def _passed_on(ctx: Any) -> bool:
-    return ctx.tool_call_id is not None and _key(ctx) in _under_way
+    return ctx.tool_call_id is not None and _key(ctx) in _under_way.get()
 
 
 def _key(ctx: Any) -> tuple[str | None, str | None]:
