@@ -6,7 +6,6 @@ workflow or flow of the person's own. Anything else is an error that says what w
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic_ai.agent import AbstractAgent, WrapperAgent
 from harness.errors import SubjectError
 from harness.subjects.deps import Deps, load_deps, required
 from harness.subjects.importing import ImportPath, attribute, load_module, running_theirs
+from harness.subjects.loops import run_once
 from harness.subjects.naming import agents_in, give_names, unwrapped
 from harness.subjects.script import nearest
 from harness.subjects.standins import StandIn
@@ -126,7 +126,7 @@ def _made(found: Any, where: ImportPath) -> Any:
 
 def _called(factory: Any) -> Any:
     made = factory()
-    return asyncio.run(_awaited(made)) if inspect.isawaitable(made) else made
+    return run_once(_awaited(made)) if inspect.isawaitable(made) else made
 
 
 async def _awaited(made: Awaitable[Any]) -> Any:

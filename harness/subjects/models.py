@@ -9,7 +9,7 @@ context variable of pydantic-ai, held in this file only.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -27,6 +27,7 @@ from pydantic_ai.usage import RequestUsage
 from harness.errors import InternalError
 from harness.subjects import standins
 from harness.subjects.answers import WHEN
+from harness.subjects.rehearsal import lines, rehearse
 
 try:
     from pydantic_ai._run_context import get_current_run_context
@@ -91,16 +92,20 @@ def asking() -> Asking:
 
 
 def warm(agent: Any) -> None:
-    """Do once, before forking, what each child would otherwise do for itself: build the client of a model string.
+    """Do once, before forking, what each child would otherwise do for itself, such as building a model string's client.
 
-    A string that cannot be resolved here may be resolved by the agent itself when it runs, so that is no error.
+    Leaves no thread and no event loop. Call it after `install`.
     """
+    global _answer
     model = getattr(agent, "model", None)
     if isinstance(model, str):
-        try:
+        with suppress(Exception):  # an alias that only the agent resolves, or the subject's own error in its own time
             models.infer_model(model)
-        except Exception:  # noqa: BLE001  an alias of the subject's own, or its own error, in its own time
-            return
+    answer, _answer = _answer, lines
+    try:
+        rehearse()
+    finally:
+        _answer = answer
 
 
 # Which classes, and which of their methods.

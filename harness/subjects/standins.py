@@ -13,6 +13,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic_ai import models, profiles, providers
@@ -110,6 +111,8 @@ def _inferring(original: Callable[..., Model[Any]]) -> Callable[..., Model[Any]]
         if model not in known:
             known[model] = _inferred(original, model)
             setattr(known[model], _WRITTEN, model)
+            with suppress(Exception):
+                _ = known[model].profile  # kept by the model, and so by its copies
         return copy.copy(known[model])
 
     return infer_model

@@ -282,12 +282,12 @@ async def test_the_asking_agent_is_the_inner_one_inside_a_tool(asked: list[Asked
     ]  # fmt: skip
 
 
-async def test_warming_up_infers_the_model_string_once(asked: list[Asked], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warming_up_infers_the_model_string_once(asked: list[Asked], monkeypatch: pytest.MonkeyPatch) -> None:
     agent = Agent("openai:gpt-5", defer_model_check=True)
     models.warm(agent)
     monkeypatch.setattr(OpenAIResponsesModel, "__init__", never)
 
-    assert (await agent.run("hi")).output == "done"
+    assert agent.run_sync("hi").output == "done"
 
 
 def test_warming_up_leaves_an_unknown_model_to_the_run(asked: list[Asked]) -> None:
