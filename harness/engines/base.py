@@ -31,6 +31,9 @@ class Hook(Protocol):
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
+    def scaled(self, factor: float) -> None:
+        """Say that times are divided by `factor` here, so that a planned delay is, too."""
+
     def replaying(self) -> AbstractContextManager[None]:
         """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
 

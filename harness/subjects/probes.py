@@ -269,6 +269,10 @@ class Probes:
         self.strikes.at(step, "after")
         self.settled.add(step)
 
+    def scaled(self, factor: float) -> None:
+        """Say that times are divided by `factor` here, so that a planned delay is, too."""
+        self.strikes.scale = factor
+
     @contextmanager
     def replaying(self) -> Iterator[None]:
         """Surround the container's code when it runs again in this process only to be replayed: no run begins."""

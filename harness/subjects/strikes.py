@@ -23,7 +23,10 @@ from harness.journal import Journal
 
 @dataclass
 class Strikes:
-    """The faults of one process. `fired` counts earlier lives; `summon` asks the parent for what only it can do."""
+    """The faults of one process. `fired` counts earlier lives; `summon` asks the parent for what only it can do.
+
+    A planned delay is in the subject's own time, so it is divided by `scale` as the engine's timeouts are.
+    """
 
     journal: Journal
     plan: FaultPlan
@@ -31,6 +34,7 @@ class Strikes:
     fired: Mapping[str, int] = field(default_factory=dict)
     invocation: Callable[[], int] = lambda: 1
     summon: Callable[[Fault], None] = lambda _fault: None
+    scale: float = 1.0
     _count: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,7 +87,7 @@ class Strikes:
             raise ConnectionError("the answer was lost after the work was done (injected)")
         if fault.action == "hang":
             return float("inf")
-        return fault.seconds if fault.action in ("delay", "slow") else 0.0
+        return fault.seconds / self.scale if fault.action in ("delay", "slow") else 0.0
 
 
 def kill_self() -> NoReturn:

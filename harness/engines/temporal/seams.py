@@ -11,7 +11,6 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable
 from functools import wraps
@@ -25,6 +24,7 @@ from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instan
 from harness.engines.base import RUN, Hook
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
+from harness.subjects.loops import run_once
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (Bridge, "complete_activity_task", ("comp",)),
@@ -103,4 +103,4 @@ def validate(runner: WorkflowRunner, kind: type) -> None:
     async def prepare() -> None:  # it asks for the running loop
         runner.prepare_workflow(workflow._Definition.must_from_class(kind))  # noqa: SLF001
 
-    asyncio.run(prepare())
+    run_once(prepare())

@@ -75,16 +75,18 @@ class TemporalWorker:
         return await handle.result()
 
     async def recover(self, store: Store, invocation: int) -> Any:
+        from temporalio.client import WorkflowExecutionStatus
         from temporalio.service import RPCError, RPCStatusCode
 
         handle = await self._handle(store, invocation)
         try:
-            await handle.describe()
+            description = await handle.describe()
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise NotStarted from None
             raise
-        await self._forget_dead_worker(handle)
+        if description.status is WorkflowExecutionStatus.RUNNING:
+            await self._forget_dead_worker(handle)
         await self._working(store)
         return await handle.result()
 
@@ -130,6 +132,7 @@ class TemporalWorker:
         from harness.engines.temporal.interceptors import Watch
 
         clock = self._clock(store)
+        self._hook.scaled(clock.factor or 1.0)
         watch = Watch(self._hook, clock)
         seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
