@@ -21,6 +21,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from harness.subjects import telemetry
+
 DUMMY = "harness-dummy-key"
 
 SETTINGS = {
@@ -38,17 +40,8 @@ SETTINGS = {
 }
 """What providers refuse to be built without besides their keys; no real name ends in `.invalid`."""
 
-QUIET = {"LOGFIRE_SEND_TO_LOGFIRE": "false", "PYDANTIC_AI_NO_BANNER": "1"}
-"""Set over whatever the person set: without its token, logfire would ask for one."""
-
-TELEMETRY = (
-    "LOGFIRE_TOKEN",
-    "OTEL_EXPORTER_OTLP_",
-    "OTEL_LOGS_EXPORTER",
-    "OTEL_METRICS_EXPORTER",
-    "OTEL_TRACES_EXPORTER",
-)
-"""Variables (by their beginning) that start exporters, whose threads make forking unsafe."""
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+"""A proxy on this machine would carry requests off it."""
 
 _SECRET = re.compile(r"""['"`]([A-Z][A-Z0-9_]*_(?:KEY|TOKEN))['"`]""")
 _CHECKED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
@@ -69,15 +62,16 @@ def protect(*, allow_hosts: Iterable[str] = ()) -> None:
     `allow_hosts` are names or addresses of the person's own servers. Variables that are set already keep their values.
     """
     shield(os.environ)
+    telemetry.silence()
     _forbid_model_requests()
     _forbid_network(allow_hosts)
 
 
 def shield(environ: MutableMapping[str, str]) -> None:
-    """Give every provider that pydantic-ai knows a dummy key, and drop what would send telemetry."""
-    for name in [name for name in environ if name.startswith(TELEMETRY)]:
+    """Give every provider that pydantic-ai knows a dummy key, and drop proxies and telemetry."""
+    telemetry.without_telemetry(environ)
+    for name in [name for name in environ if name.lower() in PROXIES]:
         del environ[name]
-    environ.update(QUIET)
     given = set(environ)
     for names in provider_keys():
         if given.isdisjoint(names):
