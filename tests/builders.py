@@ -55,6 +55,11 @@ KEEPS_NOTHING = Contract(
 )
 
 
+PARENT = 7
+BY_PARENT = (RunStarted, RunEnded, ProcessStarted, ProcessEnded, EngineRecord)
+"""What the harness writes about its children, from its own process."""
+
+
 class Story:
     """One run, told line by line. Every method returns the story, so that a life reads as one sentence."""
 
@@ -185,7 +190,7 @@ class Story:
                 event,
                 seq=line,
                 time=self.started + line / 100,
-                pid=self.pid,
+                pid=PARENT if isinstance(event, BY_PARENT) else self.pid,
                 incarnation=self.incarnation,
                 invocation=self.invocation,
             )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.checks.base import Case
 from harness.checks.words import lines
 from harness.history import Event, Outcome, ProcessEnded, RunEnded, spelled
-from harness.verdict import Finding, Owner, Severity, Verdict
+from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
 NAME = "completion"
 
@@ -18,6 +18,9 @@ def completion(case: Case) -> Verdict:
     ended = case.history.of(RunEnded)
     if not ended and not _all_ended(case):
         return Verdict.unknown(NAME, _what_is_missing(case))
+    if ended and ended[-1].how == "stuck" and not _all_ended(case):
+        reason = f"the run never ended ({ended[-1].reason or 'no progress'}); the check of liveness says why"
+        return Verdict(NAME, Status.FAILED, (), reason)
     if ended and ended[-1].how == "limit" and _only_crashes(case):
         return Verdict.unknown(NAME, f"the run was stopped by a limit of the harness: {ended[-1].reason}")
     findings = [*_unended(case, ended[-1] if ended else None)]
@@ -55,12 +58,6 @@ def _unended(case: Case, ended: RunEnded | None) -> Iterator[Finding]:
 
 
 _ENDS = {
-    "stuck": (
-        "stuck",
-        Owner.ENGINE,
-        "the run made no progress any more and never ended",
-        "look at the stacks and the engine's state in the run folder: nothing there was going to go on",
-    ),
     "limit": (
         "crash-loop",
         Owner.ENGINE,
@@ -80,10 +77,6 @@ _OTHERWISE = ("no-outcome", Owner.ENGINE, "the run ended without an outcome", "l
 
 def _unended_finding(case: Case, ended: RunEnded, invocation: int) -> Finding:
     rule, owner, what, remedy = _ENDS.get(ended.how, _OTHERWISE)
-    hung = next((event.step for event, fault in case.injected if fault.action == "hang"), None)
-    if ended.how == "stuck" and hung is not None:
-        what, owner = f"`{hung}` hung, and nothing ended it", Owner.CONFIGURATION
-        remedy = f"give `{hung}` a timeout that is shorter than its caller's patience"
     message = f"{what} ({ended.reason})" if ended.reason else what
     return _finding(case, rule, owner, message, remedy, invocation, ended)
 

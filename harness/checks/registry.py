@@ -7,14 +7,19 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from harness.checks.attempts import attempts
 from harness.checks.base import Case, Check
 from harness.checks.baseline import Baseline
+from harness.checks.cache import cache
 from harness.checks.completion import completion
 from harness.checks.conversation import conversation
+from harness.checks.determinism import determinism
 from harness.checks.effects import effects
 from harness.checks.faults_fired import faults_fired
 from harness.checks.idempotency_keys import idempotency_keys
+from harness.checks.liveness import liveness
 from harness.checks.resume import resume
+from harness.checks.usage import usage
 from harness.contract import Contract
 from harness.errors import HarnessError, UsageError
 from harness.history import History
@@ -26,7 +31,12 @@ CHECKS: dict[str, Check] = {
     "resume": resume,
     "effects": effects,
     "idempotency_keys": idempotency_keys,
+    "cache": cache,
+    "attempts": attempts,
     "conversation": conversation,
+    "usage": usage,
+    "determinism": determinism,
+    "liveness": liveness,
     "faults_fired": faults_fired,
 }
 """Every check by name, in the order in which reports show them."""

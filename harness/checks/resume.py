@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.checks.base import Case, place
 from harness.checks.repeats import Before, Repeat, answer_lost, repeats
 from harness.checks.words import between, evidence, life, lines, times, titled
-from harness.history import EngineRecord, Execution
+from harness.history import EngineRecord, Execution, History
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -55,7 +55,7 @@ def _blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
     """Who asked wrongly: an integration that asks under another key, or an engine that ignores its own record."""
     first, second = _unit(pair.earlier), _unit(pair.later)
     engine, unit = case.contract.engine, case.contract.unit
-    held = {record.unit for record in case.history.of(EngineRecord)}
+    held = {unit for _invocation, unit in _held(case.history)}
     report = f"report it to {engine} with this run folder: it ran a recorded {unit} again"
     if first == second:
         return Owner.ENGINE, f"under the same key {first}", report
@@ -74,7 +74,7 @@ def _unit(run: Execution) -> str | None:
 
 def _denied(case: Case) -> Iterator[Finding]:
     """Commits that the engine's own records no longer know of. Without records nothing is denied."""
-    held = {(record.invocation, record.unit) for record in case.history.of(EngineRecord)}
+    held = _held(case.history)
     kept = [run for run in case.history.executions if _is_kept(case, run)]
     known = [run for run in kept if (run.entered.invocation, _unit(run)) in held]
     if not held or (kept and not known and not _comparable(case)):
@@ -87,8 +87,13 @@ def _denied(case: Case) -> Iterator[Finding]:
 def _comparable(case: Case) -> bool:
     """Whether the fault-free run shows that the records use the same keys as the probes."""
     history = case.baseline.history
-    held = {record.unit for record in history.of(EngineRecord)}
-    return any(run.recorded and _unit(run) in held for run in history.executions)
+    held = _held(history)
+    return any(run.recorded and (run.entered.invocation, _unit(run)) in held for run in history.executions)
+
+
+def _held(history: History) -> set[tuple[int, str]]:
+    """The units whose results the engine's own records hold, by invocation."""
+    return {(record.invocation, record.unit) for record in history.of(EngineRecord) if record.status == "recorded"}
 
 
 def _is_kept(case: Case, run: Execution) -> bool:

@@ -97,7 +97,6 @@ def test_an_error_that_vanished_is_a_finding():
 @pytest.mark.parametrize(
     ("how", "rule", "owner"),
     [
-        ("stuck", "stuck", Owner.ENGINE),
         ("limit", "crash-loop", Owner.ENGINE),
         ("broken", "process-ended", Owner.CONFIGURATION),
         ("abducted", "no-outcome", Owner.ENGINE),
@@ -110,11 +109,16 @@ def test_a_run_without_an_end_fails_and_says_how(how, rule, owner):
     assert "(because)" in verdict.findings[0].message
 
 
-def test_a_hang_that_nothing_ended_is_a_missing_timeout():
+def test_a_run_that_is_stuck_fails_and_leaves_the_reason_to_liveness():
     story = Story("hang@model#1").life().fires("hang@model#1").dies("hang").ended("stuck", "no progress for 10 s")
     verdict = completion(a_case(story, usual()))
-    assert (verdict.findings[0].rule, verdict.findings[0].owner) == ("stuck", Owner.CONFIGURATION)
-    assert "timeout" in verdict.findings[0].remedy
+    assert (verdict.status, verdict.findings) == (Status.FAILED, ())
+    assert "no progress for 10 s" in verdict.reason
+
+
+def test_a_process_that_hung_after_its_last_outcome_has_completed():
+    story = crashed().outcome({"total": 5, "at": "noon"}).dies("hang").ended("stuck", "no progress")
+    assert judged(story) == (Status.PASSED, [])
 
 
 def test_a_run_that_was_over_without_an_outcome_was_picked_up_by_nobody():

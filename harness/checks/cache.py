@@ -1,0 +1,118 @@
+"""Cache: what was recorded for equal inputs is used, and what was recorded for other inputs is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.checks.base import Case
+from harness.checks.repeats import Before, Repeat, repeats
+from harness.checks.values import shown
+from harness.checks.words import evidence, life, lines, titled
+from harness.history import StepLeft, spelled
+from harness.scenario import Invocation
+from harness.steps import KINDS, StepId
+from harness.verdict import Finding, Owner, Severity, Verdict
+
+NAME = "cache"
+_JUDGED = tuple(kind for kind in KINDS if kind != "run")
+
+
+def cache(case: Case) -> Verdict:
+    """No recorded result missed, none shared between runs that asked for different things."""
+    return Verdict.of(NAME, [*_missed(case), *_shared(case)])
+
+
+def _missed(case: Case) -> Iterator[Finding]:
+    """The same step with the same arguments, recorded under one key and asked for under another."""
+    for pairs in repeats(case, *_JUDGED).values():
+        missed = next((pair for pair in pairs if pair.before is Before.RECORDED and _same_input_other_key(pair)), None)
+        if missed is not None:
+            yield _miss(case, missed)
+
+
+def _same_input_other_key(pair: Repeat) -> bool:
+    one, other = pair.earlier.entered, pair.later.entered
+    return one.unit != other.unit and pair.earlier.arguments == pair.later.arguments
+
+
+def _miss(case: Case, pair: Repeat) -> Finding:
+    one, other = pair.earlier.entered.unit, pair.later.entered.unit
+    return Finding(
+        check=NAME,
+        rule="missed",
+        step=pair.step,
+        severity=Severity.ERROR,
+        owner=Owner.INTEGRATION,
+        message=f"the result of {titled(pair.step)} that {case.contract.engine} recorded in {life(pair.earlier)} was"
+        f" not reused in {life(pair.later)}, though its arguments are the same: its key was {one}, and then {other}",
+        remedy=f"make the key of the {case.contract.unit} depend on its inputs only",
+        incarnation=pair.later.incarnation,
+        events=evidence(pair.earlier, pair.later),
+    )
+
+
+def _shared(case: Case) -> Iterator[Finding]:
+    """Steps of a later invocation whose bodies never ran, although an earlier one with other inputs ran them."""
+    runs = case.scenario.runs
+    for number in range(2, len(runs) + 1):
+        outcome = case.history.outcomes.get(number)
+        for earlier in range(1, number):
+            ignored = _differing(runs[earlier - 1], runs[number - 1])
+            taken = _taken(case, earlier, number)
+            if outcome is not None and outcome.status == "ok" and ignored and taken:
+                yield _sharing(case, taken, (earlier, number), ignored)
+                break
+
+
+def _taken(case: Case, earlier: int, number: int) -> list[str]:
+    """Recorded steps that the earlier invocation ran, and the later one got past without running.
+
+    Two conversations may differ, so only what this one must have had counts: a request before one that ran (all of
+    them, if none ran and there is an outcome), a call that was asked for before one.
+    """
+    ran = {
+        at: [run.step for run in case.history.executions if run.entered.invocation == at] for at in (earlier, number)
+    }
+    own = ran[number]
+    last = max((StepId.parse(step).path[0].number for step in own if _is_request(step)), default=None)
+    requests = [step for step in ran[earlier] if _is_request(step)]
+    passed = [step for step in requests if last is None or StepId.parse(step).path[0].number < last]
+    asked = [
+        call
+        for left in case.history.of(StepLeft)
+        if left.invocation == number and _is_request(left.step) and StepId.parse(left.step).path[0].number != last
+        for call in left.calls
+        if call in ran[earlier]
+    ]
+    taken = [step for step in dict.fromkeys([*passed, *asked]) if step not in own and f"{step}+1" not in own]
+    return [step for step in taken if case.is_recorded(spelled(step, earlier))]
+
+
+def _is_request(step: str) -> bool:
+    """Whether a step is a model request of the outermost agent, said for the first time."""
+    path = StepId.parse(step).path
+    return len(path) == 1 and path[0].kind == "model" and not path[0].reissue
+
+
+def _differing(one: Invocation, other: Invocation) -> dict[str, tuple[Any, Any]]:
+    """The inputs in which two invocations differ, by field."""
+    left, right = one.model_dump(), other.model_dump()
+    return {name: (left[name], right[name]) for name in left if left[name] != right[name]}
+
+
+def _sharing(case: Case, taken: list[str], numbers: tuple[int, int], ignored: dict[str, tuple[Any, Any]]) -> Finding:
+    earlier, number = numbers
+    fields = ", ".join(f"`{name}` ({shown(one, 30)} and {shown(other, 30)})" for name, (one, other) in ignored.items())
+    return Finding(
+        check=NAME,
+        rule="shared",
+        step=spelled(taken[0], number),
+        severity=Severity.ERROR,
+        owner=Owner.INTEGRATION,
+        message=f"invocation {number} was given what invocation {earlier} had asked for: {', '.join(taken)} never ran"
+        f" in it, though the two differ in {fields}",
+        remedy=f"put {' and '.join(f'`{name}`' for name in ignored)} into the cache key, or switch the cache off",
+        incarnation=case.history.outcomes[number].incarnation,
+        events=lines(case.history.outcomes[number]),
+    )

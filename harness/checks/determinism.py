@@ -1,0 +1,63 @@
+"""Determinism: what is run again takes the same steps, or its records answer the wrong questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.base import Case, place
+from harness.checks.words import evidence, life, lines
+from harness.history import Execution, Observation, spelled
+from harness.verdict import Finding, Owner, Severity, Verdict
+
+NAME = "determinism"
+REPLAY = "replay"
+"""The observation in which an adapter says whether a cold process could replay the engine's history.
+
+Its value is `{"ok": bool, "message": "the engine's own words"}`.
+"""
+
+
+def determinism(case: Case) -> Verdict:
+    """No history that cannot be replayed, no record whose key meant another step in another life."""
+    return Verdict.of(NAME, [*_unreplayable(case), *_reassigned(case)])
+
+
+def _unreplayable(case: Case) -> Iterator[Finding]:
+    for observation in case.history.of(Observation):
+        if observation.name == REPLAY and not observation.value.get("ok"):
+            yield Finding(
+                check=NAME,
+                rule="cannot-replay",
+                step=spelled("run", observation.invocation),
+                severity=Severity.ERROR,
+                owner=Owner.TOOL,
+                message=f"a cold process cannot replay the history of this run: {observation.value.get('message')}",
+                remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
+                events=lines(observation),
+            )
+
+
+def _reassigned(case: Case) -> Iterator[Finding]:
+    """A key of the engine that stood for one step in one life and for another one in a later life."""
+    first: dict[tuple[int, str], Execution] = {}
+    for run in case.history.executions:
+        if run.entered.unit is None:
+            continue
+        earlier = first.setdefault((run.entered.invocation, run.entered.unit), run)
+        if earlier.step != run.step and earlier.incarnation != run.incarnation:
+            yield _reassignment(earlier, run)
+
+
+def _reassignment(earlier: Execution, later: Execution) -> Finding:
+    return Finding(
+        check=NAME,
+        rule="key-reassigned",
+        step=place(later),
+        severity=Severity.ERROR if earlier.recorded else Severity.WARNING,
+        owner=Owner.TOOL,
+        message=f"the key {later.entered.unit} stood for `{earlier.step}` in {life(earlier)} and for `{later.step}` in"
+        f" {life(later)}: the code that is replayed took its steps in another order",
+        remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
+        incarnation=later.incarnation,
+        events=evidence(earlier, later),
+    )

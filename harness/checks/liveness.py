@@ -1,0 +1,92 @@
+"""Liveness: a run that waits or retries for ever is a finding in seconds, not a job that is killed in the night."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.checks.base import Case, place
+from harness.checks.words import life, lines, titled
+from harness.history import EngineRecord, Event, Execution, ProcessEnded, RunEnded, spelled
+from harness.steps import StepId
+from harness.verdict import Finding, Owner, Severity, Verdict
+
+NAME = "liveness"
+ENDLESS = 5
+"""So many attempts in one life, and no end, are taken for endless."""
+
+
+def liveness(case: Case) -> Verdict:
+    """Judge how the run ended: only the watchdog's word makes a run stuck."""
+    ended = case.history.of(RunEnded)
+    if ended and ended[-1].how == "stuck":
+        return Verdict.of(NAME, [_stuck(case, ended[-1])])
+    if not ended and not case.completed:
+        return Verdict.unknown(NAME, "the journal does not say how the run ended")
+    return Verdict.of(NAME, [])
+
+
+def _stuck(case: Case, ended: RunEnded) -> Finding:
+    """Why nothing went on: a hang, endless attempts, a body that never returned, or nothing at all that runs."""
+    hung = next((event for event, fault in reversed(case.injected) if fault.action == "hang"), None)
+    endless = _endless(case)
+    waiting = _waiting(case)
+    if hung is not None and endless is None:
+        what, remedy = f"`{hung.step}` hung, and no timeout ended it", f"give `{hung.step}` a timeout"
+        return _finding(case, "no-timeout", hung.step, Owner.CONFIGURATION, what, remedy, ended, hung)
+    if endless is not None:
+        step, count = endless
+        what, remedy = f"{titled(step)} was tried {count} times and never given up", f"limit the attempts of `{step}`"
+        return _finding(case, "retries-for-ever", step, Owner.CONFIGURATION, what, remedy, ended)
+    if waiting is not None:
+        step = place(waiting)
+        what = f"the body of {titled(step)}, entered in {life(waiting)}, never returned"
+        remedy = f"give `{step}` a timeout, and look at the stacks for what it waits for"
+        return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
+    what = "no body was running: the engine waited for something that did not come"
+    remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
+    return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
+
+
+def _endless(case: Case) -> tuple[str, int] | None:
+    """The step that was attempted most in the last life, if that is too often. A fault before a body is an attempt."""
+    last = max((event.incarnation for event in case.history), default=0)
+    tried = Counter(place(run) for run in case.history.executions if run.incarnation == last and not run.finished)
+    tried.update(fired.step for fired, fault in case.injected if fired.incarnation == last and fault.action == "error")
+    tried = Counter({step: count for step, count in tried.items() if StepId.parse(step).kind != "run"})
+    step, count = max(tried.items(), key=lambda item: item[1], default=("", 0))
+    return (step, count) if count >= ENDLESS else None
+
+
+def _waiting(case: Case) -> Execution | None:
+    """The innermost body of the last life that has not returned."""
+    last = max((event.incarnation for event in case.history), default=0)
+    open_ = [run for run in case.history.executions if run.incarnation == last and run.left is None]
+    open_ = [run for run in open_ if StepId.parse(run.step).kind != "run"]
+    return max(open_, key=lambda run: (len(StepId.parse(run.step).path), run.entered.seq), default=None)
+
+
+def _finding(case: Case, rule: str, step: str, owner: Owner, what: str, remedy: str, *events: Event) -> Finding:
+    ends = [end for end in case.history.of(ProcessEnded) if end.cause == "hang"]
+    reason = next((event.reason for event in events if isinstance(event, RunEnded) and event.reason), "")
+    stacks = next((f"; the stacks are in line {end.seq} of the journal" for end in ends if end.stacks), "")
+    return Finding(
+        check=NAME,
+        rule=rule,
+        step=step,
+        severity=Severity.ERROR,
+        owner=owner,
+        message=f"{what}{f' ({reason})' if reason else ''}{_state(case)}{stacks}",
+        remedy=remedy,
+        incarnation=case.history.incarnations or None,
+        events=lines(*events, *ends),
+    )
+
+
+def _state(case: Case) -> str:
+    """What the engine itself says of the last units that it knows."""
+    records = case.history.of(EngineRecord)[-3:]
+    told = [
+        f"{record.name} {record.status}" + (f", attempt {record.attempts}" if record.attempts else "")
+        for record in records
+    ]
+    return f"; {case.contract.engine} says: {'; '.join(told)}" if told else ""

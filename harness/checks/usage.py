@@ -1,0 +1,69 @@
+"""Usage: the run's own account of requests and tokens is the fault-free one, and nothing was bought twice in silence.
+
+Limits are enforced on that account. A request that had to be made again is in the provider's account all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.checks.base import Case
+from harness.checks.ledger import tokens_of
+from harness.checks.repeats import Before, repeats
+from harness.checks.words import evidence, lines, times
+from harness.history import spelled
+from harness.verdict import Finding, Owner, Severity, Verdict
+
+NAME = "usage"
+
+
+def usage(case: Case) -> Verdict:
+    """Judge the accounts of a run that completed, and count what it bought again."""
+    bought = list(_bought_again(case))
+    if not case.completed:
+        return Verdict.unknown(NAME, "the run did not complete, so its account cannot be compared", bought)
+    accounts = [finding for invocation in case.baseline.history.outcomes for finding in _account(case, invocation)]
+    return Verdict.of(NAME, [*accounts, *bought])
+
+
+def _account(case: Case, invocation: int) -> Iterator[Finding]:
+    """The usage that the caller is told. After an error that the agent saw, more requests are right."""
+    differences = list(case.differences(f"outcome#{invocation}.usage"))
+    if not differences:
+        return
+    told = "; ".join(str(found).removeprefix(f"outcome#{invocation}.") for found in differences[:3])
+    seen = next((fault for _fired, fault in case.injected), None)
+    yield Finding(
+        check=NAME,
+        rule="account-differs",
+        step=spelled("run", invocation),
+        severity=Severity.NOTE if seen else Severity.ERROR,
+        owner=Owner.CONFIGURATION if seen else Owner.INTEGRATION,
+        message=f"the run accounts for other usage than without faults: {told}"
+        + (f" (the agent saw {seen}, which may explain it)" if seen else ""),
+        remedy=f"carry the usage of replayed results over a restart of {case.contract.engine}: limits count on it",
+        incarnation=case.history.incarnations or None,
+        events=lines(case.history.outcomes[invocation]),
+    )
+
+
+def _bought_again(case: Case) -> Iterator[Finding]:
+    """Model requests whose answer had been there and was not kept. One in flight is the price of a crash."""
+    found = repeats(case, "model")
+    again = [pair for pairs in found.values() for pair in pairs if pair.before in (Before.FINISHED, Before.RECORDED)]
+    if not again:
+        return
+    steps = ", ".join(dict.fromkeys(pair.step for pair in again))
+    paid = sum(tokens_of(run) for run in case.history.executions)
+    yield Finding(
+        check=NAME,
+        rule="bought-again",
+        step=again[0].step,
+        severity=Severity.NOTE,
+        owner=Owner.ENGINE if any(pair.before is Before.RECORDED for pair in again) else Owner.CONFIGURATION,
+        message=f"answers that had arrived were asked for again {times(len(again))} ({steps}):"
+        f" {sum(tokens_of(pair.later) for pair in again)} tokens of {paid} were bought again",
+        remedy=f"have model requests recorded as {case.contract.unit}s",
+        incarnation=again[-1].later.incarnation,
+        events=evidence(*(run for pair in again for run in (pair.earlier, pair.later))),
+    )

@@ -1,0 +1,100 @@
+"""Results that were not reused, and results that were reused for something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks import Baseline, Case
+from harness.checks.cache import cache
+from harness.scenario import Scenario
+from harness.verdict import Finding, Owner
+from tests.builders import KEEPS_ALL, Story, a_case
+
+CHARGE = "tool:charge#1"
+
+
+def found(story: Story, *prompts: object) -> list[Finding]:
+    if not prompts:
+        return list(cache(a_case(story, story)).findings)
+    invocations = [prompt if isinstance(prompt, dict) else {"prompt": prompt} for prompt in prompts]
+    scenario = Scenario(subject="m:agent", invocations=invocations)
+    return list(cache(Case(story.history(), Baseline(story.history()), scenario, KEEPS_ALL)).findings)
+
+
+def again(first: str, second: str, **arguments: object) -> Story:
+    story = Story("crash@model#2/before").life().kept("model#1").ran(CHARGE, unit=first, arguments={"cents": 5}).crash()
+    return story.life().ran(CHARGE, unit=second, arguments={"cents": 5} | arguments).kept("model#2").finished()
+
+
+def test_a_result_under_a_key_that_changed_was_missed():
+    (finding,) = found(again("run-1:charge", "run-2:charge"))
+    assert (finding.rule, finding.owner, finding.step) == ("missed", Owner.INTEGRATION, CHARGE)
+    assert "its key was run-1:charge, and then run-2:charge" in finding.message
+
+
+def test_a_result_under_the_same_key_is_the_business_of_resume():
+    assert found(again("7", "7")) == []
+
+
+def test_other_arguments_are_another_question():
+    assert found(again("7", "8", cents=6)) == []
+
+
+# Shared between invocations -----------------------------------------------------------------------------------
+
+
+def first() -> Story:
+    return Story().life().kept("model#1", calls=(CHARGE,)).kept(CHARGE).kept("model#2").outcome("one").invokes(2)
+
+
+def test_two_invocations_that_run_everything_share_nothing():
+    story = first().kept("model#1").kept(CHARGE).kept("model#2").finished("two")
+    assert found(story, "Charge Ann.", "Charge Bob.") == []
+
+
+def test_an_invocation_that_ran_nothing_was_given_anothers_results():
+    (finding,) = found(first().finished("one"), "Charge Ann.", "Charge Bob.")
+    assert (finding.rule, finding.owner, finding.step) == ("shared", Owner.INTEGRATION, "run#2.model#1")
+    assert "model#1, model#2 never ran in it" in finding.message
+    assert "they differ" not in finding.message
+    assert "`prompt` ('Charge Ann.' and 'Charge Bob.')" in finding.message
+    assert "`prompt`" in finding.remedy
+
+
+def test_the_field_that_a_key_ignores_is_named():
+    story = first().finished("one")
+    (finding,) = found(
+        story, {"prompt": "Charge.", "deps": {"who": "ann"}}, {"prompt": "Charge.", "deps": {"who": "bob"}}
+    )
+    assert "put `deps` into the cache key" in finding.remedy
+
+
+def test_equal_inputs_may_share_a_result():
+    assert found(first().finished("one"), "Charge Ann.", "Charge Ann.") == []
+
+
+def test_a_request_that_was_skipped_in_the_middle_was_taken_from_elsewhere():
+    (finding,) = found(first().kept("model#2").finished("two"), "Charge Ann.", "Charge Bob.")
+    assert finding.step == "run#2.model#1"
+
+
+def test_a_call_that_was_asked_for_and_never_ran_was_taken_from_elsewhere():
+    (finding,) = found(first().kept("model#1", calls=(CHARGE,)).kept("model#2").finished("two"), "Ann", "Bob")
+    assert finding.step == f"run#2.{CHARGE}"
+
+
+@pytest.mark.parametrize("steps", [("model#1",), ("model#1", "model#1+1", "model#2")])
+def test_a_shorter_conversation_is_no_shared_one(steps):
+    story = first()
+    for step in steps:
+        story.kept(step)
+    assert found(story.finished("two"), "Charge Ann.", "Say hello.") == []
+
+
+def test_an_invocation_that_failed_got_nothing():
+    assert found(first().failed().dies("exit").ended(), "Charge Ann.", "Charge Bob.") == []
+
+
+def test_a_step_that_nobody_records_cannot_be_shared():
+    story = Story().life().ran("model#1").outcome("one").invokes(2).finished("two")
+    assert found(story, "Charge Ann.", "Charge Bob.") == []

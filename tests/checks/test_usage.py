@@ -1,0 +1,66 @@
+"""The account of a run, and what was bought twice."""
+
+from __future__ import annotations
+
+from harness.checks.usage import usage
+from harness.verdict import Finding, Owner, Severity, Status
+from tests.builders import KEEPS_NOTHING, Story, a_case
+
+ACCOUNT = {"requests": 2, "input_tokens": 20, "output_tokens": 4}
+COST = {"usage": {"input_tokens": 10, "output_tokens": 2}}
+
+
+def usual(*, recorded: bool = True) -> Story:
+    story = Story().life().ran("model#1", COST, recorded=recorded).ran("model#2", COST, recorded=recorded)
+    return story.finished(usage=ACCOUNT)
+
+
+def crashed(account: dict[str, int] = ACCOUNT, *, recorded: bool = True, again: bool = False) -> Story:
+    story = Story("crash@model#2/before").life().ran("model#1", COST, recorded=recorded).crash().life()
+    story = story.ran("model#1", COST, recorded=recorded) if again else story
+    return story.ran("model#2", COST, recorded=recorded).finished(usage=account)
+
+
+def found(story: Story, **case) -> list[Finding]:
+    return list(usage(a_case(story, usual(), **case)).findings)
+
+
+def test_the_same_account_passes():
+    assert usage(a_case(crashed(), usual())).status is Status.PASSED
+
+
+def test_an_account_that_forgot_what_was_replayed_is_wrong():
+    (finding,) = found(crashed({"requests": 1, "input_tokens": 10, "output_tokens": 2}))
+    assert (finding.rule, finding.owner, finding.severity) == ("account-differs", Owner.INTEGRATION, Severity.ERROR)
+    assert "usage.requests: 2 became 1; usage.input_tokens: 20 became 10" in finding.message
+
+
+def test_an_account_that_an_injected_error_made_longer_is_a_note():
+    fault = "error(503)@model#1"
+    story = Story(fault).life().fires(fault).kept("model#1", COST).kept("model#2", COST)
+    (finding,) = found(story.finished(usage={**ACCOUNT, "requests": 3}))
+    assert (finding.severity, finding.owner) == (Severity.NOTE, Owner.CONFIGURATION)
+
+
+def test_a_run_that_did_not_complete_has_no_account():
+    assert usage(a_case(Story().life().failed(), usual())).status is Status.UNKNOWN
+
+
+def test_an_answer_that_nobody_kept_was_bought_again():
+    case = a_case(crashed(recorded=False, again=True), usual(recorded=False), contract=KEEPS_NOTHING)
+    verdict = usage(case)
+    (finding,) = verdict.findings
+    assert (verdict.status, finding.rule, finding.severity) == (Status.PASSED, "bought-again", Severity.NOTE)
+    assert "asked for again once (model#1): 12 tokens of 36 were bought again" in finding.message
+    assert finding.owner is Owner.CONFIGURATION
+
+
+def test_an_answer_that_was_kept_and_bought_again_is_the_engines_doing():
+    (finding,) = found(crashed(again=True))
+    assert (finding.rule, finding.owner) == ("bought-again", Owner.ENGINE)
+
+
+def test_an_answer_in_flight_at_the_crash_is_the_price_of_it():
+    story = Story("crash@model#2/between").life().kept("model#1", COST).entered("model#2", recorded=True)
+    story.left("model#2", COST).crash().life().kept("model#2", COST).finished(usage=ACCOUNT)
+    assert found(story) == []
