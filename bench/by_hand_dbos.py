@@ -26,7 +26,7 @@ CALLS = [("find", {"order_id": "a"}), ("charge", {"order_id": "a", "cents": 1}),
 
 os.environ.setdefault("OPENAI_API_KEY", "dummy")
 
-from fixtures.agents.bench import agent  # the very subject that the harness is given
+from fixtures.agents.bench import agent  # noqa: E402  the very subject that the harness is given
 
 
 async def answer(self: OpenAIResponsesModel, messages: list[ModelMessage], *_: object) -> ModelResponse:
@@ -55,7 +55,7 @@ async def main() -> None:
             "executor_id": "local",
         }
     )
-    _get_dbos_instance()._registry.get_internal_queue()._polling_interval_sec = 0.01
+    _get_dbos_instance()._registry.get_internal_queue()._polling_interval_sec = 0.01  # noqa: SLF001
     DBOS.launch()
     if ACT == "die":
         with SetWorkflowID("run"):

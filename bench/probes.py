@@ -1,4 +1,4 @@
-"""What probes cost a fault-free run: the agent's loop under the reference engine with the harness's probes, and without.
+"""What probes cost a fault-free run: the reference engine with the harness's probes, and without them.
 
 Prints the median seconds of one run, `probed` or `bare`. `loop` is the agent alone: no engine, no probes.
 """

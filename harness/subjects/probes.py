@@ -294,7 +294,7 @@ class Probes:
         waits_for = [sibling for sibling in earlier if str(step) in targets or sibling in targets]
         deadline = time.monotonic() + 5.0
         # A poll, because calls may run in several event loops and threads, and engines may run them one by one.
-        while not self.settled.issuperset(waits_for) and time.monotonic() < deadline:
+        while not self.settled.issuperset(waits_for) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
 
