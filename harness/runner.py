@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from harness.checks import Baseline, judge
 from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
-from harness.faults import FaultPlan
+from harness.faults import Fault, FaultPlan
 from harness.history import (
     CommitLeft,
     History,
@@ -29,8 +29,11 @@ from harness.history import (
     ProcessStarted,
     RunEnded,
     RunStarted,
+    ServerChanged,
 )
 from harness.journal import Journal, load
+from harness.process.incarnation import Incarnation
+from harness.process.summons import KILL, START, is_summons
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import Scenario
@@ -39,6 +42,7 @@ from harness.verdict import RunReport
 SEEDS = (1, 2)
 """Hash seeds of the zygotes: successive incarnations must not share one, because real restarts do not."""
 READY_SECONDS = 120.0
+LIVE = "harness.process.worker:live"
 EXAMINING = 30.0
 
 
@@ -133,8 +137,10 @@ class Run:
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
         self.store: Store = bench.session.store(folder.name, folder)
+        self.needs_serving = any(is_summons(str(fault)) for fault in plan.faults)
+        self.served = 0
         # A life per planned crash and one to finish in, and two more before it is called a limit.
-        crashes = sum(fault.times for fault in plan.faults if fault.action == "crash")
+        crashes = sum(fault.times for fault in plan.faults if fault.action in ("crash", "duplicate"))
         self.limit = self.scenario.incarnations or crashes + 3
 
     @property
@@ -167,15 +173,60 @@ class Run:
         self.journal.append(
             ProcessStarted(
                 incarnation=incarnation,
-                hash_seed=SEEDS[(incarnation - 1) % len(SEEDS)],
-                cold=self.cold or self.bench.cold,
+                hash_seed=_seed(incarnation),
+                cold=self.is_cold,
                 recovering=argument["recovering"] is not None,
             )
         )
-        child = zygote.spawn("harness.process.worker:live", argument, output=self.folder / "output.log")
-        watched = watch(child, self._progress, stall=self.scenario.stall, limit=60 * self.scenario.stall)
+        child = zygote.spawn(LIVE, argument, output=self.folder / "output.log")
+        watched = self._watch(child, lambda: self._serve(incarnation))
         self.journal.append(_end(watched, self.history, incarnation))
         return watched
+
+    def _watch(self, child: Incarnation, serve: Callable[[], None]) -> Watched:
+        """Wait for the end of a life, and meanwhile do for it what only the harness can do."""
+
+        def progress() -> int:
+            serve()
+            return self.journal.path.stat().st_size
+
+        return watch(child, progress, stall=self.scenario.stall, limit=60 * self.scenario.stall)
+
+    def _serve(self, incarnation: int) -> None:
+        """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""
+        if not self.needs_serving:
+            return
+        fired = [event for event in self.history.fired if is_summons(event.fault)]
+        for event in fired[self.served :]:
+            self.served += 1
+            if Fault.parse(event.fault).action == "duplicate":
+                self._second_owner(incarnation + 1)
+            else:
+                self._server_crash(incarnation)
+
+    def _second_owner(self, incarnation: int) -> None:
+        """Let another process take the run, to its end, while the first one stands still (a long pause, a split)."""
+        journal = Journal(self.journal.path, worker=2)
+        argument = {**self._life(incarnation), "worker": 2}
+        started = ProcessStarted(
+            incarnation=incarnation, hash_seed=_seed(incarnation), cold=self.is_cold, recovering=True
+        )
+        journal.append(started)
+        zygote = self.bench.zygote(incarnation, cold=self.cold)
+        child = zygote.spawn(LIVE, argument, output=self.folder / "output.log")
+        watched = self._watch(child, lambda: None)
+        journal.append(_end(watched, self.history, incarnation))
+        journal.close()
+
+    def _server_crash(self, incarnation: int) -> None:
+        """Kill the engine's server and start it again on the same port and files."""
+        for act in (KILL, START):
+            self.bench.session.server(act)
+            self.journal.append(ServerChanged(act=act, incarnation=incarnation))
+
+    @property
+    def is_cold(self) -> bool:
+        return self.cold or self.bench.cold
 
     def _examine(self, incarnation: int) -> None:
         """Let a process that took no part in the run ask the engine about it."""
@@ -184,9 +235,6 @@ class Run:
         child = zygote.spawn("harness.process.worker:examine", {"store": asdict(self.store)}, output=output)
         if watch(child, lambda: 0, stall=EXAMINING, limit=EXAMINING).hung:
             self.journal.append(Note(text=f"the engine did not say what it recorded within {EXAMINING:.0f} seconds"))
-
-    def _progress(self) -> int:
-        return self.journal.path.stat().st_size
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         """What a child has to know: the plan, what has fired, what is settled, which invocations are left."""
@@ -231,6 +279,10 @@ class Run:
         output = self.folder / "output.log"
         lines = output.read_text("utf-8", "replace").strip().splitlines() if output.exists() else []
         return lines[-1] if lines else "it printed nothing"
+
+
+def _seed(incarnation: int) -> int:
+    return SEEDS[(incarnation - 1) % len(SEEDS)]
 
 
 def _end(watched: Watched, history: History, incarnation: int) -> ProcessEnded:

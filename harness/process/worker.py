@@ -23,6 +23,7 @@ from harness.faults import FaultPlan
 from harness.history import Effect, Note, Outcome, spelled
 from harness.journal import Journal, plain
 from harness.steps import StepId
+from harness.process.summons import await_answer
 from harness.subjects import bodies, guard, models
 from harness.subjects.answers import Answer, answer
 from harness.subjects.deps import load_deps
@@ -99,6 +100,7 @@ class Life:
             argument["incarnation"],
             argument["fired"],
             invocation=lambda: self.probes.invocation,
+            summon=lambda fault: await_answer(Path(argument["journal"]), fault),
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
         self.probes = Probes(
