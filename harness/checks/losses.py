@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.checks.base import Case, family
-from harness.checks.words import lines, titled
+from harness.checks.words import lines, plural, titled
 from harness.history import Effect, Execution, History, StepLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
@@ -84,7 +84,7 @@ def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
             Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION,
             f"the model asked for {titled(step)} (`{step}`), the run went on as if it had been done, and its body never"
             " ran",
-            f"compare the keys of the {case.contract.unit}s in {case.contract.engine}: two calls share one",
+            f"compare the keys of the {plural(case.contract.unit)} in {case.contract.engine}: two calls share one",
             asked[step],
         )
 

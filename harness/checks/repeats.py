@@ -1,8 +1,8 @@
 """Bodies that ran again, and what was known of the earlier body when the later one was entered.
 
 Four cases decide everything. *Recorded*: the engine had said that the result is durable. *Finished*: the body had
-returned and the engine does not record such a step. *In flight*: entered, and nothing more is certain. *Raised*: the
-body, or the answer on its way back, had failed, so a new attempt is a retry.
+returned and the engine does not record such a step. *In flight*: entered, and nothing more is certain, of it or of the
+recorded body around it. *Raised*: the body, or the answer on its way back, had failed, so a new attempt is a retry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.checks.base import Case, during, place
-from harness.history import Execution
+from harness.history import Execution, spelled
 from harness.steps import StepId
 
 
@@ -68,10 +68,30 @@ def _before(case: Case, step: str, earlier: Execution, later: Execution) -> Befo
         return Before.RAISED
     if answer_lost(case, earlier, later):
         return Before.IN_FLIGHT
-    if not case.is_recorded(step):
-        return Before.FINISHED
-    kept = earlier.commit_left is not None and earlier.commit_left.seq < entered
-    return Before.RECORDED if kept else Before.IN_FLIGHT
+    if case.is_recorded(step):
+        return Before.RECORDED if _is_kept(earlier, entered) else Before.IN_FLIGHT
+    outer = _recorded_around(case, earlier)
+    return Before.FINISHED if outer is None or _is_kept(outer, entered) else Before.IN_FLIGHT
+
+
+def _is_kept(run: Execution, until: int) -> bool:
+    return run.commit_left is not None and run.commit_left.seq < until
+
+
+def _recorded_around(case: Case, run: Execution) -> Execution | None:
+    """The body around this one that the engine records: with it, and not before, all that ran inside it is kept."""
+    path = StepId.parse(run.step).path
+    for length in range(len(path) - 1, 0, -1):
+        outer = spelled(str(StepId(path[:length])), run.entered.invocation)
+        if path[length - 1].kind == "run" or not case.is_recorded(outer):
+            continue
+        bodies = case.history.by_step.get(outer, ())
+        return next((body for body in bodies if _is_around(body, run)), None)
+    return None
+
+
+def _is_around(body: Execution, run: Execution) -> bool:
+    return during(body, run.entered.seq, run.entered.pid, run.entered.invocation)
 
 
 def answer_lost(case: Case, run: Execution, later: Execution | None = None) -> bool:
@@ -95,8 +115,4 @@ def answer_lost(case: Case, run: Execution, later: Execution | None = None) -> b
 def inner(case: Case, run: Execution) -> tuple[Execution, ...]:
     """The bodies that ran inside a body, at any depth."""
     within = run.step + "."
-    return tuple(
-        other
-        for other in case.history.executions
-        if other.step.startswith(within) and during(run, other.entered.seq, other.entered.pid, other.entered.invocation)
-    )
+    return tuple(other for other in case.history.executions if other.step.startswith(within) and _is_around(run, other))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from harness.checks.base import Case, place
 from harness.checks.repeats import Before, Repeat, answer_lost, repeats
-from harness.checks.words import between, evidence, life, lines, times, titled
+from harness.checks.words import between, evidence, life, lines, plural, times, titled
 from harness.history import EngineRecord, Execution, History
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -136,6 +136,6 @@ def _skipped(case: Case) -> Iterator[Finding]:
             severity=Severity.ERROR,
             owner=Owner.ENGINE,
             message=f"`{step}` never ran, and yet the run ended: a result that is not its own was taken for it",
-            remedy=f"compare the keys of the {case.contract.unit}s in {case.contract.engine}: two of them share one",
+            remedy=f"compare the keys of the {plural(case.contract.unit)} in {case.contract.engine}: two share one",
             events=lines(*case.history.outcomes.values()),
         )

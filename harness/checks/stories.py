@@ -7,8 +7,7 @@ import re
 from harness.checks.base import Case
 from harness.checks.repeats import Before
 from harness.checks.reruns import Rerun
-from harness.checks.words import between, evidence, life, times, titled, tool_of
-from harness.steps import StepId
+from harness.checks.words import between, evidence, life, plural, times, titled, tool_of
 from harness.verdict import Finding, Owner, Severity
 
 NAME = "effects"
@@ -79,8 +78,9 @@ def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
         remedy = f"report it to {engine} with this run folder: it ran a recorded {unit} again"
         return "recorded-ran-again", Owner.ENGINE, remedy
     if rerun.severity is Severity.NOTE:
-        remedy = f"keep every effect of `{name}` in the {unit}s and calls inside it, as it is now"
-        return "container-ran-again", Owner.TOOL, remedy
+        kept = f"keep every effect of `{name}` in the {plural(unit)} and calls inside it, as it is now"
+        told = f"mend what ran again inside `{name}`: each is told by itself"
+        return "container-ran-again", Owner.TOOL, told if rerun.inside else kept
     return _cause_in_keys(rerun, name) if rerun.may == "keyed" else _cause_without_keys(case, rerun, name)
 
 
@@ -111,9 +111,7 @@ def _have_it_recorded(case: Case, rerun: Rerun) -> str:
     name = f"`{tool_of(rerun.step)}`"
     said = case.contract.remedy
     if not said:
-        kind = StepId.parse(rerun.step).kind
-        claims = "find out why it was not" if case.contract.claims(kind) else "or give it an idempotency key"
-        return f"have the result of {name} recorded as a {case.contract.unit} of {case.contract.engine}, {claims}"
+        return f"find out why {case.contract.engine} keeps no result of {name}, or give it an idempotency key"
     if "{tool}" in said:
         return said.replace("{tool}", name)
     return re.sub(r"\bit\b", name, said, count=1)

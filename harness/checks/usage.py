@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from harness.checks.base import Case
 from harness.checks.ledger import tokens_of
 from harness.checks.repeats import Before, repeats
-from harness.checks.words import evidence, lines, times
+from harness.checks.words import evidence, lines, plural, times, titled
 from harness.history import spelled
+from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "usage"
@@ -63,7 +64,15 @@ def _bought_again(case: Case) -> Iterator[Finding]:
         owner=Owner.ENGINE if any(pair.before is Before.RECORDED for pair in again) else Owner.CONFIGURATION,
         message=f"answers that had arrived were asked for again {times(len(again))} ({steps}):"
         f" {sum(tokens_of(pair.later) for pair in again)} tokens of {paid} were bought again",
-        remedy=f"have model requests recorded as {case.contract.unit}s",
+        remedy=_to_be_kept(case, again[0].step),
         incarnation=again[-1].later.incarnation,
         events=evidence(*(run for pair in again for run in (pair.earlier, pair.later))),
     )
+
+
+def _to_be_kept(case: Case, step: str) -> str:
+    """A request inside a tool is kept with the agent that makes it, or with the tool."""
+    outer = step.rpartition(".")[0]
+    if outer and StepId.parse(outer).kind == "tool":
+        return f"make the agent inside {titled(outer)} durable, or have {titled(outer)} itself recorded"
+    return f"have model requests recorded as {plural(case.contract.unit)} of a durable engine"

@@ -14,6 +14,11 @@ def times(count: int) -> str:
     return _COUNTS.get(count, f"{count} times")
 
 
+def plural(unit: str) -> str:
+    """`steps`, `entries`."""
+    return f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"
+
+
 def titled(step: str) -> str:
     """What a person calls a step: a tool by its name, the rest by their id."""
     last = StepId.parse(step)

@@ -123,6 +123,10 @@ def test_an_engine_that_keeps_nothing_has_its_own_remedy():
     assert only(died_later(), usual(), KEEPS_NOTHING).remedy == "run `charge` under an engine"
 
 
+def test_an_engine_without_a_remedy_is_asked_why():
+    assert only(died_later(), usual(), KEEPS_ALL).remedy.startswith("find out why keeper keeps no result of `charge`")
+
+
 def test_a_model_request_that_ran_again_is_no_effect():
     story = Story("crash@model#1/between").life().entered("model#1", recorded=True).left("model#1").crash()
     story.life().kept("model#1").kept(CHARGE).kept("model#2").finished()
@@ -272,20 +276,39 @@ def test_an_outer_body_that_had_finished_takes_the_blame_for_what_ran_inside_it(
     assert finding.message.endswith("; with it ran again: model#1, tool:charge#1, model#2")
 
 
-def in_flight_around_a_charge() -> Story:
+def in_flight_around_a_charge(*, recorded: bool) -> Story:
     """The outer body was in flight, the charge inside it had finished: both run again."""
-    story = Story(f"crash@{ASK}.model#2/before").life().kept("model#1").entered(ASK, recorded=True)
-    story.ran(f"{ASK}.model#1").ran(INNER).crash().life().entered(ASK, recorded=True).ran(f"{ASK}.model#1").ran(INNER)
-    return story.ran(f"{ASK}.model#2").left(ASK).committed(ASK).kept("model#2").finished()
+    story = Story(f"crash@{ASK}.model#2/before").life().kept("model#1").entered(ASK, recorded=recorded)
+    story.ran(f"{ASK}.model#1").ran(INNER).crash().life().entered(ASK, recorded=recorded).ran(f"{ASK}.model#1")
+    story.ran(INNER).ran(f"{ASK}.model#2").left(ASK)
+    return (story.committed(ASK) if recorded else story).kept("model#2").finished()
 
 
-def test_a_charge_that_had_finished_inside_a_body_in_flight_is_told_by_itself():
-    _status, found = findings(in_flight_around_a_charge(), delegating(recorded=True))
-    assert [(finding.step, finding.severity) for finding in found] == [(ASK, Severity.NOTE), (INNER, Severity.ERROR)]
+@pytest.mark.parametrize(
+    ("recorded", "contract", "severity"),
+    [
+        pytest.param(False, KEEPS_MODELS, Severity.ERROR, id="nothing was going to keep it"),
+        pytest.param(True, KEEPS_ALL, Severity.WARNING, id="the record around it was in flight too"),
+    ],
+)
+def test_a_charge_that_had_finished_inside_a_body_in_flight_is_told_by_itself(recorded, contract, severity):
+    story = in_flight_around_a_charge(recorded=recorded)
+    _status, found = findings(story, delegating(recorded=recorded), contract)
+    assert [(finding.step, finding.severity) for finding in found] == [(ASK, Severity.NOTE), (INNER, severity)]
+    assert found[0].remedy == "mend what ran again inside `delegate`: each is told by itself"
 
 
-def test_what_was_said_of_a_nested_tool_counts_for_itself():
-    _status, found = findings(in_flight_around_a_charge(), delegating(recorded=True), charge="repeatable")
+def test_a_charge_inside_a_recorded_body_that_ran_again_is_listed_with_it():
+    story = Story("crash@model#2/before").life().kept("model#1").entered(ASK, recorded=True).ran(INNER).left(ASK)
+    story.committed(ASK).crash().life().entered(ASK, recorded=True).ran(INNER).left(ASK).committed(ASK).kept("model#2")
+    finding = only(story.finished(), delegating(recorded=True))
+    assert (finding.step, finding.owner, finding.rule) == (ASK, Owner.ENGINE, "recorded-ran-again")
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_was_said_of_a_nested_tool_counts_for_itself(recorded):
+    story = in_flight_around_a_charge(recorded=recorded)
+    _status, found = findings(story, delegating(recorded=recorded), KEEPS_ALL, charge="repeatable")
     assert [(finding.step, finding.severity) for finding in found] == [(ASK, Severity.WARNING)]
 
 

@@ -64,3 +64,15 @@ def test_an_answer_in_flight_at_the_crash_is_the_price_of_it():
     story = Story("crash@model#2/between").life().kept("model#1", COST).entered("model#2", recorded=True)
     story.left("model#2", COST).crash().life().kept("model#2", COST).finished(usage=ACCOUNT)
     assert found(story) == []
+
+
+def test_requests_inside_a_tool_are_kept_with_the_agent_that_makes_them():
+    ask = "tool:ask#1"
+    story = (
+        Story("crash@model#2/before").life().kept("model#1", COST).entered(ask).ran(f"{ask}.model#1", COST).left(ask)
+    )
+    story.crash().life().entered(ask).ran(f"{ask}.model#1", COST).left(ask).kept("model#2", COST)
+    baseline = Story().life().kept("model#1", COST).entered(ask).ran(f"{ask}.model#1", COST).left(ask)
+    baseline.kept("model#2", COST).finished(usage=ACCOUNT)
+    (finding,) = usage(a_case(story.finished(usage=ACCOUNT), baseline)).findings
+    assert finding.remedy == "make the agent inside `ask` durable, or have `ask` itself recorded"
