@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import os
-import random
 import sys
 import traceback
 from collections.abc import Callable
@@ -51,8 +50,7 @@ def settle(birth: Birth, nursery: int) -> None:
 def awaken() -> None:
     """Undo what forked siblings would otherwise share although two fresh interpreters do not."""
     gc.unfreeze()
-    random.seed()
-    if "numpy" in sys.modules:  # its global generator, unlike Python's, does not notice a fork
+    if "numpy" in sys.modules:  # its global generator, unlike that of `random`, does not notice a fork
         with contextlib.suppress(Exception):
             sys.modules["numpy"].random.seed()
 

@@ -111,6 +111,8 @@ def about() -> dict[str, Any]:
         "pid": os.getpid(),
         "parent": os.getppid(),
         "session": os.getsid(0),
+        "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+        "ignored": [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN],
         "descriptors": sorted(str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()),
         "held": {name: str(value) for name, value in held.items()},
     }

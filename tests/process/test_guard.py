@@ -21,6 +21,7 @@ folder, way, preload, entry = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 files = {"file": str(folder / "family")}
 
 def start():
+    global zygote
     zygote = Zygote("tests.process.nurslings:" + preload, {"file": str(folder / "zygote")},
                     hash_seed=1, env=None, cold=way == "cold", log=folder / "log")
     if entry:
@@ -29,11 +30,15 @@ def start():
 thread = threading.Thread(target=start)
 thread.start()
 thread.join()
-if way == "forked":
+if way in ("forked", "closed"):
     copy = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     copy.start()
     (folder / "copy").write_text(str(copy.pid))
 (folder / "started").write_text("")
+if way == "closed":
+    while not (folder / "close").exists():
+        time.sleep(0.01)
+    zygote.close()
 time.sleep(600)
 """
 
@@ -68,6 +73,17 @@ def test_nothing_survives_a_harness_that_is_killed(way: str, tmp_path: Path, har
     harness.kill()
 
     assert all_gone(list(everybody))
+
+
+def test_close_ends_everything_while_a_fork_of_the_harness_holds_its_files(tmp_path: Path, harnesses: list) -> None:
+    harness = play_harness(tmp_path, "closed", "load", "found_a_family")
+    harnesses.append(harness)
+    everybody = {*lines(tmp_path / "family", 2), *below(harness.pid)} - {int((tmp_path / "copy").read_text())}
+
+    (tmp_path / "close").touch()
+
+    assert all_gone(list(everybody))
+    assert harness.poll() is None
 
 
 @pytest.mark.parametrize("preload", ["never_return", "never_return_to_python"])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.process import stacks
 from harness.process.zygote import Exit, Zygote
 from tests.process.conftest import LIFE
 from tests.process.families import all_gone, lines
@@ -78,6 +79,15 @@ def test_incarnation_holds_nothing_of_the_nursery(zygote: Make, tmp_path: Path) 
     assert not [each for each in opened if each.startswith(("socket:", "anon_inode:"))]
 
 
+def test_half_a_line_that_the_import_printed_is_not_printed_again(zygote: Make, tmp_path: Path) -> None:
+    (tmp_path / "chatty.py").write_text("print('loading', end='')")
+    made = zygote("load_module", {"folder": str(tmp_path), "module": "chatty"}, env=BUFFERED)
+
+    assert "loading" not in output_of(made, "talk", tmp_path)[1]
+
+    assert (tmp_path / "zygote.log").read_text() == "loading"
+
+
 def test_file_that_the_subject_opened_at_import_stays_open(zygote: Make, tmp_path: Path) -> None:
     made = zygote("load_with_open_file", {"file": str(tmp_path / "subject.log")})
 
@@ -88,6 +98,26 @@ def test_file_that_the_subject_opened_at_import_stays_open(zygote: Make, tmp_pat
 
 def test_signal_handler_that_the_subject_installed_at_import_stays(zygote: Make, tmp_path: Path) -> None:
     assert output_of(zygote("load_with_signal_handler"), "run_child", tmp_path)[1] == "child\n"
+
+
+@pytest.fixture
+def unusual_signals() -> Iterator[None]:
+    """What a harness may have been started with, by `nohup` for example."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    yield
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    signal.signal(signal.SIGHUP, before)
+
+
+@TEMPERATURES
+def test_signals_that_the_harness_ignores_or_blocks_reach_an_incarnation(
+    zygote: Make, tmp_path: Path, unusual_signals: None, cold: bool
+) -> None:
+    told = about(zygote(cold=cold), tmp_path)
+
+    assert told["blocked"] == []
+    assert set(told["ignored"]) - {stacks.THREADS} == {signal.SIGPIPE, signal.SIGXFSZ}  # as Python itself does
 
 
 def test_siblings_draw_different_random_numbers(zygote: Make, tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import itertools
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from harness.process import watchdog
 from harness.process.watchdog import watch
 from harness.process.zygote import Exit, Incarnation, Zygote
 from tests.process.conftest import LIFE
@@ -45,6 +50,33 @@ def test_run_that_makes_progress_is_ended_at_the_limit_only(zygote: Make, tmp_pa
 
     assert watched.hung == "it was still running after 0.5 seconds"
     assert watched.exit == Exit(None, signal.SIGKILL)
+
+
+def test_stall_is_counted_from_the_last_progress(zygote: Make, tmp_path: Path) -> None:
+    incarnation, _ = ticking(zygote(), tmp_path, times=10_000)
+    looks = itertools.count()
+
+    watched = watch(incarnation, lambda: next(looks), stall=0.2, limit=1)
+
+    assert watched.hung == "it was still running after 1 seconds"
+
+
+def test_time_during_which_the_harness_itself_stood_still_does_not_count(
+    zygote: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchdog, "NAP", 0.05)
+    incarnation, _ = ticking(zygote(), tmp_path, times=20)
+    looks = itertools.count()
+
+    def progress() -> int:
+        look = next(looks)
+        if look == 1:
+            time.sleep(0.6)  # as after Ctrl-Z
+        return max(look, 1)
+
+    watched = watch(incarnation, progress, stall=0.5, limit=60)
+
+    assert (watched.exit, watched.hung) == (Exit(0, None), None)
 
 
 def test_crash_is_no_hang(zygote: Make, tmp_path: Path) -> None:
