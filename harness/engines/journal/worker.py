@@ -36,9 +36,9 @@ class Ledger:
 
     def __init__(self, file: Path, invocation: int) -> None:
         self.file, self.invocation = file, invocation
-        known = [entry for entry in entries(file) if entry["invocation"] == invocation]
-        self.recorded: dict[str, Any] = {entry["key"]: entry["value"] for entry in known}
+        self.recorded: dict[str, Any] = {}
         self.asked: Counter[str] = Counter()
+        self._read = -1
 
     def next_key(self, name: str) -> str:
         """The key of the next unit of this name."""
@@ -46,6 +46,13 @@ class Ledger:
         return f"{name}#{self.asked[name]}"
 
     def get(self, key: str) -> Any:
+        """What is recorded, by this process or by another one that took the run meanwhile; else `MISSING`."""
+        size = self.file.stat().st_size if self.file.exists() else 0
+        if size != self._read:
+            mine = [entry for entry in entries(self.file) if entry["invocation"] == self.invocation]
+            # The first record of a key stands: a late owner must not change what others have gone on from.
+            self.recorded = {entry["key"]: entry["value"] for entry in reversed(mine)}
+            self._read = size
         return self.recorded.get(key, MISSING)
 
     def put(self, key: str, value: Any) -> None:
@@ -56,7 +63,6 @@ class Ledger:
             os.fsync(file)
         finally:
             os.close(file)
-        self.recorded[key] = value
 
 
 current: ContextVar[Ledger | None] = ContextVar("harness_journal_ledger", default=None)
