@@ -51,7 +51,8 @@ Live = Callable[..., Lived]
 
 @pytest.fixture(scope="module")
 def lives() -> Iterator[Callable[[dict[str, Any]], int]]:
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "DBOS__APPVERSION": "of somebody else"}
+    path = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "DBOS__APPVERSION": "of somebody else"}
     command = [sys.executable, "-W", "ignore", str(HERE / "dbos_life.py")]
     process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment)
 

@@ -9,7 +9,17 @@ import threading
 from harness.errors import EngineUnavailable
 
 SECONDS = 120
-MIGRATE = "import sys; from dbos import DBOS; DBOS.migrate(sys.stdin.read())"
+MIGRATE = """
+import os, sys
+from dbos import DBOS
+url = sys.stdin.read()
+if hasattr(DBOS, "migrate"):
+    DBOS.migrate(url)
+else:  # before 3.1, launching is what migrates
+    DBOS(config={"name": "harness", "system_database_url": url, "log_level": "CRITICAL", "run_admin_server": False})
+    DBOS.launch()
+    os._exit(0)
+"""
 """A program and not a module: it needs DBOS and nothing of ours, so it runs wherever the harness was imported from."""
 
 

@@ -34,7 +34,7 @@ QUICK = 0.01
 """Seconds between two looks at something that is about to come."""
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
-    (core, "invoke_step", ("step_ctx", "func", "step_name", "interval_seconds", "timeout_seconds")),
+    (core, "invoke_step", ("step_ctx", "func", "step_name")),
     (SystemDatabase, "record_operation_result", ("result",)),
     (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
     (SystemDatabase, "check_operation_execution", ("function_name",)),
@@ -157,7 +157,7 @@ def watch_commits(hook: Hook, is_run: Callable[[str], bool]) -> None:
             record(self, result, **options)
 
     @wraps(update)
-    def update_workflow_outcome(self: Any, workflow_id: str, status: Any, **options: Any) -> bool:
+    def update_workflow_outcome(self: Any, workflow_id: str, status: Any, **options: Any) -> Any:
         try:
             with hook.commit(RUN if is_run(workflow_id) else workflow_id):
                 return _written(update(self, workflow_id, status, **options))
@@ -172,10 +172,10 @@ class _NotOurs(Exception):
     """The workflow belongs to another process by now: nothing was written, so no commit was left."""
 
 
-def _written(written: bool) -> bool:  # noqa: FBT001  DBOS's own answer
-    if not written:
+def _written(answer: Any) -> Any:
+    if answer is False:  # older versions answer nothing
         raise _NotOurs
-    return True
+    return answer
 
 
 def scale_waits(scale: float) -> None:
