@@ -77,7 +77,7 @@ _EXAMPLE = "give the address of its API, such as http://127.0.0.1:4200/api"
 
 def problems(url: str) -> list[str]:
     """What keeps the server at `url` from being used, in one sentence."""
-    parts = urllib.parse.urlsplit(str(url))
+    parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return [f"api_url {url!r} is no http address; {_EXAMPLE}"]
     try:

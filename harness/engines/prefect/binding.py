@@ -55,9 +55,9 @@ def our_flow(case: Case, agent: Any, replaying: Replaying) -> Run:
 
     decorated: Any = flow(
         name=case.subject.name,
-        retries=int(case.options.get("flow_retries", 0)),
+        retries=case.options.get("flow_retries", 0),
         retry_delay_seconds=0,
-        persist_result=bool(case.options.get("persist_results", True)),
+        persist_result=case.options.get("persist_results", True),
         validate_parameters=False,
     )(run)
     called: Run = decorated

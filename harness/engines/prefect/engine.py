@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.clock import choose
 from harness.engines.prefect import api, records, versions
 from harness.engines.prefect.server import Server
 from harness.errors import UsageError
@@ -36,10 +37,9 @@ class PrefectEngine:
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         found = versions.problems()
-        unknown = sorted(options.keys() - set(OPTIONS))
-        found += [f"engine 'prefect' has no option {name!r}; it has {', '.join(OPTIONS)}" for name in unknown]
+        found += _mistaken(options)
         if not found and "api_url" in options:
-            found += api.problems(options["api_url"])
+            found += api.problems(str(options["api_url"]))
         return found
 
     def contract(self) -> Contract:
@@ -64,11 +64,28 @@ class PrefectEngine:
             server.close()
 
 
+def _mistaken(options: dict[str, Any]) -> list[str]:
+    """What is wrong with the options by themselves."""
+    known = ", ".join(OPTIONS)
+    found = [
+        f"engine 'prefect' has no option {name!r}; it has {known}" for name in sorted(options.keys() - set(OPTIONS))
+    ]
+    retries = options.get("flow_retries", 0)
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        found.append(f"option flow_retries of engine 'prefect' is a whole number from 0, not {retries!r}")
+    keeps = options.get("persist_results", True)
+    if not isinstance(keeps, bool):
+        found.append(f"option persist_results of engine 'prefect' is true or false, not {keeps!r}")
+    return found
+
+
 class PrefectSession:
     """Runs share a server; results, home and flow run names are each run's own."""
 
     def __init__(self, server: Server | str) -> None:
         self._server = server
+        self._usual: dict[str, float] = {}
+        self._factor: float | None = None
 
     def store(self, run_id: str, folder: Path) -> Store:
         folder = folder.absolute()
@@ -79,10 +96,15 @@ class PrefectSession:
             "home": str(folder / "prefect"),
             "results": str(folder / "prefect-results"),
             "ledger": str(folder / "prefect-units.jsonl"),
+            "factor": self._factor,
+            "usual": self._usual,
         }
         return Store(run_id, str(folder), values)
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
+        if not self._usual:  # the first run of a session is its baseline
+            ledger = records.Ledger(Path(store.values["ledger"]))
+            self._usual, self._factor = ledger.usual(), choose(ledger.timeouts())
         return records.of_run(store, api.Api(store.values["api_url"]))
 
     def fingerprint(self, store: Store) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from harness.engines.base import RUN, Store
 from harness.engines.prefect.api import Api
 from harness.history import EngineRecord
 
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.0)
+
 
 def run_name(store: Store, invocation: int) -> str:
     """The name of the flow run that is one invocation of a run: how it is found again, on a server with many."""
@@ -27,27 +31,52 @@ def run_name(store: Store, invocation: int) -> str:
 
 
 class Ledger:
-    """Which units were opened, one line each, written before their body runs."""
+    """Which units were opened, one line each, written before their body runs; and how long finished bodies took."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def opened(self, key: str, name: str, task_run: str) -> None:
-        line = json.dumps({"key": key, "name": name, "task_run": task_run}) + "\n"
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(file, line.encode())
-        finally:
-            os.close(file)
+    def opened(self, key: str, name: str, task_run: str, timeout: float | None) -> None:
+        self._append({"key": key, "name": name, "task_run": task_run, "timeout": timeout, "pid": os.getpid()})
+
+    def finished(self, name: str, seconds: float) -> None:
+        self._append({"name": name, "seconds": seconds})
 
     def units(self) -> list[OpenedUnit]:
-        """The units in the order in which they were first opened. A torn last line was never acted on."""
-        lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
+        """The units in the order in which they were first opened."""
         units: dict[str, OpenedUnit] = {}
-        for line in map(json.loads, lines):
+        for line in self._lines("key"):
             unit = units.setdefault(line["key"], OpenedUnit(line["key"], line["name"]))
             unit.task_runs.append(line["task_run"])
         return list(units.values())
+
+    def latest(self) -> set[str]:
+        """The task runs of the last process: if it was not killed, the server will hear how each of them ended."""
+        lines = self._lines("key")
+        return {line["task_run"] for line in lines if line["pid"] == lines[-1]["pid"]}
+
+    def timeouts(self) -> list[float]:
+        """The timeouts that tasks were configured with."""
+        return [line["timeout"] for line in self._lines("key") if line["timeout"]]
+
+    def usual(self) -> dict[str, float]:
+        """How long the body of each unit took at most, by name."""
+        longest: dict[str, float] = {}
+        for line in self._lines("seconds"):
+            longest[line["name"]] = max(longest.get(line["name"], 0.0), line["seconds"])
+        return longest
+
+    def _append(self, line: dict[str, Any]) -> None:
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, json.dumps(line).encode() + b"\n")
+        finally:
+            os.close(file)
+
+    def _lines(self, field: str) -> list[dict[str, Any]]:
+        """The lines that have a field. A torn last line was never acted on."""
+        lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.exists() else []
+        return [line for line in map(json.loads, lines) if field in line]
 
 
 @dataclass
@@ -61,29 +90,48 @@ class OpenedUnit:
 
 def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
     """The records of one run: its flow runs (`run`, one for each invocation) and the tasks whose bodies ran."""
-    heard: dict[str, dict[str, Any]] = {}
-    for invocation, flow_run in flow_runs(store, api):
-        for task_run in api.task_runs(flow_run["id"]):
-            heard[task_run["id"]] = {**task_run, "invocation": invocation}
-        detail = {"flow run": flow_run["id"], "state": flow_run["state_name"]}
-        yield EngineRecord(
-            unit=RUN,
-            name=flow_run["name"],
-            status=_status(flow_run),
-            attempts=flow_run["run_count"],
-            detail=detail,
-            invocation=invocation,
-        )
-    for unit in Ledger(Path(store.values["ledger"])).units():
+    ledger = Ledger(Path(store.values["ledger"]))
+    runs = list(flow_runs(store, api))
+    for invocation, flow_run in runs:
+        yield _of_flow_run(invocation, flow_run)
+    heard = _heard(runs, api, ledger.latest())
+    for unit in ledger.units():
         known = [heard[run] for run in unit.task_runs if run in heard]
+        said = _status(known[-1]) if known else "unknown"
         yield EngineRecord(
             unit=unit.key,
             name=unit.name,
-            status="recorded" if has_result(store, unit.key) else _status(known[-1]) if known else "unknown",
+            status="recorded" if has_result(store, unit.key) else said,
             attempts=len(unit.task_runs),
             detail={"task runs": [{"state": run["state_name"], "run count": run["run_count"]} for run in known]},
             invocation=known[-1]["invocation"] if known else 1,
         )
+
+
+def _of_flow_run(invocation: int, flow_run: dict[str, Any]) -> EngineRecord:
+    return EngineRecord(
+        unit=RUN,
+        name=flow_run["name"],
+        status=_status(flow_run),
+        attempts=flow_run["run_count"],
+        detail={"flow run": flow_run["id"], "state": flow_run["state_name"]},
+        invocation=invocation,
+    )
+
+
+def _heard(runs: list[tuple[int, dict[str, Any]]], api: Api, awaited: set[str]) -> dict[str, dict[str, Any]]:
+    """The task runs that the server knows, by id, after it has had a moment to hear how the `awaited` ones ended."""
+    heard: dict[str, dict[str, Any]] = {}
+    for patience in PATIENCE:
+        heard = {
+            task_run["id"]: {**task_run, "invocation": invocation}
+            for invocation, flow_run in runs
+            for task_run in api.task_runs(flow_run["id"])
+        }
+        if all(heard.get(run, {}).get("state_type") in FINAL for run in awaited):
+            break
+        time.sleep(patience)
+    return heard
 
 
 def flow_runs(store: Store, api: Api) -> Iterator[tuple[int, dict[str, Any]]]:

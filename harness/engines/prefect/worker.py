@@ -8,12 +8,14 @@ runs again, and its tasks find their results.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.clock import Clock
 from harness.engines.prefect import home
 from harness.engines.prefect.api import TAG
 from harness.engines.prefect.records import Ledger, run_name
@@ -43,21 +45,20 @@ class PrefectWorker:
         return None
 
     def seams(self, hook: Hook) -> None:
-        from harness.engines.prefect import seams
+        from harness.engines.prefect import adoption, commits, units
 
         self._hook = hook
-        seams.watch_units(hook, self._opened)
-        seams.watch_commits(hook, self._ids.__contains__)
-        seams.scale_times(self._case.scale)
-        seams.adopt_flows()
+        units.watch_units(hook, self._taken_down)
+        commits.watch_commits(hook, self._ids.__contains__)
+        adoption.adopt_flows()
 
     def opens_unit(self, function: Callable[..., Any]) -> bool:
         from prefect import Task
         from prefect.context import FlowRunContext
 
-        from harness.engines.prefect import seams
+        from harness.engines.prefect import units
 
-        return isinstance(function, Task) and FlowRunContext.get() is not None and seams.keeps(function)
+        return isinstance(function, Task) and FlowRunContext.get() is not None and units.keeps(function)
 
     async def start(self, store: Store, invocation: int) -> Any:
         self._enter(store)
@@ -68,15 +69,17 @@ class PrefectWorker:
         known = await _find(run_name(store, invocation))
         if known is None:
             raise NotStarted
-        if known.state.is_final():
-            return await known.state.aresult()
+        if known.state.is_failed():
+            return await known.state.aresult()  # raises what the run raised: nobody retries a run that has ended
+        if known.state.is_completed() and (kept := await _kept(known.state)):
+            return kept
         return await self._through(lambda _flow: self._retry(known), invocation)
 
     def _enter(self, store: Store) -> None:
         """Point this process at the run's server and folders."""
         if self._entered:
             return
-        from harness.engines.prefect import seams
+        from harness.engines.prefect import pace, seams
 
         values = store.values
         folder = Path(values["home"])
@@ -84,6 +87,9 @@ class PrefectWorker:
         settings = home.of_run(folder, Path(values["results"]), values["api_url"], ours=values["ours"])
         os.environ.update({name: value for name, value in home.spelled(settings).items() if value is not None})
         seams.change_settings(settings)
+        self._clock = self._clock_of(store)
+        self._hook.scaled(self._clock.factor or 1.0)
+        pace.scale_times(self._clock)
         self._ledger = Ledger(Path(values["ledger"]))
         self._entered = True
 
@@ -92,7 +98,7 @@ class PrefectWorker:
         from prefect.context import AsyncClientContext
         from prefect.flow_engine import run_flow_async
 
-        from harness.engines.prefect import seams
+        from harness.engines.prefect import adoption, seams
 
         async def run(flow: Any, parameters: dict[str, Any]) -> Any:
             async with AsyncClientContext.get_or_create():  # the flow run engine would open another one
@@ -101,15 +107,15 @@ class PrefectWorker:
                 return await run_flow_async(flow, flow_run=flow_run, parameters=parameters)
 
         try:
-            with seams.adopting(run):
+            with adoption.adopting(run):
                 return await self._run(invocation)
         finally:
             await seams.flush_events()
 
     async def _create(self, store: Store, invocation: int, flow: Any) -> Any:
-        from harness.engines.prefect import seams
+        from harness.engines.prefect import pace
 
-        scaled = seams.scaled(flow, self._case.scale)  # the server keeps its own copy of the retry policy
+        scaled = pace.scaled(flow, self._clock)  # the server keeps its own copy of the retry policy
         return await _client().create_flow_run(scaled, name=run_name(store, invocation), tags=[TAG])
 
     async def _retry(self, flow_run: Any) -> Any:
@@ -121,9 +127,19 @@ class PrefectWorker:
     def _replaying(self) -> AbstractContextManager[None]:
         return self._hook.replaying()
 
-    def _opened(self, unit: Any) -> None:
+    def _clock_of(self, store: Store) -> Clock:
+        if not self._case.auto_scale:
+            return Clock(self._case.scale, asked=True)
+        return Clock(store.values["factor"], store.values["usual"])
+
+    @contextmanager
+    def _taken_down(self, unit: Any) -> Iterator[None]:
+        """Take down that a unit's body begins, before it does, and how long it took."""
         assert self._ledger is not None, "no task runs before the run's folders are entered"
-        self._ledger.opened(unit.key, unit.name, unit.task_run)
+        self._ledger.opened(unit.key, unit.name, unit.task_run, unit.timeout)
+        started = time.monotonic()
+        yield
+        self._ledger.finished(unit.name, time.monotonic() - started)
 
 
 def _client() -> Any:
@@ -145,3 +161,11 @@ async def _find(name: str) -> Any:
         named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
         found = await client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_ASC, limit=1)
         return found[0] if found else None
+
+
+async def _kept(state: Any) -> Any:
+    """The result of a flow run that has completed; None if it was not kept, or cannot be read."""
+    try:
+        return await state.aresult()
+    except Exception:  # noqa: BLE001  a missing file, a class that cannot be unpickled, storage that is gone
+        return None

@@ -1,0 +1,42 @@
+"""The times of tasks and flows, divided where they are used, whoever configured them, however."""
+
+from __future__ import annotations
+
+import copy
+from functools import wraps
+from typing import Any
+
+from prefect import Flow, Task, flow_engine, task_engine
+
+from harness.engines.clock import Clock
+
+
+def scale_times(clock: Clock) -> None:
+    """Divide the timeouts and retry delays of every task and flow that is run from now on."""
+    for kind, name in ((task_engine.BaseTaskRunEngine, "task"), (flow_engine.BaseFlowRunEngine, "flow")):
+        _scale_where_used(kind, name, clock)
+
+
+def _scale_where_used(kind: Any, name: str, clock: Clock) -> None:
+    initialise = kind.__post_init__
+
+    @wraps(initialise)
+    def scaled_first(self: Any) -> None:
+        setattr(self, name, scaled(getattr(self, name), clock))
+        initialise(self)
+
+    kind.__post_init__ = scaled_first
+
+
+def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
+    """A copy of a task or flow whose times are divided. What it was configured with stays as `configured_timeout`."""
+    changed: Any = copy.copy(unit)
+    changed.configured_timeout = unit.timeout_seconds
+    if unit.timeout_seconds:
+        changed.timeout_seconds = clock.timeout(unit.name, unit.timeout_seconds)
+    delay = unit.retry_delay_seconds
+    if isinstance(delay, list):
+        changed.retry_delay_seconds = [clock.wait(one) for one in delay]
+    elif delay:
+        changed.retry_delay_seconds = clock.wait(delay)
+    return changed

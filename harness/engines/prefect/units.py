@@ -1,0 +1,114 @@
+"""Where Prefect runs the body of a task: one attempt, inside a transaction whose key is the unit's key.
+
+`call_task_fn` of the task engines hands the task's function to `task_engine.call_with_parameters`, unless the
+transaction found a result already.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from prefect import Task
+from prefect import task_engine as _task_engine
+from prefect.cache_policies import NO_CACHE
+from prefect.results import should_persist_result
+
+from harness.engines.base import Hook
+
+task_engine: Any = _task_engine
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One attempt of a task: what its body will be known by."""
+
+    key: str
+    name: str
+    task_run: str
+    attempt: int
+    kept: bool
+    timeout: float | None
+    function: Callable[..., Any]
+
+
+_attempted: ContextVar[Unit | None] = ContextVar("harness_prefect_attempted", default=None)
+
+
+def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None]]) -> None:
+    """Let `hook` see the body of every task that Prefect will keep the result of, and `around` that of every task."""
+    sync, unsync = task_engine.SyncTaskRunEngine, task_engine.AsyncTaskRunEngine
+    call_sync, call_async, call = sync.call_task_fn, unsync.call_task_fn, task_engine.call_with_parameters
+
+    @wraps(call_sync)
+    def call_task_fn(self: Any, transaction: Any) -> Any:
+        with _attempting(hook, self, transaction):
+            return call_sync(self, transaction)
+
+    @wraps(call_async)
+    async def acall_task_fn(self: Any, transaction: Any) -> Any:
+        with _attempting(hook, self, transaction):
+            return await call_async(self, transaction)
+
+    @wraps(call)
+    def call_with_parameters(fn: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+        unit = _attempted.get()
+        if unit is None or unit.function is not fn:
+            return call(fn, parameters)
+        seen = hook.unit(fn, unit.key, unit.name, unit.attempt) if unit.kept else fn
+        return call(_surrounded(seen, lambda: around(unit)), parameters)
+
+    sync.call_task_fn = call_task_fn
+    unsync.call_task_fn = acall_task_fn
+    task_engine.call_with_parameters = call_with_parameters
+
+
+def _surrounded(body: Callable[..., Any], around: Callable[[], AbstractContextManager[None]]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(body):
+
+        @wraps(body)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            with around():
+                return await body(*args, **kwargs)
+
+        return awaited
+
+    @wraps(body)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with around():
+            return body(*args, **kwargs)
+
+    return called
+
+
+@contextmanager
+def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
+    unit = Unit(
+        key=transaction.key or str(engine.task_run.id),
+        name=engine.task.name,
+        task_run=str(engine.task_run.id),
+        attempt=engine.retries + 1,
+        kept=bool(transaction.key and transaction.store and transaction.write_on_commit),
+        timeout=getattr(engine.task, "configured_timeout", None),
+        function=engine.task.fn,
+    )
+    if unit.kept:
+        hook.called(unit.key, unit.name)
+    before = _attempted.get()
+    _attempted.set(unit)
+    try:
+        yield
+    finally:
+        _attempted.set(before)
+
+
+def keeps(task: Task[Any, Any]) -> bool:
+    """Whether Prefect would keep the result of a task that is called here and now."""
+    persisted = task.persist_result if task.persist_result is not None else should_persist_result()
+    uncached = task.cache_policy in (None, NO_CACHE)
+    return persisted and not (uncached and task.result_storage_key is None)

@@ -1,0 +1,141 @@
+"""Many subjects on one Prefect server: a zygote that has imported Prefect, whose lives load their subject themselves.
+
+The runner, the lives and the deaths are the real ones. Only the loading is moved from the zygote into each life, so
+that a test costs a run and not three interpreters.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from harness.engines.prefect import home
+from harness.engines.prefect.engine import PrefectEngine
+from harness.faults import FaultPlan
+from harness.history import EngineRecord, History, Note, StepEntered, UnitEntered
+from harness.journal import Journal, load
+from harness.process import worker
+from harness.process.zygote import Zygote
+from harness.runner import Bench
+from harness.scenario import Scenario
+from harness.subjects import guard
+
+AGENTS = Path(__file__).with_name("prefect_agents.py")
+
+
+def preload(_argument: dict[str, Any]) -> dict[str, Any]:
+    """In the zygote: import and build what every life needs, as the worker would."""
+    guard.protect()
+    home.replace(os.environ, home.of_zygote(os.environ))
+    from pydantic_ai.durable_exec import dbos  # noqa: F401
+    from pydantic_ai.models import infer_model
+
+    from harness.engines.prefect import lazy
+
+    lazy.warm()
+    infer_model("openai:gpt-5")
+    return {}
+
+
+def live(argument: dict[str, Any]) -> None:
+    """In the fork: load and bind the subject, then live."""
+    said = worker.prepare(argument["prepare"])
+    if said["refused"]:
+        Journal(Path(argument["live"]["journal"])).append(Note(text=f"refused: {said['refused']}"))
+        return
+    worker.live(argument["live"])
+
+
+@dataclass
+class Fork:
+    """What the runner takes for a zygote: it adds what the life has to load."""
+
+    zygote: Zygote
+    argument: dict[str, Any]
+
+    def spawn(self, entry: str, argument: dict[str, Any], *, output: Path) -> Any:
+        assert entry == "harness.process.worker:live"
+        return self.zygote.spawn(
+            "tests.engines.prefect_lab:live", {"prepare": self.argument, "live": argument}, output=output
+        )
+
+
+@dataclass
+class Ran:
+    """A run that is over."""
+
+    folder: Path
+    history: History
+
+    def bodies(self, incarnation: int = 1) -> list[str]:
+        """The steps whose bodies ran in one life, in order; `run` left out."""
+        ran = [run for run in self.history.executions if run.incarnation == incarnation]
+        return [run.step for run in ran if run.step != "run"]
+
+    def unit(self, step: str) -> str | None:
+        """The key that Prefect had for a step when its body was first entered."""
+        entered = self.history.by_step[step][0].entered
+        assert isinstance(entered, StepEntered | UnitEntered)
+        return entered.unit
+
+    @property
+    def records(self) -> dict[str, EngineRecord]:
+        return {record.unit: record for record in self.history.of(EngineRecord)}
+
+    @property
+    def output(self) -> Any:
+        outcome = self.history.outcomes.get(1)
+        return (self.folder / "output.log").read_text() if outcome is None else outcome.output or outcome.error
+
+    @property
+    def notes(self) -> list[str]:
+        return [note.text for note in self.history.of(Note)]
+
+
+class Lab:
+    """A session's server and a zygote, for runs of any subject in `prefect_agents.py`."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.engine = PrefectEngine()
+        self.zygote = stack.enter_context(
+            Zygote(
+                "tests.engines.prefect_lab:preload",
+                {},
+                hash_seed=1,
+                env={"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_HOME": "/nowhere"},  # somebody's own
+                log=folder / "zygote.log",
+            )
+        )
+        self.session = stack.enter_context(self.engine.session({}, folder / "session"))
+        self.zygote.ready(60)
+
+    def run(self, subject: str, *plan: str, baseline: Ran | None = None, **scenario: Any) -> Ran:
+        """Run an agent of `prefect_agents.py` under a fault plan."""
+        path = subject if ":" in subject else f"{AGENTS}:{subject}"
+        made = Scenario.make(subject=path, engine="prefect", **scenario)
+        argument = {
+            "subject": path,
+            "script": made.script,
+            "deps": made.deps,
+            "worker": self.engine.worker,
+            "options": made.options,
+            "scale": made.time_scale,
+        }
+        fork = cast(Zygote, Fork(self.zygote, argument))
+        bench = Bench(made, self.engine, self.session, [fork], self._fresh(subject), cold=False)
+        folder = bench.run(FaultPlan.parse(plan), baseline=baseline.history if baseline else None)
+        return Ran(folder, load(folder / "journal.jsonl"))
+
+    def _fresh(self, subject: str) -> Path:
+        number = len(list(self.folder.iterdir()))
+        return self.folder / f"{number:03d}-{subject.rpartition(':')[2]}"
+
+
+def steps(*names: Sequence[str]) -> list[str]:
+    """`steps("m1", "charge1", "m2")` is `["model#1", "tool:charge#1", "model#2"]`."""
+    return [f"model#{name[1:]}" if name[0] == "m" else f"tool:{name[:-1]}#{name[-1]}" for name in map(str, names)]
