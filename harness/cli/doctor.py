@@ -44,14 +44,18 @@ def works(found: list[Found]) -> bool:
 
 
 def rendered(found: list[Found], paper: Paper) -> str:
-    """A row for each thing, and its problems below it."""
+    """A row for each thing, and below them what is wrong, with commands that can be copied."""
     made = table("", "", "state")
     for each in found:
-        style = "yellow" if each.problems else "green"
-        made.add_row(each.kind, Text(each.name, "bold"), Text(clean(each.state), style))
-        for problem in each.problems:
-            made.add_row("", "", clean(problem))
-    return paper.write(made)
+        made.add_row(
+            each.kind, Text(each.name, "bold"), Text(clean(each.state), "yellow" if each.problems else "green")
+        )
+    wrong = [Text(f"{each.name}: {clean(problem)}", no_wrap=True) for each in found for problem in each.problems]
+    return paper.write(made, *([""] if wrong else []), *wrong)
+
+
+def _state(each: Found) -> Text:
+    return Text(clean(each.state), "yellow" if each.problems else "green")
 
 
 def _machine() -> Iterator[Found]:

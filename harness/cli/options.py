@@ -146,7 +146,7 @@ def engines(texts: tuple[str, ...]) -> list[str]:
     """The engines of a list or of `all`, each once. Raises `UsageError` with the nearest name for an unknown one."""
     from harness.engines import registry
 
-    asked = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    asked = [name.strip() for text in texts for name in text.split(",")]
     every = [name for name in registry.known() if name != CONTROL]
     names = list(dict.fromkeys(each for name in asked for each in (every if name == ALL else [name])))
     for name in names:

@@ -117,6 +117,7 @@ def _run(report: SweepReport, history: History | None, paper: Paper) -> Iterator
         if history is not None:
             yield ""
             yield from timeline(history, run.findings, paper.width)
+            yield from _torn(history)
         yield ""
         yield from _checks(run)
     yield from _absent(report)
@@ -125,6 +126,12 @@ def _run(report: SweepReport, history: History | None, paper: Paper) -> Iterator
     yield from _notes(report)
     yield ""
     yield from advice(report)
+
+
+def _torn(history: History) -> Iterator[RenderableType]:
+    if history.torn:
+        yield ""
+        yield Text("The last line of the journal is torn: what it said, and all that followed, is missing.", "yellow")
 
 
 def _checks(run: RunReport) -> Iterator[RenderableType]:

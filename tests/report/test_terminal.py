@@ -106,6 +106,12 @@ def test_one_run_without_its_history_is_still_told():
     assert "1. ERROR" in said
 
 
+def test_a_torn_journal_is_said_to_be_one():
+    story = Story().life().kept("model#1")
+    assert "is torn" in terminal.render_run(of_one(), story.history(torn=True))
+    assert "is torn" not in terminal.render_run(of_one(), story.history())
+
+
 def test_a_check_that_broke_shows_its_traceback():
     said = terminal.render_run(of_one(unknown="the check itself failed, please report it:\nTraceback\n  KeyError: 'x'"))
     assert "KeyError: 'x'" in said
