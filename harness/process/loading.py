@@ -59,6 +59,13 @@ def put_on_path(extras: list[str]) -> None:
     sys.path.extend(entry for entry in extras if entry not in sys.path)
 
 
+def fill_standard_streams() -> None:
+    """Give 0, 1 and 2 a meaning again if the subject closed one of them, or what is opened next takes its place."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
 def forget_standard_input() -> None:
     """Read nothing from now on: what was there was for us, not for the subject."""
     nothing = os.open(os.devnull, os.O_RDONLY)

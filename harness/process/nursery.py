@@ -48,6 +48,7 @@ def _prepare(letters: Letters) -> Callable[[Birth], NoReturn]:
     loading.put_on_path(order["path"])
     stacks.show_threads()  # for an import that hangs
     letters.send(loading.preload(order["preload"], order["argument"]))
+    loading.fill_standard_streams()
     gc.collect()
     gc.freeze()
     return _begin_warm

@@ -61,6 +61,12 @@ def load_with_open_file(argument: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def load_and_close_standard_streams(argument: dict[str, Any]) -> dict[str, Any]:
+    os.close(0)
+    os.close(1)
+    return {}
+
+
 def load_with_signal_handler(argument: dict[str, Any]) -> dict[str, Any]:
     signal.signal(signal.SIGCHLD, say_child)
     return {}
@@ -111,6 +117,7 @@ def about() -> dict[str, Any]:
         "pid": os.getpid(),
         "parent": os.getppid(),
         "session": os.getsid(0),
+        "streams": [str(Path(f"/proc/self/fd/{number}").readlink()) for number in (0, 1, 2)],
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "ignored": [number for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN],
         "descriptors": sorted(str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()),

@@ -58,6 +58,15 @@ def test_incarnation_writes_to_its_output_and_reads_nothing(zygote: Make, tmp_pa
     assert end == Exit(0, None)
 
 
+def test_import_that_closed_its_standard_streams_does_no_harm(zygote: Make, tmp_path: Path) -> None:
+    made = zygote("load_and_close_standard_streams")
+
+    told = about(made, tmp_path)
+
+    assert told["streams"] == [os.devnull, str(tmp_path / "output"), str(tmp_path / "output")]
+    assert [str(Path(f"/proc/{told['parent']}/fd/{number}").readlink()) for number in (0, 1)] == [os.devnull] * 2
+
+
 @TEMPERATURES
 def test_output_is_appended(zygote: Make, tmp_path: Path, cold: bool) -> None:
     made = zygote(cold=cold)
