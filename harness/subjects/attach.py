@@ -54,7 +54,15 @@ def attach(agent: Any, capability: AbstractCapability[Any], *, name: str) -> Any
 
 
 def check(agent: Agent[Any, Any]) -> None:
-    """Check that this pydantic-ai builds agents the way this file repeats. Raises `InternalError` if not."""
+    """Check that this pydantic-ai builds agents the way this file repeats.
+
+    Raises `UsageError` if it is too old for durable capabilities, `InternalError` if it does so differently.
+    """
+    if _durability() is None:
+        raise UsageError(
+            f"pydantic-ai {version('pydantic-ai-slim')} has no durable capabilities, so no engine can be attached to a"
+            " bare agent; upgrade it, or name an agent that its author wrapped (`DBOSAgent(agent)`)"
+        )
     missing = sorted(_FACTS - vars(agent).keys())
     missing += [name for name in ("_rebound", "_collect_instructions") if not hasattr(CombinedCapability, name)]
     if missing:
@@ -66,9 +74,8 @@ def check(agent: Agent[Any, Any]) -> None:
 
 def durability_of(agent: Any) -> Any | None:
     """The durable capability that an agent, or the agent inside a wrapper, was built with. None for a bare agent."""
-    from pydantic_ai.durable_exec import BaseDurabilityCapability
-
-    return BaseDurabilityCapability.from_agent(unwrapped(agent))
+    kind = _durability()
+    return kind.from_agent(unwrapped(agent)) if kind is not None else None
 
 
 def engine_of(value: Any) -> EngineKind | None:
@@ -80,6 +87,15 @@ def engine_of(value: Any) -> EngineKind | None:
         if (inner := getattr(value, "wrapped", None)) is None or inner is value:
             return None
         value = inner
+
+
+def _durability() -> Any | None:
+    """The class of all durable capabilities, None in a pydantic-ai that is older than it."""
+    try:
+        from pydantic_ai.durable_exec import BaseDurabilityCapability
+    except ImportError:
+        return None
+    return BaseDurabilityCapability
 
 
 def _kind(value: object) -> EngineKind | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic_ai import models
 from pydantic_ai.messages import CompactionPart, ModelMessage, ModelResponse
-from pydantic_ai.models import CompletedStreamedResponse, Model, ModelRequestParameters
+from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
@@ -28,6 +28,7 @@ from harness.errors import InternalError
 from harness.subjects import standins
 from harness.subjects.answers import WHEN
 from harness.subjects.rehearsal import lines, rehearse
+from harness.subjects.streams import replayed
 
 try:
     from pydantic_ai._run_context import get_current_run_context
@@ -116,10 +117,13 @@ def _below(kind: type[Model[Any]]) -> list[type[Model[Any]]]:
 
 
 def _script_later_ones() -> None:
-    original = Model.__dict__["__init_subclass__"]
+    original = Model.__dict__.get("__init_subclass__")  # older releases have none
 
     def defined(cls: type[Any], /, **keywords: Any) -> None:
-        original.__get__(None, cls)(**keywords)
+        if original is None:
+            super(Model, cls).__init_subclass__(**keywords)
+        else:
+            original.__get__(None, cls)(**keywords)
         _script(cls)
 
     _set(Model, "__init_subclass__", classmethod(defined))
@@ -143,8 +147,8 @@ def _script(kind: type[Model[Any]]) -> None:
 
 
 def _set(kind: type[Any], name: str, value: Any) -> None:
-    original = kind.__dict__[name]
-    _undo.append(lambda: setattr(kind, name, original))
+    original = kind.__dict__.get(name)
+    _undo.append(lambda: delattr(kind, name) if original is None else setattr(kind, name, original))
     setattr(kind, name, value)
 
 
@@ -203,7 +207,7 @@ def _request_stream(original: Any) -> Any:
             response, params = await _ask(self, messages, model_settings, model_request_parameters)
         finally:
             _streaming.reset(token)
-        yield CompletedStreamedResponse(response, model_request_parameters=params, replay_events=True)
+        yield replayed(response, params)
 
     return wraps(original)(request_stream)
 

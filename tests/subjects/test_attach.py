@@ -214,6 +214,15 @@ def test_an_agent_that_is_built_differently_is_our_error_and_names_the_version(m
         attaching.check(agent)
 
 
+def test_a_pydantic_ai_without_durable_capabilities_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attaching, "_durability", lambda: None)
+    agent = Agent("test")
+
+    assert engine_of(agent) is None
+    with pytest.raises(UsageError, match=r"pydantic-ai \d.* has no durable capabilities, .*; upgrade it, or name"):
+        attach(agent, DBOSDurability(), name="old")
+
+
 @pytest.mark.filterwarnings("ignore:.*is deprecated in favor of")
 def test_which_engine_an_agent_was_made_for(asked: list[Asked]) -> None:
     class OwnDurability(DBOSDurability[Any]):
