@@ -75,7 +75,7 @@ def test_a_folder_torn_at_any_byte_is_judged_or_refused_in_a_sentence(
         said = capsys.readouterr()
         assert "bug in the harness" not in said.err + said.out, size
         assert ("is torn" in said.out) is (not journal[:size].endswith(b"\n") and size > 0), size
-        assert code in ((1, 3) if size <= told else (0,)), size
+        assert code in ((1, 3) if size <= told else (0, 1, 3)), size
         shutil.rmtree(tmp_path / f"journal.jsonl-{size}")
 
 
