@@ -30,7 +30,7 @@ def as_in_2_0(patch: pytest.MonkeyPatch) -> None:
             super().__init__(response, model_request_parameters=params, replay_events=True)
 
     patch.delattr(models, "CompletedStreamedResponse")
-    patch.setattr(wrapper, "CompletedStreamedResponse", Older, raising=False)
+    patch.setitem(vars(wrapper), "CompletedStreamedResponse", Older)
 
 
 @pytest.mark.parametrize("release", [as_now, as_in_2_0])
