@@ -8,7 +8,7 @@ import warnings
 from functools import wraps
 from typing import Any
 
-from dbos import DBOS
+from dbos import DBOS, SQLAlchemyDatasource
 from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSAgent, DBOSDurability
 from pydantic_ai.durable_exec.prefect import PrefectDurability
@@ -181,6 +181,16 @@ sync_child = durable("sync_child", ["charge"])
 @sync_child.tool_plain(name="charge")
 @DBOS.workflow()
 def charge_sync_child() -> str:
+    return "charged"
+
+
+bank_account = SQLAlchemyDatasource.create("sqlite:///bank.sqlite")
+transaction = durable("transaction", ["charge"])
+
+
+@transaction.tool_plain(name="charge")
+@bank_account.transaction()
+def charge_transaction() -> str:
     return "charged"
 
 

@@ -50,11 +50,12 @@ Live = Callable[..., Lived]
 
 
 @pytest.fixture(scope="module")
-def lives() -> Iterator[Callable[[dict[str, Any]], int]]:
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, Any]], int]]:
     path = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "DBOS__APPVERSION": "of somebody else"}
     command = [sys.executable, "-W", "ignore", str(HERE / "dbos_life.py")]
-    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment)
+    folder = tmp_path_factory.mktemp("lives")
+    process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment, cwd=folder)
 
     def one(job: dict[str, Any]) -> int:
         assert process.stdin is not None
@@ -176,6 +177,18 @@ def test_a_run_survives_a_death_after_every_one_of_its_steps(live: Live) -> None
     lived = live("step", *(f"crash@{step}/after" for step in PAYS), "crash@run/after")
     assert lived.ends == [-signal.SIGKILL] * 4 + [0]
     assert [lived.bodies(incarnation) for incarnation in (1, 2, 3, 4, 5)] == [*([step] for step in PAYS), [], []]
+
+
+@pytest.mark.parametrize(
+    ("window", "again"), [("before", PAYS[1:]), ("between", PAYS[2:]), ("after", PAYS[2:])], ids=str
+)
+def test_a_transaction_is_kept_with_its_work_before_dbos_itself_knows(
+    live: Live, window: str, again: list[str]
+) -> None:
+    lived = live("transaction", f"crash@tool:charge#1/{window}")
+    assert lived.ends == [-signal.SIGKILL, 0]
+    assert lived.bodies(2) == again
+    assert lived.history.outcomes[1].messages == 4
 
 
 def test_two_parallel_steps_keep_their_numbers_across_a_crash(live: Live) -> None:

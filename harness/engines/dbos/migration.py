@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -52,8 +53,7 @@ class Migration:
                 return
             _, complaint = self._child.communicate(timeout=SECONDS)
             if self._child.returncode:
-                lines = complaint.strip().splitlines() or ["it said nothing"]
-                raise EngineUnavailable(f"engine 'dbos' cannot migrate its database: {lines[-1]}")
+                raise EngineUnavailable(f"engine 'dbos' cannot migrate its database: {_reason(complaint)}")
             self._done = True
 
     def close(self) -> None:
@@ -61,3 +61,10 @@ class Migration:
         if self._child.poll() is None:
             self._child.kill()
         self._child.communicate()
+
+
+def _reason(complaint: str) -> str:
+    """The error that a traceback ends with; advice may follow it."""
+    lines = [line for line in complaint.splitlines() if line.strip()] or ["it said nothing"]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return (errors or lines)[-1].strip()

@@ -93,8 +93,19 @@ def made_by_dbos(function: Callable[..., Any]) -> bool:
     return False
 
 
-def watch_units(hook: Hook, scale: float) -> None:
-    """Let `hook` see every step's body, attempt by attempt, and divide the step's own times by `scale`."""
+def running_step() -> str | None:
+    """The key of the step that is running here."""
+    here = context()
+    if here is None or not here.workflow_id or here.curr_step_function_id < 0:
+        return None
+    return f"{here.workflow_id}:{here.curr_step_function_id}"
+
+
+def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., Any]], bool]) -> None:
+    """Let `hook` see every step's body, attempt by attempt, and divide the step's own times by `scale`.
+
+    A body that is DBOS's own is passed on as it is.
+    """
     original = core.invoke_step
 
     @wraps(original)
@@ -104,7 +115,8 @@ def watch_units(hook: Hook, scale: float) -> None:
         for time in ("interval_seconds", "timeout_seconds"):
             if options.get(time) is not None:
                 options[time] /= scale
-        return original(dbos, step_ctx, _attempted(hook, func, key, name), args, kwargs, **options)
+        body = func if is_their_own(func) else _attempted(hook, func, key, name)
+        return original(dbos, step_ctx, body, args, kwargs, **options)
 
     core.invoke_step = invoke_step
 

@@ -46,9 +46,10 @@ class DbosWorker:
         return None
 
     def seams(self, hook: Hook) -> None:
-        from harness.engines.dbos import seams
+        from harness.engines.dbos import seams, transactions
 
-        seams.watch_units(hook, self._case.scale)
+        seams.watch_units(hook, self._case.scale, transactions.is_body)
+        transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
         self._children.report(hook)
         seams.scale_waits(self._case.scale)
