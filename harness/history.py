@@ -377,8 +377,19 @@ class _Bodies:
                     known.left = event
             case UnitLeft() if unit := self._units.get((*place, event.unit)):
                 unit.left, unit.claimed = event, unit.claimed or event.claimed
+            case FaultFired(window="before"):
+                self._struck(place, event)
             case CommitEntered() | CommitLeft():
                 self._commit(place, event)
+
+    def _struck(self, place: tuple[Any, ...], fired: FaultFired) -> None:
+        """A fault before a body, in a unit that was just opened for it: the unit is that step's, which never began."""
+        waiting = [
+            unit for key, unit in self._units.items() if key[:3] == place and unit.left is None and not unit.claimed
+        ]
+        latest = max(waiting, key=lambda unit: unit.entered.seq, default=None)
+        if latest is not None and spelled(latest.entered.step, fired.invocation) != fired.step:
+            latest.claimed = True
 
     def _open(self, entered: StepEntered | UnitEntered) -> _Open:
         self.all.append(opened := _Open(entered))

@@ -112,6 +112,22 @@ def test_a_unit_that_died_before_the_step_in_it_was_entered_is_known_by_its_key(
     assert story.history().steps == ("model#1",)
 
 
+def test_a_unit_whose_step_a_fault_kept_from_beginning_is_no_step():
+    story = Story("error(503)@model#1").life().unit("step:request#1", key="7", until="entered")
+    story.fires("error(503)@model#1")
+    assert story.history().steps == ()
+
+
+def test_a_unit_that_is_struck_itself_is_a_step():
+    story = Story("crash@step:reserve#1/before").life().fires("crash@step:reserve#1/before").unit("step:reserve#1")
+    assert story.history().steps == ("step:reserve#1",)
+
+
+def test_a_unit_that_had_returned_is_a_step_whatever_is_struck_next():
+    story = Story("error@model#1").life().unit("step:clock#1").fires("error@model#1")
+    assert story.history().steps == ("step:clock#1",)
+
+
 def test_steps_stand_in_the_order_of_their_first_body():
     story = Story().life().kept("model#1").kept(CHARGE).kept("model#1").kept("model#2")
     history = story.history()

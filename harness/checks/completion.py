@@ -142,7 +142,8 @@ def _unretried(case: Case, outcome: Outcome) -> Finding:
         f" the run failed with {_said(outcome)}"
     )
     remedy = f"configure retries for `{fired.step}`, more than {count}, if such a failure is to be survived"
-    return _finding(case, "not-retried", Owner.CONFIGURATION, message, remedy, outcome.invocation, fired, outcome)
+    owner, invocation = Owner.CONFIGURATION, outcome.invocation
+    return replace(_finding(case, "not-retried", owner, message, remedy, invocation, fired, outcome), step=fired.step)
 
 
 def _other_output(case: Case, outcome: Outcome) -> Iterator[Finding]:
@@ -155,7 +156,8 @@ def _other_output(case: Case, outcome: Outcome) -> Iterator[Finding]:
     seen = next((fault for _event, fault in case.injected), None)
     if seen is not None:
         message += f" (the agent saw {seen}, which may explain it)"
-        found = replace(found, message=message, severity=Severity.NOTE, owner=Owner.CONFIGURATION)
+        remedy = "see that the agent is meant to answer like this after such a failure"
+        found = replace(found, message=message, remedy=remedy, severity=Severity.NOTE, owner=Owner.CONFIGURATION)
     yield found
 
 

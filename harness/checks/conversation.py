@@ -22,7 +22,9 @@ def conversation(case: Case) -> Verdict:
     if not case.completed:
         return Verdict.unknown(NAME, "the run did not complete, so there is no whole conversation to compare")
     messages = [finding for invocation in case.history.outcomes for finding in _messages(case, invocation)]
-    return Verdict.of(NAME, [*messages, *_steps(case), *_arguments(case)])
+    findings = [*messages, *_steps(case), *_arguments(case)]
+    # Where a fault explains that the conversation took another way, the first difference tells it all.
+    return Verdict.of(NAME, findings[:1] if case.injected else findings)
 
 
 def _messages(case: Case, invocation: int) -> Iterator[Finding]:
@@ -84,6 +86,7 @@ def _finding(case: Case, *, rule: str, step: str, message: str, events: tuple[in
     """A finding, or a note where a fault that its caller saw may rightly have changed the conversation."""
     seen = next((fault for _fired, fault in case.injected), None)
     because = f" (the agent saw {seen}, which may explain it)" if seen else ""
+    mend = f"find out what {case.contract.engine} gave the agent in place of what it had recorded"
     return Finding(
         check=NAME,
         rule=rule,
@@ -91,7 +94,7 @@ def _finding(case: Case, *, rule: str, step: str, message: str, events: tuple[in
         severity=Severity.NOTE if seen else Severity.ERROR,
         owner=_owner(case),
         message=message + because,
-        remedy=f"find out what {case.contract.engine} gave the agent in place of what it had recorded",
+        remedy="see that the agent is meant to go on like this after such a failure" if seen else mend,
         incarnation=case.history.incarnations or None,
         events=events,
     )

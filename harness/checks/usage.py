@@ -34,6 +34,7 @@ def _account(case: Case, invocation: int) -> Iterator[Finding]:
         return
     told = "; ".join(str(found).removeprefix(f"outcome#{invocation}.") for found in differences[:3])
     seen = next((fault for _fired, fault in case.injected), None)
+    mend = f"carry the usage of replayed results over a restart of {case.contract.engine}: limits count on it"
     yield Finding(
         check=NAME,
         rule="account-differs",
@@ -42,7 +43,7 @@ def _account(case: Case, invocation: int) -> Iterator[Finding]:
         owner=Owner.CONFIGURATION if seen else Owner.INTEGRATION,
         message=f"the run accounts for other usage than without faults: {told}"
         + (f" (the agent saw {seen}, which may explain it)" if seen else ""),
-        remedy=f"carry the usage of replayed results over a restart of {case.contract.engine}: limits count on it",
+        remedy="see that the limits of the agent leave room for such a failure" if seen else mend,
         incarnation=case.history.incarnations or None,
         events=lines(case.history.outcomes[invocation]),
     )

@@ -60,6 +60,7 @@ def test_a_refusal_at_run_time_is_a_matter_of_configuration():
 def test_an_error_that_a_fault_explains_was_not_retried(fault):
     story = Story(fault).life().fires(fault).failed().dies("exit").ended()
     assert judged(story) == (Status.FAILED, [("not-retried", Owner.CONFIGURATION, Severity.ERROR)])
+    assert completion(a_case(story, usual())).findings[0].step == "model#1"
 
 
 def test_an_injected_error_that_was_survived_passes():

@@ -92,6 +92,13 @@ def test_a_conversation_that_an_injected_error_made_longer_is_a_note():
     assert "the agent saw error(503)@tool:charge#1, which may explain it" in finding.message
 
 
+def test_an_injected_error_that_changed_much_is_told_once():
+    fault = "error(pydantic_ai.ModelRetry)@tool:charge#1"
+    story = Story(fault).life().kept("model#1").fires(fault).kept("model#1+1").kept(f"{CHARGE}+1").kept("model#2")
+    (finding,) = found(story.finished(messages=[*MESSAGES, {"kind": "request"}]))
+    assert finding.rule == "messages-added"
+
+
 def test_a_step_that_the_fault_free_run_has_not_is_found():
     story = crashed(MESSAGES)
     extra = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE, arguments={"cents": 5}).crash().life()
