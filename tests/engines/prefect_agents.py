@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
@@ -12,8 +14,10 @@ from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry, RunContext
 from pydantic_ai.durable_exec.dbos import DBOSDurability
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability, TaskConfig
+from pydantic_ai.mcp import MCPToolset, StdioTransport
 
 MODEL = "openai:gpt-5"
+WEATHER = Path(__file__).parents[2] / "fixtures" / "servers" / "weather_mcp.py"
 UNWRAPPED = {"prefect": False}
 
 
@@ -175,6 +179,15 @@ async def listen(_ctx: RunContext[None], stream: Any) -> None:
 listening = Agent(
     MODEL, name="listening", tools=[charge], capabilities=[PrefectDurability(event_stream_handler=listen)]
 )
+
+
+def weather(name: str | None) -> MCPToolset[Any]:
+    """A real MCP server over standard input and output."""
+    return MCPToolset(StdioTransport(sys.executable, [str(WEATHER)]), id=name)
+
+
+with_mcp = Agent(MODEL, name="with_mcp", toolsets=[weather("weather")])
+two_mcp = Agent(MODEL, name="two_mcp", toolsets=[weather(None), weather(None)])
 
 
 class Unpicklable(BaseModel):

@@ -7,16 +7,16 @@ that a test costs a run and not three interpreters.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from harness.engines.base import Session, Store
 from harness.engines.prefect import home
 from harness.engines.prefect.engine import PrefectEngine
 from harness.faults import FaultPlan
-from harness.history import EngineRecord, History, Note, StepEntered, UnitEntered
+from harness.history import EngineRecord, History, Note, RunEnded, StepEntered, UnitEntered
 from harness.journal import Journal, load
 from harness.process import worker
 from harness.process.zygote import Zygote
@@ -31,6 +31,7 @@ def preload(_argument: dict[str, Any]) -> dict[str, Any]:
     """In the zygote: import and build what every life needs, as the worker would."""
     guard.protect()
     home.replace(os.environ, home.of_zygote(os.environ))
+    import pydantic_ai.mcp  # noqa: F401
     from pydantic_ai.durable_exec import dbos  # noqa: F401
     from pydantic_ai.models import infer_model
 
@@ -70,6 +71,7 @@ class Ran:
 
     folder: Path
     history: History
+    store: Store
 
     def bodies(self, incarnation: int = 1) -> list[str]:
         """The steps whose bodies ran in one life, in order; `run` left out."""
@@ -81,6 +83,15 @@ class Ran:
         entered = self.history.by_step[step][0].entered
         assert isinstance(entered, StepEntered | UnitEntered)
         return entered.unit
+
+    def entered(self, name: str) -> list[UnitEntered]:
+        """Each time that Prefect ran the body of a task of that name."""
+        return [event for event in self.history.of(UnitEntered) if event.name == name]
+
+    @property
+    def how(self) -> str:
+        """How the run ended."""
+        return self.history.of(RunEnded)[-1].how
 
     @property
     def records(self) -> dict[str, EngineRecord]:
@@ -94,6 +105,21 @@ class Ran:
     @property
     def notes(self) -> list[str]:
         return [note.text for note in self.history.of(Note)]
+
+
+@dataclass
+class Remembering:
+    """What the runner takes for a session: it remembers the store of each run."""
+
+    session: Session
+    stores: dict[Path, Store]
+
+    def store(self, run_id: str, folder: Path) -> Store:
+        self.stores[folder] = self.session.store(run_id, folder)
+        return self.stores[folder]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
 
 
 class Lab:
@@ -112,6 +138,7 @@ class Lab:
             )
         )
         self.session = stack.enter_context(self.engine.session({}, folder / "session"))
+        self.stores: dict[Path, Store] = {}
         self.zygote.ready(60)
 
     def run(self, subject: str, *plan: str, baseline: Ran | None = None, **scenario: Any) -> Ran:
@@ -127,15 +154,11 @@ class Lab:
             "scale": made.time_scale,
         }
         fork = cast(Zygote, Fork(self.zygote, argument))
-        bench = Bench(made, self.engine, self.session, [fork], self._fresh(subject), cold=False)
+        session = cast(Session, Remembering(self.session, self.stores))
+        bench = Bench(made, self.engine, session, [fork], self._fresh(subject), cold=False)
         folder = bench.run(FaultPlan.parse(plan), baseline=baseline.history if baseline else None)
-        return Ran(folder, load(folder / "journal.jsonl"))
+        return Ran(folder, load(folder / "journal.jsonl"), self.stores[folder])
 
     def _fresh(self, subject: str) -> Path:
         number = len(list(self.folder.iterdir()))
         return self.folder / f"{number:03d}-{subject.rpartition(':')[2]}"
-
-
-def steps(*names: Sequence[str]) -> list[str]:
-    """`steps("m1", "charge1", "m2")` is `["model#1", "tool:charge#1", "model#2"]`."""
-    return [f"model#{name[1:]}" if name[0] == "m" else f"tool:{name[:-1]}#{name[-1]}" for name in map(str, names)]

@@ -15,6 +15,8 @@ from harness.subjects.attach import attach, engine_of
 Run = Callable[[int], Awaitable[Any]]
 Replaying = Callable[[], AbstractContextManager[None]]
 
+NAMES = {"dbos": "DBOS", "temporal": "Temporal"}
+
 
 def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
     """What runs one invocation of the subject by calling one flow, or why there is nothing.
@@ -27,7 +29,8 @@ def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
         return Unsupported(f"{case.subject.path} is {_kind(value)} and no agent, which cannot be run under Prefect yet")
     made_for = engine_of(value)
     if made_for not in (None, "prefect"):
-        return Unsupported(f"the agent is made for another engine ({made_for}), so Prefect would record nothing of it")
+        name = NAMES.get(made_for, made_for)
+        return Unsupported(f"the agent {case.subject.name!r} was built for {name}; run it under --engine {made_for}")
     if _is_wrapper(value):
         return lambda invocation: case.invoke(value, invocation)
     if made_for is not None:
