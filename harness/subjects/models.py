@@ -137,12 +137,14 @@ def _keep_call_ids() -> None:
 
 
 def _script(kind: type[Model[Any]]) -> None:
-    """Replace the methods of one class that ask a provider, where it defines them itself."""
+    """Replace the methods of one class that ask a provider, where it or a mixin of its own defines them."""
     if issubclass(kind, WrapperModel | FallbackModel):
         return
     for name, replacement in _REPLACEMENTS.items():
-        original = kind.__dict__.get(name)
-        if callable(original) and not _asks_its_base(original):
+        owner = next((base for base in kind.__mro__ if name in vars(base)), Model)
+        original = vars(owner).get(name)
+        own = owner is kind or not issubclass(owner, Model)
+        if own and callable(original) and not _asks_its_base(original):
             _set(kind, name, replacement(original))
 
 

@@ -6,8 +6,9 @@ is the same in every incarnation. pydantic-ai would otherwise guess one from the
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -25,7 +26,8 @@ def agents_in(module: ModuleType) -> dict[str, Any]:
 def agent_names(module: ModuleType | None = None) -> dict[int, str]:
     """The name of every agent that a loaded module holds, by `id`: its own, else that of its variable.
 
-    Variables of `module` (the subject's) come first, then those of modules in the order of their names. A variable's
+    In the package of `module` (the subject's), dictionaries, lists and classes may hold agents too.
+    Variables of `module` come first, then those of modules in the order of their names. A variable's
     name that another agent has already is preceded by the name of its module.
     """
     names: dict[int, str] = {}
@@ -60,11 +62,37 @@ def _held(first: ModuleType | None) -> Iterator[tuple[str, str, Any]]:
     """Every module, variable and agent. A variable called `_` or the like is nobody's name for anything."""
     loaded: dict[str, Any] = dict(sys.modules)
     modules = {name: module for name, module in loaded.items() if isinstance(module, ModuleType)}
-    theirs = sorted(name for name in modules if name.split(".")[0] not in _NOT_THEIRS)
-    for module in [*([first] if first else []), *(modules[name] for name in theirs if modules[name] is not first)]:
+    theirs = sorted(name for name in modules if _package(name) not in _NOT_THEIRS)
+    ordered = [*([first] if first else []), *(modules[name] for name in theirs if modules[name] is not first)]
+    for module in ordered:
         for variable, agent in agents_in(module).items():
             if variable.strip("_"):
                 yield module.__name__, variable, agent
+    for module in ordered:
+        if first is not None and _package(module.__name__) == _package(first.__name__):
+            yield from _kept(module)
+
+
+def _kept(module: ModuleType) -> Iterator[tuple[str, str, Any]]:
+    """Agents in a module's dictionaries, lists and classes: looked for in the subject's own package only."""
+    for variable, value in dict(vars(module)).items():
+        for key, agent in _items(value, module):
+            if AbstractAgent in type(agent).__mro__:
+                named = isinstance(key, str) and key.isidentifier()
+                yield module.__name__, key if named else re.sub(r"\W", "_", f"{variable}_{key}"), agent
+
+
+def _items(value: Any, module: ModuleType) -> Iterable[tuple[Any, Any]]:
+    if type(value) is dict and value is not vars(module).get("__builtins__"):
+        return list(value.items())
+    if type(value) in (list, tuple):
+        return enumerate(value)
+    own_class = isinstance(value, type) and value.__module__ == module.__name__
+    return list(vars(value).items()) if own_class else ()
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _free(variable: str, module: str, taken: set[str]) -> str:

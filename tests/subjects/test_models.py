@@ -157,6 +157,17 @@ async def test_a_model_class_that_is_defined_later_is_scripted(asked: list[Asked
     assert asked[0].model.model_id == "mine:own"
 
 
+async def test_a_method_from_an_own_mixin_is_replaced_too(asked: list[Asked]) -> None:
+    class Asking:
+        async def request(self, *_: Any) -> ModelResponse:
+            raise AssertionError("it would have asked its provider")
+
+    class Mixed(Asking, OpenAIChatModel):
+        pass
+
+    assert (await Agent(Mixed("gpt-5")).run("hi")).output == "done"
+
+
 async def test_what_an_own_subclass_adds_around_its_base_still_runs(asked: list[Asked]) -> None:
     calls = []
 

@@ -66,6 +66,25 @@ def test_an_agent_with_two_variables_has_the_first_name(project: Project) -> Non
     assert shop.agent.name == "agent"
 
 
+def test_agents_in_dictionaries_lists_and_classes_of_the_subjects_package_are_named(project: Project) -> None:
+    project(
+        shop="""
+        from pydantic_ai import Agent
+        by_role = {"cook": Agent(), "head waiter": Agent(), 3: Agent()}
+        crew = [Agent(), Agent()]
+        class Team:
+            driver = Agent()
+        """
+    )
+    shop = __import__("shop")
+
+    give_names(shop)
+
+    assert [agent.name for agent in shop.by_role.values()] == ["cook", "by_role_head_waiter", "by_role_3"]
+    assert [agent.name for agent in shop.crew] == ["crew_0", "crew_1"]
+    assert shop.Team.driver.name == "driver"
+
+
 def test_a_wrapper_and_the_agent_in_it_share_their_name() -> None:
     inner = Agent(name="inner")
     outer = WrapperAgent(WrapperAgent(inner))
