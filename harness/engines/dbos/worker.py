@@ -19,7 +19,7 @@ class DbosWorker:
     """Runs an agent in a DBOS workflow: a bare one with `DBOSDurability`, a durable one as it is."""
 
     def prepare(self) -> None:
-        for name in [name for name in os.environ if name.startswith("DBOS_")]:
+        for name in [name for name in os.environ if name.startswith("DBOS__")]:
             del os.environ[name]  # the cloud's variables would override what we configure, and reach its servers
         from dbos import DBOS
 
