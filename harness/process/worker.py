@@ -103,11 +103,16 @@ class Life:
             summon=lambda fault: await_answer(Path(argument["journal"]), fault),
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
+        self.invocations = {item["number"]: item for item in argument["invocations"]}
         self.probes = Probes(
-            self.journal, strikes, siblings, settled=set(argument["settled"]), records_run=argument["records_run"]
+            self.journal,
+            strikes,
+            siblings,
+            settled=set(argument["settled"]),
+            records_run=argument["records_run"],
+            invocation=next(iter(self.invocations), 1),
         )
         self.store = Store(**argument["store"])
-        self.invocations = {item["number"]: item for item in argument["invocations"]}
         self.messages: dict[int, Any] = {}
 
     async def run(self) -> None:
@@ -118,7 +123,7 @@ class Life:
         effects.sink = self.effect
         async with _world(self.argument.get("world")):
             for number in self.invocations:
-                self.probes.invocation = number
+                self.probes.begin(number)
                 await self.settle(number)
 
     async def settle(self, number: int) -> None:

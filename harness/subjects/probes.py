@@ -76,6 +76,15 @@ class Probes:
     settled: set[str] = field(default_factory=set)
     _runs: int = 0
 
+    def begin(self, invocation: int) -> None:
+        """Another invocation begins: what was counted belongs to the one before, and steps have their ids anew."""
+        if invocation != self.invocation:
+            self.settled.clear()
+        self.invocation, self._runs = invocation, 0
+        self._units.clear()
+        self._keys.clear()
+        self._attempts.clear()
+
     # Bodies: model requests, tool calls, listings.
 
     async def body(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool = False) -> T:

@@ -21,7 +21,9 @@ from harness.subjects.strikes import Strikes, exception
 CHARGE = Body(StepId.of("tool", "charge"))
 
 
-def probes_for(path: Path, plan: str, *, fired: dict[str, int] | None = None, incarnation: int = 1, **more: Any) -> Probes:
+def probes_for(
+    path: Path, plan: str, *, fired: dict[str, int] | None = None, incarnation: int = 1, **more: Any
+) -> Probes:
     journal = Journal(path, incarnation=incarnation)
     strikes = Strikes(journal, FaultPlan.parse(plan), incarnation, fired or {})
     return Probes(journal, strikes, **more)
@@ -63,13 +65,19 @@ def in_a_process(path: Path, run: Callable[[], Any]) -> tuple[int, History]:
         pytest.param("after", ["StepEntered", "StepLeft", "CommitEntered", "CommitLeft"], id="after-the-commit"),
     ],
 )
-def test_a_crash_in_a_recorded_step_leaves_exactly_what_had_happened(tmp_path: Path, window: str, seen: list[str]) -> None:
+def test_a_crash_in_a_recorded_step_leaves_exactly_what_had_happened(
+    tmp_path: Path, window: str, seen: list[str]
+) -> None:
     path = tmp_path / "journal.jsonl"
     probes = probes_for(path, f"crash@tool:charge#1/{window}")
 
     ended, history = in_a_process(path, lambda: asyncio.run(recorded_call(probes)))
 
-    happened = [type(event).__name__ for event in history if isinstance(event, StepEntered | StepLeft | CommitEntered | CommitLeft)]
+    happened = [
+        type(event).__name__
+        for event in history
+        if isinstance(event, StepEntered | StepLeft | CommitEntered | CommitLeft)
+    ]
     assert ended == -signal.SIGKILL
     assert happened == seen
     assert [fired.window for fired in history.of(FaultFired)] == [window]

@@ -1,0 +1,154 @@
+"""Runs of odd agents in real processes: what hangs, dies by itself, leaves threads behind, or runs several times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from harness.errors import UsageError
+from harness.explore import sweep as exploring
+from harness.history import FaultFired, History, ProcessEnded, ProcessStarted, RunEnded
+from harness.journal import load
+from harness.scenario import Scenario
+from harness.verdict import RunReport, Status
+
+AGENT = """
+    import os, threading, time
+    from pydantic_ai import Agent
+
+    agent = Agent('openai:gpt-5', name='odd')
+
+    @agent.tool_plain
+    async def act(text: str) -> str:
+        {body}
+        return text
+"""
+
+
+def subject(folder: Path, body: str = "pass", *, before: str = "") -> str:
+    file = folder / "odd.py"
+    file.write_text(dedent(before) + dedent(AGENT).format(body=body))
+    return f"{file}:agent"
+
+
+def run(folder: Path, scenario: Scenario) -> tuple[RunReport, History]:
+    report = exploring.run(scenario, out=folder / "out")
+    (judged,) = report.runs
+    return judged, load(Path(judged.folder) / "journal.jsonl")
+
+
+def test_a_tool_that_never_returns_is_ended_and_shown_with_its_stacks(tmp_path: Path) -> None:
+    path = subject(tmp_path, "time.sleep(3600) if os.path.exists('/proc/self') else None")
+    scenario = Scenario.make(subject=path, engine="none", stall=1.0)
+
+    judged, history = run(tmp_path, scenario)
+
+    (ended,) = history.of(ProcessEnded)
+    assert judged.status is Status.FAILED
+    assert ended.cause == "hang"
+    assert "in act" in (ended.stacks or "")
+    assert history.of(RunEnded)[0].how == "stuck"
+
+
+def test_a_planned_hang_that_nothing_ends_is_a_finding_about_time_limits(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", stall=1.0, faults=["hang@tool:act#1"])
+
+    judged, history = run(tmp_path, scenario)
+
+    assert judged.status is Status.FAILED
+    assert {finding.check for finding in judged.findings} >= {"liveness"}
+    assert history.of(RunEnded)[0].how == "stuck"
+
+
+def test_a_process_that_ends_by_itself_is_reported_with_its_exit_code(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path, "os._exit(7)"), engine="none")
+
+    judged, history = run(tmp_path, scenario)
+
+    assert judged.status is Status.FAILED
+    assert "code 7" in history.of(RunEnded)[0].reason
+
+
+def test_a_subject_whose_import_leaves_a_thread_behind_runs_cold_and_says_so(tmp_path: Path) -> None:
+    before = "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,), daemon=True).start()\n"
+    scenario = Scenario.make(subject=subject(tmp_path, before=before), engine="none", faults=["crash@model#2/before"])
+
+    report = exploring.run(scenario, out=tmp_path / "out")
+
+    (engine,) = report.engines
+    history = load(Path(engine.runs[0].folder) / "journal.jsonl")
+    assert any("threads" in note for note in engine.notes)
+    assert all(started.cold for started in history.of(ProcessStarted))
+
+
+def test_several_invocations_share_a_store_and_only_the_one_that_died_runs_again(tmp_path: Path) -> None:
+    scenario = Scenario.make(
+        subject=subject(tmp_path),
+        engine="journal",
+        invocations=[{"prompt": "first"}, {"prompt": "second", "continues": True}],
+        faults=["crash@run#2.tool:act#1/after"],
+    )
+
+    judged, history = run(tmp_path, scenario)
+
+    assert judged.status is Status.PASSED
+    assert [fired.incarnation for fired in history.of(FaultFired)] == [1]
+    assert {step: len(runs) for step, runs in history.by_step.items() if "act" in step} == {
+        "tool:act#1": 1,
+        "run#2.tool:act#1": 1,
+    }
+    prompts = str(history.outcomes[2].messages)
+    assert "first" in prompts
+    assert "second" in prompts
+
+
+def test_a_world_surrounds_the_subject_in_every_life(tmp_path: Path) -> None:
+    before = f"""
+        from contextlib import contextmanager
+
+        @contextmanager
+        def world():
+            with open({str(tmp_path / "entered")!r}, 'a') as file:
+                file.write('entered\\n')
+            yield
+    """
+    path = subject(tmp_path, before=before)
+    scenario = Scenario.make(subject=path, engine="journal", world="odd:world", faults=["crash@model#1/after"])
+
+    judged, _history = run(tmp_path, scenario)
+
+    assert judged.status is Status.PASSED
+    # Two fault-free runs of one life each, and the crashed run's two lives.
+    assert (tmp_path / "entered").read_text().splitlines() == ["entered"] * 4
+
+
+def test_a_second_owner_finds_what_the_first_one_recorded(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", faults=["duplicate@tool:act#1/between"])
+
+    judged, history = run(tmp_path, scenario)
+
+    # The call in flight is made by both; what the second owner recorded after it is the first one's too.
+    assert judged.status is Status.PASSED
+    assert [started.worker for started in history.of(ProcessStarted)] == [0, 2]
+    assert {step: len(runs) for step, runs in history.by_step.items() if step in ("tool:act#1", "model#2")} == {
+        "tool:act#1": 2,
+        "model#2": 1,
+    }
+
+
+def test_a_second_owner_without_durability_does_everything_again(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path), engine="none", faults=["duplicate@model#2/before"])
+
+    judged, history = run(tmp_path, scenario)
+
+    assert judged.status is Status.FAILED
+    assert len(history.by_step["tool:act#1"]) == 2
+
+
+def test_a_server_that_an_engine_does_not_have_cannot_crash(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", faults=["crash(server)@model#1/before"])
+
+    with pytest.raises(UsageError, match="has no server"):
+        run(tmp_path, scenario)
