@@ -14,8 +14,7 @@ from harness.cli.telling import exit_code, say, tell
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@taking(options.FORMAT, options.STRICT)
+@taking(options.RUN_FOLDER, options.FORMAT, options.STRICT)
 def show(run_folder: Path, style: str, strict: bool) -> int:  # noqa: FBT001  click passes it by name
     """Judge a run folder again, with no engine installed."""
     from harness.explore import sweep as explore

@@ -77,7 +77,10 @@ COLD = click.option("--cold", is_flag=True, help="A fresh interpreter for every 
 OPTION = click.option(
     "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="What only this engine understands."
 )
-STORE = click.option("--store", metavar="URL", help="The database to use instead of a private one, if the engine can.")
+STORE = click.option("--store", metavar="URL", help="The database for DBOS to use, instead of a private one.")
+API_URL = click.option("--api-url", metavar="URL", help="The Prefect server to use, instead of a private one.")
+ADDRESS = click.option("--address", metavar="HOST:PORT", help="The Temporal server to use, instead of a private one.")
+NAMESPACE = click.option("--namespace", metavar="NAME", help="The namespace on that Temporal server.")
 REQUIRE = click.option("--require", multiple=True, metavar="NAME[,...]", help="Engines that must not be missing.")
 FAULTS = click.option(
     "-f",
@@ -88,7 +91,9 @@ FAULTS = click.option(
     help="What goes wrong: [times*]action[(argument)]@step[/window][~life], as in 'crash@tool:charge#1/between'.",
 )
 SUBJECT_OPTIONS = (SCRIPT, DEPS, PROMPT, TOOLS, WORLD)
-ENGINE_OPTIONS = (OPTION, STORE, TIME_SCALE, STALL, LIVES)
+ENGINE_OPTIONS = (STORE, API_URL, ADDRESS, NAMESPACE, OPTION, TIME_SCALE, STALL, LIVES)
+NAMED_OPTIONS = ("store", "api_url", "address", "namespace")
+"""Options of one engine that have a name of their own on the command line."""
 
 
 def taking(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -132,14 +137,29 @@ def tools(texts: tuple[str, ...]) -> dict[str, str]:
 
 
 def options(given: dict[str, Any]) -> dict[str, Any]:
-    """What `--option` and `--store` hand to the engine."""
-    values: dict[str, Any] = {"store": given["store"]} if given.get("store") else {}
+    """What `--option` and its named relatives hand to the engine."""
+    values: dict[str, Any] = {name: given[name] for name in NAMED_OPTIONS if given.get(name)}
     for text in given.get("options", ()):
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise UsageError(f"cannot read `--option {text}`: say NAME=VALUE")
         values[name] = literal(value)
     return values
+
+
+def a_run(_ctx: click.Context, _option: click.Parameter, folder: Path) -> Path:
+    """The run folder of an argument. Raises `UsageError` that names the runs in a folder that holds several."""
+    if not (folder / "scenario.json").exists():
+        inside = sorted(path.parent for pattern in ("*", "*/*") for path in folder.glob(f"{pattern}/scenario.json"))
+        if inside:
+            some = ", ".join(map(str, inside[:3])) + (f" and {len(inside) - 3} more" if len(inside) > 3 else "")
+            raise UsageError(f"{folder} holds several runs; name one of them: {some}")
+    return folder
+
+
+RUN_FOLDER = click.argument(
+    "run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False), callback=a_run
+)
 
 
 def engines(texts: tuple[str, ...]) -> list[str]:

@@ -53,8 +53,7 @@ def run(engine: str, faults: tuple[str, ...], **given: Any) -> int:
 
 
 @click.command()
-@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@taking(options.OUT, options.FORMAT)
+@taking(options.RUN_FOLDER, options.OUT, options.FORMAT)
 def replay(run_folder: Path, out: Path, style: str) -> int:
     """Do the run of a run folder again.
 

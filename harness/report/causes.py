@@ -123,10 +123,17 @@ def _remedies(report: SweepReport) -> list[str]:
     """What to do: for the errors if there are any, else for the warnings. Each remedy once, with its steps."""
     found = [cause for cause in causes(report) if cause.finding.severity is not Severity.NOTE]
     grave = [cause for cause in found if cause.finding.severity is Severity.ERROR] or found
-    steps: dict[str, dict[str, None]] = {}
+    asking: dict[str, list[Cause]] = {}
     for cause in grave:
-        steps.setdefault(cause.finding.remedy, {}).update({cause.step: None} if _needs_step(cause) else {})
-    return [f"{listed(where)}: {remedy}" if where else remedy for remedy, where in steps.items()]
+        asking.setdefault(cause.finding.remedy, []).append(cause)
+    return [_sentence(remedy, group, several=len(report.engines) > 1) for remedy, group in asking.items()]
+
+
+def _sentence(remedy: str, group: list[Cause], *, several: bool) -> str:
+    """A remedy with the steps that it is for, and the engines that want it if there are several to choose from."""
+    steps = dict.fromkeys(cause.step for cause in group if _needs_step(cause))
+    engines = dict.fromkeys(engine for cause in group for engine in cause.engines)
+    return f"{listed(steps)}: " * bool(steps) + remedy + f" (under {listed(engines)})" * several
 
 
 def _needs_step(cause: Cause) -> bool:

@@ -8,5 +8,5 @@ from harness.verdict import SweepReport
 
 
 def render(report: SweepReport) -> str:
-    """The whole report as one indented document; its shape is `SweepReport.to_json`."""
-    return json.dumps(report.to_json(), indent=2, ensure_ascii=False, default=str) + "\n"
+    """The whole report as one document, shaped by `SweepReport.to_json`; in ASCII, so that any pipe takes it."""
+    return json.dumps(report.to_json(), indent=2, default=str) + "\n"

@@ -40,7 +40,7 @@ def render_steps(report: SweepReport, paper: Paper = PLAIN) -> str:
 
 
 def _sweep(report: SweepReport, paper: Paper) -> Iterator[RenderableType]:
-    yield _title("CRASH MAP", report)
+    yield _title("CRASH MAP" if len(report.engines) < 2 else "PARITY", report)
     yield ""
     if len(report.engines) > 1:
         yield from parity(report, paper.width)

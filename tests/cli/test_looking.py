@@ -55,6 +55,14 @@ def test_a_folder_that_moved_is_judged_all_the_same(crashed: tuple[Ran, Path], s
     assert json.loads(ran.out)["status"] == "passed"
 
 
+def test_a_folder_of_several_runs_names_them(crashed: tuple[Ran, Path], shell: Shell):
+    _ran, folder = crashed
+    for several in (folder.parent, folder.parent.parent):
+        ran = shell("show", str(several))
+        assert (ran.code, ran.out) == (2, "")
+        assert f"holds several runs; name one of them: {folder.parent}/0001-baseline" in ran.err
+
+
 def torn(folder: Path, tmp_path: Path, name: str, size: int) -> Path:
     """A copy of a run folder in which one file ends early."""
     copy = shutil.copytree(folder.parent, tmp_path / f"{name}-{size}") / folder.name

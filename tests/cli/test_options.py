@@ -38,8 +38,19 @@ def test_a_policy_that_is_cut_short_is_refused(text: str):
 
 
 def test_options_of_an_engine_are_values():
-    given = {"options": ("retries=3", "home=/tmp/x", "quiet=true"), "store": "postgresql://db"}
-    assert options.options(given) == {"retries": 3, "home": "/tmp/x", "quiet": True, "store": "postgresql://db"}
+    given = {
+        "address": "localhost:7233",
+        "api_url": None,
+        "options": ("retries=3", "home=/tmp/x", "quiet=true"),
+        "store": "postgresql://db",
+    }
+    assert options.options(given) == {
+        "address": "localhost:7233",
+        "retries": 3,
+        "home": "/tmp/x",
+        "quiet": True,
+        "store": "postgresql://db",
+    }
 
 
 def test_all_engines_are_all_but_the_one_that_must_fail():

@@ -59,6 +59,11 @@ def test_engines_that_want_the_same_change_share_one_cause():
     assert "under dbos and prefect" in text(*findings(both))
 
 
+def test_of_several_engines_the_last_lines_say_which_one_wants_the_change():
+    both = SweepReport(SUBJECT, (*report(a_warning()).engines, *report(a_warning(), engine="prefect").engines))
+    assert "(under dbos and prefect)" in text(*advice(both)).replace("\n   ", "")
+
+
 def test_engines_that_want_different_changes_do_not():
     other = a_finding(remedy="decorate `charge` with `@task`")
     both = SweepReport(SUBJECT, (*report(a_finding()).engines, *report(other, engine="prefect").engines))
