@@ -332,7 +332,7 @@ def new_folder(out: Path, name: str) -> Path:
 
 def write_scenario(folder: Path, scenario: Scenario) -> None:
     """Keep in the run folder what is tried there, so that it can be judged and tried again."""
-    text = scenario.model_dump_json(indent=2, exclude_defaults=True)
+    text = scenario.without_secrets().model_dump_json(indent=2, exclude_defaults=True)
     try:
         (folder / "scenario.json").write_text(text + "\n", "utf-8")
     except OSError as error:

@@ -6,6 +6,7 @@ Loads from YAML and from Python. Everything that is wrong with a scenario is rep
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 
 DEFAULT_PROMPT = "Please begin."
+MASK = "***"
+"""What stands for a password wherever a scenario is written down."""
 
 
 class Invocation(BaseModel):
@@ -89,6 +92,16 @@ class Scenario(BaseModel):
         """The same scenario under other faults."""
         return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
 
+    def without_secrets(self) -> Scenario:
+        """The scenario as it may be written down and shown: passwords in the engine's options become `***`."""
+        shown = {name: _masked(value) for name, value in self.options.items()}
+        return self.model_copy(update={"options": shown})
+
+    @property
+    def lacks_secrets(self) -> bool:
+        """Whether a password was left out when this scenario was written down."""
+        return any(isinstance(value, str) and MASK in value for value in self.options.values())
+
     @classmethod
     def make(cls, where: str = "the scenario", /, **values: Any) -> Scenario:
         """Build and validate. Raises `UsageError` that lists every problem under `where`."""
@@ -114,6 +127,14 @@ class Scenario(BaseModel):
             found = "the file is empty" if values is None else f"this is a {type(values).__name__}"
             raise UsageError(f"{path}: a scenario is a mapping with at least 'subject:', and {found}")
         return cls.make(str(path), **{str(key): value for key, value in values.items()})
+
+
+def _masked(value: Any) -> Any:
+    """A value without the password of a URL in it (`scheme://user:password@host`, `?password=`)."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    value = re.sub(r"(?<=://)([^:/@\s]*):[^/\s]*@", rf"\1:{MASK}@", value)
+    return re.sub(r"(?<=[?&]password=)[^&\s]+", MASK, value)
 
 
 def _policy(value: Any) -> Any:

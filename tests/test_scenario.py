@@ -135,3 +135,23 @@ def test_a_file_that_is_none_is_refused_with_its_name(tmp_path, text, said):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         Scenario.from_yaml(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        pytest.param("postgresql://ada:s3cret@host:5/db", "postgresql://ada:***@host:5/db", id="user-and-password"),
+        pytest.param("postgresql://ada:p@ss:w@host/db", "postgresql://ada:***@host/db", id="odd-characters"),
+        pytest.param("postgresql://host/db?password=s3cret&a=b", "postgresql://host/db?password=***&a=b", id="query"),
+        pytest.param("postgresql://ada@host/db", "postgresql://ada@host/db", id="no-password"),
+        pytest.param("http://127.0.0.1:4200/api", "http://127.0.0.1:4200/api", id="a-port-is-no-password"),
+        pytest.param(3, 3, id="no-text"),
+    ],
+)
+def test_a_password_is_never_written_down(given: object, written: object) -> None:
+    scenario = Scenario.make(subject="a:b", options={"store": given})
+
+    shown = scenario.without_secrets()
+
+    assert shown.options == {"store": written}
+    assert shown.lacks_secrets is (given != written)

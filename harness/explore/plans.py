@@ -42,8 +42,12 @@ def replay_line(scenario: Scenario, plan: FaultPlan) -> str:
         words += ["--prompt", scenario.prompt]
     if scenario.tools:
         words += ["--tools", ",".join(f"{name}={_policy(policy)}" for name, policy in scenario.tools.items())]
-    if scenario.time_scale is not None:
-        words += ["--time-scale", f"{scenario.time_scale:g}"]
+    if scenario.world is not None:
+        words += ["--world", scenario.world]
+    for name, value in scenario.without_secrets().options.items():
+        words += ["--option", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    for option, figure in (("--time-scale", scenario.time_scale), ("--lives", scenario.incarnations)):
+        words += [option, f"{figure:g}"] if figure is not None else []
     return " ".join(map(shlex.quote, words))
 
 

@@ -118,7 +118,10 @@ def steps(scenario: Scenario, *, out: Path, progress: Progress | None = None) ->
 
 def replay(folder: Path, *, out: Path, progress: Progress | None = None) -> SweepReport:
     """Do the run of a run folder again. Raises `UsageError` if its scenario cannot be read."""
-    return run(read_scenario(folder), out=out, progress=progress)
+    scenario = read_scenario(folder)
+    if scenario.lacks_secrets:
+        raise UsageError(f"the password in {folder}'s options was not kept; use `harness run` and give the URL again")
+    return run(scenario, out=out, progress=progress)
 
 
 def show(folder: Path, *, strict: bool = False) -> tuple[RunReport, History]:

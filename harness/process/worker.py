@@ -22,8 +22,8 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.history import Effect, Note, Outcome, spelled
 from harness.journal import Journal, plain
-from harness.steps import StepId
 from harness.process.summons import await_answer
+from harness.steps import StepId
 from harness.subjects import bodies, guard, models
 from harness.subjects.answers import Answer, answer
 from harness.subjects.deps import load_deps
