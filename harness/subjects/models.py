@@ -27,6 +27,7 @@ from pydantic_ai.usage import RequestUsage
 from harness.errors import InternalError
 from harness.subjects import standins
 from harness.subjects.answers import WHEN
+from harness.subjects.mentions import models_mentioned_with
 from harness.subjects.rehearsal import lines, rehearse
 from harness.subjects.streams import replayed
 
@@ -99,9 +100,9 @@ def warm(agent: Any) -> None:
     """
     global _answer
     model = getattr(agent, "model", None)
-    if isinstance(model, str):
+    for name in [*([model] if isinstance(model, str) else []), *models_mentioned_with(agent)]:
         with suppress(Exception):  # an alias that only the agent resolves, or the subject's own error in its own time
-            models.infer_model(model)
+            models.infer_model(name)
     answer, _answer = _answer, lines
     try:
         rehearse()
