@@ -190,7 +190,7 @@ class Run:
             serve()
             return self.journal.path.stat().st_size
 
-        return watch(child, progress, stall=self.scenario.stall, limit=60 * self.scenario.stall)
+        return watch(child, progress, stall=self.scenario.stall + self.store.quiet, limit=60 * self.scenario.stall)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""

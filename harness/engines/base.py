@@ -31,6 +31,9 @@ class Hook(Protocol):
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
+    def hangs(self) -> bool:
+        """Whether a planned fault makes a body hang or be late, so that the engine's own timeouts must act."""
+
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""
 
@@ -40,11 +43,15 @@ class Hook(Protocol):
 
 @dataclass(frozen=True)
 class Store:
-    """Where one run keeps its durable state: JSON values only, it crosses to the child."""
+    """Where one run keeps its durable state: JSON values only, it crosses to the child.
+
+    `quiet` is for how many seconds the engine may rightly be silent, besides what the scenario allows.
+    """
 
     run_id: str
     folder: str
     values: dict[str, Any] = field(default_factory=dict)
+    quiet: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,10 @@
-"""How times are scaled: one factor per run divides what the subject configured, and a floor keeps what is left honest.
+"""How times are scaled, where they are: one factor per run divides what the subject configured.
 
-A timeout that is shorter than the body it limits would be a fault that nobody planned. So until the harness has seen
-how long the bodies take (the first run of a session, the baseline), timeouts stay long; only waits that limit nothing
-(a backoff, a durable sleep) are scaled from the start.
+A timeout that is shorter than the body it limits would be a fault that nobody planned. So timeouts keep their length in
+a run that waits for none of them; what a dead worker held is let go by other means (`expiry.py`). Where a body is made
+to hang or to be late, so that a timeout must act, all are divided alike, down to a floor that leaves bodies their room:
+how long they take is known from the runs before. Waits that limit nothing (a backoff, a durable sleep) are always
+divided.
 """
 
 from __future__ import annotations
@@ -19,34 +21,48 @@ PATIENCE = 10.0
 ROOM = 10
 """How many times as long as its body a timeout must stay."""
 PROVISIONAL = 100.0
-"""The factor for waits before there is a chosen one: Temporal's first backoff of 1 s becomes 10 ms."""
+"""The factor before one is chosen: Temporal's first backoff of 1 s becomes 10 ms."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Scales seconds. `factor` is None while nothing is known; `usual` is how long the body of a unit takes, by name.
+    """Scales seconds. `usual` is how long the body of a unit takes, by name.
 
-    With `asked` the factor is the person's own, and is only held to the floor: factor 1 is real time.
+    `factor` is None while none has been chosen. With `hurried`, timeouts are scaled too. With `asked`, the factor is
+    the person's own: factor 1 is real time.
     """
 
     factor: float | None = None
     usual: Mapping[str, float] = field(default_factory=dict)
+    hurried: bool = False
     asked: bool = False
+
+    @property
+    def divisor(self) -> float:
+        """What times are divided by."""
+        return self.factor or PROVISIONAL
+
+    @property
+    def delay(self) -> float:
+        """What a planned delay is divided by: as the timeouts that it may run into."""
+        return self.divisor if self.asked or self.hurried else 1.0
 
     def timeout(self, name: str, configured: float) -> float:
         """The timeout of a unit called `name`: never longer than configured."""
         if self.asked:
             return self._divided(configured, FLOOR)
+        if not self.hurried:
+            return configured
         if name not in self.usual:
             return min(configured, PATIENCE)
         return self._divided(configured, max(FLOOR, ROOM * self.usual[name]))
 
     def wait(self, configured: float) -> float:
         """A wait that limits nothing: a backoff, a durable sleep."""
-        return configured / (self.factor or PROVISIONAL)
+        return configured / self.divisor
 
     def _divided(self, configured: float, floor: float) -> float:
-        return min(configured, max(floor, configured / (self.factor or PROVISIONAL)))
+        return min(configured, max(floor, configured / self.divisor))
 
 
 def choose(timeouts: Iterable[float]) -> float | None:

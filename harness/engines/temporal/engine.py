@@ -75,7 +75,7 @@ class TemporalSession:
             "factor": clock.choose(self._configured),
             "usual": self._usual,
         }
-        return Store(run_id, str(folder), values)
+        return Store(run_id, str(folder), values, quiet=clock.ROOM * max(self._usual.values(), default=0.0))
 
     def observe(self, store: Store) -> Iterable[EngineRecord | Observation]:
         folder = Path(store.folder)

@@ -78,7 +78,10 @@ class TemporalWorker:
         from temporalio.client import WorkflowExecutionStatus
         from temporalio.service import RPCError, RPCStatusCode
 
-        handle = await self._handle(store, invocation)
+        from harness.engines.temporal.ended import Ended
+
+        client = await self._connected(store)
+        handle = client.get_workflow_handle(workflow_id(store, invocation), result_type=Ended)
         try:
             description = await handle.describe()
         except RPCError as error:
@@ -86,19 +89,9 @@ class TemporalWorker:
                 raise NotStarted from None
             raise
         if description.status is WorkflowExecutionStatus.RUNNING:
-            await self._forget_dead_worker(handle)
+            await self._take_over(client, handle)
         await self._working(store)
         return await handle.result()
-
-    async def _forget_dead_worker(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Let the next task come to any worker at once. The server would first wait for the dead one's own queue."""
-        from temporalio.api.common.v1 import WorkflowExecution
-        from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest
-
-        assert self._client is not None
-        execution = WorkflowExecution(workflow_id=handle.id)
-        request = ResetStickyTaskQueueRequest(namespace=self._client.namespace, execution=execution)
-        await self._client.workflow_service.reset_sticky_task_queue(request)
 
     async def examine(self, store: Store) -> None:
         """Leave in the store's folder what `Session.observe` reads."""
@@ -107,11 +100,13 @@ class TemporalWorker:
         client = await self._connected(store)
         await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._workflow)
 
-    async def _handle(self, store: Store, invocation: int) -> WorkflowHandle[Any, Any]:
-        from harness.engines.temporal.ended import Ended
+    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any]) -> None:
+        """Spare the run the time that the server would take to notice that the last worker has died."""
+        from harness.engines.temporal import expiry
 
-        client = await self._connected(store)
-        return client.get_workflow_handle(workflow_id(store, invocation), result_type=Ended)
+        await expiry.forget_worker(client, handle)
+        if await expiry.is_possible(client):
+            await expiry.let_go(client, handle)
 
     async def _connected(self, store: Store) -> Client:
         if self._client is None:
@@ -122,17 +117,17 @@ class TemporalWorker:
         """The client, with a worker at work behind it. Both once per process."""
         client = await self._connected(store)
         if self._running is None:
-            self._running = asyncio.create_task(self._worker(client, store).run())
+            clock = await self._clock(client, store)
+            self._running = asyncio.create_task(self._worker(client, store, clock).run())
         return client
 
-    def _worker(self, client: Client, store: Store) -> Any:
+    def _worker(self, client: Client, store: Store, clock: Clock) -> Any:
         from temporalio.worker import Worker
 
         from harness.engines.temporal import binding, seams
         from harness.engines.temporal.interceptors import Watch
 
-        clock = self._clock(store)
-        self._hook.scaled(clock.factor or 1.0)
+        self._hook.scaled(clock.delay)
         watch = Watch(self._hook, clock)
         seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
@@ -146,10 +141,14 @@ class TemporalWorker:
             sticky_queue_schedule_to_start_timeout=STICKY,
         )
 
-    def _clock(self, store: Store) -> Clock:
+    async def _clock(self, client: Client, store: Store) -> Clock:
+        """Timeouts stay as configured, unless this run waits for one of them to pass."""
+        from harness.engines.temporal import expiry
+
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True)
-        return Clock(store.values.get("factor"), store.values.get("usual", {}))
+        hurried = self._hook.hangs() or not await expiry.is_possible(client)
+        return Clock(store.values["factor"], store.values["usual"], hurried=hurried)
 
 
 class _Listener:

@@ -1,0 +1,116 @@
+"""What a dead worker held is let go at once, rather than when its timeout has passed.
+
+A server notices that a worker has died only by waiting: 60 seconds for an activity by default. In a test that wait is
+lost time, and a shorter timeout would strike healthy bodies, too. So where the server lets us, time is made to pass for
+exactly those activities that a dead worker was running, and every other one keeps what was configured. What follows is
+what would have followed: the attempt is timed out, and the activity's own retry policy decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.activity.v1 import ActivityOptions
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest, UpdateActivityOptionsRequest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+AT_ONCE = 0.001
+"""Seconds; a timeout of none would mean that there is no timeout."""
+PATIENCE = 5.0
+"""Seconds for the server to time out what we told it to."""
+WHOLE, BEAT, ATTEMPT = "schedule_to_close_timeout", "heartbeat_timeout", "start_to_close_timeout"
+RUNNING = {
+    PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+    PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+}
+
+
+@dataclass(frozen=True)
+class Held:
+    """An activity that a dead worker was running. `timeouts` as configured; `used` of the whole before this attempt."""
+
+    id: str
+    timeouts: Mapping[str, float]
+    used: float = 0.0
+
+    def first(self) -> tuple[str, float]:
+        """The timeout that would be the first to pass, and after how many seconds of this attempt."""
+        left = {name: max(AT_ONCE, seconds - self.used * (name == WHOLE)) for name, seconds in self.timeouts.items()}
+        name = min(left, key=lambda known: left[known])
+        return name, left[name]
+
+    def expired(self) -> dict[str, float]:
+        """What to change so that it passes now."""
+        return {self.first()[0]: AT_ONCE}
+
+    def waited(self) -> dict[str, float]:
+        """Its timeouts once it has passed: as configured, but that much of the time for all attempts is gone."""
+        after = dict(self.timeouts)
+        if WHOLE in after:
+            after[WHOLE] = max(AT_ONCE, after[WHOLE] - self.first()[1])
+        return after
+
+
+async def is_possible(client: Client) -> bool:
+    """Whether the server lets us change an activity's timeouts. One that does knows what it is asked for."""
+    try:
+        await _change(client, "harness-none", "1", {ATTEMPT: AT_ONCE})
+    except RPCError as error:
+        return error.status is RPCStatusCode.NOT_FOUND
+    return True
+
+
+async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
+    """Time out what a dead worker was running of a workflow. To be called while no worker is at work."""
+    held = await _held(handle)
+    for activity in held.values():
+        await _change(client, handle.id, activity.id, activity.expired())
+    deadline = time.monotonic() + PATIENCE
+    while held.keys() & await _held(handle) and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)  # noqa: ASYNC110  the server cannot be asked to tell us
+    for activity in held.values():
+        with suppress(RPCError):  # it was its last attempt, so there is nothing left to change
+            await _change(client, handle.id, activity.id, activity.waited())
+
+
+async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
+    """Let the next workflow task come to any worker at once; the server would first wait for the dead one's queue."""
+    execution = WorkflowExecution(workflow_id=handle.id)
+    request = ResetStickyTaskQueueRequest(namespace=client.namespace, execution=execution)
+    await client.workflow_service.reset_sticky_task_queue(request)
+
+
+async def _held(handle: WorkflowHandle[Any, Any]) -> dict[str, Held]:
+    pending = (await handle.describe()).raw_description.pending_activities
+    return {activity.activity_id: _read(activity) for activity in pending if activity.state in RUNNING}
+
+
+def _read(activity: Any) -> Held:
+    options = activity.activity_options
+    timeouts = {name: getattr(options, name).ToTimedelta().total_seconds() for name in (WHOLE, BEAT, ATTEMPT)}
+    used = activity.last_started_time.ToDatetime() - activity.scheduled_time.ToDatetime()
+    return Held(activity.activity_id, {name: value for name, value in timeouts.items() if value}, used.total_seconds())
+
+
+async def _change(client: Client, workflow: str, activity: str, timeouts: Mapping[str, float]) -> None:
+    options = ActivityOptions()
+    for name, seconds in timeouts.items():
+        getattr(options, name).FromTimedelta(timedelta(seconds=seconds))
+    request = UpdateActivityOptionsRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow),
+        id=activity,
+        activity_options=options,
+        update_mask=FieldMask(paths=list(timeouts)),
+    )
+    await client.workflow_service.update_activity_options(request)
