@@ -6,6 +6,7 @@ names would have worked, and a traceback begins where their code does.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import os
@@ -25,6 +26,7 @@ from harness.subjects.script import nearest
 T = TypeVar("T")
 
 _OURS = str(Path(errors.__file__).parent) + os.sep
+_LOADING = ("create_module", "exec_module", "get_code", "source_to_code")
 _IMPORTING = ("<frozen importlib", str(importlib.__file__))
 
 
@@ -88,11 +90,16 @@ def theirs(error: BaseException) -> str:
 
 
 def _cut(told: traceback.TracebackException) -> traceback.TracebackException:
-    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith((_OURS, *_IMPORTING))]
+    told.stack[:] = [frame for frame in told.stack if not _is_machinery(frame)]
     for cause in (told.__cause__, told.__context__, *(told.exceptions or ())):
         if cause is not None:
             _cut(cause)
     return told
+
+
+def _is_machinery(frame: traceback.FrameSummary) -> bool:
+    """Frames of the harness, of Python's import, and of import hooks, which packages such as beartype install."""
+    return frame.filename.startswith((_OURS, *_IMPORTING)) or frame.name in _LOADING
 
 
 def _import(path: ImportPath, name: str) -> ModuleType:
@@ -111,9 +118,11 @@ def _not_found(path: ImportPath, name: str) -> str:
         return f"there is no module {name!r}, did you mean '{parent}:{last}'?"
     places = getattr(sys.modules.get(parent), "__path__", []) if parent else ["", *sys.path[:1]]
     known = [f"{parent}.{module.name}" if parent else module.name for module in pkgutil.iter_modules(places)]
-    hint = nearest(name, known) if known else f"; {parent!r} is no package, or cannot be imported" if parent else ""
-    where = f" It was looked for from {str(Path.cwd())!r} on." if not parent else ""
-    return f"there is no module {name!r} to import{hint}{where}"
+    if near := difflib.get_close_matches(name, known, n=1):
+        return f"there is no module {name!r} to import, did you mean {near[0]!r}?"
+    if not parent:
+        return f"there is no module {name!r} to import; it was looked for in {str(Path.cwd())!r} and where Python looks"
+    return f"there is no module {name!r} to import" + ("" if known else f"; {parent!r} is no package, or is not there")
 
 
 def _is_file(target: str) -> bool:

@@ -6,6 +6,7 @@ workflow or flow of the person's own. Anything else is an error that says what w
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from harness.subjects.deps import Deps, load_deps, required
 from harness.subjects.importing import ImportPath, attribute, load_module, running_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.naming import agents_in, give_names, unwrapped
-from harness.subjects.script import nearest
 from harness.subjects.standins import StandIn
 
 __all__ = ["Deps", "Subject", "load_deps", "load_subject"]
+
+MENTIONED = 8
+"""How many agents of a module an error lists: enough to find a mistake, few enough to read."""
 
 _WORKFLOWS = {
     "dbos_function_name": "a DBOS workflow or step",
@@ -106,9 +109,11 @@ def _listed(module: ModuleType, where: ImportPath) -> str:
     agents = list(agents_in(module))
     if not agents:
         return f"; {where.target!r} holds no agents"
-    close = nearest(where.attr, agents) if where.attr else ""
-    start = close if close.startswith(", did") else ";"
-    return f"{start} it holds {', '.join(f'{where.target}:{name}' for name in agents)}"
+    near = difflib.get_close_matches(where.attr, agents, n=MENTIONED, cutoff=0.5)
+    meant = f", did you mean '{where.target}:{near[0]}'?" if near else ";"
+    shown = [*near, *(name for name in agents if name not in near)]
+    more = f" and {len(shown) - MENTIONED} more" if len(shown) > MENTIONED else ""
+    return f"{meant} it holds the agents {', '.join(shown[:MENTIONED])}{more}"
 
 
 def _made(found: Any, where: ImportPath) -> Any:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.machinery import FileFinder, SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,6 +128,24 @@ def test_an_import_that_raises_shows_its_own_traceback_once(text: str, headline:
     assert traceback.count(headline.split(":")[1]) == 1
     assert "harness/subjects" not in traceback
     assert "importlib" not in traceback
+
+
+def test_import_hooks_of_others_are_not_shown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hook(SourceFileLoader):
+        def source_to_code(self, *args: Any, **kwargs: Any) -> Any:
+            return super().source_to_code(*args, **kwargs)
+
+    folder = project(shop_hooked="import shop_hooked_too", shop_hooked_too="agent = = 1")
+    hook = FileFinder.path_hook((Hook, [".py"]))
+    monkeypatch.setattr(sys, "path_hooks", [hook, *sys.path_hooks])
+    monkeypatch.delitem(sys.path_importer_cache, str(folder), raising=False)
+
+    with pytest.raises(SubjectError) as caught:
+        load("shop_hooked:agent")
+
+    traceback = caught.value.traceback or ""
+    assert "source_to_code" not in traceback
+    assert traceback.index("import shop_hooked_too") < traceback.index("agent = = 1")
 
 
 def test_the_cause_of_what_an_import_raises_is_cut_too(project: Project) -> None:

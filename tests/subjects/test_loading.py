@@ -124,11 +124,11 @@ def fails(): raise RuntimeError('no database')
 """  # fmt: skip
 
 REFUSED = {
-    "missing": ("shop:frst", "'shop' has no 'frst', did you mean 'first'? it holds shop:first, shop:second"),
-    "nothing near": ("shop:zzz", "'shop' has no 'zzz'; it holds shop:first, shop:second"),
-    "several": ("shop", "'shop' does not say which agent; it holds shop:first, shop:second"),
-    "text": ("shop:text", "'shop:text' is no agent: it is a value of type 'str'; it holds shop:first, shop:second"),
-    "module": ("shop:sys", "'shop:sys' is no agent: it is a module; it holds"),
+    "missing": ("shop:frst", "'shop' has no 'frst', did you mean 'shop:first'? it holds the agents first, second"),
+    "nothing near": ("shop:zzz", "'shop' has no 'zzz'; it holds the agents first, second"),
+    "several": ("shop", "'shop' does not say which agent; it holds the agents first, second"),
+    "text": ("shop:text", "'shop:text' is no agent: it is a value of type 'str'; it holds the agents first, second"),
+    "module": ("shop:sys", "'shop:sys' is no agent: it is a module; it holds the agents first, second"),
     "needy factory": ("shop:needs", "'shop:needs' is no agent, and as a factory it needs model, name;"),
     "empty factory": ("shop:gives_nothing", "'shop:gives_nothing' is no agent: the factory returned None;"),
     "wrong factory": ("shop:gives_text", "'shop:gives_text' is no agent: the factory returned a value of type 'str';"),
@@ -146,6 +146,18 @@ def test_what_is_no_agent_is_refused_with_what_there_is(path: str, message: str,
 
     assert str(caught.value).startswith(message)
     assert caught.value.traceback is None
+
+
+def test_a_module_full_of_agents_is_not_listed_whole_and_begins_with_the_nearest(project: Project) -> None:
+    project(shop=HEAD + "\n".join(f"agent_{number} = Agent('test')" for number in range(30)))
+
+    with pytest.raises(SubjectError) as caught:
+        load_subject("shop:agent_27x")
+
+    assert str(caught.value).startswith(
+        "'shop' has no 'agent_27x', did you mean 'shop:agent_27'? it holds the agents agent_27, "
+    )
+    assert str(caught.value).endswith(" and 22 more")
 
 
 def test_a_factory_that_raises_shows_its_own_traceback(project: Project) -> None:
