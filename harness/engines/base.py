@@ -31,8 +31,8 @@ class Hook(Protocol):
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
-    def hangs(self) -> bool:
-        """Whether a planned fault makes a body hang or be late, so that the engine's own timeouts must act."""
+    def plans(self, *actions: str) -> bool:
+        """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
 
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""

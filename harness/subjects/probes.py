@@ -278,9 +278,9 @@ class Probes:
         self.strikes.at(step, "after")
         self.settled.add(step)
 
-    def hangs(self) -> bool:
-        """Whether a planned fault makes a body hang or be late, so that the engine's own timeouts must act."""
-        return any(fault.action in ("hang", "slow", "delay") for fault in self.strikes.plan.faults)
+    def plans(self, *actions: str) -> bool:
+        """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
+        return any(fault.action in actions for fault in self.strikes.plan.faults)
 
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""

@@ -76,8 +76,8 @@ async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
     for activity in held.values():
         await _change(client, handle.id, activity.id, activity.expired())
     deadline = time.monotonic() + PATIENCE
-    while held.keys() & await _held(handle) and time.monotonic() < deadline:
-        await asyncio.sleep(0.005)  # noqa: ASYNC110  the server cannot be asked to tell us
+    while held.keys() & await _held(handle) and time.monotonic() < deadline:  # noqa: ASYNC110  it does not tell
+        await asyncio.sleep(0.005)
     for activity in held.values():
         with suppress(RPCError):  # it was its last attempt, so there is nothing left to change
             await _change(client, handle.id, activity.id, activity.waited())
@@ -88,6 +88,12 @@ async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> Non
     execution = WorkflowExecution(workflow_id=handle.id)
     request = ResetStickyTaskQueueRequest(namespace=client.namespace, execution=execution)
     await client.workflow_service.reset_sticky_task_queue(request)
+
+
+async def waits_for(handle: WorkflowHandle[Any, Any], activity: str, attempt: int) -> bool:
+    """Whether the server still waits for this attempt of an activity: the result of any other will be refused."""
+    pending = (await handle.describe()).raw_description.pending_activities
+    return any(one.activity_id == activity and one.attempt == attempt and one.state in RUNNING for one in pending)
 
 
 async def _held(handle: WorkflowHandle[Any, Any]) -> dict[str, Held]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
@@ -31,14 +31,18 @@ from harness.engines.base import Hook
 from harness.engines.temporal.clock import Clock
 from harness.engines.temporal.records import HEADER
 
+IsAwaited = Callable[[activity.Info], Awaitable[bool]]
 TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
 
 
 class Watch(Interceptor):
-    """Shows the worker's activities and workflows to `hook`, and scales what they configure by `clock`."""
+    """Shows the worker's activities and workflows to `hook`, and scales what they configure by `clock`.
 
-    def __init__(self, hook: Hook, clock: Clock) -> None:
-        self.hook, self.clock = hook, clock
+    `is_awaited(info)` says whether the server still waits for an attempt of an activity.
+    """
+
+    def __init__(self, hook: Hook, clock: Clock, is_awaited: IsAwaited) -> None:
+        self.hook, self.clock, self._is_awaited = hook, clock, is_awaited
         self._attempts: dict[str, activity.Info] = {}
         self._started: set[str] = set()
 
@@ -68,17 +72,12 @@ class Watch(Interceptor):
         """Remember the attempt of a unit that begins here: an attempt before it has been given up."""
         self._attempts[key] = activity.info()
 
-    def unit_of(self, token: bytes) -> str | None:
+    async def unit_of(self, token: bytes) -> str | None:
         """The unit whose latest attempt has this task token, if its result still comes in time."""
         for key, info in self._attempts.items():
             if info.task_token == token:
-                return None if _is_late(info) else key
+                return key if await self._is_awaited(info) else None
         return None
-
-
-def _is_late(info: activity.Info) -> bool:
-    age = datetime.now(UTC) - info.started_time
-    return info.start_to_close_timeout is not None and age >= info.start_to_close_timeout
 
 
 class _Bodies(ActivityInboundInterceptor):

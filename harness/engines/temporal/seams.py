@@ -12,7 +12,7 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
@@ -57,7 +57,7 @@ def _moved(what: str) -> EngineUnavailable:
     )
 
 
-def watch_commits(hook: Hook, unit_of: Callable[[bytes], str | None]) -> None:
+def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> None:
     """Let `hook` surround the calls that make results durable. `unit_of` knows the unit behind a task token.
 
     Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
@@ -67,7 +67,7 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], str | None]) -> None:
 
     @wraps(activity)
     async def complete_activity_task(self: Any, comp: Any) -> None:
-        unit = unit_of(comp.task_token) if comp.result.HasField("completed") else None
+        unit = await unit_of(comp.task_token) if comp.result.HasField("completed") else None
         if unit is None:
             await activity(self, comp)
             return

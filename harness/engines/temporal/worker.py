@@ -7,6 +7,7 @@ noticed. So recovery here is what it is in production: another worker process st
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +18,15 @@ from harness.engines.temporal.clock import Clock
 from harness.errors import EngineUnavailable
 
 if TYPE_CHECKING:
+    from temporalio import activity
     from temporalio.client import Client, WorkflowHandle
 
 CONNECTING = 10.0
 """Seconds that a process waits for the server, which may be on its way back from a fault of ours."""
 STICKY = timedelta(milliseconds=50)
 """How long a task waits for the worker that knows its workflow; 10 s by default, and that worker may be dead."""
+LATE = ("hang", "slow", "delay", "duplicate")
+"""Faults after which a timeout of the engine must pass: a worker that lives does not do its work."""
 TASK = 1.0
 """Seconds that a workflow task may be in a worker's hands; 10 by default."""
 ROOM = 10
@@ -128,7 +132,7 @@ class TemporalWorker:
         from harness.engines.temporal.interceptors import Watch
 
         self._hook.scaled(clock.delay)
-        watch = Watch(self._hook, clock)
+        watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
         seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
         return Worker(
@@ -141,13 +145,21 @@ class TemporalWorker:
             sticky_queue_schedule_to_start_timeout=STICKY,
         )
 
+    async def _is_awaited(self, client: Client, info: activity.Info) -> bool:
+        """Whether an attempt's result will be taken. Asked only where a fault may have made the server give it up."""
+        from harness.engines.temporal import expiry
+
+        if not self._hook.plans(*LATE) or info.workflow_id is None:
+            return True
+        return await expiry.waits_for(client.get_workflow_handle(info.workflow_id), info.activity_id, info.attempt)
+
     async def _clock(self, client: Client, store: Store) -> Clock:
         """Timeouts stay as configured, unless this run waits for one of them to pass."""
         from harness.engines.temporal import expiry
 
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True)
-        hurried = self._hook.hangs() or not await expiry.is_possible(client)
+        hurried = self._hook.plans(*LATE) or not await expiry.is_possible(client)
         return Clock(store.values["factor"], store.values["usual"], hurried=hurried)
 
 
