@@ -6,15 +6,14 @@ that a test costs a run and not three interpreters.
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.engines.base import Session, Store
-from harness.engines.prefect import home
+from harness.engines.base import Case, Session, Store
 from harness.engines.prefect.engine import PrefectEngine
+from harness.engines.prefect.worker import PrefectWorker
 from harness.faults import FaultPlan
 from harness.history import EngineRecord, History, Note, RunEnded, StepEntered, UnitEntered
 from harness.journal import Journal, load
@@ -22,31 +21,29 @@ from harness.process import worker
 from harness.process.zygote import Zygote
 from harness.runner import Bench
 from harness.scenario import Scenario
-from harness.subjects import guard
+from harness.subjects.loading import load_subject
+from harness.subjects.script_sources import load_script
 
-AGENTS = Path(__file__).with_name("prefect_agents.py")
+MODULE = "tests.engines.prefect_agents"
 
 
-def preload(_argument: dict[str, Any]) -> dict[str, Any]:
-    """In the zygote: import and build what every life needs, as the worker would."""
-    guard.protect()
-    home.replace(os.environ, home.of_zygote(os.environ))
-    import pydantic_ai.mcp  # noqa: F401
-    from pydantic_ai.durable_exec import dbos  # noqa: F401
-    from pydantic_ai.models import infer_model
-
-    from harness.engines.prefect import lazy
-
-    lazy.warm()
-    infer_model("openai:gpt-5")
-    return {}
+def preload(argument: dict[str, Any]) -> dict[str, Any]:
+    """In the zygote: all that the worker does for one subject, which imports the others too."""
+    return worker.prepare({**argument, "subject": f"{MODULE}:durable"})
 
 
 def live(argument: dict[str, Any]) -> None:
-    """In the fork: load and bind the subject, then live."""
-    said = worker.prepare(argument["prepare"])
-    if said["refused"]:
-        Journal(Path(argument["live"]["journal"])).append(Note(text=f"refused: {said['refused']}"))
+    """In the fork: bind another subject, then live."""
+    order = argument["prepare"]
+    adapter = PrefectWorker()
+    adapter.prepare()
+    subject = load_subject(order["subject"], deps=order["deps"])
+    script = None if order["script"] is None else load_script(order["script"])
+    worker._prepared = worker.Prepared(subject, script, adapter)
+    scale = order["scale"]
+    case = Case(subject, worker._invoke, order["options"], scale or 1.0, auto_scale=scale is None)
+    if refused := adapter.bind(case):
+        Journal(Path(argument["live"]["journal"])).append(Note(text=f"refused: {refused.reason}"))
         return
     worker.live(argument["live"])
 
@@ -131,7 +128,7 @@ class Lab:
         self.zygote = stack.enter_context(
             Zygote(
                 "tests.engines.prefect_lab:preload",
-                {},
+                {"worker": self.engine.worker},
                 hash_seed=1,
                 env={"PREFECT_API_URL": "http://127.0.0.1:1/api", "PREFECT_HOME": "/nowhere"},  # somebody's own
                 log=folder / "zygote.log",
@@ -143,13 +140,12 @@ class Lab:
 
     def run(self, subject: str, *plan: str, baseline: Ran | None = None, **scenario: Any) -> Ran:
         """Run an agent of `prefect_agents.py` under a fault plan."""
-        path = subject if ":" in subject else f"{AGENTS}:{subject}"
+        path = f"{MODULE}:{subject}"
         made = Scenario.make(subject=path, engine="prefect", **scenario)
         argument = {
             "subject": path,
             "script": made.script,
             "deps": made.deps,
-            "worker": self.engine.worker,
             "options": made.options,
             "scale": made.time_scale,
         }
@@ -161,4 +157,4 @@ class Lab:
 
     def _fresh(self, subject: str) -> Path:
         number = len(list(self.folder.iterdir()))
-        return self.folder / f"{number:03d}-{subject.rpartition(':')[2]}"
+        return self.folder / f"{number:03d}-{subject}"

@@ -25,7 +25,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 READY_SECONDS = 60
 
@@ -34,13 +34,13 @@ def main() -> None:
     """Import, then obey until nobody is there to command."""
     order = json.loads(sys.argv[1])
     database, template = Path(order["database"]), Path(order["template"])
+    host = Host()
     try:
         from prefect.server.api import server
 
-        make_template(template)
+        make_template(template, host.bear)
         shutil.copyfile(template, database)
         server.create_app(final=True)  # imports all that the app needs, so that every fork has it
-        host = Host()
     except Exception as error:  # noqa: BLE001  whatever it is, the harness has to hear of it
         answer(error=f"{type(error).__name__}: {error}")
         return
@@ -76,23 +76,19 @@ def _handle_of(harness: int) -> list[int]:
 
 
 class Host:
-    """Bears the server. `start` and `kill` answer with its port; both do nothing if there is nothing to do."""
+    """Bears children that end with it. `start` and `kill` are for the server, and answer with its port."""
 
     def __init__(self) -> None:
         self._port = 0
         self._server: int | None = None
-        self._mine, self._lifeline = os.pipe()
+        self._theirs, self._lifeline = os.pipe()
 
     def start(self) -> int:
         """Fork a server on the same port as before, and wait until it serves."""
         if self._server is not None:
             return self._port
         mouth, ear = os.pipe()
-        self._server = os.fork()
-        if self._server == 0:
-            os.close(self._lifeline)
-            os.close(mouth)
-            child(lambda: serve(self._port, ear, self._mine))
+        self._server = self.bear(lambda: serve(self._port, ear))
         os.close(ear)
         with os.fdopen(mouth) as said:
             word = said.readline().strip() if select.select([said], [], [], READY_SECONDS)[0] else ""
@@ -101,6 +97,14 @@ class Host:
             raise RuntimeError(word or "the server did not begin to serve; its log says why")
         self._port = int(word)
         return self._port
+
+    def bear(self, run: Callable[[], None]) -> int:
+        """Fork a child that runs `run` and ends when it has, or when this process has."""
+        pid = os.fork()
+        if pid == 0:
+            os.close(self._lifeline)
+            child(run, self._theirs)
+        return pid
 
     def kill(self) -> int:
         """End the server as a machine's death would."""
@@ -111,10 +115,11 @@ class Host:
         return self._port
 
 
-def child(run: Callable[[], None]) -> None:
+def child(run: Callable[[], None], lifeline: int) -> NoReturn:
     """Run in a forked child, and never return from it."""
     code = 1
     try:
+        threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
         run()
         code = 0
     except Exception as error:  # noqa: BLE001  nobody above us may run on in a fork
@@ -124,12 +129,11 @@ def child(run: Callable[[], None]) -> None:
         os._exit(code)
 
 
-def serve(port: int, ear: int, lifeline: int) -> None:
+def serve(port: int, ear: int) -> None:
     """Serve until killed; say the port once requests are answered."""
     import uvicorn
     from prefect.server.api.server import create_app
 
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     with os.fdopen(ear, "w") as said:
         try:
             listening = socket.create_server(("127.0.0.1", port), backlog=512)
@@ -155,15 +159,19 @@ def _end_with(lifeline: int) -> None:
     os._exit(0)
 
 
-def make_template(template: Path) -> None:
-    """Make the migrated database that sessions copy, unless somebody has. Sessions that come meanwhile wait for it."""
+def make_template(template: Path, bear: Callable[[Callable[[], None]], int]) -> None:
+    """Make the migrated database that sessions copy, unless somebody has. Sessions that come meanwhile wait for it.
+
+    In a child that `bear` forks: migrating starts threads, and a process with threads must not fork.
+    """
     with _locked(template.with_suffix(".lock")):
         if is_migrated(template):
             return
         draft = template.with_suffix(".draft")
         _clear(draft)  # left by a session that was killed over it
         try:
-            _in_child(lambda: _migrate(draft))
+            if os.waitpid(bear(lambda: _migrate(draft)), 0)[1]:
+                raise RuntimeError("the database cannot be migrated; the log says why")
             draft.replace(template)
         finally:
             _clear(draft)
@@ -194,15 +202,6 @@ def is_migrated(template: Path) -> bool:
             return bool(connection.execute("select count(*) from alembic_version").fetchone()[0] == 1)
     except sqlite3.Error:
         return False
-
-
-def _in_child(run: Callable[[], None]) -> None:
-    """Migrating starts threads, and a process with threads must not fork."""
-    pid = os.fork()
-    if pid == 0:
-        child(run)
-    if os.waitpid(pid, 0)[1]:
-        raise RuntimeError("the database cannot be migrated; the log says why")
 
 
 def _migrate(draft: Path) -> None:

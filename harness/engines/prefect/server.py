@@ -21,6 +21,7 @@ from harness.errors import EngineUnavailable
 
 HOST = Path(__file__).with_name("host.py")
 CLOSING = 10.0
+BUSY = 0.5  # seconds that a host may need to notice that nobody wants its server any more
 
 
 class Server:
@@ -58,8 +59,8 @@ class Server:
         with contextlib.suppress(OSError):
             self._host.stdin.close()
         try:
-            self._host.wait(CLOSING)
-        except subprocess.TimeoutExpired:  # it is importing, or the machine is very slow
+            self._host.wait(BUSY if self._url is None else CLOSING)
+        except subprocess.TimeoutExpired:  # it is importing still, and whatever it has borne ends with it
             self._host.kill()
             self._host.wait()
         self._host.stdout.close()

@@ -1,0 +1,200 @@
+"""A session's own server: where it comes from, how it dies, and that nothing of it stays behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.engines.prefect import host, server
+from harness.engines.prefect.api import Api
+from harness.engines.prefect.engine import PrefectEngine
+from harness.engines.prefect.server import Server, template
+from harness.engines.prefect.versions import installed
+from harness.errors import EngineUnavailable, UsageError
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = Server(tmp_path_factory.mktemp("session"))
+    yield made
+    made.close()
+
+
+def processes(folder: Path) -> list[int]:
+    """The processes that name a folder among their arguments."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (entry / "cmdline").read_bytes()
+            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if os.fsencode(folder) in arguments and state != "Z" and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+def gone(folder: Path) -> bool:
+    """Whether every process of a folder ends soon."""
+    deadline = time.monotonic() + PATIENCE
+    while processes(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not processes(folder)
+
+
+def test_a_server_answers_with_the_version_that_is_installed(running: Server) -> None:
+    assert Api(running.url()).version() == installed()
+
+
+def test_a_killed_server_refuses_and_a_started_one_answers_at_the_same_address(running: Server) -> None:
+    api = Api(running.url())
+    running.kill()
+    with pytest.raises(EngineUnavailable, match="no Prefect server answers at"):
+        api.version()
+    running.start()
+    assert running.url() == api.url
+    assert api.version() == installed()
+
+
+def test_killing_what_is_dead_and_starting_what_lives_do_nothing(running: Server) -> None:
+    for act in (running.start, running.kill, running.kill, running.start):
+        act()
+    assert Api(running.url()).version() == installed()
+
+
+def test_two_sessions_at_once_have_a_server_each(running: Server, tmp_path: Path) -> None:
+    other = Server(tmp_path / "other")
+    try:
+        assert other.url() != running.url()
+        other.kill()
+        assert Api(running.url()).version() == installed()
+    finally:
+        other.close()
+
+
+def test_a_closed_server_leaves_no_process_behind(tmp_path: Path) -> None:
+    made = Server(tmp_path)
+    made.url()
+    assert processes(tmp_path)
+    made.close()
+    assert processes(tmp_path) == []
+
+
+def test_a_session_that_nobody_used_leaves_no_process_behind(tmp_path: Path) -> None:
+    with PrefectEngine().session({}, tmp_path):
+        pass
+    assert processes(tmp_path) == []
+
+
+@pytest.mark.parametrize("whose", ["harness", "host"])
+def test_a_server_ends_when_the_harness_or_its_own_host_is_killed(whose: str, tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from harness.engines.prefect.server import Server;"
+        " made = Server(Path(sys.argv[1])); print(made.url(), made._host.pid, flush=True); time.sleep(100)"
+    )
+    harness = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    try:
+        assert harness.stdout is not None
+        url, pid = harness.stdout.readline().split()
+        assert Api(url).version() == installed()
+        os.kill(harness.pid if whose == "harness" else int(pid), signal.SIGKILL)
+        if whose == "host":
+            harness.kill()
+        harness.wait()
+        assert gone(tmp_path)
+    finally:
+        harness.kill()
+        harness.communicate()
+
+
+def test_a_port_that_somebody_took_meanwhile_is_said(tmp_path: Path) -> None:
+    made = Server(tmp_path)
+    try:
+        port = int(made.url().split(":")[2].partition("/")[0])
+        made.kill()
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(EngineUnavailable, match="cannot be used again"):
+            made.start()
+        made.start()
+        assert Api(made.url()).version() == installed()
+    finally:
+        made.close()
+
+
+def test_a_host_that_cannot_begin_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "template", lambda folder: folder / "prefect-server.log" / "template.sqlite")
+    made = Server(tmp_path)
+    try:
+        with pytest.raises(EngineUnavailable, match=r"cannot start its server: .*prefect-server\.log"):
+            made.url()
+    finally:
+        made.close()
+
+
+def test_a_persons_own_server_is_not_ours_to_kill(running: Server) -> None:
+    theirs = PrefectEngine().session({"api_url": running.url()}, Path("/nowhere"))
+    with theirs as session, pytest.raises(UsageError, match="is yours and not ours to kill"):
+        session.server("kill")
+
+
+# The template.
+
+
+def test_the_template_is_in_the_users_cache_folder_or_with_the_session(tmp_path: Path) -> None:
+    name = f"prefect-{installed()}.sqlite"
+    assert template(tmp_path, {"XDG_CACHE_HOME": str(tmp_path / "cache")}) == tmp_path / "cache/durable-harness" / name
+    file = tmp_path / "file"
+    file.touch()
+    assert template(tmp_path, {"XDG_CACHE_HOME": str(file)}) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"no database at all", "empty"],
+    ids=["missing", "nothing", "another file", "a database without migrations"],
+)
+def test_a_template_that_is_not_whole_is_made_again(content: bytes | str | None, tmp_path: Path) -> None:
+    path = tmp_path / "template.sqlite"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        with sqlite3.connect(path) as connection:
+            connection.execute("create table alembic_version (version_num text)")
+        connection.close()
+    assert not host.is_migrated(path)
+
+
+def test_the_template_that_the_servers_here_were_made_from_is_whole(running: Server, tmp_path: Path) -> None:
+    running.url()
+    assert host.is_migrated(template(tmp_path))
+
+
+def test_a_session_waits_while_another_one_makes_the_template_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "template.sqlite"
+    holder = os.fork()
+    if holder == 0:
+        with host._locked(path.with_suffix(".lock")):
+            path.with_suffix(".draft").touch()  # half a template
+            path.with_suffix(".held").touch()
+            time.sleep(100)
+    while not path.with_suffix(".held").exists():
+        time.sleep(0.01)
+    with path.with_suffix(".lock").open("w") as file, pytest.raises(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    with host._locked(path.with_suffix(".lock")):
+        host._clear(path.with_suffix(".draft"))
+    assert not path.with_suffix(".draft").exists()
