@@ -11,6 +11,7 @@ from rich.console import Console
 from harness.contract import ToolPolicy
 from harness.explore.sweep import sweep
 from harness.report import terminal
+from harness.report.paper import Paper
 from harness.report.progress import for_console
 from harness.scenario import Scenario
 from harness.verdict import Status, SweepReport
@@ -70,7 +71,7 @@ def main() -> int:
         console.rule(f"{number} of {len(ACTS)}: {act.title}")
         progress = for_console(Console(stderr=True))
         report = sweep(act.scenario, ["dbos"], out=Path(".harness"), jobs=2, progress=progress)
-        console.print(terminal.render(report), highlight=False, markup=False)
+        sys.stdout.write(terminal.render(report, Paper.of(sys.stdout)))
         done.append((act, report))
         if report.status is not act.expected:
             surprises.append(f"{act.title}: expected {act.expected}, got {report.status}")

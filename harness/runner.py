@@ -7,6 +7,7 @@ it: it starts incarnations until the run has ended, the limit is reached, or the
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -159,11 +160,11 @@ class Run:
             if over := self._over(watched):
                 ended = over
                 break
-        self.journal.append(ended)
         if getattr(self.bench.engine, "examines", False):  # adapters written before it was asked for have none
             self._examine(incarnation + 1)
         for record in self.bench.session.observe(self.store):
             self.journal.append(record)
+        self.journal.append(ended)  # last, so that a journal without it is known to lack records too
         self.journal.close()
 
     def _live(self, incarnation: int) -> Watched:
@@ -315,8 +316,21 @@ def report(
     )
 
 
-def new_folder(out: Path, name: str) -> Path:
-    """A fresh folder for one command, named by time. Raises `UsageError` if `out` cannot be written."""
+@contextmanager
+def new_folder(out: Path, name: str) -> Iterator[Path]:
+    """A fresh folder for one command, named by time. A command that is refused leaves no folder behind.
+
+    Raises `UsageError` if `out` cannot be written.
+    """
+    folder = _free(out, name)
+    try:
+        yield folder
+    except UsageError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _free(out: Path, name: str) -> Path:
     stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     for number in range(1, 1000):
         folder = out / (f"{stamp}-{name}" + (f"-{number}" if number > 1 else ""))

@@ -92,6 +92,15 @@ class Scenario(BaseModel):
         """The same scenario under other faults."""
         return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
 
+    def under(self, engine: str) -> Scenario:
+        """The same scenario for one engine: options that another engine is named in (`prefect.api_url`) are left out."""
+        mine: dict[str, Any] = {}
+        for name, value in self.options.items():
+            owner, dot, rest = name.partition(".")
+            if not dot or owner == engine:
+                mine[rest if dot else name] = value
+        return self.model_copy(update={"engine": engine, "options": mine})
+
     def without_secrets(self) -> Scenario:
         """The scenario as it may be written down and shown: passwords in the engine's options become `***`."""
         shown = {name: _masked(value) for name, value in self.options.items()}

@@ -155,3 +155,12 @@ def test_a_password_is_never_written_down(given: object, written: object) -> Non
 
     assert shown.options == {"store": written}
     assert shown.lacks_secrets is (given != written)
+
+
+def test_each_engine_gets_the_options_that_are_its_own() -> None:
+    options = {"dbos.store": "sqlite", "prefect.api_url": "http://127.0.0.1:1/api", "retries": 2}
+    scenario = Scenario.make(subject="a:b", options=options)
+
+    assert scenario.under("dbos").options == {"store": "sqlite", "retries": 2}
+    assert scenario.under("prefect").options == {"api_url": "http://127.0.0.1:1/api", "retries": 2}
+    assert scenario.under("dbos").under("dbos") == scenario.under("dbos")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.checks.base import Case, place
 from harness.checks.repeats import Before, Repeat, answer_lost, repeats
 from harness.checks.words import between, evidence, life, lines, plural, times, titled
-from harness.history import EngineRecord, Execution, History
+from harness.history import EngineRecord, Execution, History, RunEnded
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -73,7 +73,9 @@ def _unit(run: Execution) -> str | None:
 
 
 def _denied(case: Case) -> Iterator[Finding]:
-    """Commits that the engine's own records no longer know of. Without records nothing is denied."""
+    """Commits that the engine's own records no longer know of. Without all of the records nothing is denied."""
+    if not case.history.of(RunEnded):
+        return
     held = _held(case.history)
     kept = [run for run in case.history.executions if _is_kept(case, run)]
     known = [run for run in kept if (run.entered.invocation, _unit(run)) in held]

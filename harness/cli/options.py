@@ -75,7 +75,12 @@ LIVES = click.option("--lives", "incarnations", type=int, metavar="N", help="How
 STRICT = click.option("--strict", is_flag=True, help="Warnings fail.")
 COLD = click.option("--cold", is_flag=True, help="A fresh interpreter for every process, instead of a fork.")
 OPTION = click.option(
-    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="What only this engine understands."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What only this engine understands; of several, ENGINE.NAME=VALUE.",
 )
 STORE = click.option("--store", metavar="URL", help="The database for DBOS to use, instead of a private one.")
 API_URL = click.option("--api-url", metavar="URL", help="The Prefect server to use, instead of a private one.")
@@ -92,7 +97,7 @@ FAULTS = click.option(
 )
 SUBJECT_OPTIONS = (SCRIPT, DEPS, PROMPT, TOOLS, WORLD)
 ENGINE_OPTIONS = (STORE, API_URL, ADDRESS, NAMESPACE, OPTION, TIME_SCALE, STALL, LIVES)
-NAMED_OPTIONS = ("store", "api_url", "address", "namespace")
+NAMED_OPTIONS = {"store": "dbos", "api_url": "prefect", "address": "temporal", "namespace": "temporal"}
 """Options of one engine that have a name of their own on the command line."""
 
 
@@ -138,7 +143,8 @@ def tools(texts: tuple[str, ...]) -> dict[str, str]:
 
 def options(given: dict[str, Any]) -> dict[str, Any]:
     """What `--option` and its named relatives hand to the engine."""
-    values: dict[str, Any] = {name: given[name] for name in NAMED_OPTIONS if given.get(name)}
+    named = {name: given[name] for name in NAMED_OPTIONS if given.get(name)}
+    values: dict[str, Any] = {f"{NAMED_OPTIONS[name]}.{name}": value for name, value in named.items()}
     for text in given.get("options", ()):
         name, equals, value = text.partition("=")
         if not (name and equals):

@@ -77,19 +77,19 @@ def sweep(
     only one. Ctrl-C ends the sweep early: the report is then partial and says so.
     """
     started = time.monotonic()
-    folder = new_folder(out, "sweep")
+    units = {name: load_engine(name).unit for name in engines}
     swept: list[EngineSweep] = []
-    for name in engines:
-        chosen = scenario.model_copy(update={"engine": name})
-        try:
-            one = _Sweep(chosen, folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict).all_crashes()
-        except EngineUnavailable as error:
-            if len(engines) == 1 or name in require:
-                raise
-            one = EngineSweep(name, load_engine(name).unit, unavailable=str(error))
-        swept.append(one)
-        if one.partial:
-            break
+    with new_folder(out, "sweep") as folder:
+        for name, unit in units.items():
+            one = _Sweep(scenario.under(name), folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict)
+            try:
+                swept.append(one.all_crashes())
+            except EngineUnavailable as error:
+                if len(units) == 1 or name in require:
+                    raise
+                swept.append(EngineSweep(name, unit, unavailable=str(error)))
+            if swept[-1].partial:
+                break
     return SweepReport(scenario.subject, tuple(swept), time.monotonic() - started)
 
 
@@ -103,16 +103,18 @@ def run(
 ) -> SweepReport:
     """Run the scenario's own plan once, after the baselines that it is compared with."""
     started = time.monotonic()
-    folder = new_folder(out, "run")
-    one = _Sweep(scenario, folder / scenario.engine, progress=progress, cold=cold, strict=strict).one_plan()
+    scenario = scenario.under(scenario.engine)
+    with new_folder(out, "run") as folder:
+        one = _Sweep(scenario, folder / scenario.engine, progress=progress, cold=cold, strict=strict).one_plan()
     return SweepReport(scenario.subject, (one,), time.monotonic() - started)
 
 
 def steps(scenario: Scenario, *, out: Path, progress: Progress | None = None) -> SweepReport:
     """Only the baselines: the steps and windows that a sweep would crash at."""
     started = time.monotonic()
-    folder = new_folder(out, "steps")
-    one = _Sweep(scenario, folder / scenario.engine, progress=progress).baselines_only()
+    scenario = scenario.under(scenario.engine)
+    with new_folder(out, "steps") as folder:
+        one = _Sweep(scenario, folder / scenario.engine, progress=progress).baselines_only()
     return SweepReport(scenario.subject, (one,), time.monotonic() - started)
 
 

@@ -29,8 +29,7 @@ _RESPONSE: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
 
 def script(scenario: Scenario, *, out: Path) -> str:
     """The script of `scenario` as YAML. Raises `UsageError` if the agent makes no request to a model."""
-    folder = new_folder(out, "script")
-    with open_bench(scenario.model_copy(update={"engine": "none"}), folder) as bench:
+    with new_folder(out, "script") as folder, open_bench(scenario.under("none"), folder) as bench:
         history = load(bench.run(FaultPlan(), name="baseline") / "journal.jsonl")
     errors = [outcome.error for outcome in history.outcomes.values() if outcome.error]
     agents = {agent: conversations(history, agent) for agent in spoken_to(history)}

@@ -103,6 +103,11 @@ def test_a_commit_that_the_engine_denies_is_its_own_fault():
     assert (finding.rule, finding.owner, finding.step) == ("commit-denied", Owner.ENGINE, CHARGE)
 
 
+def test_a_journal_that_was_cut_before_its_end_denies_nothing():
+    cut = Story().life().kept("model#1").kept(CHARGE).kept("model#2").outcome("done").dies("exit")
+    assert found(cut.testimony("u:model#1", "u:model#2")) == []
+
+
 def test_an_engine_without_records_denies_nothing():
     assert found(usual()) == []
 

@@ -45,11 +45,11 @@ def test_options_of_an_engine_are_values():
         "store": "postgresql://db",
     }
     assert options.options(given) == {
-        "address": "localhost:7233",
+        "temporal.address": "localhost:7233",
         "retries": 3,
         "home": "/tmp/x",
         "quiet": True,
-        "store": "postgresql://db",
+        "dbos.store": "postgresql://db",
     }
 
 

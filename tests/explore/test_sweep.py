@@ -163,6 +163,8 @@ def test_a_script_that_does_not_fit_the_agent_is_refused(tmp_path: Path) -> None
     with pytest.raises(UsageError, match="refund"):
         exploring.run(scenario("journal", script=[{"call": "refund"}, "done"]), out=tmp_path)
 
+    assert list(tmp_path.iterdir()) == [], "what is refused leaves nothing behind"
+
 
 def test_a_replay_line_says_all_that_makes_the_run(tmp_path: Path) -> None:
     chosen = scenario("journal", deps={"a": 1}, prompt="Pay it", tools={"charge": "keyed:order_id"})
