@@ -5,12 +5,14 @@ A crash that the model or the person can see in the messages has changed what th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
-from harness.checks.base import Case
+from harness.checks.base import Case, place
 from harness.checks.values import ABSENT, Mismatch
-from harness.checks.words import evidence, lines, titled
-from harness.history import History, spelled
+from harness.checks.words import evidence, lines, times, titled
+from harness.history import Execution, History, StepEntered, StepLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -32,13 +34,59 @@ def _messages(case: Case, invocation: int) -> Iterator[Finding]:
     found = next(iter(case.differences(base)), None)
     if found is None:
         return
-    where = found.path.removeprefix(f"outcome#{invocation}.")
+    where = Mismatch(found.path.removeprefix(f"outcome#{invocation}."), found.left, found.right)
+    answered = _answered_so(case, invocation, found)
+    if answered is not None:
+        yield _other_answer(case, answered, where)
+        return
     yield _finding(
         case,
         rule=_rule(found),
         step=spelled("run", invocation),
-        message=f"the messages part from those of the fault-free run at {Mismatch(where, found.left, found.right)}",
+        message=f"the messages part from those of the fault-free run at {where}",
         events=lines(case.history.outcomes[invocation]),
+    )
+
+
+def _answered_so(case: Case, invocation: int, found: Mismatch) -> Execution | None:
+    """The body whose own result the messages show faithfully, where they part: then nobody has changed it underway."""
+    at = re.search(r"\.messages\[(\d+)\]\.parts\[(\d+)\]\.content", found.path)
+    messages = case.history.outcomes[invocation].messages
+    part = _at(messages, int(at[1]), int(at[2])) if at else {}
+    for run in reversed(case.history.executions):
+        entered, left = run.entered, run.left
+        if not (isinstance(entered, StepEntered) and isinstance(left, StepLeft) and entered.call):
+            continue
+        if (entered.call, entered.invocation) == (part.get("tool_call_id"), invocation):
+            return run if left.result == part.get("content") else None
+    return None
+
+
+def _at(messages: Any, message: int, part: int) -> dict[str, Any]:
+    try:
+        found = messages[message]["parts"][part]
+    except (IndexError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _other_answer(case: Case, run: Execution, where: Mismatch) -> Finding:
+    """A tool that answered otherwise: because it had run before, or because its answers vary anyway."""
+    step, runs = place(run), case.history.by_step[place(run)]
+    again = len(runs) > 1
+    return Finding(
+        check=NAME,
+        rule="answer-differs",
+        step=step,
+        severity=Severity.ERROR if again and not case.injected else Severity.WARNING,
+        owner=Owner.TOOL,
+        message=f"{titled(step)} itself answered otherwise than without faults, {where}"
+        + (f": it ran {times(len(runs))}, and the agent was told the last answer" if again else ""),
+        remedy=f"let {titled(step)} answer a repeated call as it answered the first"
+        if again
+        else f"take what varies (time, chance, the order of a set) out of the answer of {titled(step)}",
+        incarnation=run.incarnation,
+        events=evidence(*runs),
     )
 
 

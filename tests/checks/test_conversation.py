@@ -122,3 +122,42 @@ def test_a_tool_called_with_other_arguments_is_found_where_no_message_shows_it()
 def test_a_run_that_did_not_complete_is_left_to_completion():
     verdict = conversation(a_case(Story("crash@model#1/before").life().crash().life().failed(), usual()))
     assert verdict.status is Status.UNKNOWN
+
+
+# Tools that answer otherwise ------------------------------------------------------------------------------------
+
+CALLED = [
+    {"kind": "response", "parts": [{"tool_name": "charge", "tool_call_id": "c1"}]},
+    {"kind": "request", "parts": [{"tool_name": "charge", "tool_call_id": "c1", "content": "paid"}]},
+]
+
+
+def told(content: str) -> list[dict[str, object]]:
+    return [CALLED[0], {"kind": "request", "parts": [{**CALLED[1]["parts"][0], "content": content}]}]
+
+
+def answering(*results: str, message: str) -> list[Finding]:
+    """A charge that gave these results, one per life, and what the agent was told in the end."""
+    usually = Story().life().kept("model#1").ran(CHARGE, "paid", call="c1").kept("model#2").finished(messages=CALLED)
+    story = Story("crash@model#2/before").life().kept("model#1")
+    for result in results[:-1]:
+        story.ran(CHARGE, result, call="c1").crash().life()
+    story.ran(CHARGE, results[-1], call="c1").kept("model#2").finished(messages=told(message))
+    return list(conversation(a_case(story, usually)).findings)
+
+
+def test_a_tool_that_answers_its_repetition_otherwise_has_changed_the_conversation():
+    (finding,) = answering("paid", "already paid", message="already paid")
+    assert (finding.rule, finding.owner, finding.severity) == ("answer-differs", Owner.TOOL, Severity.ERROR)
+    assert "'paid' became 'already paid': it ran twice, and the agent was told the last answer" in finding.message
+    assert finding.remedy == "let `charge` answer a repeated call as it answered the first"
+
+
+def test_a_tool_whose_answers_vary_is_not_the_engines_fault():
+    (finding,) = answering("paid at noon", message="paid at noon")
+    assert (finding.rule, finding.owner, finding.severity) == ("answer-differs", Owner.TOOL, Severity.WARNING)
+
+
+def test_an_answer_that_was_changed_underway_is():
+    (finding,) = answering("paid", message="refused")
+    assert (finding.rule, finding.owner) == ("messages-differ", Owner.ENGINE)
