@@ -84,7 +84,7 @@ def test_replacing_removes_what_is_not_named_and_leaves_other_programs_alone() -
 
 
 def test_every_setting_of_a_run_is_one_that_prefect_reads_from_its_variable(tmp_path: Path) -> None:
-    settings = dict.fromkeys(home.of_run(tmp_path, tmp_path, "", ours=True), "1")
+    settings = dict.fromkeys(home.of_run(tmp_path, tmp_path, "", ours=True), "1") | {"profiles_path": "none"}
     code = "from prefect.settings import Settings; import json\n" + READ
     environ = {**os.environ, **home.of_zygote({}), **home.spelled(settings)}
     done = subprocess.run(
