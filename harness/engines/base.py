@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
 from harness.contract import Contract
-from harness.history import EngineRecord, Observation
+from harness.history import EngineRecord, Note, Observation
 
 RUN = "run"
 """The key of the run's own unit: its outcome becoming durable."""
@@ -116,7 +116,7 @@ class Session(Protocol):
     def store(self, run_id: str, folder: Path) -> Store:
         """A fresh store for one run."""
 
-    def observe(self, store: Store) -> Iterable[EngineRecord | Observation]:
+    def observe(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
         """The engine's own records of a run, read after it is over."""
 
     def fingerprint(self, store: Store) -> str | None:

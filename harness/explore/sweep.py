@@ -17,7 +17,7 @@ from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import FaultPlan
-from harness.history import History
+from harness.history import History, Note
 from harness.journal import load
 from harness.runner import Bench, new_folder, open_bench, read_scenario, report
 from harness.scenario import Scenario
@@ -211,6 +211,7 @@ class _Sweep:
             incarnations=history.incarnations,
             folder=str(folder),
             steps=history.steps,
+            notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
         )
         return _with_replay(judged, replay_line(scenario, NO_FAULT))
 

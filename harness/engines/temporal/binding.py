@@ -11,7 +11,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, get_type_hints
 
 from pydantic_ai.durable_exec.temporal import PydanticAIPayloadConverter, PydanticAIPlugin, TemporalDurability
@@ -27,7 +27,8 @@ from harness.subjects.loading import Subject, load_subject
 WORKFLOW = "harness.engines.temporal.agent_workflow"
 """The module of our workflow class; the only one of ours that the sandbox imports again."""
 
-_outside: Case | None = None
+PASSED = "passthrough"
+"""What the option `sandbox` says to keep the subject out of it."""
 
 
 class Runner(SandboxedWorkflowRunner):
@@ -43,28 +44,63 @@ class Bound:
 
     kind: type
     importing: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Outside:
+    """What the sandbox finds outside of it: it asks this module, because it cannot be handed a value."""
+
+    case: Case
+    passed: bool
+    agent: Any = None
+
+
+_outside: _Outside | None = None
 
 
 def bind(case: Case) -> Bound | Unsupported:
-    """Bind our workflow class to the subject, or say why there is none: what Temporal or pydantic-ai say."""
-    global _outside
-    subject = case.subject
+    """Bind our workflow class to the subject, or say why there is none: what Temporal or pydantic-ai say.
+
+    A module that the sandbox cannot import is passed through, as its author would have to do, and a note says so.
+    """
+    subject, asked = case.subject, case.options.get("sandbox")
     engine = engine_of(subject.value)
     if subject.agent is None:
         return Unsupported(f"{subject.name!r} is a workflow of its own, and only agents can be run")
     if engine not in (None, "temporal"):
         return Unsupported(f"the agent {subject.name!r} was built for {engine.title()}; run it under --engine {engine}")
-    _outside = case
-    sys.modules.pop(WORKFLOW, None)
     try:
-        kind = importlib.import_module(WORKFLOW).AgentWorkflow
-        begun = time.monotonic()
-        seams.validate(_sandbox(case, SandboxedWorkflowRunner), kind)
-        importing = time.monotonic() - begun
-        warm(kind)
+        return _bind(case, passed=asked == PASSED)
     except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
-        return Unsupported(_words(error))
+        words = _words(error)
+    if asked is not None:
+        return Unsupported(words)
+    try:
+        bound = _bind(case, passed=True)
+    except Exception:  # noqa: BLE001  then the sandbox was not to blame
+        return Unsupported(words)
+    return replace(bound, notes=(_passed_through(words),))
+
+
+def _bind(case: Case, *, passed: bool) -> Bound:
+    global _outside
+    _outside = _Outside(case, passed)
+    sys.modules.pop(WORKFLOW, None)
+    _outside.agent = importlib.import_module(WORKFLOW).agent
+    kind: type = sys.modules[WORKFLOW].AgentWorkflow
+    begun = time.monotonic()
+    seams.validate(_sandbox(case, SandboxedWorkflowRunner), kind)
+    importing = time.monotonic() - begun
+    warm(kind)
     return Bound(kind, importing)
+
+
+def _passed_through(words: str) -> str:
+    return (
+        f"Temporal's sandbox cannot import the subject ({words}), so it is passed through, as a workflow of yours would"
+        " have to do with `workflow.unsafe.imports_passed_through()`; the sandbox does not watch over it then"
+    )
 
 
 def warm(kind: type) -> None:
@@ -82,16 +118,14 @@ def durable_agent() -> Any:
     """The subject's agent as the workflow runs it, for our workflow's module: here, or in the sandbox."""
     assert _outside is not None, "bind comes first"
     if not workflow.unsafe.in_sandbox():
-        return _durable(_outside.subject)
-    if _outside.options.get("sandbox") == "passthrough":
-        return sys.modules[WORKFLOW].agent
-    return _durable(load_subject(_outside.subject.path))
+        return _durable(_outside.case.subject)
+    return _outside.agent if _outside.passed else _durable(load_subject(_outside.case.subject.path))
 
 
 def runner() -> Runner:
     """The workflow runner for a worker of the bound subject."""
     assert _outside is not None, "bind comes first"
-    found: Runner = _sandbox(_outside, Runner)
+    found: Runner = _sandbox(_outside.case, Runner)
     return found
 
 

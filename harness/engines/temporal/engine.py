@@ -13,8 +13,9 @@ from harness.engines.base import Store
 from harness.engines.temporal import clock, greeting, records, server, versions
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
-from harness.history import EngineRecord, Observation
+from harness.history import EngineRecord, Note, Observation
 
+SANDBOX = ("strict", "passthrough")
 OPTIONS = ("address", "namespace", "server", "port", "sandbox", "passthrough")
 
 
@@ -28,6 +29,8 @@ class TemporalEngine:
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]
+        if (sandbox := options.get("sandbox")) not in (None, *SANDBOX):
+            unknown.append(f"option 'sandbox' of engine 'temporal' is {sandbox!r}, and may be {' or '.join(SANDBOX)}")
         missing = versions.problems()
         return missing + unknown + ([] if missing else _server_problems(options))
 
@@ -77,7 +80,7 @@ class TemporalSession:
         }
         return Store(run_id, str(folder), values, quiet=clock.ROOM * max(self._usual.values(), default=0.0))
 
-    def observe(self, store: Store) -> Iterable[EngineRecord | Observation]:
+    def observe(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
         folder = Path(store.folder)
         self._learn(folder)
         yield from records.of_run(folder)

@@ -21,7 +21,7 @@ from harness.engines.temporal import binding, records
 from harness.engines.temporal.replay import failure_of
 
 
-async def examine(client: Client, workflow_id: Callable[[int], str], folder: Path, kind: type) -> None:
+async def examine(client: Client, workflow_id: Callable[[int], str], folder: Path, bound: binding.Bound) -> None:
     """Look after the workflows of a run's invocations, as far as they were started. One that still runs is ended."""
     for number in itertools.count(1):
         handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id(number))
@@ -35,7 +35,8 @@ async def examine(client: Client, workflow_id: Callable[[int], str], folder: Pat
         kept = {
             "history": json.loads(history.to_json()),
             "pending": [_pending(activity) for activity in description.raw_description.pending_activities],
-            "replay": await failure_of(kind, history, binding.runner()),
+            "notes": bound.notes,
+            "replay": await failure_of(bound.kind, history, binding.runner()),
         }
         (folder / records.FILE.format(number)).write_text(json.dumps(kept), "utf-8")
         if description.status is WorkflowExecutionStatus.RUNNING:

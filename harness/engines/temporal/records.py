@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import RUN
-from harness.history import EngineRecord, Observation
+from harness.history import EngineRecord, Note, Observation
 
 FILE = "temporal-history-{}.json"
 """What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null)."""
@@ -81,10 +81,12 @@ def activities(history: Json) -> dict[str, Activity]:
     return found
 
 
-def of_run(folder: Path) -> Iterator[EngineRecord | Observation]:
+def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
     """What is known of one run: each invocation's workflow (`run`), its activities, and whether it can be replayed."""
     for invocation, kept in _kept(folder):
         yield from _of_workflow(kept["history"], kept["pending"], invocation)
+        for text in (*kept["notes"], *_failing_code(kept["history"])):
+            yield Note(text=text, invocation=invocation)
         ok, said = kept["replay"] is None, kept["replay"] or ""
         yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
 
@@ -114,22 +116,26 @@ def _of_workflow(history: Json, pending: list[dict[str, Any]], invocation: int) 
             detail={**activity.times, **activity.detail, **_failure(entry)},
             invocation=invocation,
         )
-    status, detail = _workflow_status(history)
-    yield EngineRecord(unit=RUN, name="workflow", status=status, detail=detail, invocation=invocation)
+    status = "running"
+    for event in history["events"]:
+        status = RUN_ENDINGS.get(event["eventType"], status)
+    yield EngineRecord(unit=RUN, name="workflow", status=status, invocation=invocation)
 
 
 def _failure(entry: Json) -> dict[str, Any]:
     return {"last_failure": entry["failure"]} if entry.get("failure") else {}
 
 
-def _workflow_status(history: Json) -> tuple[str, dict[str, Any]]:
-    """How the workflow ended, and the failures of its tasks: workflow code that raised, or did not replay."""
-    status, failures = "running", []
-    for event in history["events"]:
-        status = RUN_ENDINGS.get(event["eventType"], status)
-        if (said := event.get("workflowTaskFailedEventAttributes")) is not None:
-            failures.append({"cause": said.get("cause", ""), "message": message(said.get("failure", {}))})
-    return status, {"task_failures": failures} if failures else {}
+def _failing_code(history: Json) -> list[str]:
+    """What is to be said of workflow code that raised, or did not replay: Temporal tries it again for ever."""
+    failed = [said for event in history["events"] if (said := event.get("workflowTaskFailedEventAttributes"))]
+    if not failed:
+        return []
+    over = history["events"][-1]["eventType"] in RUN_ENDINGS
+    said = message(failed[-1].get("failure", {}))
+    if over:
+        return [f"Temporal could not run the workflow's own code at first: {said}"]
+    return [f"Temporal cannot run the workflow's own code, and tries again for ever: {said}"]
 
 
 def message(failure: Json) -> str:

@@ -51,7 +51,7 @@ class TemporalWorker:
         bound = bind(case)
         if isinstance(bound, Unsupported):
             return bound
-        self._workflow: Any = bound.kind
+        self._bound = bound
         self._task = timedelta(seconds=max(TASK, ROOM * bound.importing))
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
@@ -68,8 +68,9 @@ class TemporalWorker:
 
         client = await self._working(store)
         prompt, keywords = await self._case.invoke(_Listener(), invocation)
+        run: Any = getattr(self._bound.kind, "run")  # noqa: B009  the type does not say so
         handle: Any = await client.start_workflow(
-            self._workflow.run,
+            run,
             args=[prompt, keywords.get("deps"), keywords.get("message_history")],
             id=workflow_id(store, invocation),
             task_queue=store.values["queue"],
@@ -102,7 +103,7 @@ class TemporalWorker:
         from harness.engines.temporal.examine import examine
 
         client = await self._connected(store)
-        await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._workflow)
+        await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._bound)
 
     async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any]) -> None:
         """Spare the run the time that the server would take to notice that the last worker has died."""
@@ -138,7 +139,7 @@ class TemporalWorker:
         return Worker(
             client,
             task_queue=store.values["queue"],
-            workflows=[self._workflow],
+            workflows=[self._bound.kind],
             interceptors=[watch],
             workflow_runner=binding.runner(),
             build_id="harness",  # the SDK would hash every loaded module to make one up: a second
