@@ -6,15 +6,14 @@ Whose mistake it was follows from the innermost frame: if that one is ours, it i
 
 from __future__ import annotations
 
-import importlib
 import traceback
 from pathlib import Path
 from typing import Any
 
 from harness import errors
+from harness.subjects.tracebacks import theirs
 
 _OURS = str(Path(errors.__file__).parent) + "/"
-_IMPORTING = ("<frozen importlib", str(importlib.__file__))
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -34,19 +33,6 @@ def rebuild(complaint: dict[str, Any]) -> errors.HarnessError:
     if kind is errors.SubjectError:
         return errors.SubjectError(complaint["message"], traceback=complaint["traceback"])
     return kind(complaint["message"])
-
-
-def theirs(error: BaseException) -> str:
-    """The traceback as the person would have seen it without the harness around their code."""
-    return "".join(_cut(traceback.TracebackException.from_exception(error)).format())
-
-
-def _cut(told: traceback.TracebackException) -> traceback.TracebackException:
-    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith((_OURS, *_IMPORTING))]
-    for cause in (told.__cause__, told.__context__, *(told.exceptions or ())):
-        if cause is not None:
-            _cut(cause)
-    return told
 
 
 def _is_ours(error: BaseException) -> bool:

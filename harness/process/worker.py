@@ -28,6 +28,7 @@ from harness.subjects import bodies, guard, models
 from harness.subjects.answers import Answer, answer
 from harness.subjects.deps import load_deps
 from harness.subjects.loading import Subject, load_subject
+from harness.subjects.naming import agent_names
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
@@ -67,7 +68,18 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     scale = argument.get("scale")
     case = Case(subject, _invoke, argument.get("options", {}), scale or 1.0, auto_scale=scale is None)
     refused = worker.bind(case)
-    return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": list(subject.notes)}
+    notes = [*subject.notes, *_misspelt(script)]
+    return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": notes}
+
+
+def _misspelt(script: Script | None) -> list[str]:
+    """A note about conversations of agents that no module holds: no error, a function may make its own agent."""
+    try:
+        if script is not None:
+            script.check_agents(agent_names().values())
+    except UsageError as error:
+        return [str(error)]
+    return []
 
 
 def examine(argument: dict[str, Any]) -> None:
@@ -173,7 +185,8 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     if _prepared is None or life is None:
         raise UsageError("a model was asked for an answer while the subject was imported; ask it in a run instead")
     asking = models.asking()
-    name = asking.agent_name or _prepared.subject.name
+    is_subject = asking.agent is None or asking.agent is _prepared.subject.agent
+    name = asking.agent_name or (_prepared.subject.name if is_subject else "agent")
     number = life.probes.invocation
     conversation = _prepared.script.conversation(name, number) if _prepared.script else None
     inside = life.probes.parent()

@@ -39,9 +39,15 @@ def automatic(at: Position, params: ModelRequestParameters) -> tuple[Utterance, 
     return Utterance(Turn(), tuple(zip(_calls(params, tool), count(called.count(tool) + 1)))), notes
 
 
+def _visible(params: ModelRequestParameters, tool: ToolDefinition) -> bool:
+    # Tools that wait to be found came in a later 2.x; before, every tool was visible.
+    visibility = getattr(params, "visibility_of", None)
+    return visibility is None or visibility(tool.name) != "withheld"
+
+
 def callable_tools(params: ModelRequestParameters) -> tuple[list[ToolDefinition], tuple[str, ...]]:
     """The tools that a model can call and the agent itself runs, and a note for each of the others."""
-    offered = [tool for tool in params.function_tools if params.visibility_of(tool.name) != "withheld"]
+    offered = [tool for tool in params.function_tools if _visible(params, tool)]
     waits = {"external": "its result comes from outside the run", "unapproved": "somebody has to approve it"}
     left_out = [f"tool {tool.name!r} is not called: {waits[tool.kind]}" for tool in offered if tool.kind in waits]
     return [tool for tool in offered if tool.kind == "function"], tuple(left_out)
@@ -57,7 +63,7 @@ def _calls(params: ModelRequestParameters, name: str) -> list[Call]:
     """How a tool is called: once with made-up arguments, unless it opens others, whose names are known."""
     tool = params.tool_defs.get(name)
     kind = tool.tool_kind if tool else None
-    hidden = [known.name for known in params.function_tools if params.visibility_of(known.name) == "withheld"]
+    hidden = [known.name for known in params.function_tools if not _visible(params, known)]
     if kind == "tool-search" and hidden:
         return [Call(name, {"queries": hidden})]
     if kind == "capability-load" and params.deferred_capability_ids:

@@ -22,12 +22,9 @@ from typing import Any, TypeVar
 from harness import errors
 from harness.errors import SubjectError, UsageError
 from harness.subjects.script import nearest
+from harness.subjects.tracebacks import theirs
 
 T = TypeVar("T")
-
-_OURS = str(Path(errors.__file__).parent) + os.sep
-_LOADING = ("create_module", "exec_module", "get_code", "source_to_code")
-_IMPORTING = ("<frozen importlib", str(importlib.__file__))
 
 
 @dataclass(frozen=True)
@@ -82,24 +79,6 @@ def running_theirs(doing: str, run: Callable[[], T]) -> T:
     except BaseException as error:  # noqa: BLE001  SystemExit at import is theirs too
         headline = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
         raise SubjectError(f"{doing} raised {headline}", traceback=theirs(error)) from None
-
-
-def theirs(error: BaseException) -> str:
-    """The traceback as its author would have seen it without the harness around their code."""
-    return "".join(_cut(traceback.TracebackException.from_exception(error)).format())
-
-
-def _cut(told: traceback.TracebackException) -> traceback.TracebackException:
-    told.stack[:] = [frame for frame in told.stack if not _is_machinery(frame)]
-    for cause in (told.__cause__, told.__context__, *(told.exceptions or ())):
-        if cause is not None:
-            _cut(cause)
-    return told
-
-
-def _is_machinery(frame: traceback.FrameSummary) -> bool:
-    """Frames of the harness, of Python's import, and of import hooks, which packages such as beartype install."""
-    return frame.filename.startswith((_OURS, *_IMPORTING)) or frame.name in _LOADING
 
 
 def _import(path: ImportPath, name: str) -> ModuleType:
