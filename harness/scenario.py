@@ -93,7 +93,7 @@ class Scenario(BaseModel):
         return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
 
     def under(self, engine: str) -> Scenario:
-        """The same scenario for one engine: options that another engine is named in (`prefect.api_url`) are left out."""
+        """The same scenario for one engine, without the options of others (`prefect.api_url` is only Prefect's)."""
         mine: dict[str, Any] = {}
         for name, value in self.options.items():
             owner, dot, rest = name.partition(".")
