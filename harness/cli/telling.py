@@ -30,8 +30,9 @@ def tell(report: SweepReport, style: str, text: Callable[[Paper], str]) -> None:
 
 def say(text: str) -> None:
     """Write to stdout, whatever its encoding. A reader who has gone away (`| head`) is no error."""
+    encoding = sys.stdout.encoding or "utf-8"  # a `StringIO` in place of stdout has none
     try:
-        sys.stdout.write(text.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding))
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         # Python flushes stdout once more at exit, and would complain then.

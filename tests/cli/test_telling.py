@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import pytest
 
-from harness.cli.telling import exit_code
+from harness.cli.telling import exit_code, say
 from harness.verdict import EngineSweep, SweepReport
 from tests.report.samples import SUBJECT, a_bad_report, a_good_report, a_run, a_sweep
 
@@ -33,3 +36,9 @@ CODES = [
 @pytest.mark.parametrize(("report", "require", "code"), CODES)
 def test_each_outcome_has_its_exit_code(report: SweepReport, require: tuple[str, ...], code: int):
     assert exit_code(report, require) == code
+
+
+def test_a_report_can_be_caught_by_a_program_that_redirects_stdout():
+    with contextlib.redirect_stdout(io.StringIO()) as caught:
+        say("größe ✓")
+    assert caught.getvalue() == "größe ✓"
