@@ -122,3 +122,9 @@ def test_attempts_inside_a_body_that_was_tried_again_are_told_once():
 
 def test_the_run_is_entered_as_often_as_it_likes():
     assert found(crashed().ran("run", error="boom").ran("run").kept("model#2").finished()) == []
+
+
+def test_each_step_is_told_once():
+    fault = "2*error(401)@model#1"
+    story = Story(fault).life().fires(fault).fires(fault).kept("model#1", arguments={"model": "big"}).finished()
+    assert len(found(story)) == 1

@@ -7,7 +7,7 @@ import pytest
 from harness.checks import Baseline, Case
 from harness.checks.cache import cache
 from harness.scenario import Scenario
-from harness.verdict import Finding, Owner
+from harness.verdict import Finding, Owner, Severity
 from tests.builders import KEEPS_ALL, Story, a_case
 
 CHARGE = "tool:charge#1"
@@ -55,6 +55,7 @@ def test_two_invocations_that_run_everything_share_nothing():
 def test_an_invocation_that_ran_nothing_was_given_anothers_results():
     (finding,) = found(first().finished("one"), "Charge Ann.", "Charge Bob.")
     assert (finding.rule, finding.owner, finding.step) == ("shared", Owner.INTEGRATION, "run#2.model#1")
+    assert finding.severity is Severity.ERROR
     assert "model#1, model#2 never ran in it" in finding.message
     assert "they differ" not in finding.message
     assert "`prompt` ('Charge Ann.' and 'Charge Bob.')" in finding.message

@@ -52,6 +52,7 @@ def test_a_fault_that_fired_too_often_is_our_own_bug():
     verdict = judged(Story(PLAN).life().crash().life().crash(PLAN).life().finished())
     assert verdict.status is Status.FAILED
     assert (verdict.findings[0].rule, verdict.findings[0].owner) == ("fired-too-often", Owner.HARNESS)
+    assert len(verdict.findings[0].events) == 2
 
 
 def test_a_fault_that_nobody_planned_is_our_own_bug():
