@@ -84,6 +84,7 @@ class PrefectWorker:
         values = store.values
         folder = Path(values["home"])
         folder.mkdir(exist_ok=True)
+        seams.write_one_certificate(folder / home.CERTIFICATE)
         settings = home.of_run(folder, Path(values["results"]), values["api_url"], ours=values["ours"])
         os.environ.update({name: value for name, value in home.spelled(settings).items() if value is not None})
         seams.change_settings(settings)
