@@ -185,7 +185,7 @@ def test_a_timeout_of_a_task_ends_a_body_that_hangs_and_the_task_is_tried_again(
 
 
 def test_without_a_timeout_a_body_that_hangs_is_never_ended(lab: Lab) -> None:
-    ran = lab.run("durable", "hang@tool:charge#1", stall=1.0)
+    ran = lab.run("durable", "hang@tool:charge#1", stall=5.0)
     assert ran.how == "stuck"
     assert ran.records[str(ran.entered("Call Tool: charge")[0].unit)].status in ("running", "unknown")
 
