@@ -70,6 +70,8 @@ def _is_leaf(kind: type[Any]) -> bool:
 
 def _wrap_runs() -> None:
     original = Agent.iter
+    if getattr(original, _MARK, False):
+        return
 
     @asynccontextmanager
     async def probed(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -81,6 +83,7 @@ def _wrap_runs() -> None:
             async with original(self, *args, **kwargs) as run:
                 yield run
 
+    setattr(probed, _MARK, True)
     Agent.iter = wraps(original)(probed)  # type: ignore[method-assign]
 
 
