@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from harness.contract import ToolPolicy
 from harness.errors import UsageError
 from harness.faults import FaultPlan
+from harness.verdict import Status
 
 DEFAULT_PROMPT = "Please begin."
 MASK = "***"
@@ -53,6 +54,8 @@ class Scenario(BaseModel):
     checks: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict, description="what only one engine understands")
     time_scale: float | None = Field(default=None, gt=0)
+    why: str = Field(default="", description="why a person should care")
+    expected: Status | None = Field(default=None, description="what a run of this scenario must come to")
     incarnations: int | None = Field(default=None, ge=1, description="how many lives the run may have")
     stall: float = Field(default=10.0, gt=0, description="seconds without progress after which a run counts as stuck")
 
