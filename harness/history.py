@@ -255,7 +255,14 @@ class History:
 
     def of(self, kind: type[E]) -> tuple[E, ...]:
         """Every event of one kind, in the order of the journal."""
-        return tuple(event for event in self.events if isinstance(event, kind))
+        if kind not in self._by_kind:
+            self._by_kind[kind] = tuple(event for event in self.events if isinstance(event, kind))
+        return self._by_kind[kind]
+
+    @cached_property
+    def _by_kind(self) -> dict[type[Any], tuple[Any, ...]]:
+        """What has been asked for so far: checks ask for the same few kinds over and over."""
+        return {}
 
     @cached_property
     def executions(self) -> tuple[Execution, ...]:
