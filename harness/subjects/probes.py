@@ -109,6 +109,7 @@ class Probes:
                 result = await run()
         except BaseException as error:
             self._left(body, own, error=error)
+            self._after_error(body.step, own)
             raise
         self._left(body, own, result=result)
         await _pause(self._after(body.step, own))
@@ -122,6 +123,7 @@ class Probes:
                 result = run()
         except BaseException as error:
             self._left(body, own, error=error)
+            self._after_error(body.step, own)
             raise
         self._left(body, own, result=result)
         _pause_sync(self._after(body.step, own))
@@ -170,6 +172,13 @@ class Probes:
             seconds += self.strikes.at(str(step), "after")
             self.settled.add(str(step))
         return seconds
+
+    def _after_error(self, step: StepId, own: _Unit | None) -> None:
+        """A body that raised has ended, too: a tool asks for other arguments so. Only crashes fit that moment."""
+        if own is None:
+            for window in ("between", "after"):
+                self.strikes.at(str(step), window, only_crashes=True)
+            self.settled.add(str(step))
 
     @contextmanager
     def run(self) -> Iterator[None]:
