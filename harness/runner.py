@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.checks import Baseline, judge
 from harness.engines.base import Engine, Session, Store
@@ -122,10 +123,18 @@ def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold
         "worker": engine.worker,
         "options": scenario.options,
         "scale": scenario.time_scale,
+        "hosts": _hosts(scenario.options),
     }
     log = folder / f"zygote-{seed}.log"
     preload = "harness.process.worker:prepare"
     return Zygote(preload, argument, hash_seed=seed, env=None, cold=cold, log=log)
+
+
+def _hosts(options: dict[str, Any]) -> list[str]:
+    """The hosts of the person's own servers, which the subject's process may reach."""
+    texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
+    found = [urlsplit(text if "://" in text else f"//{text}").hostname for text in texts]
+    return [host for host in found if host]
 
 
 class Run:

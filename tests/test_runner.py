@@ -41,7 +41,7 @@ def run(folder: Path, scenario: Scenario) -> tuple[RunReport, History]:
 
 def test_a_tool_that_never_returns_is_ended_and_shown_with_its_stacks(tmp_path: Path) -> None:
     path = subject(tmp_path, "time.sleep(3600) if os.path.exists('/proc/self') else None")
-    scenario = Scenario.make(subject=path, engine="none", stall=1.0)
+    scenario = Scenario.make(subject=path, engine="none", stall=5.0)
 
     judged, history = run(tmp_path, scenario)
 
@@ -53,7 +53,7 @@ def test_a_tool_that_never_returns_is_ended_and_shown_with_its_stacks(tmp_path: 
 
 
 def test_a_planned_hang_that_nothing_ends_is_a_finding_about_time_limits(tmp_path: Path) -> None:
-    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", stall=1.0, faults=["hang@tool:act#1"])
+    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", stall=5.0, faults=["hang@tool:act#1"])
 
     judged, history = run(tmp_path, scenario)
 
@@ -152,3 +152,22 @@ def test_a_server_that_an_engine_does_not_have_cannot_crash(tmp_path: Path) -> N
 
     with pytest.raises(UsageError, match="has no server"):
         run(tmp_path, scenario)
+
+
+def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
+    before = """
+        import socket
+
+        try:
+            socket.create_connection(('192.0.2.1', 9), timeout=0.01)
+        except Exception as error:
+            said = type(error).__name__
+    """
+    path = subject(tmp_path, "raise RuntimeError(said)", before=before)
+
+    guarded = exploring.steps(Scenario.make(subject=path, engine="none"), out=tmp_path / "out")
+    options = {"address": "192.0.2.1:7233"}
+    allowed = exploring.steps(Scenario.make(subject=path, engine="none", options=options), out=tmp_path / "out")
+
+    assert "LeavesMachine" in guarded.findings[0].message
+    assert "LeavesMachine" not in allowed.findings[0].message
