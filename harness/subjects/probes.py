@@ -183,11 +183,15 @@ class Probes:
     @contextmanager
     def run(self) -> Iterator[None]:
         """Surround one run of the outermost agent. A second one in the same container is `run#2`."""
-        if _step.get() is not None or _replaying.get():
+        if _step.get() is not None:
             yield
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
+        if _replaying.get():
+            with self.inside(str(step) if self._runs > 1 else None):
+                yield
+            return
         unit = None
         if self.records_run and self._runs == 1:
             unit = self._units[RUN_UNIT] = _Unit(RUN_UNIT, step)
@@ -297,8 +301,15 @@ class Probes:
 
     @contextmanager
     def replaying(self) -> Iterator[None]:
-        """Surround the container's code when it runs again in this process only to be replayed: no run begins."""
+        """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
+        self._runs = 0
         with _set(_replaying, True):
+            yield
+
+    @contextmanager
+    def inside(self, step: str | None) -> Iterator[None]:
+        """Go on inside `step`, as `current` told it elsewhere."""
+        with _set(_step, None if step is None else StepId.parse(step)):
             yield
 
     # Order of parallel calls.

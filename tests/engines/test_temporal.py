@@ -71,7 +71,7 @@ def _prepare(subject: str, **scenario: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Zygote], Any, Path]]:
-    folder = tmp_path_factory.mktemp("temporal")
+    folder, prepared = tmp_path_factory.mktemp("temporal"), _prepare("capable")
     with ExitStack() as stack:
         zygotes = [
             stack.enter_context(
@@ -189,6 +189,27 @@ def test_a_second_invocation_goes_on_with_the_history_of_the_first(live: Live) -
     assert lived.ended(1) == lived.ended(2) == ("ok", "done")
     assert len(lived.history.outcomes[2].messages) > len(lived.history.outcomes[1].messages)
     assert lived.replays == [True, True]
+
+
+def test_a_workflow_of_the_persons_own_may_run_an_agent_twice(live: Live) -> None:
+    lived = live("fixtures.workflows.temporal_greeting:Greeting", "crash@run#2.model#1/between")
+    assert lived.bodies(1)[:3] == ["model#1", "tool:look_up#1", "model#2"]
+    assert [step for step in lived.bodies(2) if step != "run#2"] == [
+        "run#2.model#1",
+        "run#2.tool:look_up#1",
+        "run#2.model#2",
+    ]
+    assert lived.ended() == ("ok", "done")
+    assert lived.replays == [True]
+
+
+def test_activities_beside_a_workflow_are_units_of_their_own(live: Live) -> None:
+    subject = "fixtures.workflows.temporal_orders:Orders"
+    lived = live(subject, "crash@step:ship#1/between", deps={"order_id": "7", "cents": 5})
+    assert lived.bodies(1) == ["step:reserve#1", "step:ship#1"]
+    assert lived.bodies(2) == ["step:ship#1"]
+    assert lived.ended() == ("ok", "reserved 7, shipped 7 for 5")
+    assert live(subject).history.outcomes[1].error == "the workflow's `place` needs order; give it as `--deps`, in JSON"
 
 
 def test_a_tool_in_workflow_code_runs_again_although_it_had_finished(live: Live) -> None:

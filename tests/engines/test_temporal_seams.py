@@ -20,7 +20,13 @@ def test_a_name_that_is_gone_is_told_with_versions_that_are_known_to_work(
 ) -> None:
     [owner] = [owner for owner, held, _ in seams.HELD if held == name]
     monkeypatch.delattr(owner, name)
-    with pytest.raises(EngineUnavailable, match=rf"'temporal' {versions.installed()} is not supported: .*{name} is gone"):
+    with pytest.raises(EngineUnavailable, match=f"{versions.installed()} is not supported: .*{name} is gone"):
+        seams.check()
+
+
+def test_a_limit_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seams.WorkflowWorker, "__init__", lambda self: None)
+    with pytest.raises(EngineUnavailable, match="_deadlock_timeout_seconds"):
         seams.check()
 
 

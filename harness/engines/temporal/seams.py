@@ -6,7 +6,8 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 - `temporalio.bridge.worker.Worker.complete_activity_task` reports an activity's outcome and waits for the server.
 - `complete_workflow_activation` does so for what workflow code decided, the run's own end among it.
 - `_WorkflowInstanceImpl._timer_impl` makes every timer of workflow code: `workflow.sleep`, `asyncio.sleep`, `wait_for`.
-- `temporalio.workflow._Definition.must_from_class` is what a worker itself validates a workflow class with.
+- `_WorkflowWorker._deadlock_timeout_seconds` is when workflow code that does not yield counts as deadlocked.
+- `temporalio.workflow._Definition` is what a worker itself reads off a workflow class, and validates it with.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from typing import Any
 from temporalio import workflow
 from temporalio.bridge.worker import Worker as Bridge
 from temporalio.worker import WorkflowRunner
+from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
 
 from harness.engines.base import RUN, Hook
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
 from harness.subjects.loops import run_once
+
+DEADLOCK = "_deadlock_timeout_seconds"
+PATIENCE = 6.0
+"""Seconds that workflow code may run without yielding. The SDK says 2, on machines that do nothing else."""
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (Bridge, "complete_activity_task", ("comp",)),
@@ -48,6 +54,9 @@ def check() -> None:
     for name in ("complete_activity_task", "complete_workflow_activation"):
         if not inspect.iscoroutinefunction(getattr(Bridge, name)):
             raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
+
+    if DEADLOCK not in WorkflowWorker.__init__.__code__.co_names:
+        raise _moved(f"{WorkflowWorker.__module__}.{WorkflowWorker.__name__} has no {DEADLOCK!r} any more")
 
 
 def _moved(what: str) -> EngineUnavailable:
@@ -86,6 +95,18 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
     Bridge.complete_workflow_activation = complete_workflow_activation  # type: ignore[method-assign]
 
 
+def allow_slow_code() -> None:
+    """Give workflow code, which may have to share this machine, more time before it counts as deadlocked."""
+    original = WorkflowWorker.__init__
+
+    @wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        setattr(self, DEADLOCK, PATIENCE)
+
+    WorkflowWorker.__init__ = init  # type: ignore[method-assign]
+
+
 def scale_timers(scaled: Callable[[float], float]) -> None:
     """Let every timer of workflow code take `scaled(seconds)`. The scaled time is what the history records."""
     original = Instance._timer_impl  # noqa: SLF001
@@ -95,6 +116,11 @@ def scale_timers(scaled: Callable[[float], float]) -> None:
         return original(self, scaled(delay), *args, **kwargs)
 
     Instance._timer_impl = timer  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def run_method(kind: type) -> Any:
+    """The method of a workflow class that is decorated with `@workflow.run`, under whatever name."""
+    return workflow._Definition.must_from_class(kind).run_fn  # noqa: SLF001
 
 
 def validate(runner: WorkflowRunner, kind: type) -> None:
