@@ -71,7 +71,7 @@ def _prepare(subject: str, **scenario: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Zygote], Any, Path]]:
-    folder, prepared = tmp_path_factory.mktemp("temporal"), _prepare("capable")
+    folder, _prepared = tmp_path_factory.mktemp("temporal"), _prepare("capable")
     with ExitStack() as stack:
         zygotes = [
             stack.enter_context(

@@ -44,7 +44,8 @@ def changed(tmp_path: Path) -> Path:
 
 def test_a_history_of_the_same_code_is_replayed(changed: Path) -> None:
     good, bad = replay(WORKFLOW, HISTORY, changed)
-    assert isinstance(good, dict) and isinstance(bad, dict)
+    assert isinstance(good, dict)
+    assert isinstance(bad, dict)
     assert (good["ok"], good["workflow"], good["message"]) == (True, "Greeting", "")
     assert bad["ok"] is False
     assert "another_request" in str(bad["message"])
