@@ -30,7 +30,9 @@ HURRIED = Clock(100.0, {"quick": 0.001, "slow": 0.2}, hurried=True)
         "real time", "as asked", "as asked, held to the floor",
     ],
 )  # fmt: skip
-def test_a_timeout_is_scaled_where_a_run_waits_for_it(clock: Clock, name: str, configured: float, expected: float) -> None:
+def test_a_timeout_is_scaled_where_a_run_waits_for_it(
+    clock: Clock, name: str, configured: float, expected: float
+) -> None:
     assert clock.timeout(name, configured) == pytest.approx(expected)
 
 
