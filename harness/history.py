@@ -308,6 +308,10 @@ class History:
         groups = [tuple(left.calls) for left in self.of(StepLeft) if len(left.calls) > 1]
         return {step: group for group in groups for step in group}
 
+    def calls(self, invocation: int) -> dict[str, list[str]]:
+        """For each model request of one invocation, the tool calls that it asked for, in message order."""
+        return {left.step: left.calls for left in self.of(StepLeft) if left.calls and left.invocation == invocation}
+
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
 

@@ -258,6 +258,7 @@ class Run:
             "plan": [str(fault) for fault in self.plan.faults],
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},
+            "calls": history.calls(left[0]) if left else {},
             "settled": sorted({event.step for event in history.of(CommitLeft) if event.invocation in left[:1]}),
             "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),
