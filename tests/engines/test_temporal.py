@@ -147,6 +147,18 @@ def test_a_dead_worker_is_the_engines_own_account_of_a_second_attempt(live: Live
     assert record.detail["effective"]["startToCloseTimeout"] == 60  # healthy bodies keep their time
 
 
+def test_code_that_no_other_process_can_replay_is_observed(live: Live) -> None:
+    lived = live("unstable", stall=3)
+    assert lived.replays == [False]
+
+
+def test_code_that_the_sandbox_refuses_is_told_in_the_engines_words(live: Live) -> None:
+    lived = live("undecided", stall=2)
+    assert lived.history.outcomes == {}
+    assert "cannot run the workflow's own code" in lived.notes
+    assert "random.random" in lived.notes
+
+
 SUBJECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bare": ("tool:charge#1", {}),
     "nameless": ("tool:charge#1", {}),
@@ -263,18 +275,6 @@ def test_the_server_dies_and_comes_back_with_its_histories(live: Live) -> None:
     lived = live("capable", "crash(server)@tool:charge#1/between")
     assert lived.ended() == ("ok", "done")
     assert lived.replays == [True]
-
-
-def test_code_that_no_other_process_can_replay_is_observed(live: Live) -> None:
-    lived = live("unstable", stall=3)
-    assert lived.replays == [False]
-
-
-def test_code_that_the_sandbox_refuses_is_told_in_the_engines_words(live: Live) -> None:
-    lived = live("undecided", stall=2)
-    assert lived.history.outcomes == {}
-    assert "cannot run the workflow's own code" in lived.notes
-    assert "random.random" in lived.notes
 
 
 def test_a_subject_that_the_sandbox_cannot_import_is_passed_through_and_a_note_says_so(live: Live) -> None:

@@ -12,8 +12,10 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -55,7 +57,7 @@ def check() -> None:
         if not inspect.iscoroutinefunction(getattr(Bridge, name)):
             raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
 
-    if DEADLOCK not in WorkflowWorker.__init__.__code__.co_names:
+    if DEADLOCK not in inspect.unwrap(WorkflowWorker.__init__).__code__.co_names:
         raise _moved(f"{WorkflowWorker.__module__}.{WorkflowWorker.__name__} has no {DEADLOCK!r} any more")
 
 
@@ -66,12 +68,33 @@ def _moved(what: str) -> EngineUnavailable:
     )
 
 
-def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> None:
+class Commits:
+    """The commits that this process is in the middle of."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def left(self) -> None:
+        """Wait until they are over: the server may tell a run's result to its caller before it answers the worker."""
+        while self._under_way:  # noqa: ASYNC110  nothing to be told by
+            await asyncio.sleep(0.001)
+
+
+def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> Commits:
     """Let `hook` surround the calls that make results durable. `unit_of` knows the unit behind a task token.
 
     Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
     attempt that the engine has given up, whose late result it will refuse.
     """
+    commits = Commits()
     activity, activation = Bridge.complete_activity_task, Bridge.complete_workflow_activation
 
     @wraps(activity)
@@ -80,7 +103,7 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
         if unit is None:
             await activity(self, comp)
             return
-        with hook.commit(unit):
+        with commits.begun(), hook.commit(unit):
             await activity(self, comp)
 
     @wraps(activation)
@@ -88,11 +111,12 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
         if not any(command.HasField("complete_workflow_execution") for command in comp.successful.commands):
             await activation(self, comp)
             return
-        with hook.commit(RUN):
+        with commits.begun(), hook.commit(RUN):
             await activation(self, comp)
 
     Bridge.complete_activity_task = complete_activity_task  # type: ignore[method-assign]
     Bridge.complete_workflow_activation = complete_workflow_activation  # type: ignore[method-assign]
+    return commits
 
 
 def allow_slow_code() -> None:

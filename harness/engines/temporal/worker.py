@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from temporalio import activity
     from temporalio.client import Client, WorkflowHandle
 
+    from harness.engines.temporal.seams import Commits
+
 CONNECTING = 10.0
 """Seconds that a process waits for the server, which may be on its way back from a fault of ours."""
 SYNC_ACTIVITIES = 100
@@ -60,6 +62,7 @@ class TemporalWorker:
         self._task = timedelta(seconds=max(TASK, ROOM * bound.importing))
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
+        self._commits: Commits | None = None
         return None
 
     def seams(self, hook: Hook) -> None:
@@ -81,7 +84,7 @@ class TemporalWorker:
             task_timeout=self._task,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-        return self._bound.ended(await handle.result())
+        return await self._result(handle)
 
     async def recover(self, store: Store, invocation: int) -> Any:
         from temporalio.client import WorkflowExecutionStatus
@@ -98,7 +101,13 @@ class TemporalWorker:
         if description.status is WorkflowExecutionStatus.RUNNING:
             await self._take_over(client, handle, store, invocation)
         await self._working(store)
-        return self._bound.ended(await handle.result())
+        return await self._result(handle)
+
+    async def _result(self, handle: Any) -> Any:
+        result = await handle.result()
+        if self._commits is not None:
+            await self._commits.left()
+        return self._bound.ended(result)
 
     async def examine(self, store: Store) -> None:
         """Leave in the store's folder what `Session.observe` reads."""
@@ -136,7 +145,7 @@ class TemporalWorker:
 
         self._hook.scaled(clock.delay)
         watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
-        seams.watch_commits(self._hook, watch.unit_of)
+        self._commits = seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
         return Worker(
             client,
