@@ -89,9 +89,14 @@ class Bench:
 
 
 @contextmanager
-def open_bench(scenario: Scenario, folder: Path, *, cold: bool = False) -> Iterator[Bench]:
-    """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used."""
-    engine = load_engine(scenario.engine)
+def open_bench(
+    scenario: Scenario, folder: Path, *, cold: bool = False, engine: Engine | None = None
+) -> Iterator[Bench]:
+    """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used.
+
+    `engine` is the engine itself, for whoever has one that the scenario cannot name.
+    """
+    engine = engine or load_engine(scenario.engine)
     problems = engine.problems(scenario.options)
     if problems:
         raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
