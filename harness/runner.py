@@ -46,6 +46,8 @@ SEEDS = (1, 2)
 READY_SECONDS = 120.0
 LIVE = "harness.process.worker:live"
 EXAMINING = 30.0
+IMPORTING = 30.0
+"""Seconds that a fresh interpreter may be silent for, besides: it imports everything before it writes a line."""
 
 
 @dataclass
@@ -205,7 +207,8 @@ class Run:
             serve()
             return self.journal.path.stat().st_size
 
-        return watch(child, progress, stall=self.scenario.stall + self.store.quiet, limit=60 * self.scenario.stall)
+        stall = self.scenario.stall + self.store.quiet + (IMPORTING if self.is_cold else 0)
+        return watch(child, progress, stall=stall, limit=60 * self.scenario.stall)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""
