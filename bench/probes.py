@@ -6,6 +6,7 @@ Prints the median seconds of one run, `probed` or `bare`. `loop` is the agent al
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pydantic_ai.messages import ModelResponse
+
+os.environ.setdefault("OPENAI_API_KEY", "dummy")
 
 from fixtures.agents.bench import agent
 from harness.engines.journal.worker import JournalDurability, Ledger, current, hooks
