@@ -71,6 +71,7 @@ def test_a_fallback_to_another_model_is_no_retry():
 def test_the_errors_of_a_body_itself_are_judged_too(error, rules):
     story = Story().life().kept("model#1").ran(CHARGE, error=error).kept(CHARGE, attempt=2).kept("model#2").finished()
     assert [finding.rule for finding in found(story, story)] == rules
+    assert all(f"failed with {error.split(':')[0]}, which" in finding.message for finding in found(story, story))
 
 
 # Attempts that nothing explains -------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def again(first: str, second: str, **arguments: object) -> Story:
 def test_a_result_under_a_key_that_changed_was_missed():
     (finding,) = found(again("run-1:charge", "run-2:charge"))
     assert (finding.rule, finding.owner, finding.step) == ("missed", Owner.INTEGRATION, CHARGE)
+    assert finding.severity is Severity.ERROR
     assert "its key was run-1:charge, and then run-2:charge" in finding.message
 
 

@@ -193,6 +193,13 @@ def test_every_effect_of_a_body_needs_its_key(second, rule):
     assert [finding.rule for finding in found] == ([rule] if rule else [])
 
 
+def test_a_tool_that_calls_itself_keyed_needs_a_key_for_every_effect():
+    story = Story("crash@model#2/before").life().kept("model#1")
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE).left(CHARGE).crash().life()
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE).left(CHARGE).kept("model#2").finished()
+    assert only(story, usual_declaring(), KEEPS_MODELS, charge="keyed").rule == "key-missing"
+
+
 def test_a_keyed_tool_that_died_before_its_effect_repeats_nothing():
     story = Story("crash@model#2/before").life().kept("model#1").entered(CHARGE).dies("death")
     story.life().entered(CHARGE).effect("charge", CHARGE, "k1").left(CHARGE).kept("model#2").finished()
@@ -276,6 +283,20 @@ def test_a_slow_charge_that_nobody_waited_for_ran_twice():
     story = Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault)
     story.kept(CHARGE, attempt=2).kept("model#2").finished()
     assert only(story, usual(recorded=True)).rule == "in-flight-ran-again"
+
+
+def test_a_slow_charge_whose_caller_gave_up_was_recorded_as_a_failure():
+    fault = f"slow(2s)@{CHARGE}"
+    story = Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault)
+    story.committed(CHARGE).kept(CHARGE, attempt=2).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "in-flight-ran-again"
+
+
+def test_a_slow_charge_that_was_waited_for_was_recorded():
+    fault = f"slow(2s)@{CHARGE}"
+    story = Story(f"{fault}; crash@model#2/before").life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE)
+    story.fires(fault).committed(CHARGE).crash("crash@model#2/before").life().kept(CHARGE).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "recorded-ran-again"
 
 
 def test_a_body_that_two_workers_ran_at_once_was_in_flight():

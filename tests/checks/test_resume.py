@@ -16,7 +16,10 @@ def usual() -> Story:
 
 
 def found(story: Story, baseline: Story | None = None, **case) -> list[Finding]:
-    return list(resume(a_case(story, baseline or usual(), **case)).findings)
+    verdict = resume(a_case(story, baseline or usual(), **case))
+    # Whatever this check finds is an error: a promise was broken.
+    assert verdict.status is (Status.FAILED if verdict.findings else Status.PASSED)
+    return list(verdict.findings)
 
 
 def again(step: str, first: str, second: str) -> Story:
