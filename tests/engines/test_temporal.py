@@ -166,7 +166,7 @@ SUBJECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "made": ("tool:charge#1", {}),
     "with_deps": ("tool:greet#1", {"deps": {"name": "corner shop"}}),
     "sync_tool": ("tool:charge_in_thread#1", {}),
-    "streaming": ("step:agent__streaming__event_stream_handler#1", {}),
+    "streaming": ("event#1", {}),
     "with_mcp": ("tool:forecast#1", {}),
     "validated": ("model#1+1", {}),
     "outer": ("tool:delegate#1.tool:charge#1", {}),
