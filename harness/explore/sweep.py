@@ -15,7 +15,7 @@ from typing import Protocol
 from harness.checks import Baseline, Difference, compare
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
-from harness.explore import unusable
+from harness.explore import policies, unusable
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import FaultPlan
 from harness.history import History, Note
@@ -199,7 +199,8 @@ class _Sweep:
         failed = unusable.failed(compared.history, self.scenario, bench.engine.contract())
         if failed is not None:
             return replace(empty, runs=(self._unusable(first, failed),)), None
-        return replace(empty, rows=rows(compared)), compared
+        notes = (*bench.notes, *policies.idle(self.scenario, compared.history))
+        return replace(empty, rows=rows(compared), notes=notes), compared
 
     def _unusable(self, folder: Path, verdict: Verdict) -> RunReport:
         scenario = self.scenario.with_plan(NO_FAULT)

@@ -6,14 +6,27 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import dataclass
 
-from pydantic_ai import Agent
+from pydantic_ai import Agent, RunContext
+
+
+@dataclass
+class Customer:
+    name: str
+
 
 waits = Agent("openai:gpt-5", name="waits")
 leaves = Agent("openai:gpt-5", name="leaves")
 exits = Agent("openai:gpt-5", name="exits")
 faults = Agent("openai:gpt-5", name="faults")
 raises = Agent("openai:gpt-5", name="raises")
+needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
+
+
+@needs.instructions
+def greeting(ctx: RunContext[Customer]) -> str:
+    return f"Greet {ctx.deps.name}."
 
 
 @waits.tool_plain

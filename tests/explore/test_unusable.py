@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UsageError
 from harness.explore import sweep as exploring
+from harness.explore import written
 from harness.scenario import Scenario
 from harness.verdict import Finding, Status
 
@@ -38,3 +40,9 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert finding.rule == rule
     assert [text for text in said if text not in finding.message] == []
     assert "no outcome was written" not in finding.message
+
+
+def test_a_script_that_cannot_be_made_because_deps_are_missing_says_that_they_are(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:needs", engine="none")
+    with pytest.raises(UsageError, match="deps of type Customer and none were given; it needs name"):
+        written.script(scenario, out=tmp_path)
