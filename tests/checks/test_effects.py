@@ -1,4 +1,4 @@
-"""The table of DESIGN section 4, cell by cell, and the company that repeats keep: retries, nesting, losses."""
+"""The table of what a tool may be, cell by cell, and the company that repeats keep: retries, nesting, losses."""
 
 from __future__ import annotations
 
