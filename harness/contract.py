@@ -91,7 +91,7 @@ class Contract:
 
 
 def severity_of_repeat(policy: ToolPolicy, *, finished: bool, same_key: bool | None) -> Severity | None:
-    """How bad it is that a tool's body ran again: the table of DESIGN section 4. None means fine.
+    """How bad it is that a tool's body ran again: the table "a tool may be" of the README. None means fine.
 
     `finished`: the earlier body had finished before the crash and its result could have been kept; otherwise it was in
     flight. `same_key`: whether both calls carried the same idempotency key (None: at least one carried none).

@@ -255,7 +255,14 @@ class History:
 
     def of(self, kind: type[E]) -> tuple[E, ...]:
         """Every event of one kind, in the order of the journal."""
-        return tuple(event for event in self.events if isinstance(event, kind))
+        if kind not in self._by_kind:
+            self._by_kind[kind] = tuple(event for event in self.events if isinstance(event, kind))
+        return self._by_kind[kind]
+
+    @cached_property
+    def _by_kind(self) -> dict[type[Any], tuple[Any, ...]]:
+        """What has been asked for so far: checks ask for the same few kinds over and over."""
+        return {}
 
     @cached_property
     def executions(self) -> tuple[Execution, ...]:
@@ -300,6 +307,10 @@ class History:
         """For each tool step of a response with several calls: all calls of that response, in message order."""
         groups = [tuple(left.calls) for left in self.of(StepLeft) if len(left.calls) > 1]
         return {step: group for group in groups for step in group}
+
+    def calls(self, invocation: int) -> dict[str, list[str]]:
+        """For each model request of one invocation, the tool calls that it asked for, in message order."""
+        return {left.step: left.calls for left in self.of(StepLeft) if left.calls and left.invocation == invocation}
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

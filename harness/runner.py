@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.checks import Baseline, judge
 from harness.engines.base import Engine, Session, Store
@@ -45,6 +46,8 @@ SEEDS = (1, 2)
 READY_SECONDS = 120.0
 LIVE = "harness.process.worker:live"
 EXAMINING = 30.0
+IMPORTING = 30.0
+"""Seconds that a fresh interpreter may be silent for, besides: it imports everything before it writes a line."""
 
 
 @dataclass
@@ -88,9 +91,14 @@ class Bench:
 
 
 @contextmanager
-def open_bench(scenario: Scenario, folder: Path, *, cold: bool = False) -> Iterator[Bench]:
-    """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used."""
-    engine = load_engine(scenario.engine)
+def open_bench(
+    scenario: Scenario, folder: Path, *, cold: bool = False, engine: Engine | None = None
+) -> Iterator[Bench]:
+    """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used.
+
+    `engine` is the engine itself, for whoever has one that the scenario cannot name.
+    """
+    engine = engine or load_engine(scenario.engine)
     problems = engine.problems(scenario.options)
     if problems:
         raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
@@ -122,10 +130,18 @@ def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold
         "worker": engine.worker,
         "options": scenario.options,
         "scale": scenario.time_scale,
+        "hosts": _hosts(scenario.options),
     }
     log = folder / f"zygote-{seed}.log"
     preload = "harness.process.worker:prepare"
     return Zygote(preload, argument, hash_seed=seed, env=None, cold=cold, log=log)
+
+
+def _hosts(options: dict[str, Any]) -> list[str]:
+    """The hosts of the person's own servers, which the subject's process may reach."""
+    texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
+    found = [urlsplit(text if "://" in text else f"//{text}").hostname for text in texts]
+    return [host for host in found if host]
 
 
 class Run:
@@ -191,7 +207,8 @@ class Run:
             serve()
             return self.journal.path.stat().st_size
 
-        return watch(child, progress, stall=self.scenario.stall + self.store.quiet, limit=60 * self.scenario.stall)
+        stall = self.scenario.stall + self.store.quiet + (IMPORTING if self.is_cold else 0)
+        return watch(child, progress, stall=stall, limit=60 * self.scenario.stall)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""
@@ -249,6 +266,7 @@ class Run:
             "plan": [str(fault) for fault in self.plan.faults],
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},
+            "calls": history.calls(left[0]) if left else {},
             "settled": sorted({event.step for event in history.of(CommitLeft) if event.invocation in left[:1]}),
             "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),

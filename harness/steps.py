@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from harness.errors import UsageError
@@ -55,7 +56,7 @@ class StepId:
     @classmethod
     def parse(cls, text: str) -> StepId:
         """Read a spelling such as `tool:charge#1`. Raises `UsageError` that says what is wrong with it."""
-        return cls(tuple(_segment(part, text) for part in text.split(".")))
+        return cls(_path(text))
 
     def __str__(self) -> str:
         return ".".join(map(str, self.path))
@@ -83,6 +84,11 @@ class StepId:
 def _quoted(name: str) -> str:
     """Percent-encode what the grammar of ids and faults uses itself (`.`, `#`, `/`, `@`, `~`, `*`, …)."""
     return quote(name, safe="-_").replace(".", "%2E").replace("~", "%7E")
+
+
+@lru_cache(maxsize=4096)
+def _path(text: str) -> tuple[Segment, ...]:
+    return tuple(_segment(part, text) for part in text.split("."))
 
 
 def _segment(part: str, text: str) -> Segment:

@@ -152,3 +152,22 @@ def test_a_server_that_an_engine_does_not_have_cannot_crash(tmp_path: Path) -> N
 
     with pytest.raises(UsageError, match="has no server"):
         run(tmp_path, scenario)
+
+
+def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
+    before = """
+        import socket
+
+        try:
+            socket.create_connection(('192.0.2.1', 9), timeout=0.01)
+        except Exception as error:
+            said = type(error).__name__
+    """
+    path = subject(tmp_path, "raise RuntimeError(said)", before=before)
+
+    guarded = exploring.steps(Scenario.make(subject=path, engine="none"), out=tmp_path / "out")
+    options = {"address": "192.0.2.1:7233"}
+    allowed = exploring.steps(Scenario.make(subject=path, engine="none", options=options), out=tmp_path / "out")
+
+    assert "LeavesMachine" in guarded.findings[0].message
+    assert "LeavesMachine" not in allowed.findings[0].message

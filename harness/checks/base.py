@@ -49,17 +49,21 @@ class Case:
     def _facts(self) -> dict[str, Any]:
         return dict(facts(self.history))
 
+    @cached_property
+    def _clocks(self) -> tuple[Clock, Clock]:
+        return Clock.of(self.baseline.history), Clock.of(self.history)
+
     def differences(self, path: str) -> Iterator[Mismatch]:
         """Where this run has other values than the baseline at and below `path`; what is volatile is left out."""
-        clocks = Clock.of(self.baseline.history), Clock.of(self.history)
-        return mismatches(path, self.baseline.facts.get(path), self._facts.get(path), clocks, self.baseline.volatile)
+        left, right = self.baseline.facts.get(path), self._facts.get(path)
+        return mismatches(path, left, right, self._clocks, self.baseline.volatile)
 
     def is_recorded(self, step: str) -> bool:
         """Whether the engine keeps the results of this step, as seen at its commit seam here or in the baseline.
 
         A step that only this run has (a re-issue, say) is taken to be kept if its namesakes are.
         """
-        if step in self._kept or step in self.baseline.steps:
+        if step in self._kept or step in self.baseline.history.by_step:
             return step in self._kept
         name = StepId.parse(step).unnumbered
         return any(StepId.parse(kept).unnumbered == name for kept in self._kept)
@@ -77,11 +81,15 @@ class Case:
 
     def effects(self, execution: Execution) -> tuple[Effect, ...]:
         """What one body itself declared to the world, nested bodies left out."""
-        return tuple(
-            event
-            for event in self.history.of(Effect)
-            if event.step == execution.step and during(execution, event.seq, event.pid, event.invocation)
-        )
+        declared = self._effects.get(execution.step, ())
+        return tuple(event for event in declared if during(execution, event.seq, event.pid, event.invocation))
+
+    @cached_property
+    def _effects(self) -> dict[str, list[Effect]]:
+        found: dict[str, list[Effect]] = {}
+        for event in self.history.of(Effect):
+            found.setdefault(event.step or "", []).append(event)
+        return found
 
 
 Check = Callable[[Case], Verdict]

@@ -1,7 +1,7 @@
 """Effects: the world sees each effect of the fault-free run, and sees none of them twice.
 
-The table of DESIGN section 4 decides: what the person said that a tool may do is the severity, what the engine had
-claimed is the owner. Every tool body that runs counts as an effect, whether or not it declares one.
+The table in the README (what a tool may be) decides: what the person said of a tool is the severity, what the engine
+had claimed is the owner. Every tool body that runs counts as an effect, whether or not it declares one.
 """
 
 from __future__ import annotations

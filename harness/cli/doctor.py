@@ -47,9 +47,7 @@ def rendered(found: list[Found], paper: Paper) -> str:
     """A row for each thing, and below them what is wrong, with commands that can be copied."""
     made = table("", "", "state")
     for each in found:
-        made.add_row(
-            each.kind, Text(each.name, "bold"), Text(clean(each.state), "yellow" if each.problems else "green")
-        )
+        made.add_row(each.kind, Text(each.name, "bold"), _state(each))
     wrong = [Text(f"{each.name}: {clean(problem)}", no_wrap=True) for each in found for problem in each.problems]
     return paper.write(made, *([""] if wrong else []), *wrong)
 

@@ -40,6 +40,12 @@ class Hook(Protocol):
     def replaying(self) -> AbstractContextManager[None]:
         """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
 
+    def current(self) -> str | None:
+        """The step that is around us, to be carried to where its context does not reach."""
+
+    def inside(self, step: str | None) -> AbstractContextManager[None]:
+        """Go on inside `step`, as `current` told it elsewhere."""
+
 
 @dataclass(frozen=True)
 class Store:

@@ -1,14 +1,19 @@
-"""Engines by name: ours, and those that other distributions add through the entry-point group `harness.engines`."""
+"""Engines by name: ours, and those that other distributions add through the entry-point group `harness.engines`.
+
+An engine that is still being written needs neither: `module:Class` is a name, too.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, cast
 
 from harness.engines.base import Engine
-from harness.errors import UsageError
+from harness.errors import EngineUnavailable, UsageError
 
 BUILT_IN = {
     "none": "harness.engines.none:NoneEngine",
@@ -31,13 +36,30 @@ def known() -> dict[str, str]:
 
 
 def load(name: str) -> Engine:
-    """The parent's half of an engine. Raises `UsageError` with the nearest name for an unknown one."""
+    """The parent's half of an engine, by its name or as `module:Class`.
+
+    Raises `UsageError` with the nearest name for an unknown one, `EngineUnavailable` for a class that is not there.
+    """
+    if ":" in name:
+        return _by_path(name)
     engines = known()
     if name not in engines:
         near = difflib.get_close_matches(name, engines, n=1, cutoff=0.3)
         hint = f", did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"unknown engine {name!r}{hint} Known are {', '.join(sorted(engines))}.")
     return cast(Engine, attribute(engines[name])())
+
+
+def _by_path(path: str) -> Engine:
+    """The engine of a class that no distribution has announced; modules in the working folder are found, too."""
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return cast(Engine, attribute(path)())
+    except Exception as error:  # a stranger's module may raise anything
+        raise EngineUnavailable(
+            f"engine {path!r} cannot be loaded: {type(error).__name__}: {error}; name its class as 'module:Class'"
+        ) from error
 
 
 def attribute(path: str) -> Any:

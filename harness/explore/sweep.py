@@ -15,6 +15,7 @@ from typing import Protocol
 from harness.checks import Baseline, Difference, compare
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
+from harness.explore import policies, unusable
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import FaultPlan
 from harness.history import History, Note
@@ -194,11 +195,12 @@ class _Sweep:
         second = bench.run(NO_FAULT, name="baseline")
         compared = compare(load(first / "journal.jsonl"), load(second / "journal.jsonl"))
         if isinstance(compared, Difference):
-            return replace(empty, runs=(self._unusable(first, _determinism(compared)),)), None
-        failed = _failed_baseline(compared.history)
+            return replace(empty, runs=(self._unusable(first, unusable.differing(compared)),)), None
+        failed = unusable.failed(compared.history, self.scenario, bench.engine.contract())
         if failed is not None:
             return replace(empty, runs=(self._unusable(first, failed),)), None
-        return replace(empty, rows=rows(compared)), compared
+        notes = (*bench.notes, *policies.idle(self.scenario, compared.history))
+        return replace(empty, rows=rows(compared), notes=notes), compared
 
     def _unusable(self, folder: Path, verdict: Verdict) -> RunReport:
         scenario = self.scenario.with_plan(NO_FAULT)
@@ -298,39 +300,6 @@ def _with_replay(judged: RunReport, line: str) -> RunReport:
         for verdict in judged.verdicts
     )
     return replace(judged, verdicts=verdicts)
-
-
-def _determinism(difference: Difference) -> Verdict:
-    finding = Finding(
-        check="determinism",
-        rule="baselines-differ",
-        step=difference.step,
-        severity=Severity.ERROR,
-        owner=Owner.TOOL,
-        message=f"two fault-free runs took different steps: {difference.sentence}",
-        remedy="take what varies (time, chance, the order of a set) out of the agent, or put it into its world",
-    )
-    return Verdict.unknown("determinism", finding.message, (finding,))
-
-
-def _failed_baseline(history: History) -> Verdict | None:
-    """The verdict on a fault-free run that did not end well; a script that does not fit is a usage error."""
-    ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
-    if ended is None and history.outcomes:
-        return None
-    if ended is not None and ended.error_type in ("ScriptError", "UsageError"):
-        raise UsageError(f"the script does not fit the agent: {ended.error}")
-    said = f"{ended.error_type}: {ended.error}" if ended else "no outcome was written"
-    finding = Finding(
-        check="completion",
-        rule="baseline-failed",
-        step="run",
-        severity=Severity.ERROR,
-        owner=Owner.CONFIGURATION,
-        message=f"the run fails without any fault: {said}",
-        remedy="make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`",
-    )
-    return Verdict("completion", Status.FAILED, (finding,))
 
 
 def _name(cell: Cell) -> str:

@@ -34,7 +34,8 @@ def script(scenario: Scenario, *, out: Path) -> str:
     errors = [outcome.error for outcome in history.outcomes.values() if outcome.error]
     agents = {agent: conversations(history, agent) for agent in spoken_to(history)}
     if not agents:
-        raise UsageError(f"there is no script to print for {scenario.subject}: {(*errors, 'it asked no model')[0]}")
+        reasons = [(*errors, "it asked no model")[0], *bench.notes]  # a note may explain it: deps that were not given
+        raise UsageError(f"there is no script to print for {scenario.subject}: {'; '.join(reasons)}")
     notes = tuple(f"unfinished: the run failed here: {error}" for error in errors)
     if len(agents) == 1:
         return to_yaml(Script(agents={}, others=next(iter(agents.values())), notes=notes))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -24,7 +25,7 @@ from harness.history import Effect, Note, Outcome, spelled
 from harness.journal import Journal, plain
 from harness.process.summons import await_answer
 from harness.steps import StepId
-from harness.subjects import bodies, guard, models
+from harness.subjects import bodies, events, guard, models
 from harness.subjects.answers import Answer, answer
 from harness.subjects.deps import load_deps
 from harness.subjects.loading import Subject, load_subject
@@ -59,6 +60,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     guard.protect(allow_hosts=argument.get("hosts", ()))
     models.install(_answered)
     bodies.install()
+    events.install()
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
@@ -68,7 +70,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     scale = argument.get("scale")
     case = Case(subject, _invoke, argument.get("options", {}), scale or 1.0, auto_scale=scale is None)
     refused = worker.bind(case)
-    notes = [*subject.notes, *_misspelt(script)]
+    notes = [*subject.notes, *_misspelt(script), *events.problems()]
     return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": notes}
 
 
@@ -126,12 +128,15 @@ class Life:
         )
         self.store = Store(**argument["store"])
         self.messages: dict[int, Any] = {}
+        self.calls: dict[int, dict[str, list[str]]] = defaultdict(dict)
+        self.calls[self.probes.invocation].update(argument["calls"])
 
     async def run(self) -> None:
         """Enter the world, then bring every invocation that is left to its end."""
         worker = self.prepared.worker
         worker.seams(self.probes)
         bodies.activate(self.probes, worker.opens_unit)
+        events.activate(self.probes, lambda: self.calls[self.probes.invocation])
         effects.sink = self.effect
         async with _world(self.argument.get("world")):
             for number in self.invocations:
@@ -196,6 +201,7 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     for text in given.notes:
         life.note(text)
     calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
+    life.calls[number][str(StepId.parse(given.step).inside(inside))] = calls
 
     async def run() -> Any:
         return given.response

@@ -6,6 +6,7 @@ One row per step rather than one per event: whether a step ran, ran again or was
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -167,11 +168,18 @@ def _end(history: History, life: int) -> str:
         if outcome.incarnation == life
     ]
     ended = next((event for event in history.of(ProcessEnded) if event.incarnation == life), None)
-    causes = {"crash": "killed by the fault", "hang": "hung, ended by the watchdog", "death": "killed by somebody else"}
+    causes = {"crash": "killed by the fault", "hang": "hung, ended by the watchdog", "death": _death(ended)}
     if ended is None:
         return ", ".join([*said, "the journal stops here"])
     said += [causes[ended.cause]] if ended.cause in causes else []
     return ", ".join(said) or f"exited with code {ended.code}"
+
+
+def _death(ended: ProcessEnded | None) -> str:
+    """A death that nobody planned: `SIGKILL` comes from outside, other signals mostly from what the process did."""
+    if ended is None or ended.signal in (None, signal.SIGKILL):
+        return "killed by somebody else"
+    return f"ended by {signal.Signals(ended.signal).name}"
 
 
 def _styled(cell: str) -> Text:

@@ -6,9 +6,11 @@ crosses it in production. Installed once in the zygote; silent until a process h
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import is_dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -70,6 +72,8 @@ def _is_leaf(kind: type[Any]) -> bool:
 
 def _wrap_runs() -> None:
     original = Agent.iter
+    if getattr(original, _MARK, False):
+        return
 
     @asynccontextmanager
     async def probed(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -81,6 +85,7 @@ def _wrap_runs() -> None:
             async with original(self, *args, **kwargs) as run:
                 yield run
 
+    setattr(probed, _MARK, True)
     Agent.iter = wraps(original)(probed)  # type: ignore[method-assign]
 
 
@@ -114,8 +119,16 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
             may=_declared(tool),
         )
         function = _function(self, name)
+        opens_unit = function is not None and _opens_unit(function)
+        schema = None if opens_unit else _called_by(tool)
         with _begun(ctx):
-            return await _probes.body(body, run, opens_unit=function is not None and _opens_unit(function))
+            if schema is None:
+                return await _probes.body(body, run, opens_unit=opens_unit)
+
+            async def call(replacement: Callable[..., Any]) -> Any:
+                return await original(self, name, tool_args, ctx, _calling(replacement, tool, schema))
+
+            return await _probes.function(body, schema.function, call, is_async=schema.is_async)
 
     setattr(call_tool, _MARK, True)
     return call_tool
@@ -156,6 +169,21 @@ def _function(toolset: Any, name: str) -> Callable[..., Any] | None:
     known = getattr(toolset, "tools", None)
     function = getattr(known.get(name), "function", None) if isinstance(known, dict) else None
     return function if callable(function) else None
+
+
+def _called_by(tool: Any) -> Any | None:
+    """The schema that calls a tool's function, if there is one: what puts it in a thread, or a timeout around it."""
+    call = getattr(tool, "call_func", None)
+    schema = getattr(call, "__self__", None)
+    is_known = callable(getattr(schema, "function", None)) and hasattr(schema, "is_async")
+    return schema if is_known and is_dataclass(tool) and call == getattr(schema, "call", None) else None
+
+
+def _calling(function: Callable[..., Any], tool: Any, schema: Any) -> Any:
+    """The same tool with another function."""
+    other = copy.copy(schema)
+    other.function = function
+    return replace(tool, call_func=other.call)
 
 
 @contextmanager

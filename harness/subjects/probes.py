@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
 from harness.journal import Journal
@@ -48,6 +48,23 @@ class Body:
     may: dict[str, Any] | None = None
     calls: Callable[[Any], list[str]] = lambda _result: []
     within: str | None = None
+
+
+@dataclass(frozen=True)
+class _Entered:
+    """One attempt at a body. It may end after the next one has begun: an engine gives up what takes too long."""
+
+    body: Body
+    own: _Unit | None
+    attempt: int
+
+    @property
+    def step(self) -> str:
+        return str(self.body.step)
+
+    @property
+    def unit(self) -> str | None:
+        return self.own.key if self.own else None
 
 
 _step: ContextVar[StepId | None] = ContextVar("harness_step", default=None)
@@ -89,7 +106,7 @@ class Probes:
 
     async def body(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool = False) -> T:
         """Run one body between its probes. With `opens_unit` the engine decides whether it runs at all."""
-        body = Body(body.step.inside(_step.get()), body.arguments, body.call, body.may, body.calls)
+        body = self._placed(body)
         await self._keep_order(body.step)
         if opens_unit:
             if (around := _unit.get()) is not None:
@@ -101,44 +118,81 @@ class Probes:
             return result
         return await self._run(body, run, _unit.get())
 
+    async def function(
+        self,
+        body: Body,
+        function: Callable[..., Any],
+        call: Callable[[Callable[..., Any]], Awaitable[T]],
+        *,
+        is_async: bool,
+    ) -> T:
+        """Run a body that is a person's function by `call(function)`, which may put it in a thread or under a timeout.
+
+        What goes wrong then goes wrong inside of both: a plain function that hangs keeps its thread, as real ones do.
+        """
+        body = self._placed(body)
+        await self._keep_order(body.step)
+        unit = _unit.get()
+
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            return await self._run(body, lambda: function(*args, **kwargs), unit)
+
+        def called(*args: Any, **kwargs: Any) -> Any:
+            return self._run_sync(body, lambda: function(*args, **kwargs), unit)
+
+        return await call(wraps(function)(awaited if is_async else called))
+
+    def _placed(self, body: Body) -> Body:
+        return replace(body, step=body.step.inside(_step.get()))
+
     async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: _Unit | None) -> T:
         await _pause(self.strikes.at(str(body.step), "before"))
-        own = self._enter(body, unit)
-        try:
-            with _set(_step, body.step):
-                result = await run()
-        except BaseException as error:
-            self._left(body, own, error=error)
-            raise
-        self._left(body, own, result=result)
-        await _pause(self._after(body.step, own))
+        return await self._finish(self._enter(body, unit), run())
+
+    async def _finish(self, entered: _Entered, running: Awaitable[T]) -> T:
+        with self._leaving(entered), _set(_step, entered.body.step):
+            result = await running
+        self._left(entered, result=result)
+        await _pause(self._after(entered))
         return result
 
     def _run_sync(self, body: Body, run: Callable[[], T], unit: _Unit | None) -> T:
         _pause_sync(self.strikes.at(str(body.step), "before"))
-        own = self._enter(body, unit)
-        try:
-            with _set(_step, body.step):
-                result = run()
-        except BaseException as error:
-            self._left(body, own, error=error)
-            raise
-        self._left(body, own, result=result)
-        _pause_sync(self._after(body.step, own))
+        entered = self._enter(body, unit)
+        with self._leaving(entered), _set(_step, body.step):
+            result = run()
+        if inspect.isawaitable(result):  # no coroutine function, and asynchronous all the same
+            return cast(T, self._finish(entered, result))
+        self._left(entered, result=result)
+        _pause_sync(self._after(entered))
         return result
 
-    def _enter(self, body: Body, unit: _Unit | None) -> _Unit | None:
+    @contextmanager
+    def _leaving(self, entered: _Entered) -> Iterator[None]:
+        """A body that raises has ended, too: a tool asks for other arguments so. Only crashes fit that moment."""
+        try:
+            yield
+        except BaseException as error:
+            self._left(entered, error=error)
+            if entered.own is None:
+                for window in ("between", "after"):
+                    self.strikes.at(entered.step, window, only_crashes=True)
+                self.settled.add(entered.step)
+            raise
+
+    def _enter(self, body: Body, unit: _Unit | None) -> _Entered:
         """Claim the unit around the body, if it is there to record this body, and announce the body."""
         own = unit if unit is not None and not unit.claimed else None
         if own is not None:
             own.step, own.claimed = body.step, True
         step = str(body.step)
         self._attempts[step] += 1
+        entered = _Entered(body, own, self._attempts[step])
         self.journal.append(
             StepEntered(
                 step=step,
-                unit=own.key if own else None,
-                attempt=self._attempts[step],
+                unit=entered.unit,
+                attempt=entered.attempt,
                 arguments=body.arguments,
                 call=body.call,
                 may=body.may,
@@ -146,53 +200,55 @@ class Probes:
             ),
             invocation=self.invocation,
         )
-        return own
+        return entered
 
-    def _left(self, body: Body, own: _Unit | None, *, result: Any = None, error: BaseException | None = None) -> None:
-        step = str(body.step)
+    def _left(self, entered: _Entered, *, result: Any = None, error: BaseException | None = None) -> None:
         self.journal.append(
             StepLeft(
-                step=step,
-                unit=own.key if own else None,
-                attempt=self._attempts[step],
+                step=entered.step,
+                unit=entered.unit,
+                attempt=entered.attempt,
                 outcome="ok" if error is None else "error",
                 result=result,
                 error=None if error is None else f"{type(error).__name__}: {error}",
-                calls=[] if error is not None else body.calls(result),
+                calls=[] if error is not None else entered.body.calls(result),
             ),
             invocation=self.invocation,
         )
 
-    def _after(self, step: StepId, own: _Unit | None) -> float:
+    def _after(self, entered: _Entered) -> float:
         """What strikes once the body has returned. Without a commit, `between` and `after` are this one moment."""
-        seconds = self.strikes.at(str(step), "between", crashes=own is None)
-        if own is None:
-            seconds += self.strikes.at(str(step), "after")
-            self.settled.add(str(step))
+        seconds = self.strikes.at(entered.step, "between", crashes=entered.own is None)
+        if entered.own is None:
+            seconds += self.strikes.at(entered.step, "after")
+            self.settled.add(entered.step)
         return seconds
 
     @contextmanager
     def run(self) -> Iterator[None]:
         """Surround one run of the outermost agent. A second one in the same container is `run#2`."""
-        if _step.get() is not None or _replaying.get():
+        if _step.get() is not None:
             yield
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
+        if _replaying.get():
+            with self.inside(str(step) if self._runs > 1 else None):
+                yield
+            return
         unit = None
         if self.records_run and self._runs == 1:
             unit = self._units[RUN_UNIT] = _Unit(RUN_UNIT, step)
         self.strikes.at(str(step), "before")
-        body = Body(step)
-        own = self._enter(body, unit)
+        entered = self._enter(Body(step), unit)
         try:
             with _set(_step, step if self._runs > 1 else None):
                 yield
         except BaseException as error:
-            self._left(body, own, error=error)
+            self._left(entered, error=error)
             raise
-        self._left(body, own)
-        self._after(step, own)
+        self._left(entered)
+        self._after(entered)
 
     def parent(self) -> StepId | None:
         """The step whose body is running here: what a nested agent's steps are inside of."""
@@ -288,8 +344,15 @@ class Probes:
 
     @contextmanager
     def replaying(self) -> Iterator[None]:
-        """Surround the container's code when it runs again in this process only to be replayed: no run begins."""
+        """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
+        self._runs = 0
         with _set(_replaying, True):
+            yield
+
+    @contextmanager
+    def inside(self, step: str | None) -> Iterator[None]:
+        """Go on inside `step`, as `current` told it elsewhere."""
+        with _set(_step, None if step is None else StepId.parse(step)):
             yield
 
     # Order of parallel calls.

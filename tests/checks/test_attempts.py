@@ -71,6 +71,7 @@ def test_a_fallback_to_another_model_is_no_retry():
 def test_the_errors_of_a_body_itself_are_judged_too(error, rules):
     story = Story().life().kept("model#1").ran(CHARGE, error=error).kept(CHARGE, attempt=2).kept("model#2").finished()
     assert [finding.rule for finding in found(story, story)] == rules
+    assert all(f"failed with {error.split(':')[0]}, which" in finding.message for finding in found(story, story))
 
 
 # Attempts that nothing explains -------------------------------------------------------------------------------
@@ -122,3 +123,9 @@ def test_attempts_inside_a_body_that_was_tried_again_are_told_once():
 
 def test_the_run_is_entered_as_often_as_it_likes():
     assert found(crashed().ran("run", error="boom").ran("run").kept("model#2").finished()) == []
+
+
+def test_each_step_is_told_once():
+    fault = "2*error(401)@model#1"
+    story = Story(fault).life().fires(fault).fires(fault).kept("model#1", arguments={"model": "big"}).finished()
+    assert len(found(story)) == 1

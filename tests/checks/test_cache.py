@@ -7,7 +7,7 @@ import pytest
 from harness.checks import Baseline, Case
 from harness.checks.cache import cache
 from harness.scenario import Scenario
-from harness.verdict import Finding, Owner
+from harness.verdict import Finding, Owner, Severity
 from tests.builders import KEEPS_ALL, Story, a_case
 
 CHARGE = "tool:charge#1"
@@ -29,6 +29,7 @@ def again(first: str, second: str, **arguments: object) -> Story:
 def test_a_result_under_a_key_that_changed_was_missed():
     (finding,) = found(again("run-1:charge", "run-2:charge"))
     assert (finding.rule, finding.owner, finding.step) == ("missed", Owner.INTEGRATION, CHARGE)
+    assert finding.severity is Severity.ERROR
     assert "its key was run-1:charge, and then run-2:charge" in finding.message
 
 
@@ -55,6 +56,7 @@ def test_two_invocations_that_run_everything_share_nothing():
 def test_an_invocation_that_ran_nothing_was_given_anothers_results():
     (finding,) = found(first().finished("one"), "Charge Ann.", "Charge Bob.")
     assert (finding.rule, finding.owner, finding.step) == ("shared", Owner.INTEGRATION, "run#2.model#1")
+    assert finding.severity is Severity.ERROR
     assert "model#1, model#2 never ran in it" in finding.message
     assert "they differ" not in finding.message
     assert "`prompt` ('Charge Ann.' and 'Charge Bob.')" in finding.message

@@ -157,3 +157,12 @@ def test_every_invocation_is_compared():
 
 def test_without_a_baseline_outcome_there_is_nothing_to_compare():
     assert judged(usual(), Story().life())[0] is Status.UNKNOWN
+
+
+def test_a_failure_that_was_retried_too_seldom_says_how_often_it_came():
+    fault = "3*error(503)@model#1"
+    story = Story(fault).life().fires(fault).fires(fault).failed().dies("exit").ended()
+    finding = completion(a_case(story, usual())).findings[0]
+    assert "fired 2 of 3" in finding.message
+    assert "more than 2" in finding.remedy
+    assert finding.incarnation == 1

@@ -1,4 +1,4 @@
-"""The table of DESIGN section 4, cell by cell, and the company that repeats keep: retries, nesting, losses."""
+"""The table of what a tool may be, cell by cell, and the company that repeats keep: retries, nesting, losses."""
 
 from __future__ import annotations
 
@@ -149,6 +149,13 @@ def test_a_tool_that_calls_itself_keyed_is_taken_at_its_word():
     assert findings(died_later(**keyed), usual(), KEEPS_MODELS) == (Status.PASSED, [])
 
 
+def test_the_keys_of_both_attempts_are_shown():
+    (finding,) = findings(died_later(OTHER), usual(), KEEPS_MODELS, charge="keyed:order_id")[1]
+    assert finding.message.endswith("in life 2, first with the key 'o-1', then with 'o-2'")
+    (finding,) = findings(died_later(), usual(), KEEPS_MODELS, charge="keyed:nothing")[1]
+    assert finding.message.endswith("in life 2, both times with the key none")
+
+
 # Keys that effects declare ------------------------------------------------------------------------------------
 
 
@@ -175,6 +182,22 @@ def usual_declaring() -> Story:
 def test_effects_with_keys_make_an_unsaid_tool_a_keyed_one(first, second, rule):
     _status, found = findings(declaring(first, second), usual_declaring(), KEEPS_MODELS)
     assert [finding.rule for finding in found] == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize(("second", "rule"), [("m1", None), ("m2", "key-differs"), (None, "finished-ran-again")])
+def test_every_effect_of_a_body_needs_its_key(second, rule):
+    story = Story("crash@model#2/before").life().kept("model#1")
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE, "m1").left(CHARGE).crash().life()
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE, second).left(CHARGE).kept("model#2")
+    _status, found = findings(story.finished(), usual_declaring(), KEEPS_MODELS)
+    assert [finding.rule for finding in found] == ([rule] if rule else [])
+
+
+def test_a_tool_that_calls_itself_keyed_needs_a_key_for_every_effect():
+    story = Story("crash@model#2/before").life().kept("model#1")
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE).left(CHARGE).crash().life()
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").effect("mail", CHARGE).left(CHARGE).kept("model#2").finished()
+    assert only(story, usual_declaring(), KEEPS_MODELS, charge="keyed").rule == "key-missing"
 
 
 def test_a_keyed_tool_that_died_before_its_effect_repeats_nothing():
@@ -222,6 +245,10 @@ def test_a_retry_after_an_error_is_judged_by_what_was_said(tools, rule):
     assert [finding.rule for finding in found] == ([rule] if rule else [])
 
 
+def test_a_retry_of_what_may_run_once_is_a_matter_of_configuration():
+    assert only(retried(), usual(), KEEPS_MODELS, charge="once").owner is Owner.CONFIGURATION
+
+
 def test_a_reissue_after_a_retry_prompt_is_a_call_of_its_own():
     story = Story().life().kept("model#1").ran(CHARGE, error="ModelRetry: no").ran(f"{CHARGE}+1").kept("model#2")
     assert findings(story.finished(), usual(), KEEPS_MODELS, charge="once") == (Status.PASSED, [])
@@ -238,11 +265,38 @@ def test_a_charge_whose_answer_was_lost_was_in_flight_when_it_was_retried():
     assert "the same process went on" in finding.message
 
 
+def test_an_answer_that_was_lost_once_does_not_excuse_a_later_repeat():
+    fault = f"lost@{CHARGE}"
+    story = Story(f"{fault}; crash@model#2/before").life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE)
+    story.fires(fault).committed(CHARGE).kept(CHARGE, attempt=2).crash("crash@model#2/before").life().kept(CHARGE)
+    assert only(story.kept("model#2").finished(), usual(recorded=True)).rule == "recorded-ran-again"
+
+
+def test_a_fault_at_another_step_does_not_excuse_a_repeat():
+    story = Story("lost@model#1; crash@model#2/before").life().kept("model#1").kept(CHARGE).fires("lost@model#1")
+    story.crash("crash@model#2/before").life().kept(CHARGE).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "recorded-ran-again"
+
+
 def test_a_slow_charge_that_nobody_waited_for_ran_twice():
     fault = f"slow(2s)@{CHARGE}"
     story = Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault)
     story.kept(CHARGE, attempt=2).kept("model#2").finished()
     assert only(story, usual(recorded=True)).rule == "in-flight-ran-again"
+
+
+def test_a_slow_charge_whose_caller_gave_up_was_recorded_as_a_failure():
+    fault = f"slow(2s)@{CHARGE}"
+    story = Story(fault).life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).fires(fault)
+    story.committed(CHARGE).kept(CHARGE, attempt=2).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "in-flight-ran-again"
+
+
+def test_a_slow_charge_that_was_waited_for_was_recorded():
+    fault = f"slow(2s)@{CHARGE}"
+    story = Story(f"{fault}; crash@model#2/before").life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE)
+    story.fires(fault).committed(CHARGE).crash("crash@model#2/before").life().kept(CHARGE).kept("model#2").finished()
+    assert only(story, usual(recorded=True)).rule == "recorded-ran-again"
 
 
 def test_a_body_that_two_workers_ran_at_once_was_in_flight():

@@ -37,6 +37,13 @@ def test_a_step_that_ran_without_its_window_is_said_to_have_run():
     assert "the step ran, but its window 'between' was not reached" in verdict.reason
 
 
+def test_a_fault_that_struck_there_in_another_window_is_mentioned():
+    plan = "delay(1s)@tool:charge#1; crash@tool:charge#1/between"
+    verdict = judged(Story(plan).life().fires("delay(1s)@tool:charge#1").kept("tool:charge#1").finished())
+    assert "(faults there fired before)" in verdict.reason
+    assert "(faults there" not in judged(Story(PLAN).life().kept("tool:charge#1").finished()).reason
+
+
 def test_a_step_unlike_all_that_ran_has_no_nearest():
     assert "no step like it ran" in judged(Story("hang@sleep#1").life().kept("model#1").finished()).reason
 
@@ -52,6 +59,8 @@ def test_a_fault_that_fired_too_often_is_our_own_bug():
     verdict = judged(Story(PLAN).life().crash().life().crash(PLAN).life().finished())
     assert verdict.status is Status.FAILED
     assert (verdict.findings[0].rule, verdict.findings[0].owner) == ("fired-too-often", Owner.HARNESS)
+    assert "fired 2 times, and the plan allows 1" in verdict.findings[0].message
+    assert len(verdict.findings[0].events) == 2
 
 
 def test_a_fault_that_nobody_planned_is_our_own_bug():

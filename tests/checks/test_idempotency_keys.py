@@ -113,3 +113,7 @@ def test_effects_outside_steps_with_one_key_must_say_the_same():
 
 def test_tools_without_keys_pass():
     assert found(two_calls({"id": 1}, {"id": 1})) == []
+
+
+def test_effects_outside_steps_without_keys_are_not_compared():
+    assert found(Story().life().effect("mail", to="ann").effect("mail", to="bob").finished()) == []

@@ -93,3 +93,14 @@ def test_a_request_without_usage_costs_nothing():
 
 def test_the_run_has_no_line():
     assert [line.step for line in book(Story().life().kept("run").kept("model#1").finished()).lines] == ["model#1"]
+
+
+def test_a_body_left_open_by_a_life_that_died_is_indeterminate_whatever_became_of_others():
+    story = Story("crash@model#2/before; crash@run/after").life().kept("model#1").entered(CHARGE, recorded=True).crash()
+    story.life().kept(CHARGE).kept("model#2").crash().life().finished()
+    assert line(story, CHARGE)["indeterminate"] == 1
+
+
+def test_a_body_left_open_by_a_life_that_ended_well_is_not():
+    story = Story("crash@model#2/before").life().kept("model#1").crash().life().entered(CHARGE, recorded=True)
+    assert "indeterminate" not in line(story.kept("model#2").finished(), CHARGE)

@@ -102,3 +102,12 @@ def test_a_journal_without_an_end_is_unknown():
 
 def test_a_run_that_failed_did_not_wait():
     assert found(Story().life().failed().dies("exit").ended()) == []
+
+
+def test_attempts_of_an_earlier_life_are_over():
+    fault = f"9*error(503)@{SEARCH}"
+    story = Story(fault).life().kept("model#1")
+    for _attempt in range(9):
+        story.fires(fault)
+    story.dies("death").life().entered("model#2")
+    assert the(stuck(story)) == ("waits-for-ever", "model#2", Owner.CONFIGURATION)

@@ -16,7 +16,10 @@ def usual() -> Story:
 
 
 def found(story: Story, baseline: Story | None = None, **case) -> list[Finding]:
-    return list(resume(a_case(story, baseline or usual(), **case)).findings)
+    verdict = resume(a_case(story, baseline or usual(), **case))
+    # Whatever this check finds is an error: a promise was broken.
+    assert verdict.status is (Status.FAILED if verdict.findings else Status.PASSED)
+    return list(verdict.findings)
 
 
 def again(step: str, first: str, second: str) -> Story:
@@ -153,3 +156,23 @@ def test_a_fault_that_the_agent_saw_may_shorten_the_conversation():
 
 def test_nothing_that_ran_is_nothing_checked():
     assert resume(a_case(Story().life(), usual())).status is Status.UNKNOWN
+
+
+def test_the_death_that_is_told_is_the_one_between_the_two_bodies():
+    story = Story("crash@model#1/before; crash@model#2/before; crash@run/after").life().crash().life().kept("model#1")
+    story.ran(CHARGE, unit="7").crash().life().ran(CHARGE, unit="7").kept("model#2").crash().life().finished()
+    (finding,) = found(story)
+    assert "recorded it in life 2, the process died at model#2/before, and its body was entered again in life 3" in (
+        finding.message
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"), [("hang", "hung and was ended"), ("death", "was killed"), ("exit", "ended")]
+)
+def test_a_life_that_no_fault_ended_is_told_by_its_cause(cause, said):
+    story = (
+        Story().life().kept("model#1").ran(CHARGE, unit="7").dies(cause).life().ran(CHARGE, unit="7").kept("model#2")
+    )
+    (finding,) = found(story.finished())
+    assert f"the process {said}" in finding.message

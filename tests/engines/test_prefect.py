@@ -169,7 +169,7 @@ def test_a_real_mcp_server_is_asked_in_tasks(lab: Lab) -> None:
 
 def test_each_event_that_a_handler_is_given_outside_a_model_request_is_a_unit(lab: Lab) -> None:
     ran = lab.run("listening", "crash@model#2/before")
-    handled = [step for step in ran.history.steps if "Stream%20Event" in step]
+    handled = [step for step in ran.history.steps if step.startswith("event#")]
     assert [commits(ran, step) for step in handled] == [[True], [True]]
     assert ran.bodies(2) == ["model#2"]
 
@@ -247,7 +247,7 @@ def test_whatever_a_run_writes_is_in_its_own_folder(lab: Lab) -> None:
     ("subject", "says"),
     [
         ("of_dbos", "was built for DBOS; run it under --engine dbos"),
-        ("own_flow", "is a flow and no agent"),
+        ("own_flow", "'own_flow' is a flow of its own, and only agents can be run"),
         ("two_mcp", "`id`"),
     ],
 )

@@ -198,3 +198,19 @@ def test_a_session_waits_while_another_one_makes_the_template_and_a_dead_one_hol
     with host._locked(path.with_suffix(".lock")):
         host._clear(path.with_suffix(".draft"))
     assert not path.with_suffix(".draft").exists()
+
+
+def test_a_harness_that_is_killed_while_the_template_is_made_takes_everything_with_it(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from harness.engines.prefect.server import Server; "
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    harness = subprocess.Popen(
+        [sys.executable, "-c", code + "Server(Path(sys.argv[1])).url()", str(tmp_path)], cwd=ROOT, env=environ
+    )
+    draft = template(tmp_path, environ).with_suffix(".draft")
+    deadline = time.monotonic() + PATIENCE
+    while not draft.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    harness.kill()
+    harness.wait()
+    assert gone(tmp_path)
+    assert not host.is_migrated(draft.with_suffix(".sqlite"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from harness.history import History
+from harness.history import History, ProcessEnded
 from harness.report.paper import Paper
 from harness.report.timeline import MANY, rows, timeline
 from harness.verdict import Finding
@@ -115,6 +117,12 @@ ENDS = [
 @pytest.mark.parametrize(("cause", "said"), ENDS)
 def test_each_life_says_how_it_ended(cause: str, said: str):
     assert cells(Story().life().kept("model#1").dies(cause).history(), "the end") == (said,)
+
+
+def test_a_life_that_its_own_code_ended_by_a_signal_names_it():
+    history = Story().life().kept("model#1").dies("death").history()
+    by_signal = [replace(event, signal=11) if isinstance(event, ProcessEnded) else event for event in history.events]
+    assert cells(History(tuple(by_signal)), "the end") == ("ended by SIGSEGV",)
 
 
 def test_a_journal_that_stops_says_so():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_ai import ModelRetry
 
 from harness.faults import FaultPlan
 from harness.history import CommitEntered, CommitLeft, FaultFired, History, StepEntered, StepLeft, UnitEntered
@@ -92,6 +93,44 @@ def test_without_a_commit_between_and_after_are_the_moment_after_the_body(tmp_pa
 
     assert ended == -signal.SIGKILL
     assert [type(event) for event in history] == [StepEntered, StepLeft, FaultFired]
+
+
+@pytest.mark.parametrize("window", ["between", "after"])
+@pytest.mark.parametrize("threaded", [False, True], ids=["in-the-loop", "in-a-thread"])
+def test_a_body_that_raised_has_ended_too_so_a_crash_after_it_fires(
+    tmp_path: Path, window: str, threaded: bool
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    probes = probes_for(path, f"crash@tool:charge#1/{window}")
+
+    async def asks_again() -> None:
+        raise ModelRetry("other arguments, please")
+
+    def asks_again_in_a_thread() -> None:
+        raise ModelRetry("other arguments, please")
+
+    def call() -> None:
+        if threaded:
+            probes._run_sync(CHARGE, asks_again_in_a_thread, None)
+        else:
+            asyncio.run(probes.body(CHARGE, asks_again))
+
+    ended, history = in_a_process(path, call)
+
+    assert ended == -signal.SIGKILL
+    assert [type(event) for event in history] == [StepEntered, StepLeft, FaultFired]
+    assert history.of(FaultFired)[0].window == window
+
+
+def test_a_parallel_call_that_raised_does_not_keep_the_later_ones_waiting(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal", "")
+
+    async def asks_again() -> None:
+        raise ModelRetry("other arguments, please")
+
+    with pytest.raises(ModelRetry):
+        asyncio.run(probes.body(CHARGE, asks_again))
+    assert probes.settled == {"tool:charge#1"}
 
 
 def test_a_fault_that_has_fired_in_an_earlier_life_is_not_armed_again(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pydantic_core import to_jsonable_python
 
 from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.journal.engine import entries
-from harness.subjects.attach import attach
+from harness.subjects.attach import attach, durability_of
 
 MISSING = object()
 
@@ -143,6 +143,9 @@ class JournalWorker:
 
     def bind(self, case: Case) -> Unsupported | None:
         self._case = case
+        if isinstance(durability_of(case.subject.value), self.durability):
+            self._agent = case.subject.value
+            return None
         try:
             self._agent = attach(case.subject.agent, self.durability(), name=case.subject.name)
         except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type

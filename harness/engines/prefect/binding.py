@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from prefect import Flow, flow
+from prefect import flow
 from pydantic_ai.durable_exec.prefect import PrefectDurability
 
 from harness.engines.base import Case, Unsupported
@@ -26,7 +26,7 @@ def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
     """
     value = case.subject.value
     if case.subject.agent is None:
-        return Unsupported(f"{case.subject.path} is {_kind(value)} and no agent, which cannot be run under Prefect yet")
+        return Unsupported(f"{case.subject.name!r} is a flow of its own, and only agents can be run")
     made_for = engine_of(value)
     if made_for not in (None, "prefect"):
         name = NAMES.get(made_for, made_for)
@@ -71,7 +71,3 @@ def _is_wrapper(value: Any) -> bool:
     from pydantic_ai.durable_exec.prefect import PrefectAgent
 
     return isinstance(value, PrefectAgent)
-
-
-def _kind(value: Any) -> str:
-    return "a flow" if isinstance(value, Flow) else f"of type {type(value).__qualname__!r}"

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
-from harness.engines.clock import choose
 from harness.engines.prefect import api, records, versions
+from harness.engines.prefect.clock import choose
 from harness.engines.prefect.server import Server
 from harness.errors import UsageError
 from harness.history import EngineRecord
@@ -48,7 +48,7 @@ class PrefectEngine:
             unit=self.unit,
             records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
             recovery="operator",
-            remedy="give its task `persist_result=True` so that its result is kept",
+            remedy="have it called in a task with `persist_result=True`, so that its result is kept",
             notes=NOTES,
         )
 

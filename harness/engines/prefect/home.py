@@ -47,6 +47,10 @@ _OURS: dict[str, Any] = {
 """What our own server needs none of: keys, and questions that a client asks each server first."""
 
 
+CERTIFICATE = "one-certificate.pem"
+"""Each client loads the certificates of the world, which takes it longer than to ask; our server has none."""
+
+
 def of_run(folder: Path, results: Path, api_url: str, *, ours: bool) -> dict[str, Any]:
     """Prefect's settings in a process of a run: it writes under `folder` and `results`, and talks to `api_url`."""
     return {
@@ -54,7 +58,7 @@ def of_run(folder: Path, results: Path, api_url: str, *, ours: bool) -> dict[str
         "profiles_path": folder / "profiles.toml",
         "api.url": api_url,
         "results.local_storage_path": results,
-        **(_OURS if ours else {}),
+        **({**_OURS, "api.ssl_cert_file": str(folder / CERTIFICATE)} if ours else {}),
     }
 
 

@@ -22,23 +22,25 @@ import socket
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 READY_SECONDS = 60
+LOOK = 0.02  # seconds between two looks at a child that migrates
 
 
 def main() -> None:
     """Import, then obey until nobody is there to command."""
     order = json.loads(sys.argv[1])
     database, template = Path(order["database"]), Path(order["template"])
-    host = Host()
+    host = Host(order["harness"])
     try:
         from prefect.server.api import server
 
-        make_template(template, host.bear)
+        make_template(template, host.run)
         shutil.copyfile(template, database)
         server.create_app(final=True)  # imports all that the app needs, so that every fork has it
     except Exception as error:  # noqa: BLE001  whatever it is, the harness has to hear of it
@@ -78,7 +80,8 @@ def _handle_of(harness: int) -> list[int]:
 class Host:
     """Bears children that end with it. `start` and `kill` are for the server, and answer with its port."""
 
-    def __init__(self) -> None:
+    def __init__(self, harness: int) -> None:
+        self._harness = harness
         self._port = 0
         self._server: int | None = None
         self._theirs, self._lifeline = os.pipe()
@@ -105,6 +108,15 @@ class Host:
             os.close(self._lifeline)
             child(run, self._theirs)
         return pid
+
+    def run(self, run: Callable[[], None]) -> int:
+        """The status of a child that runs `run`. SystemExit, which ends the child too, if the harness dies over it."""
+        pid = self.bear(run)
+        while not (done := os.waitpid(pid, os.WNOHANG))[0]:
+            if os.getppid() != self._harness:
+                sys.exit(1)
+            time.sleep(LOOK)
+        return done[1]
 
     def kill(self) -> int:
         """End the server as a machine's death would."""
@@ -159,10 +171,10 @@ def _end_with(lifeline: int) -> None:
     os._exit(0)
 
 
-def make_template(template: Path, bear: Callable[[Callable[[], None]], int]) -> None:
+def make_template(template: Path, run: Callable[[Callable[[], None]], int]) -> None:
     """Make the migrated database that sessions copy, unless somebody has. Sessions that come meanwhile wait for it.
 
-    In a child that `bear` forks: migrating starts threads, and a process with threads must not fork.
+    In a child, by `run`: migrating starts threads, and a process with threads must not fork.
     """
     with _locked(template.with_suffix(".lock")):
         if is_migrated(template):
@@ -170,7 +182,7 @@ def make_template(template: Path, bear: Callable[[Callable[[], None]], int]) -> 
         draft = template.with_suffix(".draft")
         _clear(draft)  # left by a session that was killed over it
         try:
-            if os.waitpid(bear(lambda: _migrate(draft)), 0)[1]:
+            if run(lambda: _migrate(draft)):
                 raise RuntimeError("the database cannot be migrated; the log says why")
             draft.replace(template)
         finally:

@@ -1,4 +1,4 @@
-"""Prefect's lazy imports, done once in the zygote: each child would pay for them again."""
+"""What is imported late, imported once in the zygote: each child would pay for it again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import importlib
 
 MODULES = (
     "anyio._backends._asyncio",
+    "harness.engines.prefect.adoption",
+    "harness.engines.prefect.commits",
+    "harness.engines.prefect.pace",
+    "harness.engines.prefect.units",
     "prefect.client.orchestration",
     "prefect.events.worker",
     "prefect.flow_engine",

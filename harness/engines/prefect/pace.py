@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect import Flow, Task, flow_engine, task_engine
 
-from harness.engines.clock import Clock
+from harness.engines.prefect.clock import Clock
 
 
 def scale_times(clock: Clock) -> None:

@@ -8,10 +8,12 @@ runs); here, the settings that Prefect read when it was imported, and the events
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import certifi
 import prefect.context
-import prefect.settings
 from prefect import Flow, flow_engine, task_engine
 from prefect.events.worker import EventsWorker
 from prefect.results import ResultStore
@@ -34,7 +36,6 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (flow_engine.AsyncFlowRunEngine, "set_state", ("state",)),
     (Flow, "__call__", ()),
     (flow_engine, "run_flow_async", ("flow", "flow_run", "parameters")),
-    (prefect.settings.Settings, "copy_with_update", ("updates",)),
     (EventsWorker, "drain_all", ("timeout",)),
 )
 """Owner, name, and the parameters that we use."""
@@ -63,11 +64,26 @@ def _moved(what: str) -> EngineUnavailable:
     )
 
 
-def change_settings(settings: Any) -> None:
-    """Change what Prefect read when it was imported, for every thread of this process."""
+def change_settings(settings: Mapping[str, Any]) -> None:
+    """Change what Prefect read when it was imported (`{"api.url": …}`), for every thread of this process."""
     root = prefect.context.GLOBAL_SETTINGS_CONTEXT
-    changed = root.settings.copy_with_update(updates=settings)
+    changed = root.settings
+    for name, value in settings.items():
+        changed = _changed(changed, name.split("."), value)
     prefect.context.GLOBAL_SETTINGS_CONTEXT = prefect.context.SettingsContext(profile=root.profile, settings=changed)
+
+
+def _changed(model: Any, path: list[str], value: Any) -> Any:
+    """A copy of a settings model with one value changed. Building one anew reads every variable and file again."""
+    name, *rest = path
+    return model.model_copy(update={name: _changed(getattr(model, name), rest, value) if rest else value})
+
+
+def write_one_certificate(path: Path) -> None:
+    """Write a file of certificates that is quick to load: the first that clients would load otherwise."""
+    known = Path(certifi.where()).read_text("utf-8")
+    start, end = known.index("-----BEGIN CERTIFICATE-----"), known.index("-----END CERTIFICATE-----")
+    path.write_text(known[start:end] + "-----END CERTIFICATE-----\n", "utf-8")
 
 
 async def flush_events() -> None:

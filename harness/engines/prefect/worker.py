@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
-from harness.engines.clock import Clock
 from harness.engines.prefect import home
 from harness.engines.prefect.api import TAG
+from harness.engines.prefect.clock import Clock
 from harness.engines.prefect.records import Ledger, run_name
+
+LATE = ("delay", "hang", "slow")
+"""Faults that a timeout may have to act on."""
 
 
 class PrefectWorker:
@@ -84,11 +87,12 @@ class PrefectWorker:
         values = store.values
         folder = Path(values["home"])
         folder.mkdir(exist_ok=True)
+        seams.write_one_certificate(folder / home.CERTIFICATE)
         settings = home.of_run(folder, Path(values["results"]), values["api_url"], ours=values["ours"])
         os.environ.update({name: value for name, value in home.spelled(settings).items() if value is not None})
         seams.change_settings(settings)
         self._clock = self._clock_of(store)
-        self._hook.scaled(self._clock.factor or 1.0)
+        self._hook.scaled(self._clock.delay)
         pace.scale_times(self._clock)
         self._ledger = Ledger(Path(values["ledger"]))
         self._entered = True
@@ -130,7 +134,7 @@ class PrefectWorker:
     def _clock_of(self, store: Store) -> Clock:
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True)
-        return Clock(store.values["factor"], store.values["usual"])
+        return Clock(store.values["factor"], store.values["usual"], hurried=self._hook.plans(*LATE))
 
     @contextmanager
     def _taken_down(self, unit: Any) -> Iterator[None]:

@@ -10,19 +10,23 @@ import contextlib
 import importlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_type_hints
 
 from pydantic_ai.durable_exec.temporal import PydanticAIPayloadConverter, PydanticAIPlugin, TemporalDurability
+from pydantic_ai.usage import RunUsage
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from harness.engines.base import Case, Unsupported
-from harness.engines.temporal import seams
+from harness.engines.temporal import own_workflow, seams
+from harness.engines.temporal.ended import Ended
+from harness.subjects import models
 from harness.subjects.attach import attach, engine_of
 from harness.subjects.loading import Subject, load_subject
+from harness.subjects.naming import unwrapped
 
 WORKFLOW = "harness.engines.temporal.agent_workflow"
 """The module of our workflow class; the only one of ours that the sandbox imports again."""
@@ -40,11 +44,31 @@ class Runner(SandboxedWorkflowRunner):
 
 @dataclass(frozen=True)
 class Bound:
-    """Our workflow class, bound to the subject, and the seconds that importing it into the sandbox takes."""
+    """A workflow class, ours around the subject's agent or the subject itself.
+
+    `importing` is how many seconds importing it into the sandbox takes, `activities` what it needs besides its agents'.
+    """
 
     kind: type
     importing: float
+    is_own: bool = False
+    activities: Sequence[Callable[..., Any]] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def run(self) -> Any:
+        """The method that is decorated with `@workflow.run`."""
+        return seams.run_method(self.kind)
+
+    def arguments(self, prompt: Any, keywords: dict[str, Any]) -> list[Any]:
+        """What to start it with. Raises `UsageError` if a workflow of the person's own needs more than there is."""
+        if self.is_own:
+            return own_workflow.arguments(self.run, prompt, keywords.get("deps"))
+        return [prompt, keywords.get("deps"), keywords.get("message_history")]
+
+    def ended(self, result: Any) -> Ended:
+        """Its result, as pydantic-ai's run result. A workflow of the person's own keeps its messages to itself."""
+        return Ended(result, [], RunUsage()) if self.is_own else cast(Ended, result)
 
 
 @dataclass
@@ -65,16 +89,13 @@ def bind(case: Case) -> Bound | Unsupported:
     A module that the sandbox cannot import is passed through, as its author would have to do, and a note says so.
     """
     subject, asked = case.subject, case.options.get("sandbox")
-    engine = engine_of(subject.value)
-    if subject.agent is None:
-        return Unsupported(f"{subject.name!r} is a workflow of its own, and only agents can be run")
-    if engine not in (None, "temporal"):
-        return Unsupported(f"the agent {subject.name!r} was built for {engine.title()}; run it under --engine {engine}")
+    if (refusal := _refusal(subject)) is not None:
+        return Unsupported(refusal)
     try:
         return _bind(case, passed=asked == PASSED)
     except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
         words = _words(error)
-    if asked is not None:
+    if asked is not None or subject.agent is None:
         return Unsupported(words)
     try:
         bound = _bind(case, passed=True)
@@ -83,17 +104,34 @@ def bind(case: Case) -> Bound | Unsupported:
     return replace(bound, notes=(_passed_through(words),))
 
 
+def _refusal(subject: Subject) -> str | None:
+    """Why this is nothing for Temporal, None if it may be."""
+    if subject.agent is None:
+        return None if own_workflow.is_workflow(subject.value) else f"{subject.name!r} is a workflow of another engine"
+    engine = engine_of(subject.value)
+    if engine in (None, "temporal"):
+        return None
+    return f"the agent {subject.name!r} was built for {engine.title()}; run it under --engine {engine}"
+
+
 def _bind(case: Case, *, passed: bool) -> Bound:
     global _outside
     _outside = _Outside(case, passed)
-    sys.modules.pop(WORKFLOW, None)
-    _outside.agent = importlib.import_module(WORKFLOW).agent
-    kind: type = sys.modules[WORKFLOW].AgentWorkflow
+    is_own = own_workflow.is_workflow(case.subject.value)
+    kind = case.subject.value if is_own else _around(_outside)
     begun = time.monotonic()
-    seams.validate(_sandbox(case, SandboxedWorkflowRunner), kind)
+    seams.validate(_sandbox(_outside, SandboxedWorkflowRunner), kind)
     importing = time.monotonic() - begun
     warm(kind)
-    return Bound(kind, importing)
+    return Bound(kind, importing, is_own, own_workflow.activities_beside(kind) if is_own else ())
+
+
+def _around(outside: _Outside) -> type:
+    """Our workflow class around the subject's agent."""
+    sys.modules.pop(WORKFLOW, None)
+    outside.agent = importlib.import_module(WORKFLOW).agent
+    kind: type = sys.modules[WORKFLOW].AgentWorkflow
+    return kind
 
 
 def _passed_through(words: str) -> str:
@@ -104,7 +142,12 @@ def _passed_through(words: str) -> str:
 
 
 def warm(kind: type) -> None:
-    """Build, once before forking, the type adapters with which each child would read its activities' arguments."""
+    """Do once, before forking, what each child would do: build its models' clients, and the adapters of its activities.
+
+    In workflow code a client that takes long to import would even count as a deadlock.
+    """
+    for agent in getattr(kind, "__pydantic_ai_agents__", ()):
+        models.warm(unwrapped(agent))
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])
     config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
@@ -125,7 +168,7 @@ def durable_agent() -> Any:
 def runner() -> Runner:
     """The workflow runner for a worker of the bound subject."""
     assert _outside is not None, "bind comes first"
-    found: Runner = _sandbox(_outside.case, Runner)
+    found: Runner = _sandbox(_outside, Runner)
     return found
 
 
@@ -147,9 +190,11 @@ def _durable(subject: Subject) -> Any:
     return attach(subject.agent, TemporalDurability(), name=subject.name)
 
 
-def _sandbox(case: Case, kind: type[Any]) -> Any:
+def _sandbox(outside: _Outside, kind: type[Any]) -> Any:
     ours = [name for name in sys.modules if name.startswith("harness.") and not f"{WORKFLOW}.".startswith(f"{name}.")]
-    theirs = case.options.get("passthrough", ())
+    theirs = [*outside.case.options.get("passthrough", ())]
+    if outside.passed and outside.agent is None:
+        theirs.append(outside.case.subject.value.__module__)
     restrictions = SandboxedWorkflowRunner().restrictions.with_passthrough_modules(*ours, *theirs)
     bare = kind(restrictions=restrictions)
     return cast("Callable[[Any], Any]", PydanticAIPlugin().workflow_runner)(bare)

@@ -17,12 +17,15 @@ from datetime import timedelta
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.json_format import MessageToDict
 from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest, UpdateActivityOptionsRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
+
+from harness.engines.temporal.records import message
 
 AT_ONCE = 0.001
 """Seconds; a timeout of none would mean that there is no timeout."""
@@ -70,17 +73,22 @@ async def is_possible(client: Client) -> bool:
     return True
 
 
-async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
-    """Time out what a dead worker was running of a workflow. To be called while no worker is at work."""
+async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
+    """Time out what a dead worker was running of a workflow. To be called while no worker is at work.
+
+    Returns the server's words for each, by activity id: it forgets them when the timeouts are put back.
+    """
     held = await _held(handle)
     for activity in held.values():
         await _change(client, handle.id, activity.id, activity.expired())
     deadline = time.monotonic() + PATIENCE
     while held.keys() & await _held(handle) and time.monotonic() < deadline:  # noqa: ASYNC110  it does not tell
         await asyncio.sleep(0.005)
+    words = await _failures(handle, held)
     for activity in held.values():
         with suppress(RPCError):  # it was its last attempt, so there is nothing left to change
             await _change(client, handle.id, activity.id, activity.waited())
+    return words
 
 
 async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
@@ -99,6 +107,12 @@ async def waits_for(handle: WorkflowHandle[Any, Any], activity: str, attempt: in
 async def _held(handle: WorkflowHandle[Any, Any]) -> dict[str, Held]:
     pending = (await handle.describe()).raw_description.pending_activities
     return {activity.activity_id: _read(activity) for activity in pending if activity.state in RUNNING}
+
+
+async def _failures(handle: WorkflowHandle[Any, Any], held: Mapping[str, Held]) -> dict[str, str]:
+    pending = (await handle.describe()).raw_description.pending_activities
+    failed = {one.activity_id: one.last_failure for one in pending if one.activity_id in held}
+    return {activity: message(MessageToDict(failure)) for activity, failure in failed.items()}
 
 
 def _read(activity: Any) -> Held:

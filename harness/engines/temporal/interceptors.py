@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -59,14 +60,17 @@ class Watch(Interceptor):
                 super().init(_Requests(outbound, watch))
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
-                run = workflow.info().run_id
-                if run not in watch._started:
-                    watch._started.add(run)
-                    return await super().execute_workflow(input)
-                with watch.hook.replaying():
+                again = watch.begins_again(workflow.info().run_id)
+                with watch.hook.replaying() if again else nullcontext():
                     return await super().execute_workflow(input)
 
         return Container
+
+    def begins_again(self, run: str) -> bool:
+        """Whether a workflow run has begun in this process before."""
+        again = run in self._started
+        self._started.add(run)
+        return again
 
     def entered(self, key: str) -> None:
         """Remember the attempt of a unit that begins here: an attempt before it has been given up."""
@@ -89,11 +93,13 @@ class _Bodies(ActivityInboundInterceptor):
         if HEADER not in input.headers:
             return await super().execute_activity(input)
         info = activity.info()
-        key = json.loads(input.headers[HEADER].data)["unit"]
+        told = json.loads(input.headers[HEADER].data)
+        key = told["unit"]
         self._asked_before(key)
         self._watch.entered(key)
-        input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
-        return await super().execute_activity(input)
+        with self._watch.hook.inside(told["inside"]):
+            input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
+            return await super().execute_activity(input)
 
     def _asked_before(self, key: str) -> None:
         """An attempt may come before the workflow has been replayed here: tell the hook what it would have told."""
@@ -119,7 +125,7 @@ class _Requests(WorkflowOutboundInterceptor):
         if input.retry_policy is not None:
             configured["initial_interval"] = _seconds(input.retry_policy.initial_interval)
         input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), self._watch.clock)
-        input.headers = {**input.headers, HEADER: _header(key, configured)}
+        input.headers = {**input.headers, HEADER: _header(key, self._watch.hook.current(), configured)}
         return super().start_activity(input)
 
 
@@ -133,8 +139,8 @@ def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
     )
 
 
-def _header(key: str, configured: Mapping[str, float]) -> Payload:
-    data = json.dumps({"unit": key, "configured": configured}).encode()
+def _header(key: str, inside: str | None, configured: Mapping[str, float]) -> Payload:
+    data = json.dumps({"unit": key, "inside": inside, "configured": configured}).encode()
     return Payload(metadata={"encoding": b"json/plain"}, data=data)
 
 

@@ -18,6 +18,8 @@ from harness.history import EngineRecord, Note, Observation
 
 FILE = "temporal-history-{}.json"
 """What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null)."""
+FAILURES = "temporal-let-go.jsonl"
+"""What the server said of attempts that a dead worker held; the history does not keep it."""
 HEADER = "harness-unit"
 """The header that carries a unit's key, and the times that its subject configured, into the history."""
 
@@ -43,6 +45,7 @@ Json = Mapping[str, Any]
 class Activity:
     """One activity of a history. `status` is `scheduled` or `started` while it has no ending."""
 
+    id: str
     key: str
     name: str
     effective: dict[str, float]
@@ -81,10 +84,17 @@ def activities(history: Json) -> dict[str, Activity]:
     return found
 
 
+def keep_failures(folder: Path, invocation: int, failures: Mapping[str, str]) -> None:
+    """Keep what the server said of attempts that were let go, by activity id."""
+    with (folder / FAILURES).open("a", encoding="utf-8") as file:
+        for activity, failure in failures.items():
+            file.write(json.dumps({"invocation": invocation, "activity": activity, "failure": failure}) + "\n")
+
+
 def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
     """What is known of one run: each invocation's workflow (`run`), its activities, and whether it can be replayed."""
     for invocation, kept in _kept(folder):
-        yield from _of_workflow(kept["history"], kept["pending"], invocation)
+        yield from _of_workflow(kept["history"], kept["pending"], _failures(folder, invocation), invocation)
         for text in (*kept["notes"], *_failing_code(kept["history"])):
             yield Note(text=text, invocation=invocation)
         ok, said = kept["replay"] is None, kept["replay"] or ""
@@ -104,26 +114,31 @@ def _kept(folder: Path) -> Iterator[tuple[int, Json]]:
         invocation += 1
 
 
-def _of_workflow(history: Json, pending: list[dict[str, Any]], invocation: int) -> Iterator[EngineRecord]:
+def _failures(folder: Path, invocation: int) -> dict[str, str]:
+    file = folder / FAILURES
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    return {line["activity"]: line["failure"] for line in lines if line["invocation"] == invocation}
+
+
+def _of_workflow(
+    history: Json, pending: list[dict[str, Any]], failures: Mapping[str, str], invocation: int
+) -> Iterator[EngineRecord]:
     waiting = {entry["activity"]: entry for entry in pending}
-    for number, (_, activity) in enumerate(activities(history).items(), 1):
-        entry = waiting.get(activity.detail.pop("id", str(number)), {})
+    for activity in activities(history).values():
+        entry = waiting.get(activity.id, {})
+        failure = entry.get("failure") or failures.get(activity.id)
         yield EngineRecord(
             unit=activity.key,
             name=activity.name,
             status=entry.get("state", activity.status),
             attempts=entry.get("attempt", activity.attempts) or None,
-            detail={**activity.times, **activity.detail, **_failure(entry)},
+            detail={**activity.times, **({"last_failure": failure} if failure else {}), **activity.detail},
             invocation=invocation,
         )
     status = "running"
     for event in history["events"]:
         status = RUN_ENDINGS.get(event["eventType"], status)
     yield EngineRecord(unit=RUN, name="workflow", status=status, invocation=invocation)
-
-
-def _failure(entry: Json) -> dict[str, Any]:
-    return {"last_failure": entry["failure"]} if entry.get("failure") else {}
 
 
 def _failing_code(history: Json) -> list[str]:
@@ -157,7 +172,7 @@ def _scheduled(said: Json, before: Mapping[str, Activity]) -> Activity:
     number = 1 + sum(activity.name == name for activity in before.values())
     effective = {time: _seconds(said[time]) for time in TIMES if _seconds(said.get(time, "0s"))}
     key, configured = told.get("unit", f"{name}#{number}"), told.get("configured", {})
-    return Activity(key, name, effective, configured, detail={"id": said["activityId"]})
+    return Activity(said["activityId"], key, name, effective, configured)
 
 
 def _started(activity: Activity, event: Json, said: Json) -> None:

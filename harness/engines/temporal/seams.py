@@ -6,25 +6,33 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 - `temporalio.bridge.worker.Worker.complete_activity_task` reports an activity's outcome and waits for the server.
 - `complete_workflow_activation` does so for what workflow code decided, the run's own end among it.
 - `_WorkflowInstanceImpl._timer_impl` makes every timer of workflow code: `workflow.sleep`, `asyncio.sleep`, `wait_for`.
-- `temporalio.workflow._Definition.must_from_class` is what a worker itself validates a workflow class with.
+- `_WorkflowWorker._deadlock_timeout_seconds` is when workflow code that does not yield counts as deadlocked.
+- `temporalio.workflow._Definition` is what a worker itself reads off a workflow class, and validates it with.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 from temporalio import workflow
 from temporalio.bridge.worker import Worker as Bridge
 from temporalio.worker import WorkflowRunner
+from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
 
 from harness.engines.base import RUN, Hook
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
 from harness.subjects.loops import run_once
+
+DEADLOCK = "_deadlock_timeout_seconds"
+PATIENCE = 6.0
+"""Seconds that workflow code may run without yielding. The SDK says 2, on machines that do nothing else."""
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (Bridge, "complete_activity_task", ("comp",)),
@@ -49,6 +57,9 @@ def check() -> None:
         if not inspect.iscoroutinefunction(getattr(Bridge, name)):
             raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
 
+    if DEADLOCK not in inspect.unwrap(WorkflowWorker.__init__).__code__.co_names:
+        raise _moved(f"{WorkflowWorker.__module__}.{WorkflowWorker.__name__} has no {DEADLOCK!r} any more")
+
 
 def _moved(what: str) -> EngineUnavailable:
     return EngineUnavailable(
@@ -57,12 +68,33 @@ def _moved(what: str) -> EngineUnavailable:
     )
 
 
-def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> None:
+class Commits:
+    """The commits that this process is in the middle of."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+
+    @contextmanager
+    def begun(self) -> Iterator[None]:
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def left(self) -> None:
+        """Wait until they are over: the server may tell a run's result to its caller before it answers the worker."""
+        while self._under_way:  # noqa: ASYNC110  nothing to be told by
+            await asyncio.sleep(0.001)
+
+
+def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> Commits:
     """Let `hook` surround the calls that make results durable. `unit_of` knows the unit behind a task token.
 
     Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
     attempt that the engine has given up, whose late result it will refuse.
     """
+    commits = Commits()
     activity, activation = Bridge.complete_activity_task, Bridge.complete_workflow_activation
 
     @wraps(activity)
@@ -71,7 +103,7 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
         if unit is None:
             await activity(self, comp)
             return
-        with hook.commit(unit):
+        with commits.begun(), hook.commit(unit):
             await activity(self, comp)
 
     @wraps(activation)
@@ -79,11 +111,24 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
         if not any(command.HasField("complete_workflow_execution") for command in comp.successful.commands):
             await activation(self, comp)
             return
-        with hook.commit(RUN):
+        with commits.begun(), hook.commit(RUN):
             await activation(self, comp)
 
     Bridge.complete_activity_task = complete_activity_task  # type: ignore[method-assign]
     Bridge.complete_workflow_activation = complete_workflow_activation  # type: ignore[method-assign]
+    return commits
+
+
+def allow_slow_code() -> None:
+    """Give workflow code, which may have to share this machine, more time before it counts as deadlocked."""
+    original = WorkflowWorker.__init__
+
+    @wraps(original)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        setattr(self, DEADLOCK, PATIENCE)
+
+    WorkflowWorker.__init__ = init  # type: ignore[method-assign]
 
 
 def scale_timers(scaled: Callable[[float], float]) -> None:
@@ -95,6 +140,11 @@ def scale_timers(scaled: Callable[[float], float]) -> None:
         return original(self, scaled(delay), *args, **kwargs)
 
     Instance._timer_impl = timer  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def run_method(kind: type) -> Any:
+    """The method of a workflow class that is decorated with `@workflow.run`, under whatever name."""
+    return workflow._Definition.must_from_class(kind).run_fn  # noqa: SLF001
 
 
 def validate(runner: WorkflowRunner, kind: type) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.temporal import records
 from harness.engines.temporal.clock import Clock
 from harness.errors import EngineUnavailable
 
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
     from temporalio import activity
     from temporalio.client import Client, WorkflowHandle
 
+    from harness.engines.temporal.seams import Commits
+
 CONNECTING = 10.0
 """Seconds that a process waits for the server, which may be on its way back from a fault of ours."""
+SYNC_ACTIVITIES = 100
+"""As many synchronous activities as a worker takes at a time by default."""
 STICKY = timedelta(milliseconds=50)
 """How long a task waits for the worker that knows its workflow; 10 s by default, and that worker may be dead."""
 LATE = ("hang", "slow", "delay", "duplicate")
@@ -43,6 +49,7 @@ class TemporalWorker:
         from harness.engines.temporal import seams
 
         seams.check()
+        seams.allow_slow_code()
 
     def bind(self, case: Case) -> Unsupported | None:
         from harness.engines.temporal.binding import bind
@@ -55,6 +62,7 @@ class TemporalWorker:
         self._task = timedelta(seconds=max(TASK, ROOM * bound.importing))
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
+        self._commits: Commits | None = None
         return None
 
     def seams(self, hook: Hook) -> None:
@@ -68,25 +76,22 @@ class TemporalWorker:
 
         client = await self._working(store)
         prompt, keywords = await self._case.invoke(_Listener(), invocation)
-        run: Any = getattr(self._bound.kind, "run")  # noqa: B009  the type does not say so
         handle: Any = await client.start_workflow(
-            run,
-            args=[prompt, keywords.get("deps"), keywords.get("message_history")],
+            self._bound.run,
+            args=self._bound.arguments(prompt, keywords),
             id=workflow_id(store, invocation),
             task_queue=store.values["queue"],
             task_timeout=self._task,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-        return await handle.result()
+        return await self._result(handle)
 
     async def recover(self, store: Store, invocation: int) -> Any:
         from temporalio.client import WorkflowExecutionStatus
         from temporalio.service import RPCError, RPCStatusCode
 
-        from harness.engines.temporal.ended import Ended
-
         client = await self._connected(store)
-        handle = client.get_workflow_handle(workflow_id(store, invocation), result_type=Ended)
+        handle: Any = client.get_workflow_handle_for(self._bound.run, workflow_id(store, invocation))
         try:
             description = await handle.describe()
         except RPCError as error:
@@ -94,9 +99,15 @@ class TemporalWorker:
                 raise NotStarted from None
             raise
         if description.status is WorkflowExecutionStatus.RUNNING:
-            await self._take_over(client, handle)
+            await self._take_over(client, handle, store, invocation)
         await self._working(store)
-        return await handle.result()
+        return await self._result(handle)
+
+    async def _result(self, handle: Any) -> Any:
+        result = await handle.result()
+        if self._commits is not None:
+            await self._commits.left()
+        return self._bound.ended(result)
 
     async def examine(self, store: Store) -> None:
         """Leave in the store's folder what `Session.observe` reads."""
@@ -105,13 +116,13 @@ class TemporalWorker:
         client = await self._connected(store)
         await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._bound)
 
-    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any]) -> None:
+    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any], store: Store, invocation: int) -> None:
         """Spare the run the time that the server would take to notice that the last worker has died."""
         from harness.engines.temporal import expiry
 
         await expiry.forget_worker(client, handle)
         if await expiry.is_possible(client):
-            await expiry.let_go(client, handle)
+            records.keep_failures(Path(store.folder), invocation, await expiry.let_go(client, handle))
 
     async def _connected(self, store: Store) -> Client:
         if self._client is None:
@@ -134,12 +145,14 @@ class TemporalWorker:
 
         self._hook.scaled(clock.delay)
         watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
-        seams.watch_commits(self._hook, watch.unit_of)
+        self._commits = seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
         return Worker(
             client,
             task_queue=store.values["queue"],
             workflows=[self._bound.kind],
+            activities=self._bound.activities,
+            activity_executor=ThreadPoolExecutor(SYNC_ACTIVITIES) if self._bound.activities else None,
             interceptors=[watch],
             workflow_runner=binding.runner(),
             build_id="harness",  # the SDK would hash every loaded module to make one up: a second

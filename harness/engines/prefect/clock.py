@@ -1,0 +1,74 @@
+"""How times are scaled: one factor per run divides what the subject configured, and a floor keeps what is left honest.
+
+A timeout that is shorter than the body it limits would be a fault that nobody planned. So timeouts keep their length
+in a run that waits for none of them: Prefect notices a dead process by none. Where a body is made to hang or to be
+late, so that a timeout must act, all are divided alike, down to a floor that leaves bodies their room: how long they
+take is known from the run before. Waits that limit nothing (the delay of a retry) are always divided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+FLOOR = 0.3
+"""Seconds below which no timeout is scaled: a busy machine may stall a healthy body for that long."""
+CEILING = 3.0
+"""Seconds that the longest timeout should come to, or a run would wait for it longer than anybody watches."""
+UNKNOWN = 5.0
+"""Seconds that a timeout is left at least where nobody knows how long its body takes."""
+ROOM = 10
+"""How many times as long as its body a timeout must stay."""
+PROVISIONAL = 20.0
+"""The factor before one is chosen: a delay of 1 s, as pydantic-ai configures tasks, becomes 50 ms."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Scales seconds. `usual` is how long the body of a unit takes, by name.
+
+    `factor` is None while none has been chosen. With `hurried`, timeouts are scaled too. With `asked`, the factor is
+    the person's own: 1 is real time.
+    """
+
+    factor: float | None = None
+    usual: Mapping[str, float] = field(default_factory=dict)
+    hurried: bool = False
+    asked: bool = False
+
+    @property
+    def divisor(self) -> float:
+        """What times are divided by."""
+        return self.factor or PROVISIONAL
+
+    @property
+    def delay(self) -> float:
+        """What a planned delay is divided by: as the timeouts that it may run into."""
+        return self.divisor if self.asked or self.hurried else 1.0
+
+    def timeout(self, name: str, configured: float) -> float:
+        """The timeout of a unit called `name`: never longer than configured."""
+        if self.asked:
+            return self._divided(configured, FLOOR)
+        if not self.hurried:
+            return configured
+        room = ROOM * self.usual[name] if name in self.usual else UNKNOWN
+        return self._divided(configured, max(FLOOR, room))
+
+    def wait(self, configured: float) -> float:
+        """A wait that limits nothing: the delay before a retry."""
+        return configured / self.divisor
+
+    def _divided(self, configured: float, floor: float) -> float:
+        return min(configured, max(floor, configured / self.divisor))
+
+
+def choose(timeouts: Iterable[float]) -> float | None:
+    """The factor for these configured timeouts: the smallest comes to the floor, or the longest to the ceiling.
+
+    None if there are none. Where the two disagree the ceiling wins, and small timeouts stay at the floor.
+    """
+    known = [seconds for seconds in timeouts if seconds > 0]
+    if not known:
+        return None
+    return max(1.0, min(known) / FLOOR, max(known) / CEILING)

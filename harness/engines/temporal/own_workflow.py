@@ -1,0 +1,49 @@
+"""A workflow class of the person's own: what it needs around it to run, as its author's worker would give it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from harness.errors import UsageError
+
+_WORKFLOW = "__temporal_workflow_definition"
+_ACTIVITY = "__temporal_activity_definition"
+
+
+def is_workflow(value: Any) -> bool:
+    """Whether `value` is a class decorated with `@workflow.defn`."""
+    return isinstance(value, type) and hasattr(value, _WORKFLOW)
+
+
+def activities_beside(kind: type) -> list[Callable[..., Any]]:
+    """The activities that the workflow's module holds: its author's worker would register them.
+
+    Those of its agents are registered by pydantic-ai.
+    """
+    held = vars(sys.modules[kind.__module__]).values()
+    return list({id(one): one for one in held if hasattr(one, _ACTIVITY)}.values())
+
+
+def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
+    """What to start a workflow with: the prompt where it takes a text first, and the deps for what it takes besides.
+
+    Raises `UsageError` if it needs more than that.
+    """
+    [_, *parameters] = inspect.signature(run).parameters.values()
+    given: list[Any] = []
+    if parameters and _takes_text(run, parameters[0]):
+        given.append(prompt)
+    if len(parameters) > len(given) and deps is not None:
+        given.append(deps)
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    if len(given) < len(needed):
+        missing = ", ".join(needed[len(given) :])
+        raise UsageError(f"the workflow's `{run.__name__}` needs {missing}; give it as `--deps`, in JSON")
+    return given
+
+
+def _takes_text(run: Callable[..., Any], parameter: inspect.Parameter) -> bool:
+    return inspect.get_annotations(run, eval_str=True).get(parameter.name, str) is str

@@ -1,0 +1,85 @@
+"""Why fault-free runs are nothing to compare with: the verdict that ends a sweep before it begins.
+
+A person's first run is often one that cannot work yet, so the reason has to be theirs: their exception, the body that
+never returned, the exit code or signal of a process that their code ended.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from harness.checks import Baseline, Difference
+from harness.checks.base import Case
+from harness.checks.liveness import liveness
+from harness.checks.words import titled
+from harness.contract import Contract
+from harness.errors import UsageError
+from harness.history import History, ProcessEnded, RunEnded
+from harness.scenario import Scenario
+from harness.steps import StepId
+from harness.verdict import Finding, Owner, Severity, Status, Verdict
+
+SET_UP = "make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`"
+
+
+def differing(difference: Difference) -> Verdict:
+    """Two fault-free runs took different steps, so nothing can be said about faults."""
+    finding = Finding(
+        check="determinism",
+        rule="baselines-differ",
+        step=difference.step,
+        severity=Severity.ERROR,
+        owner=Owner.TOOL,
+        message=f"two fault-free runs took different steps: {difference.sentence}",
+        remedy="take what varies (time, chance, the order of a set) out of the agent, or put it into its world",
+    )
+    return Verdict.unknown("determinism", finding.message, (finding,))
+
+
+def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict | None:
+    """The verdict on a fault-free run that did not end well, None if it did.
+
+    Raises `UsageError` for a script that does not fit: that is nobody's finding.
+    """
+    ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
+    if ended is None:
+        return None if history.outcomes else _without_outcome(history, scenario, contract)
+    if ended.error_type in ("ScriptError", "UsageError"):
+        raise UsageError(f"the script does not fit the agent: {ended.error}")
+    return _verdict(f"{ended.error_type}: {ended.error}", SET_UP)
+
+
+def _without_outcome(history: History, scenario: Scenario, contract: Contract) -> Verdict:
+    stuck = liveness(Case(history, Baseline(history), scenario, contract))
+    if stuck.findings:
+        return stuck
+    runs = history.of(RunEnded)
+    said = runs[-1].reason if runs and runs[-1].reason else "no outcome was written"
+    step = _last_body(history)
+    where = f"; the last body that was entered is that of {titled(step)}" if step else ""
+    looked = f"`{step}`" if step else "the agent"
+    remedy = f"find out what in {looked} ends the process: what it printed is in output.log in the run folder"
+    return _verdict(f"{said}{_signal(history)}{where}", remedy)
+
+
+def _signal(history: History) -> str:
+    deaths = [end.signal for end in history.of(ProcessEnded) if end.cause == "death" and end.signal]
+    return f", the last one was ended by {signal.Signals(deaths[-1]).name}" if deaths else ""
+
+
+def _last_body(history: History) -> str | None:
+    bodies = [run.step for run in history.executions if StepId.parse(run.step).kind != "run"]
+    return bodies[-1] if bodies else None
+
+
+def _verdict(said: str, remedy: str) -> Verdict:
+    finding = Finding(
+        check="completion",
+        rule="baseline-failed",
+        step="run",
+        severity=Severity.ERROR,
+        owner=Owner.CONFIGURATION,
+        message=f"the run fails without any fault: {said}",
+        remedy=remedy,
+    )
+    return Verdict("completion", Status.FAILED, (finding,))

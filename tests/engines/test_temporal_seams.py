@@ -1,0 +1,63 @@
+"""What we hold of the SDK's private names, and what is said when one has moved."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.engines.temporal import seams, versions
+from harness.engines.temporal.expiry import AT_ONCE, ATTEMPT, BEAT, WHOLE, Held
+from harness.errors import EngineUnavailable
+
+
+def test_the_installed_sdk_has_every_name_that_we_hold() -> None:
+    seams.check()
+    assert versions.problems() == []
+
+
+@pytest.mark.parametrize("name", [name for _, name, _ in seams.HELD])
+def test_a_name_that_is_gone_is_told_with_versions_that_are_known_to_work(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [owner] = [owner for owner, held, _ in seams.HELD if held == name]
+    monkeypatch.delattr(owner, name)
+    with pytest.raises(EngineUnavailable, match=f"{versions.installed()} is not supported: .*{name} is gone"):
+        seams.check()
+
+
+def test_a_limit_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seams.WorkflowWorker, "__init__", lambda self: None)
+    with pytest.raises(EngineUnavailable, match="_deadlock_timeout_seconds"):
+        seams.check()
+
+
+def test_a_seam_that_is_no_coroutine_any_more_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seams.Bridge, "complete_activity_task", lambda self, comp: None)
+    with pytest.raises(EngineUnavailable, match=f"known to work: {versions.KNOWN[0]}"):
+        seams.check()
+
+
+def test_a_missing_or_old_sdk_is_a_problem_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "installed", lambda: None)
+    assert versions.problems() == [f"engine 'temporal' is not installed: run `{versions.INSTALL}`"]
+    monkeypatch.setattr(versions, "installed", lambda: "1.2.3")
+    [problem] = versions.problems()
+    assert "1.2.3 is too old" in problem
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "used", "expired", "waited"),
+    [
+        ({ATTEMPT: 60.0}, 0.0, {ATTEMPT: AT_ONCE}, {ATTEMPT: 60.0}),
+        ({ATTEMPT: 60.0, BEAT: 30.0}, 0.0, {BEAT: AT_ONCE}, {ATTEMPT: 60.0, BEAT: 30.0}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, {ATTEMPT: AT_ONCE}, {ATTEMPT: 60.0, WHOLE: 140.0}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 150.0, {WHOLE: AT_ONCE}, {ATTEMPT: 60.0, WHOLE: 150.0}),
+        ({WHOLE: 60.0}, 0.0, {WHOLE: AT_ONCE}, {WHOLE: AT_ONCE}),
+    ],
+    ids=["one attempt", "a heartbeat comes first", "part of the whole is used up", "the whole is over", "only a whole"],
+)
+def test_the_timeout_that_comes_first_is_made_to_pass(
+    timeouts: dict[str, float], used: float, expired: dict[str, float], waited: dict[str, float]
+) -> None:
+    held = Held("1", timeouts, used)
+    assert held.expired() == expired
+    assert held.waited() == waited

@@ -1,0 +1,158 @@
+"""The session's own server: found, obtained, killed, started again, and gone with whoever started it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.engines.temporal import obtain, server
+from harness.engines.temporal.engine import TemporalEngine
+from harness.engines.temporal.server import Server
+from harness.errors import EngineUnavailable, UsageError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Server]:
+    one = Server(server.program({}), tmp_path)
+    one.start()
+    yield one
+    one.close()
+
+
+def answers(address: str) -> bool:
+    host, _, port = address.partition(":")
+    try:
+        socket.create_connection((host, int(port)), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def fake(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_killed_server_comes_back_on_the_same_port(started: Server) -> None:
+    address = started.address
+    assert answers(address)
+    started.kill()
+    assert not answers(address)
+    started.start()
+    assert started.address == address
+    assert answers(address)
+
+
+def test_two_sessions_at_once_have_servers_of_their_own(started: Server, tmp_path: Path) -> None:
+    with TemporalEngine().session({}, tmp_path / "other") as session:
+        other = session.store("run", tmp_path).values["address"]
+        assert other != started.address
+        assert answers(other)
+        assert answers(started.address)
+    assert not answers(other)
+    assert answers(started.address)
+
+
+def test_the_server_dies_with_a_harness_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, pathlib\n"
+        "from harness.engines.temporal import server\n"
+        "one = server.Server(server.program({}), pathlib.Path(sys.argv[1]))\n"
+        "one.start()\n"
+        "print(one.address, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == -9
+    address = done.stdout.strip()
+    deadline = time.monotonic() + 30
+    while answers(address) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not answers(address)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} cannot be used"):
+            Server(server.program({}), tmp_path, port).start()
+    assert not (tmp_path / "temporal.db").exists()
+
+
+def test_a_server_that_does_not_start_says_its_own_last_words(tmp_path: Path) -> None:
+    broken = fake(tmp_path / "temporal", "echo 'no such flag' >&2; exit 1")
+    with pytest.raises(EngineUnavailable, match=r"did not start: no such flag"):
+        Server(broken, tmp_path / "home").start()
+
+
+def test_a_server_named_by_the_person_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    option, variable, on_path = (fake(tmp_path / name, "exit 0") for name in ("option", "variable", "temporal"))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert server.known({}) == on_path
+    monkeypatch.setenv(server.VARIABLE, str(variable))
+    assert server.known({}) == variable
+    assert server.known({"server": str(option)}) == option
+
+
+def test_a_server_that_is_no_program_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    [problem] = TemporalEngine().problems({"server": str(tmp_path / "notes.txt")})
+    assert "no program that can be run" in problem
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A cache without a server, no download, and a `go` of ours."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(obtain, "_DOWNLOAD", "raise SystemExit('no network')")
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    return tmp_path
+
+
+def test_two_processes_that_need_the_server_build_it_once(empty_cache: Path) -> None:
+    builds = empty_cache / "builds"
+    go = f"echo built >> {builds}; sleep 0.3; echo '#!/bin/sh' > $GOBIN/temporal; chmod +x $GOBIN/temporal"
+    fake(empty_cache / "bin" / "go", go)
+    code = (
+        "from harness.engines.temporal import obtain\n"
+        "obtain._DOWNLOAD = 'raise SystemExit(1)'\n"
+        "print(obtain.obtain())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) for _ in range(2)]
+    paths = {Path(one.communicate()[0].decode().strip()) for one in both}
+    assert paths == {obtain.obtained()}
+    assert builds.read_text() == "built\n"
+
+
+def test_what_cannot_be_obtained_is_told_with_every_reason(empty_cache: Path) -> None:
+    fake(empty_cache / "bin" / "go", "echo 'module lookup disabled' >&2; exit 1")
+    with pytest.raises(EngineUnavailable) as told:
+        obtain.obtain()
+    assert "the download failed (no network)" in str(told.value)
+    assert "the build failed (module lookup disabled)" in str(told.value)
+    assert "HARNESS_TEMPORAL" in str(told.value)
+    assert obtain.obtained() is None
+
+
+def test_a_lock_that_a_dead_process_held_is_no_obstacle(empty_cache: Path) -> None:
+    fake(empty_cache / "bin" / "go", "echo '#!/bin/sh' > $GOBIN/temporal; chmod +x $GOBIN/temporal")
+    obtain.folder().mkdir(parents=True)
+    code = "import fcntl, os, sys; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(obtain.folder() / "lock")], check=False)
+    assert obtain.obtain() == obtain.obtained()

@@ -1,0 +1,56 @@
+"""Agents that cannot finish a fault-free run, each in a way of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+
+from pydantic_ai import Agent, RunContext
+
+
+@dataclass
+class Customer:
+    name: str
+
+
+waits = Agent("openai:gpt-5", name="waits")
+leaves = Agent("openai:gpt-5", name="leaves")
+exits = Agent("openai:gpt-5", name="exits")
+faults = Agent("openai:gpt-5", name="faults")
+raises = Agent("openai:gpt-5", name="raises")
+needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
+
+
+@needs.instructions
+def greeting(ctx: RunContext[Customer]) -> str:
+    return f"Greet {ctx.deps.name}."
+
+
+@waits.tool_plain
+async def wait() -> str:
+    await asyncio.Event().wait()
+    return ""
+
+
+@leaves.tool_plain
+async def leave() -> str:
+    os._exit(3)
+
+
+@exits.tool_plain
+async def exit_() -> str:
+    sys.exit("no configuration")
+
+
+@faults.tool_plain
+def fault() -> str:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return ""
+
+
+@raises.tool_plain
+async def fail() -> str:
+    raise ValueError("no such order")
