@@ -11,7 +11,6 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from pydantic_ai.messages import ModelResponse
 os.environ.setdefault("OPENAI_API_KEY", "dummy")
 
 from fixtures.agents.bench import agent
+from harness.engines.base import Unwatched
 from harness.engines.journal.worker import JournalDurability, Ledger, current, hooks
 from harness.faults import FaultPlan
 from harness.journal import Journal
@@ -34,20 +34,6 @@ from harness.subjects.strikes import Strikes
 
 RUNS = 60
 HOW = sys.argv[1]
-
-
-class Unseen:
-    """A hook that watches nothing."""
-
-    def called(self, key: str, name: str) -> None:
-        pass
-
-    def unit(self, body: Any, key: str, name: str, attempt: int | None = None) -> Any:
-        return body
-
-    @contextmanager
-    def commit(self, key: str) -> Any:
-        yield
 
 
 probes: Probes | None = None
@@ -66,7 +52,7 @@ async def main() -> None:
     global probes
     folder = Path(tempfile.mkdtemp())
     models.install(respond)
-    hooks[:] = [Unseen()]
+    hooks[:] = [Unwatched()]
     if HOW == "probed":
         bodies.install()
         journal = Journal(folder / "journal.jsonl", incarnation=1)

@@ -7,7 +7,7 @@ awaits `case.invoke`. Then let `harness conform NAME` say what is missing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -45,6 +45,34 @@ class Hook(Protocol):
 
     def inside(self, step: str | None) -> AbstractContextManager[None]:
         """Go on inside `step`, as `current` told it elsewhere."""
+
+
+class Unwatched:
+    """A hook for units that nobody watches: a zygote's warming up, a measurement without probes."""
+
+    def called(self, key: str, name: str) -> None:
+        pass
+
+    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
+        return body
+
+    def commit(self, key: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def plans(self, *actions: str) -> bool:
+        return False
+
+    def scaled(self, factor: float) -> None:
+        pass
+
+    def replaying(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def current(self) -> str | None:
+        return None
+
+    def inside(self, step: str | None) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)

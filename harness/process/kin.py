@@ -12,10 +12,13 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
+
+LINGERING = 0.2  # seconds
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _PR_SET_CHILD_SUBREAPER = 36
@@ -57,6 +60,14 @@ def other_tasks() -> tuple[str, ...]:
             with contextlib.suppress(OSError):  # it has ended since
                 names.append((task / "comm").read_text().strip())
     return tuple(names)
+
+
+def lasting_tasks() -> tuple[str, ...]:
+    """The `other_tasks` that stay. One that was joined a moment ago may still be on the kernel's list."""
+    deadline = time.monotonic() + LINGERING
+    while (others := other_tasks()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return others
 
 
 def has_children() -> bool:

@@ -37,7 +37,7 @@ def preload(name: str, argument: Letter) -> Letter:
         info = resolve(name)(argument)
         with contextlib.suppress(ImportError):
             importlib.import_module("anyio._backends._asyncio")  # or every fork imports it anew: 0.15 s
-        report = {"event": "ready", "info": info, "threads": kin.other_tasks(), "pid": os.getpid()}
+        report = {"event": "ready", "info": info, "threads": kin.lasting_tasks(), "pid": os.getpid()}
         _must_travel(report, name)
         return report
     except BaseException as error:  # noqa: BLE001  a module that calls sys.exit() is a finding too

@@ -98,14 +98,19 @@ def warm(agent: Any) -> None:
 
     Leaves no thread and no event loop. Call it after `install`.
     """
-    global _answer
     model = getattr(agent, "model", None)
     for name in [*([model] if isinstance(model, str) else []), *models_mentioned_with(agent)]:
         with suppress(Exception):  # an alias that only the agent resolves, or the subject's own error in its own time
             models.infer_model(name)
+    rehearsed()
+
+
+def rehearsed(*capabilities: Any) -> None:
+    """Have the rehearsal's own agent run here once, with an engine's capability if that, too, is lazy."""
+    global _answer
     answer, _answer = _answer, lines
     try:
-        rehearse()
+        rehearse(capabilities)
     finally:
         _answer = answer
 

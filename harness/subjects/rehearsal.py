@@ -7,12 +7,21 @@ the next one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_ai import Agent
-from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
 from pydantic_ai.usage import RequestUsage
+from pydantic_core import to_jsonable_python
 
 from harness.subjects.loops import run_once
 from harness.subjects.standins import StandIn
@@ -36,13 +45,15 @@ async def lines(_model: Any, messages: list[ModelMessage], _settings: Any, _para
     return ModelResponse([part], usage=RequestUsage(input_tokens=1, output_tokens=1), model_name="gpt-5")
 
 
-def rehearse() -> None:
-    """Run and stream an agent on a model that must answer with `lines` meanwhile."""
-    run_once(_perform())
+def rehearse(capabilities: Sequence[Any] = ()) -> None:
+    """Run and stream an agent that carries `capabilities`, on a model that must answer with `lines` meanwhile."""
+    run_once(_perform(capabilities))
 
 
-async def _perform() -> None:
-    agent = Agent(StandIn("openai", "gpt-5"), name="rehearsal", tools=[learn])
-    await agent.run("rehearse")
+async def _perform(capabilities: Sequence[Any]) -> None:
+    agent = Agent(StandIn("openai", "gpt-5"), name="rehearsal", tools=[learn], capabilities=capabilities)
+    result = await agent.run("rehearse")
+    to_jsonable_python([result.all_messages(), result.usage])
+    ModelMessagesTypeAdapter.validate_python(ModelMessagesTypeAdapter.dump_python(result.all_messages(), mode="json"))
     async with agent.run_stream("rehearse") as stream:
         await stream.get_output()

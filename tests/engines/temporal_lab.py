@@ -14,13 +14,14 @@ from harness.process import worker
 from harness.process.incarnation import Incarnation
 from harness.process.newborn import resolve
 from harness.process.zygote import Zygote
-from harness.subjects import guard
+from harness.subjects import events, guard
 
 AGENTS = "fixtures.agents.temporal_tools"
 
 
 def preload(argument: dict[str, Any]) -> dict[str, Any]:
     guard.protect()
+    events.install()  # an agent takes its handler along when it is built
     for name in ("temporalio.worker", "harness.engines.temporal.binding", AGENTS):
         importlib.import_module(name)
     worker.prepare(argument)
@@ -50,4 +51,4 @@ class Lab:
 
     def spawn(self, entry: str, argument: dict[str, Any], *, output: Path) -> Incarnation:
         order = {"prepare": self.prepare, "prepared": self.prepared, "entry": entry, "argument": argument}
-        return self.zygote.spawn("temporal_lab:live", order, output=output)
+        return self.zygote.spawn("tests.engines.temporal_lab:live", order, output=output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,11 +19,7 @@ from harness.journal import load
 from harness.process.zygote import Zygote
 from harness.runner import SEEDS, Bench
 from harness.scenario import Scenario
-
-HERE = Path(__file__).parent
-sys.path.append(str(HERE))  # for the zygotes, which get our path
-
-import temporal_lab  # noqa: E402
+from tests.engines import temporal_lab
 
 PAYS = ["model#1", "tool:charge#1", "model#2"]
 CHARGE = "agent__capable__toolset__<agent>__call_tool#1"
@@ -76,7 +71,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Zygote]
         zygotes = [
             stack.enter_context(
                 Zygote(
-                    "temporal_lab:preload", _prepare("capable"), hash_seed=seed, env=None, log=folder / f"{seed}.log"
+                    "tests.engines.temporal_lab:preload",
+                    _prepare("capable"),
+                    hash_seed=seed,
+                    env=None,
+                    log=folder / f"{seed}.log",
                 )
             )
             for seed in SEEDS
@@ -297,7 +296,7 @@ def test_a_subject_that_cannot_be_bound_is_refused(
     prepare = {"subject": subject, "worker": TemporalEngine.worker, "options": options}
     answer = tmp_path / "answer"
     order = {"prepare": prepare, "answer": str(answer)}
-    lab[0][0].spawn("temporal_lab:refusal", order, output=tmp_path / "log").wait(60)
+    lab[0][0].spawn("tests.engines.temporal_lab:refusal", order, output=tmp_path / "log").wait(60)
     assert words in answer.read_text()
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -58,3 +59,13 @@ def test_private_file_is_closed_on_exec() -> None:
 
     assert not os.get_inheritable(descriptor)
     os.close(descriptor)
+
+
+def test_a_thread_that_is_about_to_end_is_no_lasting_one() -> None:
+    before = kin.lasting_tasks()
+    thread = threading.Thread(target=time.sleep, args=[0.02])
+    thread.start()
+
+    assert kin.lasting_tasks() == before
+
+    thread.join()

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic_ai.durable_exec import (
@@ -24,8 +25,9 @@ from pydantic_ai.durable_exec import (
 )
 from pydantic_core import to_jsonable_python
 
-from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported, Unwatched
 from harness.engines.journal.engine import entries
+from harness.subjects import models
 from harness.subjects.attach import attach, durability_of
 
 MISSING = object()
@@ -139,7 +141,12 @@ class JournalWorker:
     durability: type[JournalDurability] = JournalDurability
 
     def prepare(self) -> None:
-        pass
+        """Build the codec's validators before the fork: they take longer than a whole scripted run."""
+        hooks[:] = [Unwatched()]
+        with TemporaryDirectory() as folder:
+            token = current.set(Ledger(Path(folder) / "entries.jsonl", 1))
+            models.rehearsed(self.durability())
+            current.reset(token)
 
     def bind(self, case: Case) -> Unsupported | None:
         self._case = case
