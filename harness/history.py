@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self, TypeVar
 
 from harness.steps import StepId
@@ -34,8 +34,7 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, without `seq` (a line's number is where it stands)."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seq"}
-        return {"kind": type(self).__name__, **values}
+        return {"kind": type(self).__name__, **{name: getattr(self, name) for name in _names(type(self))}}
 
     @classmethod
     def from_json(cls, seq: int, values: dict[str, Any]) -> Event:
@@ -43,8 +42,13 @@ class Event:
         known = cls.kinds.get(str(values.get("kind")))
         if known is None:
             return Note(seq=seq, text=f"an event of another version: {values.get('kind')!r}")
-        names = {field.name for field in fields(known)}
-        return known(**{**{name: value for name, value in values.items() if name in names}, "seq": seq})
+        return known(**{name: values[name] for name in _names(known) if name in values}, seq=seq)
+
+
+@cache
+def _names(kind: type[Event]) -> tuple[str, ...]:
+    """The fields of a line, asked for at every probe."""
+    return tuple(field.name for field in fields(kind) if field.name != "seq")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +35,14 @@ class Journal:
 
     def append(self, event: Event, *, invocation: int | None = None) -> None:
         """Write one event. Raises `UsageError` when the disk is full: nothing after it could be trusted."""
-        stamped = replace(
-            event,
-            time=round(time.time(), 6),
-            pid=os.getpid(),
-            worker=self.worker,
-            incarnation=event.incarnation or self.incarnation,
-            invocation=invocation if invocation is not None else event.invocation,
-        )
-        data = (_line(stamped) + "\n").encode("utf-8", "backslashreplace")
+        stamp = {
+            "time": round(time.time(), 6),
+            "pid": os.getpid(),
+            "worker": self.worker,
+            "incarnation": event.incarnation or self.incarnation,
+            "invocation": invocation if invocation is not None else event.invocation,
+        }
+        data = (_line(event.to_json() | stamp) + "\n").encode("utf-8", "backslashreplace")
         try:
             written = os.write(self._file, data)
         except OSError as error:
@@ -58,13 +56,12 @@ class Journal:
         os.close(self._file)
 
 
-def _line(event: Event) -> str:
+def _line(values: dict[str, Any]) -> str:
     """One event as JSON. What JSON refuses even so (keys that are no strings, cycles) becomes plain field by field."""
-    values = event.to_json()
     try:
-        return json.dumps(values, default=plain, ensure_ascii=False)
+        return _ENCODER.encode(values)
     except (TypeError, ValueError, RecursionError):
-        return json.dumps({name: plain(value) for name, value in values.items()}, default=plain, ensure_ascii=False)
+        return _ENCODER.encode({name: plain(value) for name, value in values.items()})
 
 
 def plain(value: Any) -> Any:
@@ -75,6 +72,9 @@ def plain(value: Any) -> Any:
         return to_jsonable_python(value)
     except (PydanticSerializationError, ValueError, RecursionError):
         return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+_ENCODER = json.JSONEncoder(default=plain, ensure_ascii=False)  # `json.dumps` would make one for every event
 
 
 def load(path: Path) -> History:

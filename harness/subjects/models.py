@@ -102,15 +102,15 @@ def warm(agent: Any) -> None:
     for name in [*([model] if isinstance(model, str) else []), *models_mentioned_with(agent)]:
         with suppress(Exception):  # an alias that only the agent resolves, or the subject's own error in its own time
             models.infer_model(name)
-    rehearsed()
+    rehearsed(getattr(agent, "name", None) or "rehearsal")
 
 
-def rehearsed(*capabilities: Any) -> None:
+def rehearsed(name: str, *capabilities: Any) -> None:
     """Have the rehearsal's own agent run here once, with an engine's capability if that, too, is lazy."""
     global _answer
     answer, _answer = _answer, lines
     try:
-        rehearse(capabilities)
+        rehearse(name, capabilities)
     finally:
         _answer = answer
 

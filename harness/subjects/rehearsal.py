@@ -45,13 +45,16 @@ async def lines(_model: Any, messages: list[ModelMessage], _settings: Any, _para
     return ModelResponse([part], usage=RequestUsage(input_tokens=1, output_tokens=1), model_name="gpt-5")
 
 
-def rehearse(capabilities: Sequence[Any] = ()) -> None:
-    """Run and stream an agent that carries `capabilities`, on a model that must answer with `lines` meanwhile."""
-    run_once(_perform(capabilities))
+def rehearse(name: str, capabilities: Sequence[Any] = ()) -> None:
+    """Run and stream an agent that carries `capabilities`, on a model that must answer with `lines` meanwhile.
+
+    It has the subject's `name`, because pydantic-ai keeps one graph per name of an agent.
+    """
+    run_once(_perform(name, capabilities))
 
 
-async def _perform(capabilities: Sequence[Any]) -> None:
-    agent = Agent(StandIn("openai", "gpt-5"), name="rehearsal", tools=[learn], capabilities=capabilities)
+async def _perform(name: str, capabilities: Sequence[Any]) -> None:
+    agent = Agent(StandIn("openai", "gpt-5"), name=name, tools=[learn], capabilities=capabilities)
     result = await agent.run("rehearse")
     to_jsonable_python([result.all_messages(), result.usage])
     ModelMessagesTypeAdapter.validate_python(ModelMessagesTypeAdapter.dump_python(result.all_messages(), mode="json"))

@@ -145,7 +145,7 @@ class JournalWorker:
         hooks[:] = [Unwatched()]
         with TemporaryDirectory() as folder:
             token = current.set(Ledger(Path(folder) / "entries.jsonl", 1))
-            models.rehearsed(self.durability())
+            models.rehearsed("rehearsal", self.durability())
             current.reset(token)
 
     def bind(self, case: Case) -> Unsupported | None:
