@@ -106,7 +106,7 @@ class Scenario(BaseModel):
 
     def without_secrets(self) -> Scenario:
         """The scenario as it may be written down and shown: passwords in the engine's options become `***`."""
-        shown = {name: _masked(value) for name, value in self.options.items()}
+        shown = {name: masked(value) for name, value in self.options.items()}
         return self.model_copy(update={"options": shown})
 
     @property
@@ -141,12 +141,20 @@ class Scenario(BaseModel):
         return cls.make(str(path), **{str(key): value for key, value in values.items()})
 
 
-def _masked(value: Any) -> Any:
-    """A value without the password of a URL in it (`scheme://user:password@host`, `?password=`)."""
+def masked(value: Any) -> Any:
+    """A value without the password of a URL in it (`scheme://user:password@host`, `?password=`).
+
+    A password may hold whatever a URL should not, `@`, `/` and `?` too, so all up to the last `@` is taken for it:
+    rather too little is shown than a part of it.
+    """
     if not isinstance(value, str) or "://" not in value:
         return value
-    value = re.sub(r"(?<=://)([^:/@\s]*):[^/\s]*@", rf"\1:{MASK}@", value)
+    value = re.sub(rf"(?<=://)(?!{_PORT})([^:/@\s]*):\S*@", rf"\1:{MASK}@", value)
     return re.sub(r"(?<=[?&]password=)[^&\s]+", MASK, value)
+
+
+_PORT = r"[^:/@\s]*:\d+(?:/[^?@\s]*)?(?:\?|$|\s)"
+"""A host with its port: an `@` after that is part of a query."""
 
 
 def _policy(value: Any) -> Any:

@@ -142,6 +142,10 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
     [
         pytest.param("postgresql://ada:s3cret@host:5/db", "postgresql://ada:***@host:5/db", id="user-and-password"),
         pytest.param("postgresql://ada:p@ss:w@host/db", "postgresql://ada:***@host/db", id="odd-characters"),
+        pytest.param("postgresql://ada:a/b@c?d@host/db", "postgresql://ada:***@host/db", id="what-ends-a-password"),
+        pytest.param("postgresql://ada:7/b@host/db", "postgresql://ada:***@host/db", id="almost-a-port"),
+        pytest.param("postgresql://:s3cret@host/db", "postgresql://:***@host/db", id="no-user"),
+        pytest.param("postgresql://host:5/db?user=a@b", "postgresql://host:5/db?user=a@b", id="a-query-is-no-password"),
         pytest.param("postgresql://host/db?password=s3cret&a=b", "postgresql://host/db?password=***&a=b", id="query"),
         pytest.param("postgresql://ada@host/db", "postgresql://ada@host/db", id="no-password"),
         pytest.param("http://127.0.0.1:4200/api", "http://127.0.0.1:4200/api", id="a-port-is-no-password"),

@@ -52,10 +52,10 @@ def watching() -> Iterator[Watcher]:
 
 
 def exit_code(report: SweepReport, require: Sequence[str] = ()) -> int:
-    """What a report means to a shell. An engine that had to take the subject and did not is a usage error."""
+    """What a report means to a shell. An engine that had to run the subject and did not is a usage error."""
     if any(sweep.partial for sweep in report.engines):
         return errors.INTERRUPTED
-    refused = [sweep for sweep in report.engines if sweep.refused]
-    if any(sweep.engine in require for sweep in refused) or (refused and not report.runs):
+    absent = [sweep for sweep in report.engines if sweep.refused or sweep.unavailable]
+    if any(sweep.engine in require for sweep in absent) or (absent and not report.runs):
         return errors.USAGE
     return EXIT_CODES[report.status]

@@ -16,6 +16,7 @@ from harness.checks import Baseline, Difference, compare
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore import policies, unusable
+from harness.explore.available import demand
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import FaultPlan
 from harness.history import History, Note
@@ -74,11 +75,13 @@ def sweep(
 ) -> SweepReport:
     """Crash the subject once at every step and window under each engine.
 
-    An engine that cannot be used is reported as unavailable, or raises `EngineUnavailable` if it is in `require` or the
-    only one. Ctrl-C ends the sweep early: the report is then partial and says so.
+    An engine that cannot be used is reported as unavailable, or raises `EngineUnavailable` if it is the only one or in
+    `require`, looked at before anything runs. Ctrl-C ends the sweep early: the report is then partial and says so.
     """
     started = time.monotonic()
     units = {name: load_engine(name).unit for name in engines}
+    require = tuple(require)
+    demand(scenario, require)
     swept: list[EngineSweep] = []
     with new_folder(out, "sweep") as folder:
         for name, unit in units.items():

@@ -63,7 +63,8 @@ def _rest(report: SweepReport) -> Iterator[RenderableType]:
 
 
 def _title(what: str, report: SweepReport) -> Text:
-    engines = ", ".join(sweep.engine for sweep in report.engines)
+    tried = [sweep.engine for sweep in report.engines if not (sweep.refused or sweep.unavailable)]
+    engines = ", ".join(tried or [sweep.engine for sweep in report.engines])
     title = Text(f"{what}  ", "bold").append(clean(report.subject)).append(f" under {engines}: ")
     title.append(report.status.upper(), STATUS_STYLE[report.status])
     title.append(" so far" if any(sweep.partial for sweep in report.engines) else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -106,6 +107,28 @@ def test_an_engine_that_is_not_installed_comes_with_the_command_that_installs_it
     monkeypatch.setattr(registry, "attribute", lambda _path: Missing)
     assert front.outcome(["sweep", SHOP, "-e", "missing", "--out", str(tmp_path)]) == 2
     assert "run `pip install missing`" in capsys.readouterr().err
+
+
+def test_a_required_engine_that_is_missing_is_told_before_anything_runs(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+):
+    mistaken = ("-o", "temporal.server=/no/such/temporal", "-o", "prefect.flow_retries=-1")
+    required = ("--require", "journal,temporal,prefect")
+    code = front.outcome(
+        ["sweep", SHOP, "-e", "journal,temporal,prefect", *required, *mistaken, "--out", str(tmp_path)]
+    )
+    told = capfd.readouterr()
+    assert (code, told.out, list(tmp_path.iterdir())) == (2, "", [])
+    assert told.err.startswith("error: a required engine cannot be used here:\n  - temporal: option 'server' names")
+    assert "\n  - prefect: option flow_retries" in told.err
+
+
+def test_an_engine_that_is_not_required_may_be_missing_and_is_told(capfd: pytest.CaptureFixture[str], tmp_path: Path):
+    missing = ("-o", "temporal.server=/no/such/temporal")
+    arguments = ("sweep", SHOP, "-e", "journal,temporal", *missing, "--format", "json", "--out", str(tmp_path))
+    assert front.outcome(arguments) == 0
+    _journal, temporal = json.loads(capfd.readouterr().out)["engines"]
+    assert "option 'server' names '/no/such/temporal', which is no program" in temporal["unavailable"]
 
 
 def test_a_full_disk_is_a_sentence(tmp_path: Path):

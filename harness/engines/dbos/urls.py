@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from harness.scenario import MASK, masked
+
+_HOST = r"(\[[^\]@]*\]|[^:@,\[\]]*)(:\d*)?"
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
@@ -25,11 +29,31 @@ def with_database(url: str, database: str) -> str:
 
 def without_password(url: str) -> str:
     """The URL as it may be written down and shown."""
-    parts = urlsplit(plain(url))
+    parts = urlsplit(masked(plain(url)))  # what is left of it has an end that can be seen
     user, _, place = parts.netloc.rpartition("@")
     user = user.partition(":")[0]
     query = "&".join(part for part in parts.query.split("&") if not part.startswith("password="))
     return _joined(parts._replace(netloc=f"{user}@{place}" if user else place, query=query))
+
+
+def is_ambiguous(url: str) -> bool:
+    """Whether drivers would take a part of the password for the host, because it holds what ends it in a URL."""
+    try:
+        parts = urlsplit(plain(url))
+    except ValueError:  # a bracket that is not closed: no address of version 6 either
+        return True
+    place = parts.netloc.partition("@")[2] if "@" in parts.netloc else parts.netloc
+    return "@" in parts.path or re.fullmatch(f"{_HOST}(,{_HOST})*", place) is None
+
+
+def scrubbed(text: str, url: str) -> str:
+    """Somebody else's words about a URL, without its password in any spelling."""
+    parts = urlsplit(plain(url))
+    asked = re.findall(r"(?:^|&)password=([^&]+)", parts.query)
+    for secret in filter(None, (parts.password, *asked)):
+        for spelling in (secret, unquote(secret)):
+            text = text.replace(spelling, MASK)
+    return text
 
 
 def with_login_of(url: str, given: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.engines.prefect import versions
 from harness.errors import EngineUnavailable
+from harness.scenario import masked
 
 SECONDS = 10.0
 PAGE = 200  # the most that a server gives at once
@@ -77,8 +78,10 @@ _EXAMPLE = "give the address of its API, such as http://127.0.0.1:4200/api"
 
 def problems(url: str) -> list[str]:
     """What keeps the server at `url` from being used, in one sentence."""
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    shown = masked(url)
+    if shown != url:
+        return [f"api_url {shown!r} holds a login; leave it out, and set PREFECT_API_AUTH_STRING (user:password)"]
+    if not _is_http(url):
         return [f"api_url {url!r} is no http address; {_EXAMPLE}"]
     try:
         found = Api(url).version()
@@ -88,6 +91,14 @@ def problems(url: str) -> list[str]:
         oldest, major = versions.oldest(), versions.OLDEST[0]
         return [f"the server at {url} is Prefect {found}; supported are {oldest} and later versions of Prefect {major}"]
     return []
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
 
 
 def _authorization(environ: Mapping[str, str]) -> dict[str, str]:
