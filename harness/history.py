@@ -34,21 +34,22 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, without `seq` (a line's number is where it stands)."""
-        return {"kind": type(self).__name__, **{name: getattr(self, name) for name in _names(type(self))}}
+        kind = type(self).__name__
+        return {"kind": kind, **{name: getattr(self, name) for name in _names(kind)}}
 
     @classmethod
     def from_json(cls, seq: int, values: dict[str, Any]) -> Event:
         """The event of one line. Fields this version does not know are left out; an unknown kind is a `Note`."""
-        known = cls.kinds.get(str(values.get("kind")))
-        if known is None:
+        kind = str(values.get("kind"))
+        if kind not in cls.kinds:
             return Note(seq=seq, text=f"an event of another version: {values.get('kind')!r}")
-        return known(**{name: values[name] for name in _names(known) if name in values}, seq=seq)
+        return cls.kinds[kind](**{name: values[name] for name in _names(kind) if name in values}, seq=seq)
 
 
 @cache
-def _names(kind: type[Event]) -> tuple[str, ...]:
+def _names(kind: str) -> tuple[str, ...]:
     """The fields of a line, asked for at every probe."""
-    return tuple(field.name for field in fields(kind) if field.name != "seq")
+    return tuple(field.name for field in fields(Event.kinds[kind]) if field.name != "seq")
 
 
 @dataclass(frozen=True, kw_only=True)

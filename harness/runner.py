@@ -36,6 +36,7 @@ from harness.history import (
 from harness.journal import Journal, load
 from harness.process.incarnation import Incarnation
 from harness.process.summons import KILL, START, is_summons
+from harness.process.tally import Tally
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import Scenario
@@ -65,15 +66,24 @@ class Bench:
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, plan: FaultPlan, *, baseline: History | None = None, name: str = "run", cold: bool = False) -> Path:
+    def run(
+        self,
+        plan: FaultPlan,
+        *,
+        baseline: History | None = None,
+        name: str = "run",
+        cold: bool = False,
+        turn: int = 0,
+    ) -> Path:
         """Run once under `plan` (already expanded) and return the run folder. Safe to call from several threads.
 
-        `baseline` is the fault-free history that orders parallel calls; without it calls run as they come.
+        `baseline` is the fault-free history that orders parallel calls; without it calls run as they come. `turn` says
+        whose turn it is to bear the first life: with 1 the second zygote's.
         """
         with self._lock:
             folder = self.folder / f"{next(self._numbers):04d}-{name}"
         folder.mkdir(parents=True)
-        Run(self, plan, folder, baseline, cold=cold).execute()
+        Run(self, plan, folder, baseline, cold=cold, turn=turn).execute()
         return folder
 
     def judged(self, folder: Path, baseline: Baseline, **details: Any) -> RunReport:
@@ -84,9 +94,9 @@ class Bench:
     def scenario_of(self, folder: Path) -> Scenario:
         return read_scenario(folder)
 
-    def zygote(self, incarnation: int, *, cold: bool) -> Zygote:
-        """The zygote that bears this incarnation: never the one before it."""
-        zygote = self.zygotes[(incarnation - 1) % len(self.zygotes)]
+    def zygote(self, turn: int, *, cold: bool) -> Zygote:
+        """The zygote whose turn it is."""
+        zygote = self.zygotes[turn % len(self.zygotes)]
         return zygote.cold_twin() if cold else zygote
 
 
@@ -131,6 +141,7 @@ def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold
         "options": scenario.options,
         "scale": scenario.time_scale,
         "hosts": _hosts(scenario.options),
+        "errors": [fault.argument for fault in scenario.plan.faults if fault.action == "error"],
     }
     log = folder / f"zygote-{seed}.log"
     preload = "harness.process.worker:prepare"
@@ -147,9 +158,11 @@ def _hosts(options: dict[str, Any]) -> list[str]:
 class Run:
     """One run: incarnation after incarnation, until it is over."""
 
-    def __init__(self, bench: Bench, plan: FaultPlan, folder: Path, baseline: History | None, *, cold: bool) -> None:
+    def __init__(
+        self, bench: Bench, plan: FaultPlan, folder: Path, baseline: History | None, *, cold: bool, turn: int = 0
+    ) -> None:
         self.bench, self.plan, self.folder, self.baseline = bench, plan, folder, baseline
-        self.cold = cold
+        self.cold, self.turn = cold, turn
         self.scenario = bench.scenario.with_plan(plan)
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
@@ -185,12 +198,12 @@ class Run:
 
     def _live(self, incarnation: int) -> Watched:
         """One life: start it, watch it, and write down how it ended."""
-        zygote = self.bench.zygote(incarnation, cold=self.cold)
+        zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
         argument = self._life(incarnation)
         self.journal.append(
             ProcessStarted(
                 incarnation=incarnation,
-                hash_seed=_seed(incarnation),
+                hash_seed=self._seed(incarnation),
                 cold=self.is_cold,
                 recovering=argument["recovering"] is not None,
             )
@@ -202,13 +215,14 @@ class Run:
 
     def _watch(self, child: Incarnation, serve: Callable[[], None]) -> Watched:
         """Wait for the end of a life, and meanwhile do for it what only the harness can do."""
+        tally = Tally(self.journal.path)
 
         def progress() -> int:
             serve()
-            return self.journal.path.stat().st_size
+            return tally.look()
 
         stall = self.scenario.stall + self.store.quiet + (IMPORTING if self.is_cold else 0)
-        return watch(child, progress, stall=stall, limit=60 * self.scenario.stall)
+        return watch(child, progress, stall=stall, limit=60 * self.scenario.stall, endless=lambda: tally.endless)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""
@@ -227,10 +241,13 @@ class Run:
         journal = Journal(self.journal.path, worker=2)
         argument = {**self._life(incarnation), "worker": 2}
         started = ProcessStarted(
-            incarnation=incarnation, hash_seed=_seed(incarnation), cold=self.is_cold, recovering=True
+            incarnation=incarnation,
+            hash_seed=self._seed(incarnation),
+            cold=self.is_cold,
+            recovering=True,
         )
         journal.append(started)
-        zygote = self.bench.zygote(incarnation, cold=self.cold)
+        zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
         child = zygote.spawn(LIVE, argument, output=self.folder / "output.log")
         watched = self._watch(child, lambda: None)
         journal.append(_end(watched, self.history, incarnation))
@@ -242,13 +259,20 @@ class Run:
             self.bench.session.server(act)
             self.journal.append(ServerChanged(act=act, incarnation=incarnation))
 
+    def _turn(self, incarnation: int) -> int:
+        """Whose turn it is to bear this life: never the zygote's that bore the one before."""
+        return incarnation - 1 + self.turn
+
+    def _seed(self, incarnation: int) -> int:
+        return SEEDS[self._turn(incarnation) % len(SEEDS)]
+
     @property
     def is_cold(self) -> bool:
         return self.cold or self.bench.cold
 
     def _examine(self, incarnation: int) -> None:
         """Let a process that took no part in the run ask the engine about it."""
-        zygote = self.bench.zygote(incarnation, cold=self.cold)
+        zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
         output = self.folder / "output.log"
         child = zygote.spawn("harness.process.worker:examine", {"store": asdict(self.store)}, output=output)
         if watch(child, lambda: 0, stall=EXAMINING, limit=EXAMINING).hung:
@@ -298,10 +322,6 @@ class Run:
         output = self.folder / "output.log"
         lines = output.read_text("utf-8", "replace").strip().splitlines() if output.exists() else []
         return lines[-1] if lines else "it printed nothing"
-
-
-def _seed(incarnation: int) -> int:
-    return SEEDS[(incarnation - 1) % len(SEEDS)]
 
 
 def _end(watched: Watched, history: History, incarnation: int) -> ProcessEnded:

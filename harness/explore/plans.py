@@ -30,8 +30,10 @@ def crash_points(table: tuple[Row, ...]) -> Iterator[tuple[Cell, FaultPlan]]:
             yield (row.step, window), FaultPlan((Fault("crash", row.step, window),))
 
 
-def replay_line(scenario: Scenario, plan: FaultPlan) -> str:
-    """The one shell line that does a run again."""
+def replay_line(scenario: Scenario, plan: FaultPlan, folder: str, *, cold: bool = False, strict: bool = False) -> str:
+    """The one shell line that does a run again; by its `folder` where options cannot say what was tried."""
+    if scenario.invocations or scenario.checks:
+        return " ".join(map(shlex.quote, ["harness", "replay", folder]))
     words = ["harness", "run", scenario.subject, "--engine", scenario.engine]
     words += [word for fault in plan.faults for word in ("--fault", str(fault))]
     if scenario.script is not None:
@@ -46,8 +48,10 @@ def replay_line(scenario: Scenario, plan: FaultPlan) -> str:
         words += ["--world", scenario.world]
     for name, value in scenario.without_secrets().options.items():
         words += ["--option", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
-    for option, figure in (("--time-scale", scenario.time_scale), ("--lives", scenario.incarnations)):
-        words += [option, f"{figure:g}"] if figure is not None else []
+    stall = scenario.stall if scenario.stall != Scenario.model_fields["stall"].default else None
+    figures = {"--time-scale": scenario.time_scale, "--stall": stall, "--lives": scenario.incarnations}
+    words += [word for option, figure in figures.items() if figure is not None for word in (option, f"{figure:g}")]
+    words += [flag for flag, given in (("--cold", cold), ("--strict", strict)) if given]
     return " ".join(map(shlex.quote, words))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -17,22 +18,14 @@ from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore import policies, unusable
 from harness.explore.available import demand
+from harness.explore.confirmation import confirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import FaultPlan
 from harness.history import History, Note
 from harness.journal import load
 from harness.runner import Bench, new_folder, open_bench, read_scenario, report
 from harness.scenario import Scenario
-from harness.verdict import (
-    EngineSweep,
-    Finding,
-    Owner,
-    RunReport,
-    Severity,
-    Status,
-    SweepReport,
-    Verdict,
-)
+from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 
 NO_FAULT = FaultPlan()
 
@@ -141,7 +134,7 @@ def show(folder: Path, *, strict: bool = False) -> tuple[RunReport, History]:
     if isinstance(baseline, Difference):
         raise UsageError(f"the two fault-free runs beside {folder} differ: {baseline.sentence}")
     judged = report(history, baseline, scenario, load_engine(scenario.engine), folder, strict=strict)
-    return _with_replay(judged, replay_line(scenario, scenario.plan)), history
+    return _with_replay(judged, replay_line(scenario, scenario.plan, str(folder), strict=strict)), history
 
 
 class _Sweep:
@@ -160,6 +153,7 @@ class _Sweep:
         self.scenario, self.folder = scenario, folder
         self.jobs, self.cold, self.strict = jobs, cold, strict
         self.progress = progress or Silent()
+        self.so_far = EngineSweep(scenario.engine, load_engine(scenario.engine).unit)
 
     def baselines_only(self) -> EngineSweep:
         with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
@@ -173,21 +167,26 @@ class _Sweep:
             plan = self.scenario.plan.expand(baseline.history.steps)
             done = self._confirmed(bench, baseline, [self._one(bench, baseline, plan, None, "run")])[0]
             # The plan as the person gave it: a glob is shorter than what it stands for.
-            done = _with_replay(done, replay_line(self.scenario, self.scenario.plan))
+            done = _with_replay(done, self._replay_line(self.scenario.plan, done.folder))
             return replace(prepared, runs=(done,), possible=1)
 
     def all_crashes(self) -> EngineSweep:
-        with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
+        """Every crash point. Ctrl-C, at whatever moment, ends it with what is known by then."""
+        with suppress(KeyboardInterrupt), open_bench(self.scenario, self.folder, cold=self.cold) as bench:
             prepared, baseline = self._prepared(bench)
             if baseline is None:
                 return prepared
             plans = list(crash_points(prepared.rows))
+            self.so_far = replace(prepared, possible=len(plans))
             self.progress.started(len(plans))
             done, partial = self._parallel(bench, baseline, plans)
+            self.so_far = replace(self.so_far, runs=tuple(done))
             if not partial:
-                done = self._confirmed(bench, baseline, done)
-            self.progress.finished()
-            return replace(prepared, runs=tuple(done), possible=len(plans), partial=partial)
+                self.so_far = replace(self.so_far, runs=tuple(self._confirmed(bench, baseline, done)))
+                self.progress.finished()
+                return self.so_far
+        self.progress.finished()
+        return replace(self.so_far, partial=True)
 
     def _prepared(self, bench: Bench) -> tuple[EngineSweep, Baseline | None]:
         """Run the two baselines. Without a usable baseline the sweep ends here, with the finding that says why."""
@@ -195,7 +194,7 @@ class _Sweep:
         if bench.refused:
             return replace(empty, refused=bench.refused), None
         first = bench.run(NO_FAULT, name="baseline")
-        second = bench.run(NO_FAULT, name="baseline")
+        second = bench.run(NO_FAULT, name="baseline", turn=1)  # another hash seed: an order of sets is volatile, too
         compared = compare(load(first / "journal.jsonl"), load(second / "journal.jsonl"))
         if isinstance(compared, Difference):
             return replace(empty, runs=(self._unusable(first, unusable.differing(compared)),)), None
@@ -218,7 +217,7 @@ class _Sweep:
             steps=history.steps,
             notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
         )
-        return _with_replay(judged, replay_line(scenario, NO_FAULT))
+        return _with_replay(judged, self._replay_line(NO_FAULT, str(folder)))
 
     def _parallel(
         self, bench: Bench, baseline: Baseline, plans: list[tuple[Cell, FaultPlan]]
@@ -246,55 +245,20 @@ class _Sweep:
     ) -> RunReport:
         folder = bench.run(plan, baseline=baseline.history, name=name, cold=cold)
         judged = bench.judged(folder, baseline, cell=cell, strict=self.strict)
-        return _with_replay(judged, replay_line(self.scenario, plan))
+        return _with_replay(judged, self._replay_line(plan, str(folder)))
+
+    def _replay_line(self, plan: FaultPlan, folder: str) -> str:
+        return replay_line(self.scenario, plan, folder, cold=self.cold, strict=self.strict)
 
     def _confirmed(self, bench: Bench, baseline: Baseline, done: list[RunReport]) -> list[RunReport]:
-        """See every kind of finding that blames an engine or integration once more in cold interpreters.
+        def again(judged: RunReport) -> RunReport:
+            if bench.cold:
+                return judged  # all of them are cold
+            self.progress.note(f"confirming in cold interpreters: {judged.plan}")
+            plan = FaultPlan.parse(judged.plan) if judged.plan != str(NO_FAULT) else NO_FAULT
+            return self._one(bench, baseline, plan, judged.cell, "cold", cold=True)
 
-        Forked siblings share their hash seed, addresses and import-time state, which real restarts do not. What only
-        forks show is a warm/cold difference: ours to explain, not the engine's.
-        """
-        seen: dict[tuple[str, str, str, str], bool] = {}
-        for judged in done:
-            for finding in _blaming(judged):
-                if finding.group in seen or bench.cold:
-                    seen.setdefault(finding.group, True)
-                    continue
-                self.progress.note(f"confirming in cold interpreters: {judged.plan}")
-                plan = FaultPlan.parse(judged.plan) if judged.plan != str(NO_FAULT) else NO_FAULT
-                cold = self._one(bench, baseline, plan, judged.cell, "cold", cold=True)
-                again = {other.group for other in _blaming(cold)}
-                seen |= {other.group: other.group in again for other in _blaming(judged) if other.group not in seen}
-        return [_marked(judged, seen) for judged in done]
-
-
-def _blaming(judged: RunReport) -> list[Finding]:
-    return [finding for finding in judged.findings if finding.owner in (Owner.ENGINE, Owner.INTEGRATION)]
-
-
-def _marked(judged: RunReport, seen: dict[tuple[str, str, str, str], bool]) -> RunReport:
-    def mark(finding: Finding) -> Finding:
-        if finding.group not in seen or finding.owner not in (Owner.ENGINE, Owner.INTEGRATION):
-            return finding
-        if seen[finding.group]:
-            return replace(finding, confirmed="cold")
-        return replace(
-            finding,
-            owner=Owner.HARNESS,
-            severity=Severity.NOTE,
-            message=f"{finding.message} (seen in forked processes only, not in cold ones)",
-            remedy="run it with `--cold`, and report it to us if the two still differ",
-        )
-
-    verdicts = tuple(_remade(verdict, tuple(map(mark, verdict.findings))) for verdict in judged.verdicts)
-    return replace(judged, verdicts=verdicts)
-
-
-def _remade(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:
-    harmless = all(finding.severity is not Severity.ERROR for finding in findings)
-    if verdict.status is Status.FAILED and findings != verdict.findings and harmless:
-        return Verdict.unknown(verdict.check, "what failed was not seen again in cold interpreters", findings)
-    return replace(verdict, findings=findings)
+        return confirmed(done, again)
 
 
 def _with_replay(judged: RunReport, line: str) -> RunReport:

@@ -28,11 +28,18 @@ class Watched:
     stacks: str | None = None
 
 
-def watch(incarnation: Incarnation, progress: Callable[[], int], *, stall: float, limit: float) -> Watched:
+def watch(
+    incarnation: Incarnation,
+    progress: Callable[[], int],
+    *,
+    stall: float,
+    limit: float,
+    endless: Callable[[], str | None] = lambda: None,
+) -> Watched:
     """Wait for the end; collect stacks and kill when `progress` has not changed for `stall` seconds, or after `limit`.
 
-    `progress` is any number that changes while the run gets somewhere, for example the size of its journal. Time during
-    which the harness itself was stopped counts for at most a second.
+    `progress` is any number that changes while the run gets somewhere, for example the size of its journal; `endless`
+    says why it gets nowhere all the same. Time during which the harness itself was stopped counts for at most a second.
     """
     seen, quiet, total, looked = progress(), 0.0, 0.0, time.monotonic()
     while (ended := incarnation.wait(LOOK)) is None:
@@ -43,6 +50,8 @@ def watch(incarnation: Incarnation, progress: Callable[[], int], *, stall: float
         seen = now
         if quiet >= stall:
             return _end(incarnation, f"nothing happened for {stall:g} seconds")
+        if why := endless():
+            return _end(incarnation, why)
         if total >= limit:
             return _end(incarnation, f"it was still running after {limit:g} seconds")
     return Watched(ended)

@@ -34,7 +34,7 @@ from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
 from harness.subjects.stamps import AgentRun
-from harness.subjects.strikes import Strikes
+from harness.subjects.strikes import Strikes, exception
 
 
 @dataclass
@@ -53,8 +53,8 @@ _prepared: Prepared | None = None
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     """Make this interpreter ready to be forked. Returns `refused` (the engine's own words), `agent` and `notes`.
 
-    `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts.
-    Raises `UsageError` for a subject, script or deps that cannot be used.
+    `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts, errors
+    (what `error(...)` faults are to raise). Raises `UsageError` for any of them that cannot be used.
     """
     global _prepared
     guard.protect(allow_hosts=argument.get("hosts", ()))
@@ -64,6 +64,8 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
+    for error in argument.get("errors", ()):
+        exception(error)  # by import path perhaps, which is known here only
     script = load_script(argument["script"]) if argument.get("script") is not None else None
     models.warm(subject.agent)
     _prepared = Prepared(subject, script, worker)

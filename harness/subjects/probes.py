@@ -169,14 +169,17 @@ class Probes:
 
     @contextmanager
     def _leaving(self, entered: _Entered) -> Iterator[None]:
-        """A body that raises has ended, too: a tool asks for other arguments so. Only crashes fit that moment."""
+        """A body that raises has ended, too: a tool asks for other arguments so. Only crashes fit that moment.
+
+        An engine may record an error or not, and the crash comes before it would: after that there may be no commit.
+        """
         try:
             yield
         except BaseException as error:
             self._left(entered, error=error)
+            self.strikes.at(entered.step, "between", only_crashes=True)
             if entered.own is None:
-                for window in ("between", "after"):
-                    self.strikes.at(entered.step, window, only_crashes=True)
+                self.strikes.at(entered.step, "after", only_crashes=True)
                 self.settled.add(entered.step)
             raise
 

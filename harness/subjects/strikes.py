@@ -5,15 +5,15 @@ How often a fault has fired is read from the journal after a restart; a counter 
 
 from __future__ import annotations
 
-import builtins
 import importlib
 import os
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
@@ -98,17 +98,20 @@ def kill_self() -> NoReturn:
 
 
 def exception(argument: str | None) -> BaseException:
-    """The exception that `error(ARGUMENT)` means: an HTTP status, or an exception by name or import path."""
+    """The exception that `error(ARGUMENT)` means: an HTTP status, or an exception by name or import path.
+
+    Raises `UsageError` if it means none.
+    """
     if argument is None:
         return RuntimeError("injected")
     if argument.isdigit():
         return _http_error(int(argument))
     name, _, message = argument.partition(":")
-    kind = _exception_type(name.strip())
+    kind, text = _exception_type(name.strip()), message.strip() or "injected"
     try:
-        return kind(message.strip() or "injected")
-    except TypeError:
-        return kind()
+        return kind(text)
+    except TypeError:  # its constructor wants more than a message; who catches it looks at the type
+        return kind.__new__(kind, text)
 
 
 def _http_error(status: int) -> BaseException:
@@ -119,13 +122,10 @@ def _http_error(status: int) -> BaseException:
 
 def _exception_type(name: str) -> type[BaseException]:
     module, _, attribute = name.rpartition(".")
-    found: Any = getattr(builtins, attribute, None) if not module else None
-    if not module and found is None:
-        module = "pydantic_ai.exceptions"
-    if found is None:
-        found = getattr(importlib.import_module(module), attribute, None)
-    if not (isinstance(found, type) and issubclass(found, BaseException)):
-        raise UsageError(
-            f"error({name}) names no exception; use a built-in one, one of pydantic-ai's, or its import path"
-        )
-    return found
+    homes = [module] if module else ["builtins", "pydantic_ai.exceptions"]
+    for home in homes:
+        with suppress(ImportError):
+            found = getattr(importlib.import_module(home), attribute, None)
+            if isinstance(found, type) and issubclass(found, BaseException):
+                return found
+    raise UsageError(f"error({name}) names no exception; use a built-in one, one of pydantic-ai's, or its import path")

@@ -166,16 +166,65 @@ def test_a_script_that_does_not_fit_the_agent_is_refused(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [], "what is refused leaves nothing behind"
 
 
-def test_a_replay_line_says_all_that_makes_the_run(tmp_path: Path) -> None:
-    chosen = scenario("journal", deps={"a": 1}, prompt="Pay it", tools={"charge": "keyed:order_id"})
+def test_a_replay_line_says_all_that_makes_the_run() -> None:
+    chosen = scenario("journal", deps={"a": 1}, prompt="Pay it", tools={"charge": "keyed:order_id"}, stall=3)
+    plan = FaultPlan.parse("crash@run/after; 2*error(503)@model#1")
 
-    words = shlex.split(replay_line(chosen, FaultPlan.parse("crash@run/after; 2*error(503)@model#1")))
+    words = shlex.split(replay_line(chosen, plan, "folder", cold=True, strict=True))
 
     assert words[:3] == ["harness", "run", PAYMENTS]
     assert words[3:] == [
         "--engine", "journal", "--fault", "crash@run/after", "--fault", "2*error(503)@model#1",
-        "--deps", '{"a": 1}', "--prompt", "Pay it", "--tools", "charge=keyed:order_id",
+        "--deps", '{"a": 1}', "--prompt", "Pay it", "--tools", "charge=keyed:order_id", "--stall", "3",
+        "--cold", "--strict",
     ]  # fmt: skip
+
+
+def test_what_options_cannot_say_is_replayed_from_its_folder() -> None:
+    twice = scenario("journal", invocations=[{"prompt": "one"}, {"prompt": "two"}])
+
+    assert replay_line(twice, FaultPlan(), "out/a run") == "harness replay 'out/a run'"
+
+
+def test_an_exception_that_does_not_exist_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="NoSuchError"):
+        exploring.run(scenario("journal", faults=["error(NoSuchError)@model#1"]), out=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_order_of_sets_is_volatile_because_the_baselines_have_two_hash_seeds(tmp_path: Path) -> None:
+    (tmp_path / "sets.py").write_text(
+        "from pydantic_ai import Agent\n"
+        "agent = Agent('openai:gpt-5', name='sets')\n"
+        "@agent.tool_plain\n"
+        "def words() -> str:\n"
+        "    return ' '.join({f'word{number}' for number in range(20)})\n"
+    )
+
+    report = exploring.run(
+        scenario("journal", subject=f"{tmp_path / 'sets.py'}:agent", faults=["crash@tool:words#1/before"]),
+        out=tmp_path / "out",
+    )
+
+    assert report.status is Status.PASSED, report.findings
+
+
+@pytest.mark.parametrize("moment", ["open_bench", "_prepared", "confirmed"])
+def test_an_interruption_at_any_moment_leaves_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupted(*_args: object, **_keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    home = exploring._Sweep if moment == "_prepared" else exploring
+    monkeypatch.setattr(home, moment, interrupted)
+
+    report = exploring.sweep(scenario("journal"), ["journal"], out=tmp_path, jobs=2)
+
+    [engine] = report.engines
+    assert engine.partial
+    assert len(engine.runs) == (engine.possible if moment == "confirmed" else 0)
 
 
 def test_calls_of_one_response_that_come_after_the_fault_have_not_started(tmp_path: Path) -> None:

@@ -122,6 +122,23 @@ def test_a_body_that_raised_has_ended_too_so_a_crash_after_it_fires(
     assert history.of(FaultFired)[0].window == window
 
 
+def test_a_body_that_raised_in_a_unit_can_be_crashed_before_the_engine_knows(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    probes = probes_for(path, "crash@tool:charge#1/between")
+
+    async def declines() -> None:
+        await probes.body(CHARGE, declined)
+
+    async def declined() -> None:
+        raise LookupError("no such order")
+
+    ended, history = in_a_process(path, lambda: asyncio.run(probes.unit(declines, "unit-1", "charge")()))
+
+    assert ended == -signal.SIGKILL
+    assert history.of(StepLeft)[0].unit == "unit-1"
+    assert history.of(FaultFired)[0].window == "between"
+
+
 def test_a_parallel_call_that_raised_does_not_keep_the_later_ones_waiting(tmp_path: Path) -> None:
     probes = probes_for(tmp_path / "journal", "")
 

@@ -1,0 +1,47 @@
+"""How often each body was begun in a life that is still going on, read from its growing journal.
+
+A run that tries the same thing again and again writes all the time, so silence will never give it away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+TRIES = 25
+"""So many attempts at one body in one life, and no end in sight, are enough to have seen."""
+
+_ENTERED = b'{"kind": "StepEntered"'
+
+
+class Tally:
+    """Counts from the end that the journal has now. Its owner calls `look` from time to time."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._size = journal.stat().st_size
+        self._rest = b""
+        self._entered: Counter[tuple[int, str]] = Counter()
+
+    def look(self) -> int:
+        """Count what was written since; returns the size of the journal."""
+        if (size := self._journal.stat().st_size) > self._size:
+            with self._journal.open("rb") as file:
+                file.seek(self._size)
+                *lines, self._rest = (self._rest + file.read(size - self._size)).split(b"\n")
+            self._size = size
+            for line in lines:
+                self._count(line)
+        return size
+
+    def _count(self, line: bytes) -> None:
+        if (start := line.rfind(_ENTERED)) >= 0:  # behind what a death has torn off
+            event = json.loads(line[start:])
+            self._entered[event["invocation"], event["step"]] += 1
+
+    @property
+    def endless(self) -> str | None:
+        """Why this life should end now, or None."""
+        (_invocation, step), count = max(self._entered.items(), key=lambda item: item[1], default=((0, ""), 0))
+        return f"`{step}` was tried {count} times in one life, and again" if count >= TRIES else None

@@ -1,0 +1,58 @@
+"""What a growing journal says about bodies that are begun again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.history import Note, StepEntered
+from harness.journal import Journal
+from harness.process.tally import TRIES, Tally
+
+
+def enter(journal: Journal, step: str, times: int, *, invocation: int = 1) -> None:
+    for attempt in range(1, times + 1):
+        journal.append(StepEntered(step=step, attempt=attempt), invocation=invocation)
+
+
+def test_many_attempts_at_one_body_are_endless_and_many_bodies_are_not(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    for number in range(1, 2 * TRIES):
+        enter(journal, f"model#{number}", 1)
+    enter(journal, "tool:charge#1", TRIES - 1)
+    enter(journal, "tool:charge#1", TRIES - 1, invocation=2)
+
+    tally.look()
+    assert tally.endless is None
+
+    enter(journal, "tool:charge#1", 1)
+    assert tally.look() == journal.path.stat().st_size
+    assert tally.endless == f"`tool:charge#1` was tried {TRIES} times in one life, and again"
+
+
+def test_what_an_earlier_life_tried_is_not_counted(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    enter(journal, "model#1", TRIES)
+
+    tally = Tally(journal.path)
+    tally.look()
+
+    assert tally.endless is None
+
+
+def test_a_line_is_counted_when_it_is_whole_and_behind_a_torn_one_too(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    with journal.path.open("ab") as file:
+        file.write(b'{"kind": "StepEnt')  # a death
+    enter(journal, "model#1", TRIES - 1)
+    journal.append(Note(text='"kind": "StepEntered"'))
+    text = journal.path.read_bytes()
+    journal.path.write_bytes(text[:-5])
+    tally.look()
+    with journal.path.open("ab") as file:
+        file.write(text[-5:])
+    enter(journal, "model#1", 1)
+    tally.look()
+
+    assert tally.endless is not None
