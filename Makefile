@@ -20,7 +20,7 @@ unexport PYTHONHOME
 unexport PIP_USER
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test lint format tables bench clean
 
 help: ## Say what each command does.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -50,6 +50,9 @@ lint: install ## Check style, types and the direction of imports.
 format: install ## Rewrite the code as `make lint` wants it.
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
+
+tables: install ## Measure the tables of docs/support.md and docs/faults.md again; a test holds them to it.
+	@$(RUN) -m tests.tables $(ARGS)
 
 bench: install ## Measure the harness beside the same work done by hand; prints ratios.
 	@$(RUN) bench/run.py $(ARGS)

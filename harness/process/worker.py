@@ -56,13 +56,23 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts, errors
     (what `error(...)` faults are to raise). Raises `UsageError` for any of them that cannot be used.
     """
-    global _prepared
+    return take(argument, protect(argument))
+
+
+def protect(argument: dict[str, Any]) -> Worker:
+    """The first half of `prepare`, once per interpreter: protect the machine, install the probes, import the engine."""
     guard.protect(allow_hosts=argument.get("hosts", ()))
     models.install(_answered)
     bodies.install()
     events.install()
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
+    return worker
+
+
+def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
+    """The second half: import the subject and bind it to the engine."""
+    global _prepared
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
     for error in argument.get("errors", ()):
         exception(error)  # by import path perhaps, which is known here only

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic_ai.agent import AbstractAgent, WrapperAgent
 
-_NOT_THEIRS = ("pydantic_ai", "pydantic", "harness", "builtins")
+_NOT_THEIRS = {"pydantic_ai", "pydantic", "pydantic_core", "harness", *sys.stdlib_module_names} - {"__main__"}
+"""Packages that hold no agent of the person's, and are not looked through: that would touch half of the memory."""
 
 
 def agents_in(module: ModuleType) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""Many subjects under one engine for the price of one import: each life loads and binds its own subject after the fork.
+
+The runner, the lives, the deaths and the checks are the real ones. What is spared is two interpreters per subject.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+from harness.checks import Baseline
+from harness.engines.base import Engine, Session, Worker
+from harness.engines.registry import load as load_engine
+from harness.faults import FaultPlan
+from harness.history import History
+from harness.journal import load
+from harness.process import worker
+from harness.process.incarnation import Incarnation
+from harness.process.newborn import resolve
+from harness.process.zygote import Zygote
+from harness.runner import READY_SECONDS, Bench
+from harness.scenario import Scenario
+from harness.subjects import models
+from harness.subjects.loading import load_subject
+from harness.verdict import RunReport
+
+REFUSED = "refused.txt"
+FIRST = "fixtures.agents.uses.talkative:agent"
+"""Any agent will do: what pydantic-ai builds when an agent is first asked is the same for all of them."""
+NO_FAULT = FaultPlan()
+
+
+_worker: Worker | None = None
+
+
+def preload(argument: dict[str, Any]) -> dict[str, Any]:
+    """In the zygote: everything that is the same for all subjects."""
+    global _worker
+    _worker = worker.protect(argument)
+    for name in ("pydantic_ai.mcp", "pydantic_ai.models.anthropic"):
+        importlib.import_module(name)
+    models.warm(load_subject(FIRST).agent)
+    ModelMessagesTypeAdapter.dump_python([], mode="json")
+    with suppress(ModuleNotFoundError):  # engines that are one file have no such half
+        importlib.import_module(argument["worker"].partition(":")[0].replace(".worker", ".binding"))
+    return {}
+
+
+def live(argument: dict[str, Any]) -> None:
+    """In a fork: take the subject that is meant, then do what a life of it would do. Refusals are written down."""
+    assert _worker is not None, "preload comes first"
+    refused = worker.take(argument["prepare"], _worker)["refused"]
+    if refused:
+        Path(argument["refused"]).write_text(refused)
+        return
+    resolve(argument["entry"])(argument["argument"])
+
+
+@dataclass
+class _Fork:
+    """What the runner takes for a zygote: it adds what the life has to prepare."""
+
+    zygote: Zygote
+    prepare: dict[str, Any]
+
+    def spawn(self, entry: str, argument: dict[str, Any], *, output: Path) -> Incarnation:
+        refused = str(output.parent / REFUSED)
+        order = {"prepare": self.prepare, "refused": refused, "entry": entry, "argument": argument}
+        return self.zygote.spawn("tests.tables.lab:live", order, output=output)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A run that is over."""
+
+    folder: Path
+    history: History
+
+    @property
+    def refused(self) -> str:
+        """The engine's own words if it would not take the subject."""
+        said = self.folder / REFUSED
+        return said.read_text() if said.exists() else ""
+
+
+class Trial:
+    """One subject under one engine: its fault-free run, and others that are judged by it."""
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        self._bench, self._name = bench, name
+
+    def run(self, plan: FaultPlan = NO_FAULT) -> Ran:
+        """Run once. Parallel calls are held in the order of the fault-free run when there are faults."""
+        baseline = self.baseline.history if plan.faults else None
+        folder = self._bench.run(plan, baseline=baseline, name=self._name)
+        return Ran(folder, load(folder / "journal.jsonl"))
+
+    @cached_property
+    def baseline(self) -> Ran:
+        """The fault-free run."""
+        return self.run()
+
+    def judged(self, ran: Ran) -> RunReport:
+        """What the checks say of a run, compared with the fault-free one."""
+        return self._bench.judged(ran.folder, Baseline(self.baseline.history))
+
+
+class Lab:
+    """An engine's session and a zygote that has imported it."""
+
+    def __init__(self, engine: Engine, session: Session, zygote: Zygote, folder: Path) -> None:
+        self.engine, self._session, self._zygote, self._folder = engine, session, zygote, folder
+        self._trials = 0
+
+    def trial(self, **scenario: Any) -> Trial:
+        """A subject with its scenario; the engine is this one."""
+        made = Scenario.make(engine=self.engine.name, **scenario)
+        zygote = cast(Zygote, _Fork(self._zygote, _prepare(made, self.engine)))
+        self._trials += 1
+        name = f"trial-{self._trials}"  # runs of one session must not share a name
+        return Trial(Bench(made, self.engine, self._session, [zygote], self._folder / name, cold=False), name)
+
+
+def _prepare(scenario: Scenario, engine: Engine) -> dict[str, Any]:
+    """The argument of `worker.prepare`."""
+    return {
+        "subject": scenario.subject,
+        "deps": scenario.deps,
+        "script": scenario.script,
+        "worker": engine.worker,
+        "options": scenario.options,
+        "scale": scenario.time_scale,
+    }
+
+
+@contextmanager
+def open_lab(name: str, folder: Path) -> Iterator[Lab]:
+    """A lab for one engine, that leaves nothing behind but run folders."""
+    engine = load_engine(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        zygote = stack.enter_context(
+            Zygote(
+                "tests.tables.lab:preload", {"worker": engine.worker}, hash_seed=1, env=None, log=folder / "zygote.log"
+            )
+        )
+        session = stack.enter_context(engine.session({}, folder / "session"))
+        zygote.ready(READY_SECONDS)
+        yield Lab(engine, session, zygote, folder)
