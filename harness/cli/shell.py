@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from harness import errors
+from harness.cli.histories import replay_history
 from harness.cli.looking import doctor, script, show
 from harness.cli.trying import replay, run, steps, sweep
 from harness.errors import HarnessError, InternalError, SubjectError
@@ -52,7 +53,7 @@ def commands() -> None:
     """
 
 
-for command in (sweep, run, steps, show, replay, script, doctor):
+for command in (sweep, run, steps, show, replay, replay_history, script, doctor):
     commands.add_command(command)
 
 

@@ -160,6 +160,17 @@ class Session(Protocol):
         """Kill or start the engine's server. Raises `UsageError` where there is none of ours."""
 
 
+class Replays(Protocol):
+    """An engine whose recorded histories can be judged without a run: saved in production, say."""
+
+    name: ClassVar[str]
+    replays: ClassVar[str]
+    """Import path of the function that does it, called once in a cold process with `subject` and `files`.
+
+    It returns `{"said": [{"file", "workflow", "ok", "message"}]}`; `ok` is None for a file that cannot be replayed.
+    """
+
+
 class Engine(Protocol):
     """The parent's half: what an engine is called, what it claims, and how to get at it."""
 

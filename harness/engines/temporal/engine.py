@@ -26,6 +26,7 @@ class TemporalEngine:
     unit: ClassVar[str] = "activity"
     worker: ClassVar[str] = "harness.engines.temporal.worker:TemporalWorker"
     examines: ClassVar[bool] = True
+    replays: ClassVar[str] = "harness.engines.temporal.saved:answer"
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]

@@ -14,8 +14,8 @@ _ACTIVITY = "__temporal_activity_definition"
 
 
 def is_workflow(value: Any) -> bool:
-    """Whether `value` is a class decorated with `@workflow.defn`."""
-    return isinstance(value, type) and hasattr(value, _WORKFLOW)
+    """Whether `value` is a class decorated with `@workflow.defn`. A class that only inherits from one is none."""
+    return isinstance(value, type) and getattr(vars(value).get(_WORKFLOW), "cls", None) is value
 
 
 def activities_beside(kind: type) -> list[Callable[..., Any]]:

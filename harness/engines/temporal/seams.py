@@ -147,6 +147,12 @@ def run_method(kind: type) -> Any:
     return workflow._Definition.must_from_class(kind).run_fn  # noqa: SLF001
 
 
+def name_of(kind: type) -> str | None:
+    """The name that a workflow class is registered by, None for a dynamic one."""
+    name: str | None = workflow._Definition.must_from_class(kind).name  # noqa: SLF001
+    return name
+
+
 def validate(runner: WorkflowRunner, kind: type) -> None:
     """Import a workflow class as this worker would. Raises what the worker would raise when it starts."""
 
