@@ -26,6 +26,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     history.py        events, and the read-only view over them
     verdict.py        statuses, findings, and the reports of runs and sweeps
     contract.py       what an engine claims, and what a tool may do
+    retries/          who owns retries, what they come to together, and the report of an audit
     scenario.py       what is to be tried, as values only
     journal.py        the record of one run on disk: the only file I/O of the core
     subjects/         scripts and the scripted model, the probes, how a subject is loaded
@@ -35,6 +36,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     process/          zygotes, the forked child, the watchdog
     runner.py         one run, from a zygote to a judged report
     explore/          many runs: baselines, the sweep, the script that was played
+    audits/           the retry audit: how often each call will really be tried, predicted and proven
     cli/              the command line
     demo.py           what `make demo` shows
 """
@@ -47,17 +49,20 @@ from typing import TYPE_CHECKING, Any
 from harness.effects import effect
 
 if TYPE_CHECKING:
+    from harness.audits.run import audit
     from harness.contract import ToolPolicy
     from harness.errors import EngineUnavailable, HarnessError, SubjectError, UsageError
     from harness.explore.sweep import run, sweep
     from harness.faults import Fault, FaultPlan
     from harness.history import History
+    from harness.retries.report import AuditReport
     from harness.scenario import Invocation, Scenario
     from harness.steps import StepId
     from harness.subjects.script import Script
     from harness.verdict import EngineSweep, Finding, Owner, RunReport, Severity, Status, SweepReport, Verdict
 
 __all__ = [
+    "AuditReport",
     "EngineSweep",
     "EngineUnavailable",
     "Fault",
@@ -78,17 +83,20 @@ __all__ = [
     "ToolPolicy",
     "UsageError",
     "Verdict",
+    "audit",
     "effect",
     "run",
     "sweep",
 ]
 
 _HOMES = {
+    "harness.audits.run": ("audit",),
     "harness.contract": ("ToolPolicy",),
     "harness.errors": ("EngineUnavailable", "HarnessError", "SubjectError", "UsageError"),
     "harness.explore.sweep": ("run", "sweep"),
     "harness.faults": ("Fault", "FaultPlan"),
     "harness.history": ("History",),
+    "harness.retries.report": ("AuditReport",),
     "harness.scenario": ("Invocation", "Scenario"),
     "harness.steps": ("StepId",),
     "harness.subjects.script": ("Script",),

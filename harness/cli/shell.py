@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from harness import errors
+from harness.cli.auditing import audit
 from harness.cli.histories import replay_history
 from harness.cli.looking import doctor, script, show
 from harness.cli.trying import replay, run, steps, sweep
@@ -53,7 +54,7 @@ def commands() -> None:
     """
 
 
-for command in (sweep, run, steps, show, replay, replay_history, script, doctor):
+for command in (sweep, run, steps, audit, show, replay, replay_history, script, doctor):
     commands.add_command(command)
 
 

@@ -6,7 +6,7 @@ awaits `case.invoke`. Then let `harness conform NAME` say what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from harness.contract import Contract
 from harness.history import EngineRecord, Note, Observation
+from harness.retries.live import Live, Unit
 
 RUN = "run"
 """The key of the run's own unit: its outcome becoming durable."""
@@ -135,6 +136,13 @@ class Worker(Protocol):
 
     async def recover(self, store: Store, invocation: int) -> Any:
         """Pick the run up as this engine is recovered in production; same result. Raises `NotStarted`."""
+
+
+class Audited(Protocol):
+    """A worker that can say what its engine does with a failure, for the retry audit."""
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        """The engine's layers around a unit, the innermost first. `bind` comes before. Nothing is started."""
 
 
 class Examiner(Protocol):

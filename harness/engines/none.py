@@ -5,7 +5,7 @@ Every check must find something here. If this engine looks healthy under a crash
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +14,7 @@ from harness.contract import Contract
 from harness.engines.base import Case, Hook, Store, Unsupported
 from harness.errors import UsageError
 from harness.history import EngineRecord
+from harness.retries.live import Live, Unit
 
 
 class NoneEngine:
@@ -67,6 +68,9 @@ class NoneWorker:
     def bind(self, case: Case) -> Unsupported | None:
         self._case = case
         return None
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        return ()
 
     def seams(self, hook: Hook) -> None:
         pass

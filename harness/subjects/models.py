@@ -108,6 +108,8 @@ def warm(agent: Any) -> None:
 def rehearsed(name: str, *capabilities: Any) -> None:
     """Have the rehearsal's own agent run here once, with an engine's capability if that, too, is lazy."""
     global _answer
+    if not _undo:
+        return  # nothing is scripted here, so a rehearsal would ask a provider
     answer, _answer = _answer, lines
     try:
         rehearse(name, capabilities)

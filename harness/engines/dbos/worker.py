@@ -7,12 +7,13 @@ that is all that recovery does, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.dbos.records import workflow_id
 from harness.engines.dbos.urls import is_postgres, with_login_of
+from harness.retries.live import Live, Unit
 
 
 class DbosWorker:
@@ -44,6 +45,11 @@ class DbosWorker:
             return bound
         self._run: Callable[[int], Awaitable[Any]] = bound
         return None
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.dbos.retries import layers
+
+        return layers(self._case.subject.value, unit)
 
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions

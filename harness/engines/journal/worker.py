@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ from pydantic_core import to_jsonable_python
 
 from harness.engines.base import RUN, Case, Hook, NotStarted, Store, Unsupported, Unwatched
 from harness.engines.journal.engine import entries
+from harness.retries.live import Live, Unit
 from harness.subjects import models
 from harness.subjects.attach import attach, durability_of
 
@@ -158,6 +159,9 @@ class JournalWorker:
         except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
             return Unsupported(str(error))
         return None
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        return ()
 
     def seams(self, hook: Hook) -> None:
         hooks[:] = [hook]

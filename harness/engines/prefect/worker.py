@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.engines.prefect import home
 from harness.engines.prefect.api import TAG
 from harness.engines.prefect.clock import Clock
 from harness.engines.prefect.records import Ledger, run_name
+from harness.retries.live import Live, Unit
 
 LATE = ("delay", "hang", "slow")
 """Faults that a timeout may have to act on."""
@@ -46,6 +47,11 @@ class PrefectWorker:
             return bound
         self._run: Callable[[int], Awaitable[Any]] = bound
         return None
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.prefect.retries import layers
+
+        return layers(self._case.subject.value, unit, self._case.options)
 
     def seams(self, hook: Hook) -> None:
         from harness.engines.prefect import adoption, commits, units

@@ -35,6 +35,10 @@ class TemporalEngine:
         missing = versions.problems()
         return missing + unknown + ([] if missing else _server_problems(options))
 
+    def packages(self, options: dict[str, Any]) -> list[str]:
+        """What is missing for looking at a subject only: no server is asked."""
+        return versions.problems()
+
     def contract(self) -> Contract:
         return Contract(
             engine=self.name,

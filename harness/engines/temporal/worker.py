@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.temporal import records
 from harness.engines.temporal.clock import Clock
 from harness.errors import EngineUnavailable
+from harness.retries.live import Live, Unit
 
 if TYPE_CHECKING:
     from temporalio import activity
@@ -64,6 +66,11 @@ class TemporalWorker:
         self._running: asyncio.Task[None] | None = None
         self._commits: Commits | None = None
         return None
+
+    def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.temporal.retries import layers
+
+        return layers(self._case.subject.value, unit)
 
     def seams(self, hook: Hook) -> None:
         self._hook = hook

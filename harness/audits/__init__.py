@@ -1,0 +1,11 @@
+"""The retry audit: how often will this really be tried, and who pays.
+
+asking/       live layers, each asked alone what it does with a failure; no engine is named here
+collect.py    from a subject to its units, their layers and the prediction
+worker.py     the child: it alone imports the subject
+proof/        real clients and real engines against an endpoint that keeps failing
+rules/        what is wrong with a configuration, one idea per file
+advice.py     the smallest change that brings a unit under its budget
+accepted.py   known findings that somebody has accepted
+run.py        `audit`: from a subject to a report
+"""

@@ -1,0 +1,67 @@
+"""Known findings that somebody has accepted, each with a reason and perhaps an end.
+
+The file is YAML, so that it can be read in review:
+
+    accepted:
+      - rule: sdk-under-engine
+        unit: model
+        reason: the SDK's two retries are cheap, and we have a rate limit of our own
+        expires: 2027-03-01
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from harness.errors import UsageError
+from harness.retries.findings import Accepted, AuditFinding
+
+
+def load_accepted(path: Path) -> tuple[Accepted, ...]:
+    """Read a file of accepted findings. Raises `UsageError` that says what is wrong with which entry."""
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise UsageError(f"cannot read the accepted findings in {path}: {reason}") from error
+    entries = told.get("accepted") if isinstance(told, dict) else None
+    if not isinstance(entries, list):
+        raise UsageError(f"{path} holds no accepted findings: it is a mapping with one list, called 'accepted'")
+    return tuple(_read(entry, number, path) for number, entry in enumerate(entries, 1))
+
+
+def _read(entry: object, number: int, path: Path) -> Accepted:
+    from harness.audits.rules import RULES
+
+    try:
+        read = Accepted.model_validate(entry)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+        raise UsageError(f"entry {number} of {path} is no accepted finding: {wrong}") from error
+    if not read.reason.strip():
+        raise UsageError(f"entry {number} of {path} accepts {read.rule!r} without a reason; say why in 'reason'")
+    if read.rule not in {rule.id for rule in RULES}:
+        raise UsageError(f"entry {number} of {path} accepts {read.rule!r}, and there is no such rule")
+    return read
+
+
+def accepting(
+    findings: Iterable[AuditFinding], accepted: Sequence[Accepted], today: date | None = None
+) -> tuple[AuditFinding, ...]:
+    """The findings, with those marked that are accepted and whose acceptance has not ended."""
+    now = today or datetime.now(UTC).date()
+    valid = [one for one in accepted if one.expires is None or now <= one.expires]
+    return tuple(_marked(finding, valid) for finding in findings)
+
+
+def _marked(finding: AuditFinding, accepted: Sequence[Accepted]) -> AuditFinding:
+    for one in accepted:
+        if one.rule == finding.rule and fnmatchcase(finding.unit, one.unit):
+            return finding.model_copy(update={"accepted": one})
+    return finding

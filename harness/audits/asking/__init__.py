@@ -1,0 +1,1 @@
+"""Live layers, asked alone what they do with a failure: transports, provider SDKs, models, tools."""

@@ -1,0 +1,65 @@
+"""From what a unit's own layers make of a failure to what the engine around them makes of that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.audits.asking.modeling import Outcome
+from harness.retries.arithmetic import AtMost, Expression, Times, factors, product, times
+from harness.retries.live import Answer, Live, TimedOut
+from harness.retries.report import Cell
+from harness.retries.values import Failure, RetryLayer
+
+Unknowns = dict[str, str]
+"""Why a layer could not answer, by its name."""
+
+
+def enclosed(outcome: Outcome, lives: Sequence[Live], failure: Failure, unknown: Unknowns, counts: str) -> Cell:
+    """The cell of one failure: every layer around the outcome is asked with the error that reaches it."""
+    expression, course, error = outcome.expression, outcome.course, outcome.error
+    ended_by = ""
+    for live in lives:
+        if course.endless or (error is None and expression.total is not None):
+            break  # the layers around it never hear of it
+        cut = course.ended(live.layer.each)
+        if cut is not course:
+            expression = _cut(expression, int(cut.requests), live.layer.each or 0.0, live.layer)
+            course, error, ended_by = cut, TimedOut(f"ended by {live.layer.name}"), live.layer.name
+        answer = _asked(live, error, unknown)
+        expression = product(expression, _factor(live.layer, answer))
+        course = course.repeated(answer.attempts, answer.wait)
+        if (cut := course.ended(live.layer.all)) is not course:
+            expression = _cut(expression, int(cut.requests), live.layer.all or 0.0, live.layer)
+            course, ended_by = cut, ended_by or live.layer.name
+        error = answer.raises
+    known = expression.total is not None and math.isfinite(course.seconds)
+    seconds = course.seconds if known else None
+    stops = ended_by or first_to_stop(expression)
+    return Cell(failure=failure, expression=expression, stops=stops, seconds=seconds, counts=counts)  # type: ignore[arg-type]
+
+
+def first_to_stop(expression: Expression) -> str:
+    """The layer that gives up first: the innermost one that tries more than once, else the innermost."""
+    every = list(factors(expression))
+    trying = [factor.layer for factor in every if factor.times != 1 and not factor.endless]
+    return trying[0] if trying else every[0].layer
+
+
+def _asked(live: Live, error: BaseException | None, unknown: Unknowns) -> Answer:
+    if live.layer.unknown or error is None:
+        return Answer(unknown=live.layer.unknown or "what is inside is unknown")
+    answer = live.answer(error)
+    if answer.unknown:
+        unknown[live.layer.name] = answer.unknown
+    return answer
+
+
+def _factor(layer: RetryLayer, answer: Answer) -> Times:
+    if answer.unknown:
+        return times(None, layer.name)
+    return times(answer.attempts, layer.name, endless=answer.attempts is None, wait=answer.wait)
+
+
+def _cut(expression: Expression, most: int, seconds: float, layer: RetryLayer) -> Expression:
+    return AtMost(most=most, seconds=seconds, layer=layer.name, part=expression)

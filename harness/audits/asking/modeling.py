@@ -1,0 +1,192 @@
+"""Models: what an agent asks, from the SDK's client up to the exception that the engine gets to see.
+
+A model is asked as it is, with its client over a transport that fails. So its own handling of errors, its settings and
+the fallbacks around it count as they do in production.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_ai import models
+from pydantic_ai.messages import ModelRequest
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.models.wrapper import WrapperModel
+
+from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.sdks import Sdk, read_timeout
+from harness.audits.asking.transports import Asked
+from harness.audits.asking.trouble import MOST, Enough, Trouble, first
+from harness.retries.arithmetic import Course, Expression, added, product, times
+from harness.retries.values import Failure, RetryLayer
+from harness.subjects.loops import run_once
+from harness.subjects.origins import explicit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one unit's own layers make of a failure: the expression, the course, and what the engine then sees."""
+
+    expression: Expression
+    course: Course
+    error: BaseException | None
+    stops: str = ""
+    waits: bool = True
+
+
+class Asker:
+    """One model of an agent, with everything below it."""
+
+    def __init__(self, model: Any, settings: Any = None) -> None:
+        self.model, self.settings = unwrapped(model), settings
+        self.fallbacks: Sequence[Asker] = ()
+        self.unknown: dict[str, str] = {}
+        self.sdk: Sdk | None = None
+        if isinstance(self.model, FallbackModel):
+            self.fallbacks = [Asker(one, settings) for one in self.model.models]
+        else:
+            self.sdk = Sdk(_client(self.model))
+
+    @property
+    def layers(self) -> Iterator[RetryLayer]:
+        """The innermost first."""
+        for asker in self.fallbacks:
+            yield from asker.layers
+        if self.fallbacks:
+            settings = {"models": ", ".join(asker.model.model_name for asker in self.fallbacks)}
+            yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel"))
+        if self.sdk is not None:
+            yield from (transport.layer for transport in self.sdk.transports)
+            yield self._named(self.sdk.layer)
+
+    def _named(self, layer: RetryLayer) -> RetryLayer:
+        """A layer that cannot be asked says whose it is."""
+        named = f"model {self.model.model_name!r}: {layer.unknown}"
+        return layer.model_copy(update={"unknown": named}) if layer.unknown else layer
+
+    def ask(self, failure: Failure) -> Outcome:
+        """What becomes of a request to this model."""
+        if self.fallbacks:
+            return self._fall_back(failure)
+        assert self.sdk is not None
+        if self.sdk.layer.unknown:
+            return Outcome(times(None, self.sdk.layer.name), Course(seconds=float("nan")), None)
+        return self._request(self.sdk, failure)
+
+    def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
+        below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
+        for transport in sdk.transports:
+            asked = transport.ask(trouble)
+            trouble = asked.trouble
+            if asked.unknown:
+                self.unknown[transport.layer.name] = asked.unknown
+            answer = asked.answer
+            if transport.layer.unknown or transport.inner is not None:
+                sends = None if asked.unknown else asked.sends
+                below.append(times(sends, transport.layer.name, endless=asked.endless, wait=answer.wait))
+            course = course.repeated(answer.attempts, answer.wait)
+        own, error = self._rehearsed(sdk, trouble, retries=0)
+        asked, error = self._rehearsed(sdk, trouble)
+        tries = asked.sends // max(1, own.sends)
+        around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
+        parts = [*below, times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
+        if own.sends > 1:
+            parts.append(times(own.sends, type(self.model).__name__))
+        return Outcome(product(*parts), around, error, stops=_innermost(parts), waits=bool(asked.slept))
+
+    def _patience(self, sdk: Sdk, failure: Failure) -> float:
+        """The seconds that one request takes: none, unless nobody answers it."""
+        if failure is not Failure.READ_TIMEOUT:
+            return 0.0
+        asked = (self.settings or {}).get("timeout")
+        found = read_timeout(asked) if asked is not None else sdk.layer.each
+        return float("inf") if found is None else found
+
+    def _rehearsed(
+        self, sdk: Sdk, trouble: Trouble, *, retries: int | None = None
+    ) -> tuple[Asked, BaseException | None]:
+        """Send one request of the model over a transport that meets the trouble."""
+        with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
+            try:
+                run_once(_requested(self.model, self.settings))
+            except Enough:
+                return Asked(MOST, tuple(slept[:MOST]), trouble, endless=True), None
+            except Exception as error:  # noqa: BLE001  whatever its caller would see
+                return Asked(counter.sends, tuple(slept), trouble), error
+        return Asked(counter.sends, tuple(slept), trouble), None
+
+    def _fall_back(self, failure: Failure) -> Outcome:
+        """One model after the other, as long as the fallback's own condition says so."""
+        outcomes = [asker.ask(failure) for asker in self.fallbacks]
+        for asker in self.fallbacks:
+            self.unknown |= asker.unknown
+        called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes]))
+        taken = outcomes[: max(1, called)]
+        course = taken[0].course
+        for outcome in taken[1:]:
+            course = course.then(outcome.course)
+        return Outcome(added(*(outcome.expression for outcome in taken)), course, error, stops=taken[0].stops)
+
+
+def unwrapped(model: Any) -> Any:
+    """The model inside wrappers that pass requests on."""
+    while isinstance(model, WrapperModel):
+        model = model.wrapped
+    return model
+
+
+def _client(model: Any) -> Any:
+    try:
+        return getattr(model, "client", None)
+    except Exception:  # noqa: BLE001  a client that is built lazily may fail to be
+        return None
+
+
+async def _requested(model: Any, settings: Any) -> Any:
+    before, models.ALLOW_MODEL_REQUESTS = models.ALLOW_MODEL_REQUESTS, True
+    try:
+        return await model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
+    finally:
+        models.ALLOW_MODEL_REQUESTS = before
+
+
+class _Failing(Model[Any]):
+    """Stands for one model of a fallback: fails as that one does."""
+
+    def __init__(self, error: BaseException | None, called: list[int]) -> None:
+        super().__init__()
+        self._error, self._called = error, called
+
+    @property
+    def model_name(self) -> str:
+        return "failing"
+
+    @property
+    def system(self) -> str:
+        return "harness"
+
+    async def request(self, *_args: Any, **_kwargs: Any) -> Any:
+        self._called.append(1)
+        raise self._error or RuntimeError("a model without an error of its own")
+
+
+async def _fallen(fallback: FallbackModel, errors: list[BaseException | None]) -> tuple[int, BaseException | None]:
+    called: list[int] = []
+    twin = copy.copy(fallback)
+    twin.models = [_Failing(error, called) for error in errors]
+    try:
+        await _requested(twin, None)
+    except Exception as error:  # noqa: BLE001  whatever its caller would see
+        return len(called), error
+    return len(called), None
+
+
+def _innermost(parts: Sequence[Any]) -> str:
+    """The layer that gives up first: the innermost one that tries more than once, else the innermost."""
+    trying = [part.layer for part in parts if part.times != 1 and not part.endless]
+    innermost: str = trying[0] if trying else parts[0].layer
+    return innermost

@@ -1,0 +1,94 @@
+"""Provider SDKs: the clients of OpenAI, Anthropic, Groq and all others that are generated from the same template.
+
+Such a client has `max_retries`, a `timeout`, an HTTP client in `_client`, and a loop of its own around it. Nothing here
+repeats that loop: the client itself is asked, over a transport that meets the trouble.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from harness.audits.asking.transports import TransportLayer, layers_of
+from harness.audits.asking.trouble import Trouble, library_of, stub
+from harness.retries.values import RetryLayer
+from harness.subjects.origins import default_of, explicit, version
+
+
+class Sdk:
+    """One provider client."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.package = _package(client)
+        self.http: ModuleType | None = library_of(getattr(client, "_client", None))
+        self.layer = _layer(client, self.package)
+        self.transports: list[TransportLayer] = (
+            [] if self.layer.unknown else layers_of(client._client, client.base_url)  # noqa: SLF001
+        )
+
+    @contextmanager
+    def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
+        """Let every request of the client meet the trouble; yields the transport that counts them.
+
+        `retries` replaces the client's own number, for asking what is around it.
+        """
+        assert self.http is not None
+        counter = stub(self.http, trouble)
+        before = self.client._client, self.client.max_retries  # noqa: SLF001
+        given = before[0]
+        kind = self.http.AsyncClient if isinstance(given, self.http.AsyncClient) else self.http.Client
+        self.client._client = kind(transport=counter, base_url=given.base_url, timeout=given.timeout)  # noqa: SLF001
+        self.client.max_retries = before[1] if retries is None else retries
+        try:
+            with _without_jitter(self.package):
+                yield counter
+        finally:
+            self.client._client, self.client.max_retries = before  # noqa: SLF001
+
+
+def is_sdk(client: Any) -> bool:
+    """Whether this is a client that can be asked."""
+    return (
+        isinstance(getattr(client, "max_retries", None), int)
+        and library_of(getattr(client, "_client", None)) is not None
+    )
+
+
+def _layer(client: Any, package: str) -> RetryLayer:
+    retries = getattr(client, "max_retries", None)
+    if not is_sdk(client):
+        reason = f"{type(client).__qualname__} of {package} {version(package)} is no client that the audit can ask"
+        return RetryLayer(name=package, kind="sdk", unknown=reason)
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        return RetryLayer(name=package, kind="sdk", unknown=f"max_retries={retries!r} makes no sense")
+    usual = getattr(sys.modules.get(f"{package}._constants"), "DEFAULT_MAX_RETRIES", None)
+    origin = default_of(package) if retries == usual else explicit("max_retries")
+    each = read_timeout(client.timeout)
+    settings = {"max_retries": str(retries), "timeout": "none" if each is None else f"{each:g} s"}
+    return RetryLayer(name=package, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
+
+
+def read_timeout(timeout: Any) -> float | None:
+    """The seconds that a client waits for an answer. None: for ever."""
+    read = getattr(timeout, "read", timeout)
+    return float(read) if isinstance(read, int | float) else None
+
+
+def _without_jitter(package: str) -> AbstractContextManager[Any]:
+    """Such an SDK shortens its waits by chance: the longest that it may wait is what counts."""
+    module = sys.modules.get(f"{package}._base_client")
+    return patch.object(module, "random", lambda: 0.0) if hasattr(module, "random") else nullcontext()
+
+
+def _package(client: Any) -> str:
+    """The SDK's package, also for a client class of the person's own that extends the SDK's."""
+    for kind in type(client).__mro__:
+        package = kind.__module__.partition(".")[0]
+        if f"{package}._base_client" in sys.modules:
+            return package
+    return type(client).__module__.partition(".")[0]

@@ -1,0 +1,174 @@
+"""HTTP transports: pydantic-ai's tenacity transports, others that wrap one, and the library's own at the bottom.
+
+A transport that wraps another is asked by the same code that runs in production: a copy of it, with the trouble in
+place of what it wraps. One that wraps nothing that we can find cannot be asked, and says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
+from harness.retries.live import Answer
+from harness.retries.values import RetryLayer
+from harness.subjects.loops import run_once
+from harness.subjects.origins import default_of, explicit
+
+OWN = ("HTTPTransport", "AsyncHTTPTransport")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How one layer took a trouble: how often it sent, what it slept between, and what its caller gets."""
+
+    sends: int
+    slept: tuple[float, ...]
+    trouble: Trouble
+    endless: bool = False
+    unknown: str = ""
+
+    @property
+    def answer(self) -> Answer:
+        """The same in the words of all layers."""
+        waits = (*self.slept, 0.0)
+        return Answer(
+            attempts=None if self.endless else self.sends,
+            wait=lambda attempt: waits[min(attempt, len(waits)) - 1],
+            raises=self.trouble.error,
+            unknown=self.unknown,
+        )
+
+
+class TransportLayer:
+    """One transport, with the settings that can be read from it."""
+
+    def __init__(self, transport: Any, http: ModuleType) -> None:
+        self.transport, self.http = transport, http
+        self.inner = _inner(transport, http)
+        self.layer = _layer(transport, self.inner is not None)
+
+    def ask(self, trouble: Trouble) -> Asked:
+        """What it does with a trouble, and what its caller gets then."""
+        if self.layer.unknown:
+            return Asked(1, (), trouble, unknown=self.layer.unknown)
+        if self.inner is None:
+            return _connecting(self.transport, trouble)
+        return _rehearsed(self, trouble)
+
+
+def layers_of(client: Any, url: Any) -> list[TransportLayer]:
+    """The transports that a client uses for a URL, the innermost first."""
+    http = library_of(client)
+    if http is None:
+        return []
+    transport = client._transport_for_url(http.URL(str(url)))  # noqa: SLF001  mounts and proxies decide
+    found = []
+    while transport is not None:
+        found.append(TransportLayer(transport, http))
+        name = found[-1].inner
+        transport = getattr(transport, name) if name else None
+    return found[::-1]
+
+
+def _inner(transport: Any, http: ModuleType) -> str | None:
+    """The attribute in which a transport keeps the one that it wraps."""
+    kinds = (http.BaseTransport, http.AsyncBaseTransport)
+    return next((name for name, value in vars(transport).items() if isinstance(value, kinds)), None)
+
+
+def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
+    kind = type(transport).__name__
+    if wraps:
+        config = getattr(transport, "config", None)
+        settings = config_of(config) if isinstance(config, dict) else {}
+        name = "tenacity transport" if kind.endswith("TenacityTransport") else kind
+        return RetryLayer(name=name, kind="transport", settings=settings, origin=explicit(kind))
+    if kind in OWN and (retries := _connect_retries(transport)) is not None:
+        settings = {"retries": str(retries)}
+        origin = default_of(transport) if retries == 0 else explicit("retries")
+        return RetryLayer(name=f"{_package(transport)} transport", kind="transport", settings=settings, origin=origin)
+    reason = f"the transport {type(transport).__qualname__} shows nothing of what it does with an error"
+    return RetryLayer(name=kind, kind="transport", unknown=reason)
+
+
+def config_of(config: dict[str, Any]) -> dict[str, str]:
+    """Tenacity's settings, as far as they decide about retries, spelled for a person."""
+    return {name: spelled(config[name]) for name in ("stop", "wait", "retry") if name in config} or {"stop": "never"}
+
+
+def spelled(policy: Any) -> str:
+    """A tenacity policy: its class, and its own numbers."""
+    if not hasattr(policy, "__dict__") or (isinstance(policy, Callable) and hasattr(policy, "__name__")):  # type: ignore[arg-type]
+        return getattr(policy, "__qualname__", repr(policy)).partition(".<locals>")[0]
+    told = [f"{value:g}" for value in vars(policy).values() if isinstance(value, int | float)]
+    return f"{type(policy).__name__}({', '.join(told)})" if told else type(policy).__name__
+
+
+def _package(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _connect_retries(transport: Any) -> int | None:
+    retries = getattr(getattr(transport, "_pool", None), "_retries", 0)
+    return retries if isinstance(retries, int) and retries >= 0 else None
+
+
+def _connecting(transport: Any, trouble: Trouble) -> Asked:
+    """The library's own transport retries one thing: connecting. Each try is a connection, none is a request."""
+    return Asked(1, (), trouble)
+
+
+def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
+    twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
+    raised: list[BaseException] = []
+    assert layer.inner is not None
+    setattr(twin, layer.inner, below)
+    if isinstance(getattr(twin, "config", None), dict):
+        twin.config = _watched(twin.config, raised)
+    request = layer.http.Request("POST", "https://harness.invalid/", content=b"{}")
+    with without_waiting() as slept:
+        try:
+            response = _sent(twin, request)
+        except Enough:
+            return Asked(below.sends - 1, tuple(slept[:MOST]), trouble, endless=True)
+        except Exception as error:  # noqa: BLE001  whatever its caller would see
+            if raised:
+                reason = f"its retry policy raises {type(raised[0]).__name__}: {raised[0]}"
+                return Asked(below.sends, tuple(slept), trouble, unknown=reason)
+            return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error))
+    headers = dict(response.headers)
+    return Asked(below.sends, tuple(slept), Trouble(trouble.failure, None, response.status_code, headers))
+
+
+def _sent(transport: Any, request: Any) -> Any:
+    if hasattr(transport, "handle_async_request"):
+        return run_once(transport.handle_async_request(request))
+    return transport.handle_request(request)
+
+
+def _watched(config: dict[str, Any], raised: list[BaseException]) -> dict[str, Any]:
+    """The same policies, but an error of their own is taken down: it must not pass for the trouble's."""
+    watched = {name: _told(config[name], raised) for name in ("stop", "wait", "retry") if _is_plain(config.get(name))}
+    return {**config, **watched}
+
+
+def _is_plain(policy: Any) -> bool:
+    call = policy if inspect.isfunction(policy) else type(policy).__call__ if callable(policy) else None
+    return policy is not None and not inspect.iscoroutinefunction(call)
+
+
+def _told(policy: Callable[..., Any], raised: list[BaseException]) -> Iterator[Any] | Callable[..., Any]:
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return policy(*args, **kwargs)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    return asked

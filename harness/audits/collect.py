@@ -1,0 +1,114 @@
+"""From a subject to its units: which layers are around each, and what they make of each class of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pydantic_ai import ModelRetry, models
+
+from harness.audits.asking.enclosing import Unknowns, enclosed
+from harness.audits.asking.modeling import Asker, Outcome
+from harness.audits.asking.tools import ToolAsked, decorators, others_of, tools_of
+from harness.retries.arithmetic import Course, product, times
+from harness.retries.live import Live, Unit
+from harness.retries.report import Cell, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
+from harness.subjects.origins import default_of, explicit
+
+Engine = Callable[[Unit], Sequence[Live]]
+"""Asks the engine for its layers around a unit."""
+
+
+def units_of(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
+    """Every unit of an agent: its model, its tools, its toolsets that are listed, and the run itself."""
+    yield from model_units(agent, engine)
+    for tool in tools_of(agent):
+        yield tool_unit(tool, engine)
+    for unit, layer in others_of(agent):
+        yield listing_unit(unit, layer, engine)
+    yield run_unit(agent, engine)
+
+
+def model_units(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
+    """The model of an agent, and those that it registers for choosing at run time."""
+    try:
+        model = models.infer_model(agent.model) if isinstance(agent.model, str) else agent.model
+    except Exception as error:  # noqa: BLE001  a missing package, a key, whatever the provider's own code raises
+        reason = f"the model {agent.model!r} cannot be built here: {error}"
+        yield UnitAudit(unit="model", layers=(RetryLayer(name="model", kind="model", unknown=reason),))
+        return
+    yield model_unit("model", Asker(model, agent.model_settings), engine(Unit("model")))
+
+
+def model_unit(name: str, asker: Asker, lives: Sequence[Live]) -> UnitAudit:
+    """One model under one engine."""
+    unknown: Unknowns = {}
+    cells = [enclosed(asker.ask(failure), lives, failure, unknown, "requests") for failure in ON_THE_WIRE]
+    layers = [*asker.layers, *(live.layer for live in lives)]
+    return UnitAudit(unit=name, layers=_told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
+
+
+def tool_unit(tool: ToolAsked, engine: Engine) -> UnitAudit:
+    """One function tool: a decorator of its own, the engine's unit around it, and the agent that asks again."""
+    own, around = decorators(tool.unit.function), engine(tool.unit)
+    unknown: Unknowns = {}
+    raised = enclosed(_once(RuntimeError("harness")), [*own, *around], Failure.TOOL_EXCEPTION, unknown, "executions")
+    cells = (raised, _asked_again(tool, own, around, unknown))
+    layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer]
+    told = tuple(tool.unit.metadata or ())
+    return UnitAudit(unit=f"tool:{tool.unit.name}", metadata=told, layers=_told(layers, unknown), cells=cells)
+
+
+def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], unknown: Unknowns) -> Cell:
+    """`ModelRetry`: an engine's unit takes it for a result, so only what is inside the unit can retry it.
+
+    A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
+    """
+    inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
+    cell = enclosed(_once(ModelRetry("harness")), inside, Failure.MODEL_RETRY, unknown, "executions")
+    hidden = any(one.answer(ModelRetry("harness")).attempts != 1 for one in inside)
+    asked = times(1 if hidden else tool.retries + 1, "agent")
+    return cell.model_copy(update={"expression": product(cell.expression, asked)})
+
+
+def _wraps(function: Any) -> bool:
+    """Whether a function is itself one of the engine's units, made by the person's own decorator."""
+    return hasattr(function, "dbos_function_name") or type(function).__module__.startswith("prefect.")
+
+
+def listing_unit(unit: Unit, layer: RetryLayer, engine: Engine) -> UnitAudit:
+    """A toolset that is asked for its tools."""
+    unknown: Unknowns = {}
+    lives = engine(unit)
+    failure = Failure.TOOL_EXCEPTION
+    start = Outcome(times(None if layer.unknown else 1, layer.name), Course(), ConnectionError("harness"))
+    cell = enclosed(start, lives, failure, unknown, "executions")
+    layers = [layer, *(live.layer for live in lives)]
+    return UnitAudit(unit=f"tools:{unit.name}", layers=_told(layers, unknown), cells=(cell,))
+
+
+def run_unit(agent: Any, engine: Engine) -> UnitAudit:
+    """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
+    retries = getattr(agent, "_max_output_retries", 1)
+    origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
+    asks = RetryLayer(name="agent output", kind="agent", settings={"output": str(retries)}, origin=origin)
+    lives = engine(Unit("run"))
+    unknown: Unknowns = {}
+    again = Cell(failure=Failure.INVALID_OUTPUT, expression=times(retries + 1, asks.name), stops=asks.name, seconds=0.0)
+    recovering = [live for live in lives if live.layer.kind == "recovery"]
+    died = [enclosed(_once(SystemExit()), recovering, Failure.CRASH, unknown, "executions")] if recovering else []
+    layers = [asks, *(live.layer for live in lives)]
+    return UnitAudit(unit="run", layers=_told(layers, unknown), cells=(again, *died))
+
+
+def _once(error: BaseException) -> Outcome:
+    return Outcome(times(1, "body"), Course(), error)
+
+
+def _told(layers: Sequence[RetryLayer], unknown: Unknowns) -> tuple[RetryLayer, ...]:
+    """The layers, and for those that could not answer, why."""
+    return tuple(
+        layer.model_copy(update={"unknown": unknown[layer.name]}) if layer.name in unknown else layer
+        for layer in layers
+    )

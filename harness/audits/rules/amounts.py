@@ -1,0 +1,112 @@
+"""How many: products over the budget, layers without a limit, two owners of one failure."""
+
+from __future__ import annotations
+
+import math
+
+from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, named, trying
+from harness.retries.arithmetic import AtMost, Expression, Sum, factors
+from harness.retries.report import AuditReport, Cell, UnitAudit
+from harness.retries.values import MEASURED_TO
+from harness.verdict import Severity
+
+
+def _stacked(unit: UnitAudit, report: AuditReport) -> Found:
+    worst = _over(unit, report)
+    if worst is not None and len(owners := trying(worst)) > 1:
+        text = f"one call can become {worst.chain} {worst.counts} when {worst.failure.means}"
+        remedy = f"let one layer own this failure and switch the others off; the budget is {report.budget}"
+        yield Said(text, remedy, Severity.ERROR, (worst.failure,), named(unit, owners[-1].layer))
+
+
+def _many(unit: UnitAudit, report: AuditReport) -> Found:
+    worst = _over(unit, report)
+    if worst is None or len(owners := trying(worst)) != 1:
+        return
+    owner = named(unit, owners[0].layer)
+    if owner is not None and owner.kind != "recovery":
+        text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {worst.failure.means}"
+        remedy = f"lower its number of attempts; the budget is {report.budget}"
+        yield Said(text, remedy, Severity.ERROR, (worst.failure,), owner)
+
+
+def _over(unit: UnitAudit, report: AuditReport) -> Cell | None:
+    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own."""
+    ending = [cell for cell in unit.cells if cell.predicted is not None and not math.isinf(cell.predicted)]
+    worst = max(ending, key=lambda cell: cell.predicted or 0, default=None)
+    return worst if worst is not None and (worst.predicted or 0) > report.budget else None
+
+
+def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        if endless := tuple(failure for failure, factor in failures.items() if factor.endless):
+            text = f"{name} retries without end when {endless[0].means}"
+            more = f" (and after {len(endless) - 1} other failures)" if len(endless) > 1 else ""
+            remedy = "give it a number of attempts, so that the run fails when nothing helps"
+            yield Said(f"{text}{more}", remedy, Severity.ERROR, endless, named(unit, name))
+
+
+def _two_owners(unit: UnitAudit, _report: AuditReport) -> Found:
+    kinds = {one.name: one.kind for one in unit.layers}
+    both = [
+        cell.failure for cell in unit.cells if {"sdk", "unit"} <= {kinds.get(factor.layer) for factor in trying(cell)}
+    ]
+    if both:
+        sdk, engine = layer(unit, "sdk"), layer(unit, "unit")
+        text = f"{sdk and sdk.name} retries inside {engine and engine.name}, which retries too"
+        remedy = "set `max_retries=0` on the provider's client, and leave retries to the engine, which records them"
+        yield Said(text, remedy, Severity.WARNING, tuple(both), sdk)
+
+
+def _fallbacks(unit: UnitAudit, _report: AuditReport) -> Found:
+    kinds = {one.name: one.kind for one in unit.layers}
+    chains = [(cell, part) for cell in unit.cells for part in sums(cell.expression)]
+    counted = [
+        cell.failure
+        for cell, chain in chains
+        if any(kinds.get(factor.layer) == "sdk" and (factor.times or 1) > 1 for factor in factors(chain))
+    ]
+    if counted:
+        text = "every model of the fallback is retried by its SDK before the next one is asked"
+        remedy = "set `max_retries=0` on the clients of a fallback: the next model is the retry"
+        yield Said(text, remedy, Severity.WARNING, tuple(counted), layer(unit, "fallback"))
+
+
+def sums(expression: Expression) -> list[Expression]:
+    """The chains of fallbacks in an expression."""
+    if isinstance(expression, Sum):
+        return [expression]
+    if isinstance(expression, AtMost):
+        return sums(expression.part)
+    return [found for part in getattr(expression, "parts", ()) for found in sums(part)]
+
+
+RULES = (
+    Rule(
+        "stacked-retries",
+        "several layers retry the same failure, and their product is over the budget",
+        "Layers that do not know each other multiply: three times three times four is a bill, and a provider that is"
+        " down is kept down by it.",
+        _stacked,
+    ),
+    Rule("many-retries", "one layer alone is over the budget", "The number was chosen for another purpose.", _many),
+    Rule(
+        "unlimited-retries",
+        "a layer never stops",
+        "A permanent error becomes a run that never ends and never fails. The proof stops after"
+        f" {MEASURED_TO} attempts.",
+        _unlimited,
+    ),
+    Rule(
+        "sdk-under-engine",
+        "the provider's SDK retries under an engine that retries",
+        "The engine neither sees nor records the SDK's attempts, its timeouts run meanwhile, and the two multiply.",
+        _two_owners,
+    ),
+    Rule(
+        "fallback-multiplied",
+        "fallback models are multiplied by the retries of their SDKs",
+        "A fallback is there to be quick; here every model is tried several times first.",
+        _fallbacks,
+    ),
+)

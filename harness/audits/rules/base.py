@@ -1,0 +1,77 @@
+"""What rules share: how a rule is written, and how it looks at a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from harness.retries.arithmetic import Times, factors
+from harness.retries.findings import AuditFinding
+from harness.retries.report import AuditReport, Cell, UnitAudit
+from harness.retries.values import Failure, Origin, RetryLayer
+from harness.verdict import Severity
+
+Found = Iterator["Said"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """One finding of a rule, without what the rule itself knows."""
+
+    message: str
+    remedy: str
+    severity: Severity
+    failures: tuple[Failure, ...] = ()
+    layer: RetryLayer | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its id, what it means and why it matters, and the function that looks."""
+
+    id: str
+    means: str
+    why: str
+    check: Callable[[UnitAudit, AuditReport], Iterable[Said]]
+
+    def look(self, unit: UnitAudit, report: AuditReport) -> Iterator[AuditFinding]:
+        """What it finds in one unit of a report."""
+        for said in self.check(unit, report):
+            yield AuditFinding(
+                rule=self.id,
+                severity=said.severity,
+                unit=unit.unit,
+                message=said.message,
+                remedy=said.remedy,
+                failures=said.failures,
+                origin=said.layer.origin if said.layer else Origin(),
+            )
+
+
+def layer(unit: UnitAudit, *kinds: str) -> RetryLayer | None:
+    """The innermost layer of one of these kinds."""
+    return next((one for one in unit.layers if one.kind in kinds), None)
+
+
+def named(unit: UnitAudit, name: str) -> RetryLayer | None:
+    """The layer of this name."""
+    return next((one for one in unit.layers if one.name == name), None)
+
+
+def trying(cell: Cell) -> list[Times]:
+    """The layers that try more than once in a cell."""
+    return [factor for factor in factors(cell.expression) if factor.endless or (factor.times or 1) > 1]
+
+
+def by_layer(unit: UnitAudit) -> dict[str, dict[Failure, Times]]:
+    """Every layer that tries more than once, with the failures after which it does."""
+    found: dict[str, dict[Failure, Times]] = {}
+    for cell in unit.cells:
+        for factor in trying(cell):
+            found.setdefault(factor.layer, {})[cell.failure] = factor
+    return found
+
+
+def listed(failures: Iterable[Failure]) -> str:
+    """Classes of failure in a sentence."""
+    return ", ".join(failures)

@@ -1,0 +1,103 @@
+"""Which errors: permanent ones that are retried, conditions that decide nothing, signals taken for failures."""
+
+from __future__ import annotations
+
+from harness.audits.rules.amounts import sums
+from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named, trying
+from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure
+from harness.verdict import Severity
+
+_CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
+_PERMANENT = (Failure.BAD_REQUEST, Failure.UNAUTHORIZED, Failure.INVALID_RESPONSE)
+_TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
+
+
+def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        retried = tuple(failure for failure in _PERMANENT if failure in failures)
+        if not retried:
+            continue
+        endless = any(failures[failure].endless for failure in retried)
+        text = f"{name} retries what cannot go better: {listed(retried)}"
+        remedy = "let it retry only what may pass: rate limits, server errors, connections"
+        yield Said(text, remedy, Severity.ERROR if endless else Severity.WARNING, retried, named(unit, name))
+
+
+def _never(unit: UnitAudit, _report: AuditReport) -> Found:
+    tried = by_layer(unit)
+    for one in unit.layers:
+        silent = any("never retries" in note for note in one.notes)
+        if one.unknown or one.name in tried or not (silent or any(name in one.settings for name in _CONDITIONS)):
+            continue
+        text = f"the retry condition of {one.name} matches none of {len(unit.cells)} classes of failure"
+        remedy = "let the condition look at the exception that really reaches it, or take it away"
+        yield Said(text, remedy, Severity.WARNING, (), one)
+
+
+def _always(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        one = named(unit, name)
+        if one is None or not any(setting in one.settings for setting in _CONDITIONS):
+            continue
+        if all(failure in failures for failure in ON_THE_WIRE if unit.cell(failure)) and unit.cell(ON_THE_WIRE[0]):
+            text = f"the retry condition of {name} matches every class of failure"
+            yield Said(text, "let it refuse what is permanent", Severity.WARNING, tuple(failures), one)
+
+
+def _signal(unit: UnitAudit, _report: AuditReport) -> Found:
+    cell = unit.cell(Failure.MODEL_RETRY)
+    kinds = {one.name: one.kind for one in unit.layers}
+    for factor in trying(cell) if cell else ():
+        if kinds.get(factor.layer) in ("unit", "tool"):
+            text = f"{factor.layer} takes `ModelRetry` for a failure and runs the body again; the model is not asked"
+            remedy = "let its retry condition refuse `ModelRetry`, or raise it outside of the unit"
+            yield Said(text, remedy, Severity.ERROR, (Failure.MODEL_RETRY,), named(unit, factor.layer))
+
+
+def _unreached(unit: UnitAudit, _report: AuditReport) -> Found:
+    fallback = layer(unit, "fallback")
+    if fallback is None:
+        return
+    missed = tuple(f for f in _TRANSIENT if (cell := unit.cell(f)) and not sums(cell.expression))
+    known = [failure for failure in missed if (cell := unit.cell(failure)) and cell.predicted is not None]
+    if known:
+        text = (
+            f"the fallback is not reached after {listed(known)}: the error that comes up is none that it falls back on"
+        )
+        remedy = "let the transport return the response when it gives up, or name the error in `fallback_on`"
+        yield Said(text, remedy, Severity.WARNING, tuple(known), fallback)
+
+
+RULES = (
+    Rule(
+        "permanent-error-retried",
+        "a wrong request, a wrong key or a senseless answer is tried again",
+        "It costs time and money and hides the error; under a layer without a limit the run never ends.",
+        _permanent,
+    ),
+    Rule(
+        "condition-never-matches",
+        "a retry condition that no failure meets",
+        "The configuration says that it retries, and it does not.",
+        _never,
+    ),
+    Rule(
+        "condition-always-matches",
+        "a retry condition that every failure meets",
+        "A condition that refuses nothing is no condition.",
+        _always,
+    ),
+    Rule(
+        "modelretry-retried",
+        "the engine or a decorator retries a tool that signals `ModelRetry`",
+        "`ModelRetry` asks the model for other arguments; the same arguments cannot go better.",
+        _signal,
+    ),
+    Rule(
+        "fallback-not-reached",
+        "a fallback that is configured and not asked",
+        "An error that the transport raises passes the SDK and the model as it is, and no fallback knows it.",
+        _unreached,
+    ),
+)

@@ -1,0 +1,102 @@
+"""What a retry means for what was done already: effects, kept results, recoveries, settings that nobody reads."""
+
+from __future__ import annotations
+
+import math
+
+from harness.audits.rules.base import Found, Rule, Said, layer, named, trying
+from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.values import Failure
+from harness.verdict import Severity
+
+ENGINES = ("dbos", "prefect", "temporal")
+DEPLOY = 3
+"""Restarts of a process that one deploy may take: the old version stops, the new one fails, and is rolled back."""
+
+
+def _effects(unit: UnitAudit, _report: AuditReport) -> Found:
+    cell = unit.cell(Failure.TOOL_EXCEPTION)
+    if not unit.unit.startswith("tool:") or cell is None or unit.may in ("keyed", "repeatable"):
+        return
+    if not (owners := trying(cell)):
+        return
+    tool = unit.unit.partition(":")[2]
+    often = (
+        "without end" if math.isinf(cell.predicted or 0) else f"{cell.predicted:g} times" if cell.predicted else "again"
+    )
+    text = f"{owners[0].layer} runs {tool} {often}, and nobody has said that it may run twice"
+    remedy = f"give it an idempotency key and say so (`--tools {tool}=keyed:ARGUMENT`), or do not retry it"
+    severity = Severity.ERROR if unit.may == "once" else Severity.WARNING
+    yield Said(text, remedy, severity, (cell.failure,), named(unit, owners[0].layer))
+
+
+def _unread(unit: UnitAudit, report: AuditReport) -> Found:
+    takes = report.engine if report.engine in ("prefect", "temporal") else None
+    for name in unit.metadata:
+        if name in ENGINES and name != takes:
+            text = f"the tool configures {name!r} in its metadata, and {report.engine} does not read it"
+            remedy = (
+                "decorate the tool's function (`@DBOS.step(...)`)" if name == "dbos" else "run it under that engine"
+            )
+            yield Said(text, remedy, Severity.WARNING, (), layer(unit, "unit"))
+
+
+def _heartbeat(unit: UnitAudit, _report: AuditReport) -> Found:
+    for one in unit.layers:
+        if "heartbeat_timeout" in one.settings and one.settings.get("heartbeats") == "no":
+            text = (
+                f"{one.name} must be heard of every {one.settings['heartbeat_timeout']}, and its body never says a word"
+            )
+            remedy = "take the heartbeat timeout away, or call `activity.heartbeat()` in the body"
+            yield Said(text, remedy, Severity.ERROR, (), one)
+
+
+def _results(unit: UnitAudit, _report: AuditReport) -> Found:
+    flow = layer(unit, "container")
+    if unit.unit != "run" or flow is None or flow.settings.get("persist_result") != "False":
+        return
+    if flow.settings.get("retries", "0") != "0":
+        text = "the flow is retried, and keeps no results: everything that had finished runs again"
+        yield Said(text, "set `persist_result=True` on the flow", Severity.ERROR, (), flow)
+
+
+def _recoveries(unit: UnitAudit, _report: AuditReport) -> Found:
+    one = layer(unit, "recovery")
+    limit = one.settings.get("max_recovery_attempts", "") if one else ""
+    if one is not None and limit.isdigit() and int(limit) < DEPLOY:
+        text = f"a run is given up after {limit} recoveries, and a single deploy may need {DEPLOY}"
+        yield Said(text, f"raise `max_recovery_attempts` to {DEPLOY} or more", Severity.WARNING, (Failure.CRASH,), one)
+
+
+RULES = (
+    Rule(
+        "effects-without-key",
+        "a tool is retried that may have had its effect already",
+        "An exception does not prove that nothing happened: the answer may have been lost after the charge.",
+        _effects,
+    ),
+    Rule(
+        "tool-config-ignored",
+        "a tool configures an engine in its metadata, and this engine does not read it",
+        "Whoever wrote it believes that it works.",
+        _unread,
+    ),
+    Rule(
+        "heartbeat-without-beats",
+        "a heartbeat timeout on a body that never heartbeats",
+        "Every attempt that takes longer is ended and retried, however well it goes.",
+        _heartbeat,
+    ),
+    Rule(
+        "flow-retries-without-results",
+        "a flow is retried and its results are not kept",
+        "A retry of the flow then repeats every model request and every tool.",
+        _results,
+    ),
+    Rule(
+        "few-recoveries",
+        "a workflow is given up after fewer restarts than a deploy takes",
+        "Recovery attempts are counted per run, over all deploys that it lives through.",
+        _recoveries,
+    ),
+)

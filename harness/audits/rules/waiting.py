@@ -1,0 +1,138 @@
+"""How long: waits that do not grow, headers that nobody reads, deadlines that cut the wrong way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named
+from harness.retries.arithmetic import AtMost, Expression
+from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure
+from harness.verdict import Severity
+
+_OVERLOADED = (Failure.RATE_LIMITED, Failure.UNAVAILABLE, Failure.SERVER_ERROR)
+
+
+def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        flat = tuple(
+            failure
+            for failure, factor in failures.items()
+            if failure in _OVERLOADED and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
+        )
+        if flat:
+            wait = failures[flat[0]].waits[0]
+            how = "at once" if wait == 0 else f"after {wait:g} s every time"
+            remedy = "let the wait grow with every attempt"
+            yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, named(unit, name))
+
+
+def _too_flat(waits: tuple[float, ...]) -> bool:
+    """Equal waits are flat when there are two, and no wait at all is flat at once."""
+    return waits[0] == 0 or len(waits) > 1
+
+
+def _no_jitter(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        one = named(unit, name)
+        hit = tuple(failure for failure in _OVERLOADED if failure in failures)
+        if one is not None and one.jitter is False and hit:
+            text = f"{name} waits without jitter: clients that failed together come back together"
+            yield Said(
+                text, "add jitter where the engine has it, or spread the starts of runs", Severity.NOTE, hit, one
+            )
+
+
+def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
+    for name, failures in by_layer(unit).items():
+        asked, plain = failures.get(Failure.RATE_LIMITED_AFTER), failures.get(Failure.RATE_LIMITED)
+        if asked is not None and plain is not None and asked.waits and asked.waits == plain.waits:
+            text = f"{name} does not read `Retry-After`: it comes back when it likes"
+            remedy = (
+                "let the layer that reads the header own rate limits (a transport with `wait_retry_after`, the SDK)"
+            )
+            failure = (Failure.RATE_LIMITED_AFTER,)
+            yield Said(text, remedy, Severity.WARNING, failure, named(unit, name))
+
+
+def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
+    inner, outer = layer(unit, "sdk"), layer(unit, "unit")
+    if inner is None or outer is None or outer.each is None or inner.unknown:
+        return
+    if inner.each is None or inner.each >= outer.each:
+        waits = "for ever" if inner.each is None else f"{inner.each:g} s"
+        text = f"{inner.name} waits {waits} for an answer, and {outer.name} ends it after {outer.each:g} s"
+        remedy = f"give the client a timeout well below {outer.each:g} s, or the unit a longer one"
+        yield Said(text, remedy, Severity.WARNING, (Failure.READ_TIMEOUT,), inner)
+
+
+def _past(unit: UnitAudit, _report: AuditReport) -> Found:
+    for cell in unit.cells:
+        for cut in _deadlines(cell.expression):
+            one = named(unit, cut.layer)
+            if one is None or (one.all is None and one.kind != "container"):
+                continue
+            text = f"{cut.layer} ends everything after {cut.seconds:g} s, before its retries are done ({cut})"
+            remedy = "make the deadline longer than the worst time, or the retries fewer"
+            yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
+            return
+
+
+def _deadlines(expression: Expression) -> Iterator[AtMost]:
+    if isinstance(expression, AtMost):
+        yield expression
+        yield from _deadlines(expression.part)
+    for part in getattr(expression, "parts", ()):
+        yield from _deadlines(part)
+
+
+def _shortened(unit: UnitAudit, _report: AuditReport) -> Found:
+    outer = layer(unit, "unit")
+    if outer is None or outer.each is None:
+        return
+    hit = tuple(
+        cell.failure
+        for cell in unit.cells
+        if cell.failure in ON_THE_WIRE
+        and cell.failure is not Failure.READ_TIMEOUT
+        and any(cut.layer == outer.name and cut.seconds == outer.each for cut in _deadlines(cell.expression))
+    )
+    if hit:
+        text = f"{outer.name} ends an attempt after {outer.each:g} s while what is inside still retries: {listed(hit)}"
+        remedy = "give the inner layer fewer or shorter retries, or the unit a longer timeout"
+        yield Said(text, remedy, Severity.WARNING, hit, outer)
+
+
+RULES = (
+    Rule(
+        "no-backoff",
+        "a layer comes back at once, or always after the same time",
+        "A provider that is overloaded needs longer and longer pauses.",
+        _no_backoff,
+    ),
+    Rule("no-jitter", "waits without jitter", "Runs that failed together come back in the same moment.", _no_jitter),
+    Rule(
+        "retry-after-ignored",
+        "a layer that retries rate limits and does not read `Retry-After`",
+        "The provider says when it will answer; whoever comes earlier only uses up attempts.",
+        _unread,
+    ),
+    Rule(
+        "inner-timeout-not-shorter",
+        "the client would wait longer than the unit around it may take",
+        "The outer layer kills what the inner one would have retried, and nobody learns why.",
+        _cut,
+    ),
+    Rule(
+        "inner-retries-cut",
+        "the unit's timeout ends the retries inside it",
+        "Their number is then decided by a clock, and the waiting was for nothing.",
+        _shortened,
+    ),
+    Rule(
+        "past-deadline",
+        "the retries take longer than the deadline around them",
+        "The last attempts never happen, or the run ends as timed out and not with its real error.",
+        _past,
+    ),
+)

@@ -1,0 +1,113 @@
+"""From a subject to a report: `audit`, the way in for Python, for the command line and for pytest.
+
+The subject is imported in a process of its own, never in the caller's; what it says comes back as values.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.audits.accepted import accepting
+from harness.audits.advice import advised
+from harness.audits.rules import found
+from harness.contract import ToolPolicy
+from harness.engines.base import Engine
+from harness.engines.registry import load as load_engine
+from harness.errors import EngineUnavailable, UsageError
+from harness.process.zygote import Zygote
+from harness.retries.findings import Accepted
+from harness.retries.report import AuditReport, UnitAudit
+
+BUDGET = 6
+"""Requests that one model call, or executions that one tool call, may come to at worst, if nobody says otherwise."""
+READY_SECONDS = 120.0
+
+
+def audit(
+    subject: str,
+    engine: str = "none",
+    *,
+    budget: int = BUDGET,
+    static: bool = False,
+    options: dict[str, Any] | None = None,
+    deps: Any = None,
+    tools: Mapping[str, str] | None = None,
+    accepted: Sequence[Accepted] = (),
+) -> AuditReport:
+    """Audit the retries of a subject under an engine.
+
+    `static` leaves out the proof on the wire. `tools` says what a tool may do when it runs twice (`charge: keyed:id`).
+    `accepted` are findings that somebody has accepted. Raises `UsageError` for everything that cannot be used: a
+    subject, an engine that is not there, an engine that refuses the subject.
+    """
+    begun = time.monotonic()
+    loaded, options = load_engine(engine), options or {}
+    if budget < 1:
+        raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
+    _usable(loaded, options, static=static)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-audit-")))
+        zygote = stack.enter_context(_zygote(subject, loaded, options, deps, folder))
+        info = zygote.ready(READY_SECONDS).info
+        if info["refused"]:
+            raise UsageError(f"engine {engine!r} does not take {subject!r}: {info['refused']}")
+        units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], tools or {})
+        notes = tuple(info["notes"])
+    report = AuditReport(
+        subject=subject,
+        engine=engine,
+        budget=budget,
+        units=units,
+        notes=notes,
+        versions=info["versions"],
+        proven=not static,
+        seconds=time.monotonic() - begun,
+    )
+    return judged(report, accepted)
+
+
+def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditReport:
+    """The report with findings and advice: pure, so a report can be judged again."""
+    findings = accepting(found(report), accepted)
+    return report.model_copy(update={"findings": findings, "advice": advised(report)})
+
+
+def _permitted(units: Sequence[UnitAudit], tools: Mapping[str, str]) -> tuple[UnitAudit, ...]:
+    """The units, with what was said about tools. Raises `UsageError` for a tool that is not there."""
+    said = {f"tool:{name}": ToolPolicy.parse(text).may for name, text in tools.items()}
+    if unknown := sorted(said.keys() - {unit.unit for unit in units}):
+        known = ", ".join(unit.unit.partition(":")[2] for unit in units if unit.unit.startswith("tool:")) or "none"
+        raise UsageError(f"the subject has no {unknown[0].replace(':', ' ')}; its tools are {known}")
+    return tuple(unit.model_copy(update={"may": said.get(unit.unit, unit.may)}) for unit in units)
+
+
+def _usable(engine: Engine, options: dict[str, Any], *, static: bool) -> None:
+    """A static audit starts nothing of the engine: it needs its packages only, where the adapter tells them apart."""
+    ask = getattr(engine, "packages", engine.problems) if static else engine.problems
+    if problems := ask(options):
+        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
+
+
+def _zygote(subject: str, engine: Engine, options: dict[str, Any], deps: Any, folder: Path) -> Zygote:
+    argument = {
+        "subject": subject,
+        "deps": deps,
+        "engine": engine.name,
+        "worker": engine.worker,
+        "options": options,
+        "hosts": _hosts(options),
+    }
+    return Zygote("harness.audits.worker:prepare", argument, hash_seed=1, env=None, log=folder / "zygote.log")
+
+
+def _hosts(options: dict[str, Any]) -> list[str]:
+    """The hosts of the person's own servers, which the subject's process may reach."""
+    texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
+    found = [urlsplit(text if "://" in text else f"//{text}").hostname for text in texts]
+    return [host for host in found if host]

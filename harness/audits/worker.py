@@ -1,0 +1,109 @@
+"""The child's half of an audit: it imports the subject, binds it to the engine, and asks every layer.
+
+Nothing here answers in place of a provider: models keep their own code, and the guard keeps them on this machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.audits import collect
+from harness.engines.base import Case, Worker
+from harness.engines.registry import attribute
+from harness.retries.live import Live, Unit
+from harness.retries.report import UnitAudit
+from harness.retries.values import RetryLayer
+from harness.subjects import guard
+from harness.subjects.loading import Subject, load_subject
+from harness.subjects.origins import look_in, version
+
+
+@dataclass
+class Prepared:
+    """What the zygote has ready for its children."""
+
+    subject: Subject
+    worker: Worker
+    engine: str
+    invoke: Any = None
+
+
+prepared: Prepared | None = None
+
+
+def prepare(argument: dict[str, Any]) -> dict[str, Any]:
+    """Make this interpreter ready, and audit the subject. Returns `refused`, `units`, `notes` and `versions`.
+
+    `argument`: subject, deps, engine, worker (import path of the engine's child half), options, hosts. Raises
+    `UsageError` for a subject or deps that cannot be used.
+    """
+    global prepared
+    guard.protect(allow_hosts=argument.get("hosts", ()))
+    worker: Worker = attribute(argument["worker"])()
+    worker.prepare()
+    subject = load_subject(argument["subject"], deps=argument.get("deps"))
+    look_in(_modules(argument["subject"]))
+    prepared = Prepared(subject, worker, argument["engine"])
+    case = Case(subject, _invoke, argument.get("options", {}), scale=FASTER, auto_scale=True)
+    refused = worker.bind(case)
+    if refused is not None:
+        return {"refused": refused.reason, "units": [], "notes": list(subject.notes), "versions": {}}
+    units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
+    return {"refused": "", "units": units, "notes": list(subject.notes), "versions": _versions()}
+
+
+FASTER = 100.0
+"""What the waits of an engine that has no factor of its own are divided by in a proof."""
+
+
+def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:
+    asks = getattr(worker, "retry_layers", None)
+
+    def layers(unit: Unit) -> Sequence[Live]:
+        return asks(unit) if asks is not None else (_Silent(engine),)
+
+    return list(collect.units_of(subject.agent, layers))
+
+
+class _Silent:
+    """An engine whose adapter does not say what it does with a failure."""
+
+    def __init__(self, engine: str) -> None:
+        reason = f"the adapter of engine {engine!r} does not tell its retries"
+        self.layer = RetryLayer(name=engine, kind="unit", unknown=reason)
+
+    def answer(self, error: BaseException) -> Any:
+        raise NotImplementedError
+
+
+def _modules(path: str) -> list[str]:
+    """The subject's module first, then the others of its package that are loaded."""
+    target = path.partition(":")[0]
+    package = target.partition(".")[0]
+    return [target, *sorted(name for name in dict(sys.modules) if name.startswith(f"{package}.") and name != target)]
+
+
+async def _invoke(agent: Any, number: int) -> Any:
+    assert prepared is not None, "prepare comes first"
+    assert prepared.invoke is not None, "an agent runs in a proof only"
+    return await prepared.invoke(agent, number)
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the libraries that own a layer, as far as they are loaded."""
+    names = (
+        "pydantic_ai",
+        "openai",
+        "anthropic",
+        "groq",
+        "httpx2",
+        "httpx",
+        "tenacity",
+        "dbos",
+        "prefect",
+        "temporalio",
+    )
+    return {name: version(name) for name in names if name in sys.modules and version(name)}

@@ -1,0 +1,95 @@
+"""The command that audits retries."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options
+from harness.cli.options import taking
+from harness.cli.telling import say
+
+if TYPE_CHECKING:
+    from harness.retries.report import AuditReport
+
+AUDIT_FORMAT = click.option(
+    "--format", "style", type=click.Choice(["text", "json", "sarif", "markdown"]), default="text", help="How to report."
+)
+BUDGET = click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Requests that one model call, or runs that one tool call, may come to at worst.",
+)
+FAIL_ON = click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="Findings of this severity and graver ones fail.",
+)
+ACCEPT = click.option(
+    "--accept",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    help="Known findings that are accepted: YAML, each with a reason and perhaps an end.",
+)
+STATIC = click.option("--static", is_flag=True, help="Predict only: nothing is run, no endpoint is made to fail.")
+
+
+@click.command()
+@taking(options.SUBJECT, options.ENGINE, STATIC, BUDGET, FAIL_ON, ACCEPT, AUDIT_FORMAT)
+@taking(options.DEPS, options.TOOLS, options.STORE, options.API_URL, options.ADDRESS, options.NAMESPACE, options.OPTION)
+def audit(engine: str, static: bool, budget: int, accept: Path | None, style: str, **given: Any) -> int:  # noqa: FBT001
+    """Say how often each call of SUBJECT will really be tried, and prove it.
+
+    Every owner of retries is asked: the provider's SDK, the HTTP transport, fallback models, the agent, the engine's
+    units and what is around them. Then the real client and the real engine run against an endpoint that keeps failing.
+    """
+    from harness.audits.accepted import load_accepted
+    from harness.audits.run import audit as audited
+    from harness.verdict import EXIT_CODES
+
+    accepted = load_accepted(accept) if accept else ()
+    report = audited(
+        given["subject"],
+        engine,
+        budget=budget,
+        static=static,
+        options=_options(engine, given),
+        deps=options.literal(given.get("deps")),
+        tools=options.tools(given.get("tools", ())),
+        accepted=accepted,
+    )
+    say(_told(report, style))
+    return EXIT_CODES[report.judged(given["fail_on"])]
+
+
+def _options(engine: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of this engine, without its name in front."""
+    values = options.options(given)
+    return {name.removeprefix(f"{engine}."): value for name, value in values.items()}
+
+
+def _told(report: AuditReport, style: str) -> str:
+    if style == "json":
+        return json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+    if style == "markdown":
+        from harness.report import markdown
+
+        return markdown.render(report)
+    if style == "sarif":
+        from harness.audits.rules import RULES
+        from harness.report import sarif
+
+        return sarif.render(report, RULES) + "\n"
+    from harness.report import audit as terminal
+    from harness.report.paper import Paper
+
+    return terminal.render(report, Paper.of(sys.stdout))

@@ -1,0 +1,130 @@
+"""What DBOS itself does with a failure: the configuration of a step, and how often a workflow is recovered.
+
+Facts are from `dbos._core.invoke_step` and `dbos._outcome`: a step without `retries_allowed` runs once; otherwise it
+runs `max_attempts` times and then raises an error of its own, which hides the one that it retried.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dbos import DBOS
+from dbos._error import DBOSMaxStepRetriesExceeded
+from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS
+
+from harness.retries.live import Answer, Live, Unit
+from harness.retries.values import RetryLayer
+from harness.subjects.attach import durability_of
+from harness.subjects.loops import run_once
+from harness.subjects.origins import default_of, explicit
+
+LONGEST = 3600.0
+"""Seconds above which DBOS lets no interval grow."""
+_CONFIGS = {"model": "_model_step_config", "listing": "_mcp_step_config", "tool": "_mcp_step_config"}
+_SETTINGS = ("retries_allowed", "max_attempts", "interval_seconds", "backoff_rate")
+
+
+class Step:
+    """One step's configuration. `given` is what was said, the rest is what `DBOS.step` does by default."""
+
+    def __init__(self, given: dict[str, Any], argument: str) -> None:
+        known = inspect.signature(DBOS.step).parameters
+        self.config = {name: given.get(name, known[name].default) for name in (*_SETTINGS, *_NEWER) if name in known}
+        self.layer = RetryLayer(
+            name="dbos step",
+            kind="unit",
+            settings={name: str(self.config[name]) for name in _SETTINGS},
+            origin=explicit(argument, "max_attempts") if given else default_of("dbos"),
+            each=self.config.get("timeout_seconds"),
+            jitter=False,
+            unknown=_absurd(self.config),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """All attempts, unless its own `should_retry` is against it."""
+        if not self.config["retries_allowed"]:
+            return Answer(raises=error)
+        try:
+            if not _wanted(self.config.get("should_retry"), error):
+                return Answer(raises=error)
+        except Exception as raised:  # noqa: BLE001  the person's own condition
+            return Answer(raises=raised, unknown=f"should_retry raises {type(raised).__name__}: {raised}")
+        attempts = self.config["max_attempts"]
+        exhausted = DBOSMaxStepRetriesExceeded("step", attempts, [error])  # type: ignore[list-item]
+        return Answer(attempts, self._wait, exhausted)
+
+    def _wait(self, attempt: int) -> float:
+        interval: float = self.config["interval_seconds"] * self.config["backoff_rate"] ** min(attempt - 1, 64)
+        return min(interval, LONGEST)
+
+
+_NEWER = ("should_retry", "timeout_seconds")
+"""Settings that older versions of DBOS do not have."""
+
+
+class Recovery:
+    """How often a workflow is begun again after its process died."""
+
+    def __init__(self) -> None:
+        self.layer = RetryLayer(
+            name="dbos recovery",
+            kind="recovery",
+            settings={"max_recovery_attempts": str(DEFAULT_MAX_RECOVERY_ATTEMPTS)},
+            origin=default_of("dbos"),
+            notes=("the workflow around the agent is ours; the limit of yours counts in production",),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """A workflow that was begun more than this often and once more is given up."""
+        return Answer(DEFAULT_MAX_RECOVERY_ATTEMPTS + 1, raises=error)
+
+
+def layers(value: Any, unit: Unit) -> Sequence[Live]:
+    """The layers that DBOS has around a unit, the innermost first. `value` is the subject: an agent or a wrapper."""
+    if unit.kind == "run":
+        return (Recovery(),)
+    if unit.kind == "tool" and not unit.mcp:
+        given = step_config(unit.function)
+        return () if given is None else (Step(given, "step"),)
+    name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
+    config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
+    return (Step(dict(config), name.strip("_")),)
+
+
+def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:
+    """What `@DBOS.step` was given: it keeps it in the cells of the function that it returns. None: not a step."""
+    seen: Any = function
+    while seen is not None:
+        code = getattr(seen, "__code__", None)
+        if code is not None and "retries_allowed" in code.co_freevars:
+            kept = dict(zip(code.co_freevars, (cell.cell_contents for cell in seen.__closure__), strict=True))
+            usual = inspect.signature(DBOS.step).parameters
+            return {
+                name: kept[name]
+                for name in (*_SETTINGS, *_NEWER)
+                if name in kept and name in usual and kept[name] != usual[name].default
+            }
+        seen = getattr(seen, "__wrapped__", None)
+    return None
+
+
+def _wanted(condition: Callable[[BaseException], Any] | None, error: BaseException) -> bool:
+    if condition is None:
+        return True
+    told = condition(error)
+    return bool(run_once(_awaited(told)) if inspect.isawaitable(told) else told)
+
+
+async def _awaited(told: Any) -> Any:
+    return await told
+
+
+def _absurd(config: dict[str, Any]) -> str:
+    """Why these settings make no sense, empty if they do."""
+    for name in ("max_attempts", "interval_seconds", "backoff_rate"):
+        value = config[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < (name == "max_attempts"):
+            return f"{name}={value!r} makes no sense"
+    return ""

@@ -1,0 +1,154 @@
+"""What Prefect itself does with a failure: the retries of a task, and those of the flow around it.
+
+A real task is made of the configuration and asked, so Prefect's own defaults and settings count. Whether a condition is
+heard is Prefect's to say: `task_engine.can_retry` hears plain functions only, and takes any other callable for a no.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import Flow, Task
+from prefect.states import Failed
+from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
+
+from harness.retries.live import Answer, Live, Unit
+from harness.retries.values import RetryLayer
+from harness.subjects.attach import durability_of
+from harness.subjects.loops import run_once
+from harness.subjects.origins import default_of, explicit
+
+_CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool": "_tool_task_config"}
+
+
+class TaskLayer:
+    """One task, with everything that it was configured with. `argument` is what the person's source calls it."""
+
+    def __init__(self, task: Any, origin: Any) -> None:
+        self.task = task
+        settings = {"retries": str(task.retries)}
+        if task.retries:
+            settings |= {"retry_delay_seconds": str(task.retry_delay_seconds)}
+            settings |= {"retry_jitter_factor": str(task.retry_jitter_factor)} if task.retry_jitter_factor else {}
+        self.layer = RetryLayer(
+            name="prefect task",
+            kind="unit",
+            settings=settings,
+            origin=origin,
+            each=task.timeout_seconds,
+            jitter=bool(task.retry_jitter_factor),
+            unknown=_absurd(task.retries),
+            notes=_told(task),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """The first attempt and the retries, unless the task's own condition is against it."""
+        if not self.task.retries:
+            return Answer(raises=error)
+        try:
+            wanted = _wanted(self.task, error)
+        except Exception as raised:  # noqa: BLE001  the person's own condition
+            reason = f"retry_condition_fn raises {type(raised).__name__}: {raised}; Prefect takes that for a no"
+            return Answer(raises=error, unknown=reason)
+        return Answer(self.task.retries + 1, self._wait, error) if wanted else Answer(raises=error)
+
+    def _wait(self, attempt: int) -> float:
+        delay: Any = self.task.retry_delay_seconds or 0
+        if isinstance(delay, Sequence):
+            delay = delay[min(attempt - 1, len(delay) - 1)] if delay else 0
+        longest: float = delay * (1 + (self.task.retry_jitter_factor or 0))
+        return longest
+
+
+class FlowLayer:
+    """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again."""
+
+    def __init__(self, retries: int, delay: float, origin: Any, *, persists: bool, notes: tuple[str, ...] = ()) -> None:
+        self.retries, self.delay = retries, delay
+        self.layer = RetryLayer(
+            name="flow",
+            kind="container",
+            settings={"retries": str(retries), "persist_result": str(persists)},
+            origin=origin,
+            jitter=False,
+            unknown=_absurd(retries),
+            notes=notes,
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """The first run and the retries, whatever the error is."""
+        return Answer(self.retries + 1, lambda _attempt: self.delay, error)
+
+
+def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
+    """The layers that Prefect has around a unit, the innermost first. `value` is the subject."""
+    flow = _flow(value, options)
+    if unit.kind == "run":
+        return (flow,)
+    if (config := _config(value, unit)) is None:
+        return (flow,)
+    argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
+    origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
+    return (TaskLayer(_task(config), origin), flow)
+
+
+def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
+    """The task configuration of a unit. None: it is no task."""
+    name = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config")
+    owner = value if isinstance(value, PrefectAgent) else durability_of(value) or PrefectDurability()
+    base = getattr(owner, "_mcp_task_config" if unit.mcp else name, None) or {}
+    own = (unit.metadata or {}).get("prefect", getattr(owner, "_tool_task_config_by_name", {}).get(unit.name, {}))
+    if own is False or own is None:
+        return None
+    return {**base, **own} if isinstance(own, dict) else dict(base)
+
+
+def _task(config: dict[str, Any]) -> Any:
+    async def operation() -> None:
+        """Stands for the body."""
+
+    kept = {name: config[name] for name in _ASKED if name in config}
+    return Task(operation).with_options(name="harness", **kept)
+
+
+_ASKED = ("retries", "retry_delay_seconds", "retry_jitter_factor", "retry_condition_fn", "timeout_seconds")
+
+
+def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
+    if isinstance(value, Flow):
+        origin = explicit("retries") if value.retries else default_of("prefect")
+        return FlowLayer(
+            value.retries, float(value.retry_delay_seconds or 0), origin, persists=bool(value.persist_result)
+        )
+    if isinstance(value, PrefectAgent):
+        return FlowLayer(0, 0, default_of("pydantic_ai"), persists=True)
+    retries = options.get("flow_retries", 0)
+    note = "the flow around the agent is ours; say how often yours is retried with `--option flow_retries=N`"
+    origin = explicit() if "flow_retries" in options else default_of("prefect")
+    return FlowLayer(retries, 0, origin, persists=options.get("persist_results", True), notes=(note,))
+
+
+def _wanted(task: Any, error: BaseException) -> bool:
+    """What `can_retry` of Prefect's engine says, without a task run."""
+    condition = task.retry_condition_fn
+    state: Any = Failed(data=error, message=str(error))
+    if inspect.iscoroutinefunction(condition):
+        return bool(run_once(condition(task, None, state)))
+    if inspect.isfunction(condition):
+        return bool(condition(task, None, state))
+    return not condition
+
+
+def _told(task: Any) -> tuple[str, ...]:
+    """What a person would not expect of these settings."""
+    condition = task.retry_condition_fn
+    if condition is not None and not inspect.isroutine(condition):
+        return ("retry_condition_fn is no plain function, and Prefect then never retries",)
+    return ()
+
+
+def _absurd(retries: Any) -> str:
+    sensible = isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0
+    return "" if sensible else f"retries={retries!r} makes no sense"

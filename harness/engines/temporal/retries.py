@@ -1,0 +1,136 @@
+"""What Temporal itself does with a failure: the retry policy and the timeouts of an activity, and of the workflow.
+
+A policy that was not given is Temporal's own: without limit, after 1, 2, 4 seconds and so on. What may not be retried
+is matched by the name of the error's type, as pydantic-ai spells it for the server; so the error is put through the
+same code, and the name is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from pydantic_ai.durable_exec.temporal import TemporalDurability
+from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+from harness.retries.live import Answer, Live, TimedOut, Unit
+from harness.retries.values import RetryLayer
+from harness.subjects.attach import durability_of
+from harness.subjects.origins import default_of, explicit
+
+TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
+GROWS_TO = 100
+"""How many times the first interval the longest is, unless it is said."""
+
+
+class Activity:
+    """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server."""
+
+    def __init__(self, config: dict[str, Any], origin: Any, non_retryable: tuple[type[Any], ...] = ()) -> None:
+        self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
+        self._non_retryable = non_retryable
+        seconds = {name: _seconds(config.get(name)) for name in TIMEOUTS}
+        settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
+        settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
+        self.layer = RetryLayer(
+            name="temporal activity",
+            kind="unit",
+            settings=settings,
+            origin=origin,
+            each=seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"],
+            all=seconds["schedule_to_close_timeout"],
+            jitter=False,
+            unknown=_absurd(self.policy),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """All attempts that the policy allows, unless the error is of a type that it does not retry."""
+        name, allowed = self._typed(error)
+        if not allowed or name in (self.policy.non_retryable_error_types or ()):
+            return Answer(raises=error)
+        return Answer(self.policy.maximum_attempts or None, self._wait, error)
+
+    def _typed(self, error: BaseException) -> tuple[str, bool]:
+        """The type that the server is told, and whether it may retry at all."""
+        if isinstance(error, TimedOut):
+            return "", True
+        try:
+            with model_errors_as_application_errors(self._non_retryable):
+                raise error  # noqa: TRY301  it is the contexts' answer that we want
+        except ApplicationError as told:
+            return told.type or "", not told.non_retryable
+        except BaseException as same:  # noqa: BLE001  every other error is named by its class
+            return type(same).__name__, True
+
+    def _wait(self, attempt: int) -> float:
+        first = self.policy.initial_interval.total_seconds()
+        longest = _seconds(self.policy.maximum_interval) or GROWS_TO * first
+        grown: float = first * self.policy.backoff_coefficient ** min(attempt - 1, 64)
+        return min(grown, longest)
+
+
+class Workflow:
+    """The workflow around the units. Temporal retries none unless its caller says so."""
+
+    def __init__(self) -> None:
+        note = "the workflow is started by us without a retry policy, as workflows usually are"
+        self.layer = RetryLayer(
+            name="temporal workflow",
+            kind="container",
+            settings={"retry_policy": "none"},
+            origin=default_of("temporalio"),
+            notes=(note,),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """Once."""
+        return Answer(raises=error)
+
+
+def layers(value: Any, unit: Unit) -> Sequence[Live]:
+    """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
+    if unit.kind == "run":
+        return (Workflow(),)
+    if (config := _config(value, unit)) is None:
+        return (Workflow(),)
+    said = (unit.kind == "model" and _says(value, "_model_activity_config")) or _says(value, "activity_config")
+    origin = explicit("model_activity_config", "activity_config", "retry_policy") if said else default_of("pydantic_ai")
+    return (Activity(config, origin, getattr(durability_of(value), "_non_retryable_model_errors", ())), Workflow())
+
+
+def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
+    """The activity configuration of a unit. None: it is no activity, and runs in the workflow."""
+    owner: Any = durability_of(value) or (value if hasattr(value, "activity_config") else TemporalDurability())
+    base = dict(owner.activity_config)
+    if unit.kind == "model":
+        # The old wrapper keeps it on the model that it made, the capability on itself.
+        return dict(getattr(owner, "_model_activity_config", None) or getattr(owner.model, "activity_config", base))
+    if unit.kind == "event":
+        return dict(getattr(owner, "_event_stream_handler_activity_config", base))
+    base |= getattr(owner, "_toolset_activity_config", {}).get(unit.toolset, {})
+    own = (unit.metadata or {}).get("temporal", {})
+    return None if own is False else {**base, **own}
+
+
+def _says(value: Any, name: str) -> bool:
+    """Whether somebody configured it: pydantic-ai's own policy has no limit and its own timeout is 60 s."""
+    config = getattr(durability_of(value) or value, name, None) or {}
+    if not config:
+        return False
+    policy = config.get("retry_policy")
+    return bool(policy and policy.maximum_attempts) or config.get("start_to_close_timeout") != timedelta(seconds=60)
+
+
+def _seconds(value: timedelta | None) -> float | None:
+    return None if value is None else value.total_seconds()
+
+
+def _absurd(policy: RetryPolicy) -> str:
+    try:
+        policy._validate()  # noqa: SLF001  what the SDK itself asks before it tells the server
+    except (ValueError, TypeError) as error:
+        return f"the retry policy makes no sense: {error}"
+    return ""

@@ -1,0 +1,59 @@
+"""What a live layer is asked, whoever owns it: adapters and libraries answer, the audit puts the answers together.
+
+A layer is asked with the error that really reaches it, so a condition, a list of types or a predicate of the person's
+own decides for itself, as it would in production.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness.retries.values import RetryLayer
+
+
+def at_once(_attempt: int) -> float:
+    """The wait of a layer that does not wait."""
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a layer does with an error: so many attempts (None: no limit), `wait(n)` seconds after the n-th.
+
+    `raises` is what its caller sees in the end. A layer that cannot tell says why in `unknown`.
+    """
+
+    attempts: int | None = 1
+    wait: Callable[[int], float] = at_once
+    raises: BaseException | None = None
+    unknown: str = ""
+
+
+class Live(Protocol):
+    """A layer that can be asked."""
+
+    layer: RetryLayer
+
+    def answer(self, error: BaseException) -> Answer:
+        """What becomes of `error`. Never raises: a condition that raises is part of the answer."""
+
+
+class TimedOut(Exception):
+    """Stands for the engine's own error when it ends an attempt at its deadline."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event` or the `run` itself.
+
+    A tool comes with its name, the function that it calls, its metadata and the id of its toolset.
+    """
+
+    kind: str
+    name: str = ""
+    function: Any = None
+    metadata: Any = None
+    toolset: str | None = None
+    mcp: bool = False

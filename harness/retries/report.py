@@ -1,0 +1,162 @@
+"""What an audit comes to: per unit its layers, per class of failure prediction and measurement, and the findings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.retries.arithmetic import Expression, spelled
+from harness.retries.findings import AuditFinding
+from harness.retries.values import Failure, RetryLayer, Value
+from harness.verdict import Severity, Status
+
+May = Literal["repeatable", "unsaid", "keyed", "once"]
+
+
+class Measured(Value):
+    """What really happened under one class of failure: requests on the wire, bodies of the unit that ran.
+
+    `capped` says that it was stopped at this number, because it would have gone on.
+    """
+
+    requests: int
+    bodies: int = 0
+    capped: bool = False
+    error: str = ""
+
+
+class Cell(Value):
+    """One unit under one class of failure. `stops` is the layer that gives up first, `seconds` the worst wall time.
+
+    `seconds` is None when it never ends or cannot be known. `counts` are `requests` on the wire or `executions` of a
+    body. `unmeasured` is why it was not measured.
+    """
+
+    failure: Failure
+    expression: Expression
+    stops: str = ""
+    seconds: float | None = None
+    counts: Literal["requests", "executions"] = "requests"
+    measured: Measured | None = None
+    unmeasured: str = ""
+
+    @property
+    def predicted(self) -> float | None:
+        """How many: None is unknown, infinity is without end."""
+        return self.expression.total
+
+    @property
+    def chain(self) -> str:
+        """The expression as a person reads it."""
+        return spelled(self.expression)
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether prediction and measurement are equal. None: one of them is missing."""
+        if self.measured is None or self.predicted is None:
+            return None
+        if math.isinf(self.predicted):
+            return self.measured.capped
+        return not self.measured.capped and self.measured.requests == self.predicted
+
+
+class UnitAudit(Value):
+    """One unit: the layers around it, innermost first, and what they do with each class of failure.
+
+    Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice.
+    """
+
+    unit: str
+    metadata: tuple[str, ...] = ()
+    may: May = "unsaid"
+    layers: tuple[RetryLayer, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def unknown(self) -> tuple[RetryLayer, ...]:
+        """Layers that could not be resolved."""
+        return tuple(layer for layer in self.layers if layer.unknown)
+
+    def cell(self, failure: Failure) -> Cell | None:
+        """The cell of a class of failure, if it applies to this unit."""
+        return next((cell for cell in self.cells if cell.failure is failure), None)
+
+    @property
+    def worst(self) -> Cell | None:
+        """The cell with the most requests. Without end is more than any number."""
+        known = [cell for cell in self.cells if cell.predicted is not None]
+        return max(known, key=lambda cell: cell.predicted or 0, default=None)
+
+
+class AuditReport(Value):
+    """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget."""
+
+    subject: str
+    engine: str
+    budget: int
+    units: tuple[UnitAudit, ...] = ()
+    findings: tuple[AuditFinding, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = Field(default_factory=dict)
+    proven: bool = False
+    seconds: float = 0.0
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What could not be resolved, one line each."""
+        found = [f"{unit.unit}: {layer.name}: {layer.unknown}" for unit in self.units for layer in unit.unknown]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def open(self) -> tuple[AuditFinding, ...]:
+        """Findings that nobody has accepted."""
+        return tuple(finding for finding in self.findings if finding.accepted is None)
+
+    @property
+    def status(self) -> Status:
+        """Failed if a finding is an error; unknown if a layer could not be resolved; else passed."""
+        return self.judged("error")
+
+    def judged(self, fail_on: Literal["error", "warning"]) -> Status:
+        """The status when findings of this severity and graver ones fail."""
+        failing = {Severity.ERROR} if fail_on == "error" else {Severity.ERROR, Severity.WARNING}
+        if any(finding.severity in failing for finding in self.open):
+            return Status.FAILED
+        return Status.UNKNOWN if self.unknown else Status.PASSED
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        values = {"status": str(self.status), **self.model_dump(mode="json"), "unknown": list(self.unknown)}
+        for told, unit in zip(values["units"], self.units, strict=True):
+            for row, cell in zip(told["cells"], unit.cells, strict=True):
+                endless = cell.predicted is not None and math.isinf(cell.predicted)
+                row |= {"chain": cell.chain, "predicted": "unlimited" if endless else cell.predicted}
+                row |= {"agrees": cell.agrees, "seconds": None if endless else cell.seconds}
+        return values
+
+
+class Advice(Value):
+    """The smallest change that brings a unit under its budget, and what it then comes to."""
+
+    unit: str
+    changes: tuple[Change, ...]
+    before: str
+    after: str
+
+
+class Change(Value):
+    """One line of a suggestion: a setting, as it is and as it should be."""
+
+    layer: str
+    setting: str
+    now: str
+    then: str
+    file: str | None = None
+    line: int | None = None
+
+
+for _model in (Advice, AuditReport):
+    _model.model_rebuild()

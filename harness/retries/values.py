@@ -1,0 +1,121 @@
+"""One owner of retries, and the ways in which what it guards can fail.
+
+A layer says what is configured and where that was set; what it does with one class of failure is in the expression of
+that cell, because a layer may retry one failure and pass on another.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+MEASURED_TO = 25
+"""Attempts after which an owner that never stops is believed."""
+
+
+class Failure(StrEnum):
+    """A way in which everything that a unit tries goes wrong, again and again."""
+
+    RATE_LIMITED_AFTER = "429-retry-after"
+    RATE_LIMITED = "429"
+    SERVER_ERROR = "500"
+    UNAVAILABLE = "503"
+    BAD_REQUEST = "400"
+    UNAUTHORIZED = "401"
+    REFUSED = "refused"
+    READ_TIMEOUT = "read-timeout"
+    INVALID_RESPONSE = "invalid-response"
+    INVALID_OUTPUT = "invalid-output"
+    TOOL_EXCEPTION = "tool-exception"
+    MODEL_RETRY = "model-retry"
+    CRASH = "crash"
+
+    @property
+    def means(self) -> str:
+        """What happens, in words for a person."""
+        return _MEANS[self]
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another attempt cannot go better."""
+        return self in (Failure.BAD_REQUEST, Failure.UNAUTHORIZED)
+
+
+_MEANS = {
+    Failure.RATE_LIMITED_AFTER: "the provider answers 429 and says how long to wait",
+    Failure.RATE_LIMITED: "the provider answers 429",
+    Failure.SERVER_ERROR: "the provider answers 500",
+    Failure.UNAVAILABLE: "the provider answers 503",
+    Failure.BAD_REQUEST: "the provider answers 400: the request is wrong",
+    Failure.UNAUTHORIZED: "the provider answers 401: the key is wrong",
+    Failure.REFUSED: "the connection is refused",
+    Failure.READ_TIMEOUT: "the provider does not answer until the client gives up",
+    Failure.INVALID_RESPONSE: "the provider answers 200 with a body that makes no sense",
+    Failure.INVALID_OUTPUT: "the model's output fails its validation",
+    Failure.TOOL_EXCEPTION: "the tool raises an exception",
+    Failure.MODEL_RETRY: "the tool raises ModelRetry",
+    Failure.CRASH: "the process dies",
+}
+
+ON_THE_WIRE = tuple(Failure)[:9]
+"""Failures of a request to a provider, which can be counted on the wire."""
+STATUSES = {
+    Failure.RATE_LIMITED_AFTER: 429,
+    Failure.RATE_LIMITED: 429,
+    Failure.SERVER_ERROR: 500,
+    Failure.UNAVAILABLE: 503,
+    Failure.BAD_REQUEST: 400,
+    Failure.UNAUTHORIZED: 401,
+    Failure.INVALID_RESPONSE: 200,
+}
+RETRY_AFTER = 2
+"""Seconds that a provider asks for which says `Retry-After`."""
+
+Kind = Literal["transport", "sdk", "model", "fallback", "unit", "container", "agent", "tool", "mcp", "recovery"]
+
+
+class Value(BaseModel):
+    """A frozen value that crosses processes as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Origin(Value):
+    """Where a setting comes from: `said` explicitly, or the default of a library in its version.
+
+    `file` and `line` are those of the object that carries the setting, where it can be known.
+    """
+
+    said: Literal["explicit", "default", "unknown"] = "unknown"
+    library: str = ""
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file or ""
+        told = f"default of {self.library}" if self.said == "default" else self.said
+        return ", ".join(part for part in (told, where) if part)
+
+
+class RetryLayer(Value):
+    """One owner of retries, as it is configured. `unknown` is why it could not be resolved, if it could not.
+
+    `settings` are spelled as its library spells them. Timeouts are seconds: `each` for one attempt, `all` for all.
+    """
+
+    name: str
+    kind: Kind
+    settings: dict[str, str] = {}
+    origin: Origin = Origin()
+    each: float | None = None
+    all: float | None = None
+    jitter: bool | None = None
+    unknown: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.unknown:
+            return f"{self.name}: unknown ({self.unknown})"
+        return f"{self.name}: {', '.join(f'{name}={value}' for name, value in self.settings.items()) or 'no settings'}"

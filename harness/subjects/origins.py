@@ -1,0 +1,81 @@
+"""Where a setting was made: in the person's own source if one line there can be meant, else whose default it is."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.retries.values import Origin
+
+_DISTRIBUTIONS = {"pydantic_ai": "pydantic-ai-slim"}
+_theirs: list[str] = []
+"""Source files of the subject, its own module first."""
+
+
+def look_in(modules: Iterable[str]) -> None:
+    """Search these modules' sources from now on."""
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in modules]
+    _theirs[:] = [file for file in dict.fromkeys(files) if file and file.endswith(".py")]
+
+
+def default_of(owner: Any) -> Origin:
+    """The default of the library that `owner` (an object, or a package's name) is of."""
+    package = owner if isinstance(owner, str) else type(owner).__module__.partition(".")[0]
+    return Origin(said="default", library=f"{package} {version(package)}".strip())
+
+
+def explicit(*names: str) -> Origin:
+    """An explicit setting, at the one place in the subject's source that names it. The first name found wins."""
+    for name in names:
+        for file in _theirs:
+            lines = _places(file).get(name, [])
+            if lines:
+                return Origin(said="explicit", file=_short(file), line=lines[0] if len(lines) == 1 else None)
+    return Origin(said="explicit")
+
+
+def version(package: str) -> str:
+    """The version of the distribution that a package is of, empty if nobody knows."""
+    try:
+        return metadata.version(_DISTRIBUTIONS.get(package, package))
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@lru_cache
+def _places(file: str) -> dict[str, list[int]]:
+    """The lines on which a source file names each keyword, each called function and each key of a dictionary."""
+    found: dict[str, list[int]] = {}
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return found
+    for node in ast.walk(tree):
+        for name, line in _named(node):
+            found.setdefault(name, []).append(line)
+    return found
+
+
+def _named(node: ast.AST) -> Iterable[tuple[str, int]]:
+    if isinstance(node, ast.keyword) and node.arg:
+        yield node.arg, node.value.lineno
+    elif isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+        if name:
+            yield name, node.lineno
+    elif isinstance(node, ast.Dict):
+        for key in node.keys:
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield key.value, key.lineno
+
+
+def _short(file: str) -> str:
+    """Relative to where the audit runs, if it is below: that is what a pull request shows."""
+    relative = os.path.relpath(file)
+    return file if relative.startswith("..") else relative
