@@ -1,5 +1,7 @@
 """The retry audit: how often will this really be tried, and who pays.
 
+The room is called `audits`, because `harness.audit` is the function.
+
 asking/       live layers, each asked alone what it does with a failure; no engine is named here
 collect.py    from a subject to its units, their layers and the prediction
 worker.py     the child: it alone imports the subject
