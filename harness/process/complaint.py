@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import errors
-from harness.subjects.tracebacks import theirs
+from harness.subjects.tracebacks import headline, theirs
 
 _OURS = str(Path(errors.__file__).parent) + "/"
 
@@ -20,11 +20,19 @@ def describe(error: BaseException) -> dict[str, Any]:
     """`kind` (a class of `harness.errors`), `message` and `traceback` (or None), all of which JSON can carry."""
     if isinstance(error, errors.HarnessError):
         return {"kind": _kind(error), "message": str(error), "traceback": getattr(error, "traceback", None)}
-    headline = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+    said = headline(error)
     if _is_ours(error):
         whole = "".join(traceback.format_exception(error))
-        return {"kind": "InternalError", "message": f"{headline}; please report this:\n{whole}", "traceback": None}
-    return {"kind": "SubjectError", "message": f"loading the subject raised {headline}", "traceback": theirs(error)}
+        return {
+            "kind": "InternalError",
+            "message": f"{said}; please report this:\n{whole}",
+            "traceback": None,
+        }
+    return {
+        "kind": "SubjectError",
+        "message": f"loading the subject raised {said}",
+        "traceback": theirs(error),
+    }
 
 
 def rebuild(complaint: dict[str, Any]) -> errors.HarnessError:

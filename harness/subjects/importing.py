@@ -12,7 +12,6 @@ import importlib.util
 import os
 import pkgutil
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 from harness import errors
 from harness.errors import SubjectError, UsageError
 from harness.subjects.script import nearest
-from harness.subjects.tracebacks import theirs
+from harness.subjects.tracebacks import headline, theirs
 
 T = TypeVar("T")
 
@@ -77,8 +76,7 @@ def running_theirs(doing: str, run: Callable[[], T]) -> T:
     except (errors.HarnessError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit at import is theirs too
-        headline = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-        raise SubjectError(f"{doing} raised {headline}", traceback=theirs(error)) from None
+        raise SubjectError(f"{doing} raised {headline(error)}", traceback=theirs(error)) from None
 
 
 def _import(path: ImportPath, name: str) -> ModuleType:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import errors
 
+LONGEST = 300  # characters of a message that are told beside its traceback
 _OURS = str(Path(errors.__file__).parent) + os.sep
 _LOADING = ("create_module", "exec_module", "get_code", "source_to_code")
 _IMPORTING = ("<frozen importlib", str(importlib.__file__))
@@ -20,6 +21,12 @@ _IMPORTING = ("<frozen importlib", str(importlib.__file__))
 def theirs(error: BaseException) -> str:
     """The traceback as its author would have seen it without the harness around their code."""
     return "".join(_cut(traceback.TracebackException.from_exception(error)).format())
+
+
+def headline(error: BaseException) -> str:
+    """What was raised, in one line: the type and the message, which some libraries spread over several."""
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    return said if len(said) <= LONGEST else said[:LONGEST] + "…"
 
 
 def _cut(told: traceback.TracebackException) -> traceback.TracebackException:

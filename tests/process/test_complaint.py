@@ -91,7 +91,14 @@ def test_error_without_words_is_told_by_its_kind() -> None:
     assert str(travelled(caught(AssertionError()))) == "loading the subject raised AssertionError"
 
 
-def test_error_of_several_lines_is_told_by_its_first() -> None:
+def test_error_of_several_lines_is_told_in_one() -> None:
     told = str(travelled(caught(ValueError("2 problems:\n  - no key\n  - no name"))))
 
-    assert told == "loading the subject raised ValueError: 2 problems:"
+    assert told == "loading the subject raised ValueError: 2 problems: - no key - no name"
+
+
+def test_error_that_is_a_page_is_told_by_its_beginning() -> None:
+    told = str(travelled(caught(ValueError("word " * 1000))))
+
+    assert len(told) < 400
+    assert told.endswith("…")

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydantic_ai.durable_exec import (
@@ -66,6 +65,19 @@ class Ledger:
             os.fsync(file)
         finally:
             os.close(file)
+
+
+class Unwritten(Ledger):
+    """A ledger that keeps nothing on disk, to warm up with."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull), 1)
+
+    def get(self, key: str) -> Any:
+        return self.recorded.get(key, MISSING)
+
+    def put(self, key: str, value: Any) -> None:
+        self.recorded[key] = to_jsonable_python(value)
 
 
 current: ContextVar[Ledger | None] = ContextVar("harness_journal_ledger", default=None)
@@ -144,10 +156,9 @@ class JournalWorker:
     def prepare(self) -> None:
         """Build the codec's validators before the fork: they take longer than a whole scripted run."""
         hooks[:] = [Unwatched()]
-        with TemporaryDirectory() as folder:
-            token = current.set(Ledger(Path(folder) / "entries.jsonl", 1))
-            models.rehearsed("rehearsal", self.durability())
-            current.reset(token)
+        token = current.set(Unwritten())
+        models.rehearsed("rehearsal", self.durability())
+        current.reset(token)
 
     def bind(self, case: Case) -> Unsupported | None:
         self._case = case
