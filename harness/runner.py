@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.checks import Baseline, judge
+from harness.checks import Baseline, Case, judge
+from harness.checks.account import account, time_scale
+from harness.checks.ledger import ledger
 from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
@@ -340,7 +342,9 @@ def report(
 ) -> RunReport:
     """Judge a history. `details` are `cell` and `strict`."""
     strict = details.pop("strict", False)
-    verdicts = judge(history, baseline, scenario, engine.contract(), strict=strict)
+    contract = engine.contract()
+    verdicts = judge(history, baseline, scenario, contract, strict=strict)
+    units = account(history)
     return RunReport(
         engine=engine.name,
         subject=scenario.subject,
@@ -350,6 +354,9 @@ def report(
         folder=str(folder),
         steps=history.steps,
         notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
+        ledger=ledger(Case(history, baseline, scenario, contract)),
+        account=units,
+        time_scale=time_scale(units, scenario),
         **details,
     )
 

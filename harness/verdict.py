@@ -7,7 +7,7 @@ checked" is unknown: nothing wrong is not the same as nothing looked at.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -105,6 +105,59 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class LedgerLine:
+    """What became of one step, counted in bodies and records.
+
+    `replayed` counts lives that used a record instead of running the body. `re_executed` counts bodies that ran again
+    although an earlier one had its result or was in flight (retries of a body that failed are not counted),
+    `indeterminate` those that a death left without a record, `orphaned` records that nothing went on from.
+    """
+
+    step: str
+    executed: int
+    replayed: int
+    re_executed: int
+    indeterminate: int
+    orphaned: int
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All steps of a run but the run itself, and what model requests cost."""
+
+    lines: tuple[LedgerLine, ...]
+    requests: int
+    tokens: int
+    requests_again: int
+    tokens_again: int
+
+    def to_json(self) -> dict[str, Any]:
+        figures = asdict(self)
+        return {"steps": list(figures.pop("lines")), **figures}
+
+
+@dataclass(frozen=True)
+class UnitAccount:
+    """What the engine itself says of one unit, or of the run: testimony, to be held against what was seen.
+
+    Times are seconds by their name: as the subject configured them, and as they were scaled for this run.
+    """
+
+    unit: str
+    step: str | None
+    """The step that the unit records, None if it was never seen to."""
+    name: str
+    status: str
+    attempts: int | None = None
+    configured: dict[str, float] = field(default_factory=dict)
+    effective: dict[str, float] = field(default_factory=dict)
+    failure: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class RunReport:
     """One run, judged."""
 
@@ -118,6 +171,10 @@ class RunReport:
     notes: tuple[str, ...] = ()
     cell: tuple[str, str] | None = None
     """Step and window, when the plan is one crash there: where the run stands in the crash map."""
+    ledger: Ledger | None = None
+    account: tuple[UnitAccount, ...] = ()
+    time_scale: str = ""
+    """How the engine's times were scaled, in words; empty where it has none."""
 
     @property
     def status(self) -> Status:
@@ -142,6 +199,9 @@ class RunReport:
             "steps": list(self.steps),
             "notes": list(self.notes),
             "folder": self.folder,
+            "ledger": self.ledger.to_json() if self.ledger else None,
+            "account": [unit.to_json() for unit in self.account],
+            "time_scale": self.time_scale,
         }
 
 

@@ -6,38 +6,13 @@ later step advanced. *Orphaned* is a record that nothing ever went on from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from harness.checks.base import Case
 from harness.checks.repeats import Before, repeats
 from harness.history import Execution, Outcome, StepLeft
 from harness.steps import KINDS, StepId
-
-
-@dataclass(frozen=True)
-class Line:
-    """One step. `indeterminate` counts bodies that a death left without a record, `re_executed` those that ran again
-    although an earlier body had its result or was in flight (retries of a body that failed are not counted).
-    """
-
-    step: str
-    executed: int
-    replayed: int
-    re_executed: int
-    indeterminate: int
-    orphaned: int
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """All steps of a run but the run itself, and what model requests cost."""
-
-    lines: tuple[Line, ...]
-    requests: int
-    tokens: int
-    requests_again: int
-    tokens_again: int
+from harness.verdict import Ledger, LedgerLine
 
 
 def ledger(case: Case) -> Ledger:
@@ -63,11 +38,11 @@ def _is_request(run: Execution) -> bool:
     return StepId.parse(run.step).kind == "model"
 
 
-def _line(case: Case, step: str, re_executed: int) -> Line:
+def _line(case: Case, step: str, re_executed: int) -> LedgerLine:
     runs = case.history.by_step[step]
     kept = [run for run in runs if run.recorded and run.finished]
     uses = [_uses(case, step, run) for run in kept]
-    return Line(
+    return LedgerLine(
         step=step,
         executed=len(runs),
         replayed=sum(lives for lives, _used in uses),

@@ -17,12 +17,14 @@ from harness.cli.telling import exit_code, say, tell
 @taking(options.RUN_FOLDER, options.FORMAT, options.STRICT)
 def show(run_folder: Path, style: str, strict: bool) -> int:  # noqa: FBT001  click passes it by name
     """Judge a run folder again, with no engine installed."""
+    from harness.engines import registry
     from harness.explore import sweep as explore
     from harness.report import terminal
     from harness.verdict import EngineSweep, SweepReport
 
     judged, history = explore.show(run_folder, strict=strict)
-    report = SweepReport(judged.subject, (EngineSweep(judged.engine, "", runs=(judged,), possible=1),))
+    unit = registry.load(judged.engine).unit
+    report = SweepReport(judged.subject, (EngineSweep(judged.engine, unit, runs=(judged,), possible=1),))
     tell(report, style, lambda paper: terminal.render_run(report, history, paper))
     return exit_code(report)
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.faults import WINDOWS
 from harness.history import History
+from harness.report.accounts import of_steps, of_units
 from harness.report.causes import advice, causes, findings, unsure
 from harness.report.crash_map import crash_map
 from harness.report.paper import Paper
@@ -92,7 +93,8 @@ def _notes(report: SweepReport) -> Iterator[RenderableType]:
     noted = [
         f"{sweep.engine}: {note}" if several else note
         for sweep in report.engines
-        for note in (*sweep.notes, *(note for run in sweep.runs for note in run.notes))
+        for note in (*sweep.notes, *(note for run in sweep.runs for note in (*run.notes, run.time_scale)))
+        if note
     ]
     if noted:
         yield ""
@@ -112,6 +114,7 @@ def _totals(report: SweepReport) -> Iterator[RenderableType]:
 
 def _run(report: SweepReport, history: History | None, paper: Paper) -> Iterator[RenderableType]:
     yield _title("RUN", report)
+    units = {sweep.engine: sweep.unit for sweep in report.engines}
     for run in report.runs:
         yield Text(f"plan:   {clean(run.plan)}")
         yield Text(f"folder: {clean(run.folder)}", no_wrap=True)
@@ -119,6 +122,8 @@ def _run(report: SweepReport, history: History | None, paper: Paper) -> Iterator
             yield ""
             yield from timeline(history, run.findings, paper.width)
             yield from _torn(history)
+        yield from of_steps(run)
+        yield from of_units(run, units[run.engine] or "unit")
         yield ""
         yield from _checks(run)
     yield from _absent(report)

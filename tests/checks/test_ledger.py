@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import astuple
 
-from harness.checks.ledger import Ledger, ledger
+from harness.checks.ledger import ledger
+from harness.verdict import Ledger
 from tests.builders import KEEPS_MODELS, Story, a_case
 
 COST = {"usage": {"input_tokens": 10, "output_tokens": 2}}

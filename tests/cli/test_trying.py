@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -59,6 +60,9 @@ def test_one_run_shows_both_lives(crashed: tuple[Ran, Path]):
     lives = [line.split() for line in ran.out.splitlines()]
     assert ["model#1", "ran,", "recorded", "replayed"] in lives
     assert any(line[:4] == ["tool:charge#1", "ran,", "KILLED", "between"] and line[-1] == "twice" for line in lives)
+    assert ["model#1", "1", "1", "-", "-", "-"] in lives
+    assert ["tool:charge#1", "2", "-", "1", "1", "-"] in lives
+    assert re.search(r"  2 model requests, \d+ tokens: nothing was bought twice\n", ran.out)
 
 
 def test_the_replay_line_of_a_finding_does_the_same_again(crashed: tuple[Ran, Path], shell: Shell, tmp_path: Path):

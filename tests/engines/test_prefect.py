@@ -182,6 +182,9 @@ def test_a_timeout_of_a_task_ends_a_body_that_hangs_and_the_task_is_tried_again(
     assert ran.output == "done"
     attempts = [event.attempt for event in ran.entered("Call Tool: charge")]
     assert attempts == [1, 2]
+    detail = ran.records[str(ran.unit("tool:charge#1"))].detail
+    assert detail["configured"] == {"timeout": 20.0, "retry_delay": 30.0}
+    assert detail["effective"] == {"timeout": 0.5, "retry_delay": 0.75}
 
 
 def test_without_a_timeout_a_body_that_hangs_is_never_ended(lab: Lab) -> None:

@@ -143,7 +143,7 @@ def test_a_dead_worker_is_the_engines_own_account_of_a_second_attempt(live: Live
     assert (record.status, record.attempts) == ("recorded", 2)
     assert "START_TO_CLOSE" in record.detail["last_failure"]
     assert record.detail["configured"]["start_to_close_timeout"] == 60
-    assert record.detail["effective"]["startToCloseTimeout"] == 60  # healthy bodies keep their time
+    assert record.detail["effective"]["start_to_close_timeout"] == 60  # healthy bodies keep their time
 
 
 def test_code_that_no_other_process_can_replay_is_observed(live: Live) -> None:

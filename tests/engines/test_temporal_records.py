@@ -38,7 +38,7 @@ class Told:
         told = base64.b64encode(json.dumps({"unit": unit, "configured": configured}).encode()).decode()
         header = {"header": {"fields": {records.HEADER: {"data": told}}}} if unit else {}
         activity = str(len(self.events) + 1)
-        times = {"startToCloseTimeout": "60s", "heartbeatTimeout": "0s"}
+        times = {"startToCloseTimeout": "60s", "heartbeatTimeout": "0s", "retryPolicy": {"initialInterval": "0.010s"}}
         return self.event(
             "activity_task_scheduled", activityId=activity, activityType={"name": name}, **times, **header
         )
@@ -62,7 +62,7 @@ def test_an_activity_is_known_by_the_key_that_travelled_with_it(tmp_path: Path) 
     record = told(tmp_path)["charge#7"]
     assert (record.status, record.attempts, record.name) == ("recorded", 3, CHARGE)
     assert record.detail["configured"] == {"start_to_close_timeout": 600.0}
-    assert record.detail["effective"] == {"startToCloseTimeout": 60.0}
+    assert record.detail["effective"] == {"start_to_close_timeout": 60.0, "initial_interval": 0.01}
     assert told(tmp_path)["run"].status == "recorded"
 
 

@@ -29,9 +29,8 @@ def _scale_where_used(kind: Any, name: str, clock: Clock) -> None:
 
 
 def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
-    """A copy of a task or flow whose times are divided. What it was configured with stays as `configured_timeout`."""
+    """A copy of a task or flow whose times are divided. What they were and what they are is in its `harness_times`."""
     changed: Any = copy.copy(unit)
-    changed.configured_timeout = unit.timeout_seconds
     if unit.timeout_seconds:
         changed.timeout_seconds = clock.timeout(unit.name, unit.timeout_seconds)
     delay = unit.retry_delay_seconds
@@ -39,4 +38,13 @@ def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
         changed.retry_delay_seconds = [clock.wait(one) for one in delay]
     elif delay:
         changed.retry_delay_seconds = clock.wait(delay)
+    changed.harness_times = {"configured": times(unit), "effective": times(changed)}
     return changed
+
+
+def times(unit: Task[Any, Any] | Flow[Any, Any]) -> dict[str, float]:
+    """The times that a task or flow has now: its timeout, and the delay before its first retry if it has any."""
+    delay = unit.retry_delay_seconds
+    first: Any = delay[0] if isinstance(delay, list) and delay else delay
+    found = {"timeout": unit.timeout_seconds, "retry_delay": first if unit.retries else None}
+    return {name: float(seconds) for name, seconds in found.items() if seconds}

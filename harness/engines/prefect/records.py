@@ -21,6 +21,8 @@ from harness.engines.base import RUN, Store
 from harness.engines.prefect.api import Api
 from harness.history import EngineRecord
 
+Times = dict[str, dict[str, float]]
+"""Seconds by their name: `configured` by the subject, and `effective` here."""
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.0)
 
@@ -36,8 +38,8 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def opened(self, key: str, name: str, task_run: str, timeout: float | None) -> None:
-        self._append({"key": key, "name": name, "task_run": task_run, "timeout": timeout, "pid": os.getpid()})
+    def opened(self, key: str, name: str, task_run: str, times: Times) -> None:
+        self._append({"key": key, "name": name, "task_run": task_run, "times": times, "pid": os.getpid()})
 
     def finished(self, name: str, seconds: float) -> None:
         self._append({"name": name, "seconds": seconds})
@@ -46,7 +48,7 @@ class Ledger:
         """The units in the order in which they were first opened."""
         units: dict[str, OpenedUnit] = {}
         for line in self._lines("key"):
-            unit = units.setdefault(line["key"], OpenedUnit(line["key"], line["name"]))
+            unit = units.setdefault(line["key"], OpenedUnit(line["key"], line["name"], line["times"]))
             unit.task_runs.append(line["task_run"])
         return list(units.values())
 
@@ -57,7 +59,8 @@ class Ledger:
 
     def timeouts(self) -> list[float]:
         """The timeouts that tasks were configured with."""
-        return [line["timeout"] for line in self._lines("key") if line["timeout"]]
+        configured = [line["times"].get("configured", {}) for line in self._lines("key")]
+        return [times["timeout"] for times in configured if "timeout" in times]
 
     def usual(self) -> dict[str, float]:
         """How long the body of each unit took at most, by name."""
@@ -85,6 +88,7 @@ class OpenedUnit:
 
     key: str
     name: str
+    times: Times
     task_runs: list[str] = field(default_factory=list)
 
 
@@ -103,7 +107,10 @@ def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
             name=unit.name,
             status="recorded" if has_result(store, unit.key) else said,
             attempts=len(unit.task_runs),
-            detail={"task runs": [{"state": run["state_name"], "run count": run["run_count"]} for run in known]},
+            detail={
+                **unit.times,
+                "task runs": [{"state": run["state_name"], "run count": run["run_count"]} for run in known],
+            },
             invocation=known[-1]["invocation"] if known else 1,
         )
 

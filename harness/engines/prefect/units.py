@@ -33,7 +33,7 @@ class Unit:
     task_run: str
     attempt: int
     kept: bool
-    timeout: float | None
+    times: dict[str, dict[str, float]]
     function: Callable[..., Any]
 
 
@@ -94,7 +94,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         task_run=str(engine.task_run.id),
         attempt=engine.retries + 1,
         kept=bool(transaction.key and transaction.store and transaction.write_on_commit),
-        timeout=getattr(engine.task, "configured_timeout", None),
+        times=getattr(engine.task, "harness_times", {}),
         function=engine.task.fn,
     )
     if unit.kept:

@@ -122,9 +122,9 @@ class _Requests(WorkflowOutboundInterceptor):
         configured = {field: _seconds(value) for field in TIMEOUTS if (value := getattr(input, field)) is not None}
         for field, seconds in configured.items():
             setattr(input, field, timedelta(seconds=self._watch.clock.timeout(name, seconds)))
-        if input.retry_policy is not None:
-            configured["initial_interval"] = _seconds(input.retry_policy.initial_interval)
-        input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), self._watch.clock)
+        policy = input.retry_policy or RetryPolicy()
+        configured["initial_interval"] = _seconds(policy.initial_interval)
+        input.retry_policy = _scaled(policy, self._watch.clock)
         input.headers = {**input.headers, HEADER: _header(key, self._watch.hook.current(), configured)}
         return super().start_activity(input)
 

@@ -36,7 +36,13 @@ RUN_ENDINGS = {
     "EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED": "cancelled",
     "EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED": "terminated",
 }
-TIMES = ("scheduleToCloseTimeout", "scheduleToStartTimeout", "startToCloseTimeout", "heartbeatTimeout")
+TIMES = {
+    "scheduleToCloseTimeout": "schedule_to_close_timeout",
+    "scheduleToStartTimeout": "schedule_to_start_timeout",
+    "startToCloseTimeout": "start_to_close_timeout",
+    "heartbeatTimeout": "heartbeat_timeout",
+}
+"""The times of an activity as histories name them, and as Python does."""
 
 Json = Mapping[str, Any]
 
@@ -170,7 +176,9 @@ def _scheduled(said: Json, before: Mapping[str, Activity]) -> Activity:
     header = said.get("header", {}).get("fields", {}).get(HEADER)
     told = json.loads(base64.b64decode(header["data"])) if header else {}
     number = 1 + sum(activity.name == name for activity in before.values())
-    effective = {time: _seconds(said[time]) for time in TIMES if _seconds(said.get(time, "0s"))}
+    effective = {ours: _seconds(said[theirs]) for theirs, ours in TIMES.items() if _seconds(said.get(theirs, "0s"))}
+    if (interval := said.get("retryPolicy", {}).get("initialInterval")) is not None:
+        effective["initial_interval"] = _seconds(interval)
     key, configured = told.get("unit", f"{name}#{number}"), told.get("configured", {})
     return Activity(said["activityId"], key, name, effective, configured)
 
