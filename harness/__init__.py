@@ -37,6 +37,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     runner.py         one run, from a zygote to a judged report
     explore/          many runs: baselines, the sweep, the script that was played
     audits/           the retry audit: how often each call will really be tried, predicted and proven
+    conformance/      the suite that every engine must pass, its agents with it
     cli/              the command line
     demo.py           what `make demo` shows
 """

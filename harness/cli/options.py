@@ -153,6 +153,12 @@ def options(given: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def for_engine(given: dict[str, Any], engine: str) -> dict[str, Any]:
+    """The options of one engine, without those that belong to another."""
+    pairs = [(name.rpartition("."), value) for name, value in options(given).items()]
+    return {name: value for (owner, _dot, name), value in pairs if owner in ("", engine)}
+
+
 def a_run(_ctx: click.Context, _option: click.Parameter, folder: Path) -> Path:
     """The run folder of an argument. Raises `UsageError` that names the runs in a folder that holds several."""
     if not (folder / "scenario.json").exists():

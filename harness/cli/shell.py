@@ -17,6 +17,7 @@ import click
 from harness import errors
 from harness.cli.auditing import audit
 from harness.cli.histories import replay_history
+from harness.cli.conforming import conform
 from harness.cli.looking import doctor, script, show
 from harness.cli.trying import replay, run, steps, sweep
 from harness.errors import HarnessError, InternalError, SubjectError
@@ -54,7 +55,7 @@ def commands() -> None:
     """
 
 
-for command in (sweep, run, steps, audit, show, replay, replay_history, script, doctor):
+for command in (sweep, run, steps, audit, show, replay, replay_history, script, doctor, conform):
     commands.add_command(command)
 
 

@@ -36,6 +36,9 @@ from harness.subjects.script_sources import load_script
 from harness.subjects.stamps import AgentRun
 from harness.subjects.strikes import Strikes, exception
 
+CAUSES = 5
+"""How many causes of an error are told."""
+
 
 @dataclass
 class Prepared:
@@ -94,6 +97,11 @@ def _misspelt(script: Script | None) -> list[str]:
     except UsageError as error:
         return [str(error)]
     return []
+
+
+def incarnation() -> int:
+    """Which life of its run this process is, for a world that wants to know. 0 outside of one."""
+    return _prepared.life.journal.incarnation if _prepared and _prepared.life else 0
 
 
 def examine(argument: dict[str, Any]) -> None:
@@ -247,9 +255,15 @@ def _messages(value: Any) -> Any:
 
 
 def _message(error: BaseException) -> str:
+    """What an error says, with its causes: an engine's own error often says only that something failed."""
     text = str(error).strip() or type(error).__name__
+    causes: list[str] = []
     cause = error.__cause__
-    return text if cause is None or str(cause) in text else f"{text} (because of {type(cause).__name__}: {cause})"
+    while cause is not None and len(causes) < CAUSES:
+        if str(cause) not in text:
+            causes.append(f"{type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    return f"{text} (because of {', because of '.join(causes)})" if causes else text
 
 
 @asynccontextmanager
