@@ -16,8 +16,8 @@ import click
 
 from harness import errors
 from harness.cli.auditing import audit
-from harness.cli.histories import replay_history
 from harness.cli.conforming import conform
+from harness.cli.histories import replay_history
 from harness.cli.looking import doctor, script, show
 from harness.cli.trying import replay, run, steps, sweep
 from harness.errors import HarnessError, InternalError, SubjectError
