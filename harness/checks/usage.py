@@ -5,13 +5,14 @@ Limits are enforced on that account. A request that had to be made again is in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from harness.checks.base import Case
 from harness.checks.ledger import tokens_of
 from harness.checks.repeats import Before, repeats
 from harness.checks.words import evidence, lines, plural, times, titled
-from harness.history import spelled
+from harness.history import located, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -55,20 +56,27 @@ def _bought_again(case: Case) -> Iterator[Finding]:
     again = [pair for pairs in found.values() for pair in pairs if pair.before in (Before.FINISHED, Before.RECORDED)]
     if not again:
         return
+    forgotten = [pair for pair in again if pair.before is Before.FINISHED and _is_claimed(case, pair.step)]
     steps = ", ".join(dict.fromkeys(pair.step for pair in again))
     paid = sum(tokens_of(run) for run in case.history.executions)
     yield Finding(
         check=NAME,
         rule="bought-again",
         step=again[0].step,
-        severity=Severity.NOTE,
+        severity=Severity.ERROR if forgotten else Severity.NOTE,
         owner=Owner.ENGINE if any(pair.before is Before.RECORDED for pair in again) else Owner.CONFIGURATION,
         message=f"answers that had arrived were asked for again {times(len(again))} ({steps}):"
-        f" {sum(tokens_of(pair.later) for pair in again)} tokens of {paid} were bought again",
-        remedy=_to_be_kept(case, again[0].step),
+        f" {sum(tokens_of(pair.later) for pair in again)} tokens of {paid} were bought again"
+        + (f"; {case.contract.engine} can keep them, and was not told to" if forgotten else ""),
+        remedy=_to_be_kept(case, (forgotten or again)[0].step),
         incarnation=again[-1].later.incarnation,
         events=evidence(*(run for pair in again for run in (pair.earlier, pair.later))),
     )
+
+
+def _is_claimed(case: Case, step: str) -> bool:
+    """Whether the engine promises to keep such an answer. One that is asked for inside a tool is the tool's own."""
+    return case.contract.claims("model") and "." not in located(step)[1]
 
 
 def _to_be_kept(case: Case, step: str) -> str:
@@ -76,4 +84,6 @@ def _to_be_kept(case: Case, step: str) -> str:
     outer = step.rpartition(".")[0]
     if outer and StepId.parse(outer).kind == "tool":
         return f"make the agent inside {titled(outer)} durable, or have {titled(outer)} itself recorded"
+    if case.contract.claims("model") and case.contract.remedy:
+        return re.sub(r"\bit\b", "every model request", case.contract.remedy, count=1)
     return f"have model requests recorded as {plural(case.contract.unit)} of a durable engine"

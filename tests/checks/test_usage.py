@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.checks.usage import usage
 from harness.verdict import Finding, Owner, Severity, Status
-from tests.builders import KEEPS_NOTHING, Story, a_case
+from tests.builders import KEEPS_ALL, KEEPS_NOTHING, Story, a_case
 
 ACCOUNT = {"requests": 2, "input_tokens": 20, "output_tokens": 4}
 COST = {"usage": {"input_tokens": 10, "output_tokens": 2}}
@@ -55,6 +57,15 @@ def test_an_answer_that_nobody_kept_was_bought_again():
     assert finding.owner is Owner.CONFIGURATION
 
 
+def test_an_answer_that_the_engine_could_have_kept_is_an_error_of_whoever_configured_it():
+    contract = replace(KEEPS_ALL, remedy="have it called in a task that keeps it")
+    case = a_case(crashed(recorded=False, again=True), usual(recorded=False), contract=contract)
+    (finding,) = usage(case).findings
+    assert (finding.rule, finding.severity, finding.owner) == ("bought-again", Severity.ERROR, Owner.CONFIGURATION)
+    assert finding.message.endswith("; keeper can keep them, and was not told to")
+    assert finding.remedy == "have every model request called in a task that keeps it"
+
+
 def test_an_answer_that_was_kept_and_bought_again_is_the_engines_doing():
     (finding,) = found(crashed(again=True))
     assert (finding.rule, finding.owner) == ("bought-again", Owner.ENGINE)
@@ -75,4 +86,5 @@ def test_requests_inside_a_tool_are_kept_with_the_agent_that_makes_them():
     baseline = Story().life().kept("model#1", COST).entered(ask).ran(f"{ask}.model#1", COST).left(ask)
     baseline.kept("model#2", COST).finished(usage=ACCOUNT)
     (finding,) = usage(a_case(story.finished(usage=ACCOUNT), baseline)).findings
+    assert finding.severity is Severity.NOTE
     assert finding.remedy == "make the agent inside `ask` durable, or have `ask` itself recorded"

@@ -48,7 +48,7 @@ class PrefectEngine:
             unit=self.unit,
             records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
             recovery="operator",
-            remedy="have it called in a task with `persist_result=True`, so that its result is kept",
+            remedy="have it called in a task with `persist_result=True`, which keeps the result",
             notes=NOTES,
         )
 
