@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_ai import ModelRetry, models
 
-from harness.audits.asking.enclosing import Unknowns, enclosed
+from harness.audits.asking.enclosing import BODY, Unknowns, enclosed, first_to_stop, through
 from harness.audits.asking.modeling import Asker, Outcome
 from harness.audits.asking.tools import ToolAsked, decorators, others_of, tools_of
 from harness.retries.arithmetic import Course, product, times
@@ -66,10 +66,12 @@ def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], u
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
     inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
-    cell = enclosed(_once(ModelRetry("harness")), inside, Failure.MODEL_RETRY, unknown, "executions")
-    hidden = any(one.answer(ModelRetry("harness")).attempts != 1 for one in inside)
-    asked = times(1 if hidden else tool.retries + 1, "agent")
-    return cell.model_copy(update={"expression": product(cell.expression, asked)})
+    passed = through(_once(ModelRetry("harness")), inside, unknown)
+    reached = isinstance(passed.error, ModelRetry)
+    again = product(passed.expression, times(tool.retries + 1 if reached else 1, "agent"))
+    return Cell(
+        failure=Failure.MODEL_RETRY, expression=again, stops=first_to_stop(again), seconds=None, counts="executions"
+    )
 
 
 def _wraps(function: Any) -> bool:
@@ -103,7 +105,7 @@ def run_unit(agent: Any, engine: Engine) -> UnitAudit:
 
 
 def _once(error: BaseException) -> Outcome:
-    return Outcome(times(1, "body"), Course(), error)
+    return Outcome(times(1, BODY), Course(), error)
 
 
 def _told(layers: Sequence[RetryLayer], unknown: Unknowns) -> tuple[RetryLayer, ...]:

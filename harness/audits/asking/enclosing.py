@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from harness.audits.asking.modeling import Outcome
 from harness.retries.arithmetic import AtMost, Expression, Times, factors, product, times
@@ -11,12 +12,30 @@ from harness.retries.live import Answer, Live, TimedOut
 from harness.retries.report import Cell
 from harness.retries.values import Failure, RetryLayer
 
+Counts = Literal["requests", "executions"]
+BODY = "body"
+"""What stands for the body of a unit in an expression: it gives up first, and is no layer."""
 Unknowns = dict[str, str]
 """Why a layer could not answer, by its name."""
 
 
-def enclosed(outcome: Outcome, lives: Sequence[Live], failure: Failure, unknown: Unknowns, counts: str) -> Cell:
+def enclosed(
+    outcome: Outcome, lives: Sequence[Live], failure: Failure, unknown: Unknowns, counts: Counts = "requests"
+) -> Cell:
     """The cell of one failure: every layer around the outcome is asked with the error that reaches it."""
+    passed = through(outcome, lives, unknown)
+    known = passed.expression.total is not None and math.isfinite(passed.course.seconds)
+    return Cell(
+        failure=failure,
+        expression=passed.expression,
+        stops=passed.stops or first_to_stop(passed.expression),
+        seconds=passed.course.seconds if known else None,
+        counts=counts,
+    )
+
+
+def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outcome:
+    """What is left of an outcome when it has passed these layers; `stops` is a deadline that cut it, if one did."""
     expression, course, error = outcome.expression, outcome.course, outcome.error
     ended_by = ""
     for live in lives:
@@ -33,17 +52,14 @@ def enclosed(outcome: Outcome, lives: Sequence[Live], failure: Failure, unknown:
             expression = _cut(expression, int(cut.requests), live.layer.all or 0.0, live.layer)
             course, ended_by = cut, ended_by or live.layer.name
         error = answer.raises
-    known = expression.total is not None and math.isfinite(course.seconds)
-    seconds = course.seconds if known else None
-    stops = ended_by or first_to_stop(expression)
-    return Cell(failure=failure, expression=expression, stops=stops, seconds=seconds, counts=counts)  # type: ignore[arg-type]
+    return Outcome(expression, course, error, stops=ended_by)
 
 
 def first_to_stop(expression: Expression) -> str:
     """The layer that gives up first: the innermost one that tries more than once, else the innermost."""
-    every = list(factors(expression))
+    every = [factor for factor in factors(expression) if factor.layer != BODY]
     trying = [factor.layer for factor in every if factor.times != 1 and not factor.endless]
-    return trying[0] if trying else every[0].layer
+    return (trying or [factor.layer for factor in every] or [""])[0]
 
 
 def _asked(live: Live, error: BaseException | None, unknown: Unknowns) -> Answer:

@@ -21,6 +21,8 @@ from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
 OWN = ("HTTPTransport", "AsyncHTTPTransport")
+NO_LIMIT = 1e9
+"""Above this, a number of tenacity's says that there is no limit."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def spelled(policy: Any) -> str:
     """A tenacity policy: its class, and its own numbers."""
     if not hasattr(policy, "__dict__") or (isinstance(policy, Callable) and hasattr(policy, "__name__")):  # type: ignore[arg-type]
         return getattr(policy, "__qualname__", repr(policy)).partition(".<locals>")[0]
-    told = [f"{value:g}" for value in vars(policy).values() if isinstance(value, int | float)]
+    told = [f"{value:g}" for value in vars(policy).values() if isinstance(value, int | float) and value < NO_LIMIT]
     return f"{type(policy).__name__}({', '.join(told)})" if told else type(policy).__name__
 
 

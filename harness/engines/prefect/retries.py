@@ -32,6 +32,7 @@ class TaskLayer:
         if task.retries:
             settings |= {"retry_delay_seconds": str(task.retry_delay_seconds)}
             settings |= {"retry_jitter_factor": str(task.retry_jitter_factor)} if task.retry_jitter_factor else {}
+            settings |= {"retry_condition_fn": name} if (name := _own_condition(task.retry_condition_fn)) else {}
         self.layer = RetryLayer(
             name="prefect task",
             kind="unit",
@@ -137,14 +138,28 @@ def _wanted(task: Any, error: BaseException) -> bool:
     if inspect.iscoroutinefunction(condition):
         return bool(run_once(condition(task, None, state)))
     if inspect.isfunction(condition):
-        return bool(condition(task, None, state))
+        return bool(run_once(_called(condition, task, state)) if task.isasync else condition(task, None, state))
     return not condition
+
+
+async def _called(condition: Any, task: Any, state: Any) -> Any:
+    """An async task calls a plain condition in its event loop, where `state.result()` is only a promise."""
+    return condition(task, None, state)
+
+
+def _own_condition(condition: Any) -> str:
+    """The name of the person's own condition: pydantic-ai wraps it in one that refuses errors of its own."""
+    code = getattr(condition, "__code__", None)
+    if code is not None and "configured_condition" in code.co_freevars:
+        kept = dict(zip(code.co_freevars, condition.__closure__, strict=True))
+        condition = kept["configured_condition"].cell_contents
+    return "" if condition is None else getattr(condition, "__qualname__", type(condition).__name__)
 
 
 def _told(task: Any) -> tuple[str, ...]:
     """What a person would not expect of these settings."""
     condition = task.retry_condition_fn
-    if condition is not None and not inspect.isroutine(condition):
+    if condition is not None and not inspect.isfunction(condition):
         return ("retry_condition_fn is no plain function, and Prefect then never retries",)
     return ()
 

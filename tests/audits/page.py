@@ -1,0 +1,56 @@
+"""The generated parts of `docs/retry-audit.md`: the rules, and the table of predictions beside measurements.
+
+Prose between the marks is written by hand and kept; what is between two marks of one name is replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.audits.rules import RULES
+from harness.report.audit import amount
+from harness.retries.report import AuditReport, Cell
+
+PAGE = Path(__file__).parents[2] / "docs" / "retry-audit.md"
+HEADS = ("engine", "client", "transport retries", "when", "chain", "predicted", "measured")
+
+
+def rules() -> str:
+    """One section per rule, so that every finding's anchor leads somewhere."""
+    return "\n".join(f"### {rule.id}\n\n{rule.means[0].upper()}{rule.means[1:]}. {rule.why}\n" for rule in RULES)
+
+
+def row(engine: str, agent: str, cell: Cell) -> str:
+    """One cell of the table."""
+    client, _, retrying = agent.partition("_")
+    found = "" if cell.measured is None else f"{cell.measured.requests}{'+' if cell.measured.capped else ''}"
+    columns = (engine, client, "on" if retrying else "off", cell.failure, cell.chain, amount(cell), found)
+    return f"| {' | '.join(columns)} |"
+
+
+def rows(report: AuditReport) -> list[str]:
+    """The rows of one audit: its model, under every class of failure that a provider can show."""
+    agent = report.subject.partition(":")[2]
+    (unit,) = [unit for unit in report.units if unit.unit == "model"]
+    return [row(report.engine, agent, cell) for cell in unit.cells]
+
+
+def table(lines: list[str]) -> str:
+    """The whole table as Markdown."""
+    return "\n".join([f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}", *lines]) + "\n"
+
+
+def replaced(page: str, name: str, text: str) -> str:
+    """The page, with another text between the marks of this name."""
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
+    changed, count = re.subn(pattern, lambda found: f"{found[1]}\n{text}\n{found[2]}", page, flags=re.DOTALL)
+    assert count == 1, f"{name} is marked {count} times"
+    return changed
+
+
+def written(page: str) -> list[list[str]]:
+    """The rows of the table on the page, cell by cell."""
+    inside = page.partition("<!-- table -->")[2].partition("<!-- end of table -->")[0]
+    lines = [line for line in inside.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]

@@ -1,0 +1,85 @@
+"""The smallest change that brings a unit under its budget, with what it then comes to."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.audits.advice import advised, changed
+from harness.retries.arithmetic import AtMost, added, product, spelled, times
+from harness.retries.values import Failure
+from tests.audits.reports import FLOW, SDK, STEP, cell, growing, layer, model, report
+
+TRANSPORT = layer("tenacity transport", "transport", settings={"stop": "stop_after_attempt(5)"})
+TASK = layer("prefect task", "unit", settings={"retries": "3"})
+ACTIVITY = layer("temporal activity", "unit", settings={"maximum_attempts": "0 (unlimited)"})
+
+CASES = {
+    "the engine keeps the failure": (
+        (growing(3, "openai"), growing(3, "dbos step")),
+        (SDK, STEP),
+        [("openai", "max_retries", "0")],
+        3,
+    ),
+    "no more than is needed": (
+        (growing(5, "tenacity transport"), growing(2, "openai"), growing(3, "dbos step")),
+        (TRANSPORT, SDK, STEP),
+        [("tenacity transport", "stop", "stop_after_attempt(1)")],
+        6,
+    ),
+    "the owner, too, when it alone is too much": (
+        (growing(3, "openai"), growing(12, "prefect task")),
+        (SDK, TASK),
+        [("openai", "max_retries", "0"), ("prefect task", "retries", "5")],
+        6,
+    ),
+    "a layer without end gets one": (
+        (growing(3, "openai"), times(None, "temporal activity", endless=True)),
+        (SDK, ACTIVITY),
+        [("openai", "max_retries", "0"), ("temporal activity", "maximum_attempts", "6")],
+        6,
+    ),
+    "without an engine the outermost keeps it": (
+        (growing(5, "tenacity transport"), growing(3, "openai")),
+        (TRANSPORT, SDK),
+        [("tenacity transport", "stop", "stop_after_attempt(1)")],
+        3,
+    ),
+    "the flow is switched off before the task": (
+        (growing(5, "prefect task"), growing(2, "flow")),
+        (TASK, FLOW.model_copy(update={"settings": {"retries": "1"}})),
+        [("flow", "retries", "0")],
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "layers", "changes", "total"), CASES.values(), ids=CASES.keys())
+def test_advice_is_the_smallest_change(parts, layers, changes, total):
+    (advice,) = advised(report(model(cell(Failure.UNAVAILABLE, *parts), layers=layers)))
+    assert [(change.layer, change.setting, change.then) for change in advice.changes] == changes
+    assert advice.after.endswith(f"= {total}")
+
+
+def test_a_unit_within_its_budget_needs_none():
+    assert advised(report(model(cell(Failure.UNAVAILABLE, growing(3, "openai"))))) == ()
+
+
+def test_what_is_unknown_is_not_advised_about():
+    unknown = cell(Failure.UNAVAILABLE, times(None, "Mine"), growing(9, "dbos step"))
+    assert advised(report(model(unknown))) == ()
+
+
+def test_a_change_says_where_it_is_to_be_made():
+    (advice,) = advised(report(model(cell(Failure.UNAVAILABLE, growing(9, "dbos step")))))
+    assert (advice.changes[0].file, advice.changes[0].line) == ("app.py", 7)
+    assert (advice.changes[0].now, advice.changes[0].then) == ("3", "6")
+
+
+def test_a_fallback_is_changed_in_every_model():
+    chain = added(times(3, "openai"), times(3, "openai"))
+    assert spelled(changed(chain, "openai", 1)) == "1 (openai) + 1 (openai) = 2"
+
+
+def test_a_deadline_that_cuts_nothing_any_more_is_gone():
+    cut = AtMost(most=2, seconds=9, layer="x", part=times(3, "openai"))
+    assert changed(product(cut, times(2, "flow")), "openai", 1).total == 2

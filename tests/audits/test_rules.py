@@ -1,0 +1,206 @@
+"""Every rule finds what it is for, and leaves alone what is right: on reports written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.audits.rules import RULES, found
+from harness.retries.arithmetic import AtMost, added, product, times
+from harness.retries.report import UnitAudit
+from harness.retries.values import Failure
+from harness.verdict import Severity
+from tests.audits.reports import FLOW, SDK, STEP, WIRE, cell, growing, layer, measured, model, report, tool
+
+F = Failure
+CONDITION = {"max_attempts": "3", "should_retry": "wanted"}
+ONCE = times(1, "openai")
+STEP_3 = growing(3, "dbos step")
+SDK_3 = growing(3, "openai")
+
+
+def fallback(*parts, layers=()):
+    chain = layer("fallback", "fallback")
+    return model(cell(F.UNAVAILABLE, *parts), layers=(SDK, *layers, chain))
+
+
+def cut(layer_name: str, seconds: float, part):
+    return AtMost(most=1, seconds=seconds, layer=layer_name, part=part)
+
+
+CASES = {
+    "stacked-retries": (
+        report(model(cell(F.UNAVAILABLE, SDK_3, STEP_3))),
+        report(model(cell(F.UNAVAILABLE, growing(3, "openai"), growing(2, "dbos step")))),
+    ),
+    "many-retries": (
+        report(model(cell(F.UNAVAILABLE, growing(9, "dbos step")))),
+        report(model(cell(F.UNAVAILABLE, growing(6, "dbos step")))),
+    ),
+    "unlimited-retries": (
+        report(model(cell(F.UNAVAILABLE, growing(None, "dbos step", endless=True)))),
+        report(model(cell(F.UNAVAILABLE, growing(100, "dbos step")))),
+    ),
+    "sdk-under-engine": (
+        report(model(cell(F.UNAVAILABLE, growing(2, "openai"), growing(2, "dbos step")))),
+        report(model(cell(F.UNAVAILABLE, growing(2, "openai")), cell(F.BAD_REQUEST, growing(2, "dbos step")))),
+    ),
+    "fallback-multiplied": (
+        report(fallback(added(SDK_3, growing(3, "openai")))),
+        report(fallback(added(ONCE, times(1, "anthropic")))),
+    ),
+    "permanent-error-retried": (
+        report(model(cell(F.BAD_REQUEST, growing(2, "dbos step")))),
+        report(model(cell(F.BAD_REQUEST, ONCE), cell(F.UNAVAILABLE, growing(2, "dbos step")))),
+    ),
+    "condition-never-matches": (
+        report(
+            model(cell(F.UNAVAILABLE, ONCE), layers=(SDK, STEP.model_copy(update={"settings": CONDITION}))),
+        ),
+        report(
+            model(cell(F.UNAVAILABLE, STEP_3), layers=(SDK, STEP.model_copy(update={"settings": CONDITION}))),
+        ),
+    ),
+    "condition-always-matches": (
+        report(
+            model(
+                *(cell(failure, STEP_3) for failure in WIRE),
+                layers=(SDK, STEP.model_copy(update={"settings": CONDITION})),
+            )
+        ),
+        report(
+            model(
+                *(cell(failure, ONCE if failure.permanent else STEP_3) for failure in WIRE),
+                layers=(SDK, STEP.model_copy(update={"settings": CONDITION})),
+            )
+        ),
+    ),
+    "modelretry-retried": (
+        report(tool(cell(F.MODEL_RETRY, STEP_3, counts="executions"))),
+        report(tool(cell(F.MODEL_RETRY, times(2, "agent"), counts="executions"))),
+    ),
+    "fallback-not-reached": (
+        report(fallback(growing(5, "tenacity transport"))),
+        report(fallback(added(growing(5, "tenacity transport"), times(1, "anthropic")))),
+    ),
+    "no-backoff": (
+        report(model(cell(F.UNAVAILABLE, times(3, "dbos step", wait=lambda _attempt: 1.0)))),
+        report(model(cell(F.UNAVAILABLE, STEP_3))),
+    ),
+    "no-jitter": (
+        report(model(cell(F.UNAVAILABLE, STEP_3))),
+        report(model(cell(F.UNAVAILABLE, SDK_3))),
+    ),
+    "retry-after-ignored": (
+        report(model(cell(F.RATE_LIMITED_AFTER, STEP_3), cell(F.RATE_LIMITED, STEP_3))),
+        report(
+            model(
+                cell(F.RATE_LIMITED_AFTER, times(3, "openai", wait=lambda _attempt: 2.0)), cell(F.RATE_LIMITED, SDK_3)
+            )
+        ),
+    ),
+    "inner-timeout-not-shorter": (
+        report(model(layers=(SDK, STEP.model_copy(update={"each": 60.0})))),
+        report(model(layers=(SDK.model_copy(update={"each": 20.0}), STEP.model_copy(update={"each": 60.0})))),
+    ),
+    "inner-retries-cut": (
+        report(
+            model(cell(F.UNAVAILABLE, cut("dbos step", 5, SDK_3)), layers=(SDK, STEP.model_copy(update={"each": 5.0})))
+        ),
+        report(model(cell(F.UNAVAILABLE, SDK_3), layers=(SDK, STEP.model_copy(update={"each": 5.0})))),
+    ),
+    "past-deadline": (
+        report(
+            model(
+                cell(F.UNAVAILABLE, cut("flow", 30, product(SDK_3, STEP_3))),
+                layers=(SDK, STEP, FLOW.model_copy(update={"each": 30.0})),
+            )
+        ),
+        report(
+            model(cell(F.UNAVAILABLE, SDK_3, STEP_3), layers=(SDK, STEP, FLOW.model_copy(update={"each": 300.0}))),
+        ),
+    ),
+    "effects-without-key": (
+        report(tool(cell(F.TOOL_EXCEPTION, STEP_3, counts="executions"))),
+        report(tool(cell(F.TOOL_EXCEPTION, STEP_3, counts="executions"), may="keyed")),
+    ),
+    "tool-config-ignored": (
+        report(tool(metadata=("dbos",)), engine="dbos"),
+        report(tool(metadata=("prefect", "owner")), engine="prefect"),
+    ),
+    "heartbeat-without-beats": (
+        report(
+            tool(
+                layers=(layer("temporal activity", "unit", settings={"heartbeat_timeout": "5 s", "heartbeats": "no"}),)
+            )
+        ),
+        report(tool(layers=(layer("temporal activity", "unit", settings={"heartbeat_timeout": "5 s"}),))),
+    ),
+    "flow-retries-without-results": (
+        report(
+            UnitAudit(
+                unit="run", layers=(layer("flow", "container", settings={"retries": "2", "persist_result": "False"}),)
+            )
+        ),
+        report(UnitAudit(unit="run", layers=(FLOW,))),
+    ),
+    "few-recoveries": (
+        report(UnitAudit(unit="run", layers=(layer("dbos", "recovery", settings={"max_recovery_attempts": "1"}),))),
+        report(UnitAudit(unit="run", layers=(layer("dbos", "recovery", settings={"max_recovery_attempts": "100"}),))),
+    ),
+    "prediction-differs": (
+        report(model(cell(F.UNAVAILABLE, SDK_3, measured=measured(4)))),
+        report(model(cell(F.UNAVAILABLE, SDK_3, measured=measured(3)))),
+    ),
+    "unknown-layer": (
+        report(model(layers=(layer("Mine", "transport", unknown="it shows nothing"),))),
+        report(model()),
+    ),
+}
+
+
+def rules_of(audit) -> set[str]:
+    return {finding.rule for finding in found(audit)}
+
+
+def test_every_rule_has_a_case_on_each_side():
+    assert {rule.id for rule in RULES} == set(CASES)
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_finds_what_it_is_for(rule: str):
+    wrong, right = CASES[rule]
+    assert rule in rules_of(wrong)
+    assert rule not in rules_of(right)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_is_documented_where_its_anchor_leads(rule):
+    page = (Path(__file__).parents[2] / "docs" / "retry-audit.md").read_text()
+    assert f"\n### {rule.id}\n" in page
+
+
+def test_findings_come_with_the_line_that_set_it():
+    (finding,) = [one for one in found(CASES["no-backoff"][0]) if one.rule == "no-backoff"]
+    assert (finding.origin.file, finding.origin.line) == ("app.py", 7)
+    assert finding.anchor == "docs/retry-audit.md#no-backoff"
+
+
+def test_the_gravest_findings_come_first():
+    mixed = report(model(cell(F.UNAVAILABLE, SDK_3, STEP_3), cell(F.BAD_REQUEST, STEP_3)))
+    severities = [list(Severity).index(finding.severity) for finding in found(mixed)]
+    assert severities == sorted(severities)
+
+
+def test_a_tool_that_must_run_once_and_is_retried_is_an_error():
+    audit = report(tool(cell(F.TOOL_EXCEPTION, STEP_3, counts="executions"), may="once"))
+    (finding,) = [one for one in found(audit) if one.rule == "effects-without-key"]
+    assert finding.severity is Severity.ERROR
+
+
+def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
+    endless = growing(None, "dbos step", endless=True)
+    assert cell(F.UNAVAILABLE, endless, measured=measured(25, capped=True)).agrees is True
+    assert cell(F.UNAVAILABLE, endless, measured=measured(7)).agrees is False
+    assert cell(F.UNAVAILABLE, SDK_3, measured=measured(3, capped=True)).agrees is False

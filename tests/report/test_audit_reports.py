@@ -1,0 +1,97 @@
+"""A retry audit on paper: terminal, Markdown, and SARIF as its published schema wants it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft4Validator
+
+from harness.audits.rules import RULES
+from harness.audits.run import judged
+from harness.report import audit, markdown, sarif
+from harness.retries.arithmetic import times
+from harness.retries.findings import Accepted
+from harness.retries.values import Failure
+from tests.audits.reports import SDK, STEP, cell, growing, layer, measured, model, report, tool
+
+SCHEMA = json.loads((Path(__file__).parent / "sarif-2.1.0.json").read_text())
+"""The published schema of SARIF 2.1.0 (rtm.5), unchanged."""
+
+UNAVAILABLE = cell(Failure.UNAVAILABLE, growing(3, "openai"), growing(3, "dbos step"), seconds=3600.0, stops="openai")
+REPORTS = {
+    "nothing": report(),
+    "findings": judged(report(model(UNAVAILABLE), tool(cell(Failure.TOOL_EXCEPTION, growing(3, "dbos step"))))),
+    "accepted": judged(report(model(UNAVAILABLE)), [Accepted(rule="stacked-retries", reason="it is | cheap\n")]),
+    "proven": judged(
+        report(model(UNAVAILABLE.model_copy(update={"measured": measured(8)})), proven=True, notes=("a note",))
+    ),
+    "without end": judged(report(model(cell(Failure.BAD_REQUEST, times(None, "dbos step", endless=True))))),
+    "unknown": judged(
+        report(
+            model(
+                cell(Failure.REFUSED, times(None, "Mine")),
+                layers=(layer("Mine", "transport", unknown="dark\x1b"), STEP),
+            )
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REPORTS.values(), ids=REPORTS.keys())
+def test_sarif_is_what_its_schema_wants(told):
+    document = json.loads(sarif.render(told, RULES))
+    assert [error.message for error in Draft4Validator(SCHEMA).iter_errors(document)] == []
+    assert len(document["runs"][0]["results"]) == len(told.findings)
+
+
+def test_the_schema_would_notice():
+    document = sarif.document(REPORTS["findings"], RULES)
+    document["runs"][0]["results"][0]["level"] = "grave"
+    assert list(Draft4Validator(SCHEMA).iter_errors(document))
+
+
+def test_sarif_shows_the_line_that_set_it_and_what_was_accepted():
+    results = sarif.document(REPORTS["accepted"], RULES)["runs"][0]["results"]
+    (stacked,) = [result for result in results if result["ruleId"] == "stacked-retries"]
+    assert stacked["suppressions"][0]["justification"] == "it is | cheap\n"
+    place = stacked["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("app.py", 7)
+
+
+@pytest.mark.parametrize("told", REPORTS.values(), ids=REPORTS.keys())
+def test_every_report_can_be_told(told):
+    for text in (audit.render(told), markdown.render(told), json.dumps(told.to_json())):
+        assert "app:agent" in text
+        assert "\x1b" not in text.replace("\\u001b", "")
+
+
+def test_the_terminal_says_chain_and_change():
+    text = audit.render(REPORTS["findings"])
+    assert "3 (openai) × 3 (dbos step)" in text
+    assert "To bring model under its budget:" in text
+    assert "+ max_retries=0" in text
+    assert "becomes 1 (openai) × 3 (dbos step) = 3" in text
+
+
+def test_predicted_and_measured_stand_side_by_side():
+    row = next(line for line in audit.render(REPORTS["proven"]).splitlines() if line.strip().startswith("503"))
+    assert row.split()[-5:] == ["9", "8", "60", "min", "openai"]
+
+
+def test_a_text_from_outside_stays_in_its_cell():
+    assert "it is \\| cheap " in markdown.render(REPORTS["accepted"])
+
+
+def test_what_never_ends_is_no_number():
+    values = REPORTS["without end"].to_json()
+    assert values["units"][0]["cells"][0]["predicted"] == "unlimited"
+    assert "unlimited" in audit.render(REPORTS["without end"])
+
+
+def test_json_tells_prediction_and_chain():
+    row = REPORTS["proven"].to_json()["units"][0]["cells"][0]
+    assert (row["predicted"], row["agrees"]) == (9, False)
+    assert row["chain"] == "3 (openai) × 3 (dbos step) = 9"
+    assert SDK.name in row["chain"]
