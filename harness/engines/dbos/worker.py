@@ -6,6 +6,7 @@ that is all that recovery does, too.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ class DbosWorker:
         from harness.engines.dbos.binding import bind
 
         self._case = case
+        dialect = "postgresql" if is_postgres(case.options.get("store")) else "sqlite"
+        importlib.import_module(f"sqlalchemy.dialects.{dialect}")  # or every child does, when it launches DBOS
         bound = bind(case)
         if isinstance(bound, Unsupported):
             return bound
