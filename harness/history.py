@@ -173,6 +173,30 @@ class Effect(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HttpRequest(Event):
+    """A request that reached the wire, and what it met there: a `status`, or the name of an error.
+
+    `headers` are those that tell attempts and repeats apart. `step` is the body that it came from.
+    """
+
+    method: str
+    host: str
+    path: str = ""
+    status: int | None = None
+    error: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waited(Event):
+    """A wait inside a body, in configured seconds; how long it really took is another matter."""
+
+    seconds: float
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FaultFired(Event):
     """A planned fault is about to happen. `fault` is its spelling in the plan."""
 

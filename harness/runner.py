@@ -10,12 +10,12 @@ import json
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from harness.checks import Baseline, Case, judge
@@ -47,6 +47,7 @@ from harness.verdict import RunReport
 SEEDS = (1, 2)
 """Hash seeds of the zygotes: successive incarnations must not share one, because real restarts do not."""
 READY_SECONDS = 120.0
+PREPARE = "harness.process.worker:prepare"
 LIVE = "harness.process.worker:live"
 EXAMINING = 30.0
 IMPORTING = 30.0
@@ -65,6 +66,8 @@ class Bench:
     cold: bool
     refused: str = ""
     notes: tuple[str, ...] = ()
+    info: dict[str, Any] = field(default_factory=dict)
+    """What the zygotes said when they were ready."""
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -82,10 +85,15 @@ class Bench:
         `baseline` is the fault-free history that orders parallel calls; without it calls run as they come. `turn` says
         whose turn it is to bear the first life: with 1 the second zygote's.
         """
+        folder = self.new_folder(name)
+        Run(self, plan, folder, baseline, cold=cold, turn=turn).execute()
+        return folder
+
+    def new_folder(self, name: str) -> Path:
+        """A fresh folder for one run."""
         with self._lock:
             folder = self.folder / f"{next(self._numbers):04d}-{name}"
         folder.mkdir(parents=True)
-        Run(self, plan, folder, baseline, cold=cold, turn=turn).execute()
         return folder
 
     def judged(self, folder: Path, baseline: Baseline, **details: Any) -> RunReport:
@@ -104,11 +112,18 @@ class Bench:
 
 @contextmanager
 def open_bench(
-    scenario: Scenario, folder: Path, *, cold: bool = False, engine: Engine | None = None
+    scenario: Scenario,
+    folder: Path,
+    *,
+    cold: bool = False,
+    engine: Engine | None = None,
+    prepare: str = PREPARE,
+    seeds: Sequence[int] = SEEDS,
 ) -> Iterator[Bench]:
     """Open engine and zygotes for a scenario's subject. Raises `UsageError` for everything that cannot be used.
 
-    `engine` is the engine itself, for whoever has one that the scenario cannot name.
+    `engine` is the engine itself, for whoever has one that the scenario cannot name. `prepare` is what makes a zygote
+    ready, one per hash seed.
     """
     engine = engine or load_engine(scenario.engine)
     problems = engine.problems(scenario.options)
@@ -119,7 +134,7 @@ def open_bench(
     except OSError as error:
         raise UsageError(f"cannot write to {folder}: {error.strerror}; choose another folder with `--out`") from error
     with ExitStack() as stack:
-        zygotes = [stack.enter_context(_zygote(scenario, engine, seed, folder, cold=cold)) for seed in SEEDS]
+        zygotes = [stack.enter_context(_zygote(scenario, engine, prepare, seed, folder, cold=cold)) for seed in seeds]
         session = stack.enter_context(engine.session(scenario.options, folder / "session"))
         ready = [zygote.ready(READY_SECONDS) for zygote in zygotes]
         threads = sorted({name for answer in ready for name in answer.threads})
@@ -131,10 +146,11 @@ def open_bench(
                 f"importing {scenario.subject} leaves threads behind ({', '.join(threads)}), so every incarnation is a"
                 " fresh interpreter (slower, and safe)"
             )
-        yield Bench(scenario, engine, session, zygotes, folder, cold, ready[0].info["refused"], tuple(notes))
+        info = ready[0].info
+        yield Bench(scenario, engine, session, zygotes, folder, cold, info["refused"], tuple(notes), info)
 
 
-def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold: bool) -> Zygote:
+def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder: Path, *, cold: bool) -> Zygote:
     argument = {
         "subject": scenario.subject,
         "deps": scenario.deps,
@@ -146,8 +162,7 @@ def _zygote(scenario: Scenario, engine: Engine, seed: int, folder: Path, *, cold
         "errors": [fault.argument for fault in scenario.plan.faults if fault.action == "error"],
     }
     log = folder / f"zygote-{seed}.log"
-    preload = "harness.process.worker:prepare"
-    return Zygote(preload, argument, hash_seed=seed, env=None, cold=cold, log=log)
+    return Zygote(prepare, argument, hash_seed=seed, env=None, cold=cold, log=log)
 
 
 def _hosts(options: dict[str, Any]) -> list[str]:
@@ -159,6 +174,9 @@ def _hosts(options: dict[str, Any]) -> list[str]:
 
 class Run:
     """One run: incarnation after incarnation, until it is over."""
+
+    entry: ClassVar[str] = LIVE
+    """What a life does, `module:function`."""
 
     def __init__(
         self, bench: Bench, plan: FaultPlan, folder: Path, baseline: History | None, *, cold: bool, turn: int = 0
@@ -210,7 +228,7 @@ class Run:
                 recovering=argument["recovering"] is not None,
             )
         )
-        child = zygote.spawn(LIVE, argument, output=self.folder / "output.log")
+        child = zygote.spawn(self.entry, argument, output=self.folder / "output.log")
         watched = self._watch(child, lambda: self._serve(incarnation))
         self.journal.append(_end(watched, self.history, incarnation))
         return watched
@@ -250,7 +268,7 @@ class Run:
         )
         journal.append(started)
         zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
-        child = zygote.spawn(LIVE, argument, output=self.folder / "output.log")
+        child = zygote.spawn(self.entry, argument, output=self.folder / "output.log")
         watched = self._watch(child, lambda: None)
         journal.append(_end(watched, self.history, incarnation))
         journal.close()

@@ -100,13 +100,14 @@ class NotStarted(Exception):
     """Raised by `Worker.recover`: the engine never accepted the run, whoever asked for it must ask again."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Case:
     """What an adapter's child half gets: the subject and the way to run it.
 
     `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
     pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
-    configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one.
+    configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Both are read in the child,
+    because a life may have a pace of its own.
     """
 
     subject: Any

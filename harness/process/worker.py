@@ -48,6 +48,7 @@ class Prepared:
     script: Script | None
     worker: Worker
     life: Life | None = None
+    case: Case | None = None
 
 
 _prepared: Prepared | None = None
@@ -84,6 +85,7 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     _prepared = Prepared(subject, script, worker)
     scale = argument.get("scale")
     case = Case(subject, _invoke, argument.get("options", {}), scale or 1.0, auto_scale=scale is None)
+    _prepared.case = case
     refused = worker.bind(case)
     notes = [*subject.notes, *_misspelt(script), *events.problems()]
     return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": notes}
@@ -117,6 +119,13 @@ def live(argument: dict[str, Any]) -> None:
     _prepared.life = life
     # Not `asyncio.run`: it would wait for what is left, and a body that hangs or an engine's own worker may never end.
     asyncio.new_event_loop().run_until_complete(life.run())
+
+
+def pace(scale: float, *, auto: bool) -> None:
+    """Give this life a pace of its own, before it begins: `scale` and `auto_scale` of its case."""
+    assert _prepared is not None, "prepare comes first"
+    assert _prepared.case is not None, "and binds"
+    _prepared.case.scale, _prepared.case.auto_scale = scale, auto
 
 
 class Life:

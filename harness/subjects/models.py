@@ -8,8 +8,8 @@ context variable of pydantic-ai, held in this file only.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -43,6 +43,10 @@ Answer = Callable[[Model, list[ModelMessage], ModelSettings | None, ModelRequest
 """Answers a request. Settings and parameters are as `Model.prepare_request` resolved them for that model."""
 
 
+Asked = Callable[[Model, list[ModelMessage], Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""Is handed a model, its messages and what asks the provider; returns what that returns."""
+
+
 @dataclass(frozen=True)
 class Asking:
     """Which agent run asks the model, as far as pydantic-ai tells: under `TemporalAgent` it does not."""
@@ -71,9 +75,17 @@ def install(answer: Answer) -> None:
         return
     for kind in _below(Model):  # type: ignore[type-abstract]
         _script(kind)
-    _script_later_ones()
+    _replace_in_later_ones(_script)
     _keep_call_ids()
     _undo.append(standins.install())
+
+
+def watch(asked: Asked) -> None:
+    """Let every model ask its provider itself, through `asked`. Call it instead of `install`."""
+    replacements = {"request": _watched_request(asked), "request_stream": _watched_stream(asked)}
+    for kind in _below(Model):  # type: ignore[type-abstract]
+        _replace(kind, replacements, but=WrapperModel)
+    _replace_in_later_ones(lambda kind: _replace(kind, replacements, but=WrapperModel))
 
 
 def uninstall() -> None:
@@ -108,7 +120,7 @@ def warm(agent: Any) -> None:
 def rehearsed(name: str, *capabilities: Any) -> None:
     """Have the rehearsal's own agent run here once, with an engine's capability if that, too, is lazy."""
     global _answer
-    if not _undo:
+    if _answer is None:
         return  # nothing is scripted here, so a rehearsal would ask a provider
     answer, _answer = _answer, lines
     try:
@@ -124,7 +136,7 @@ def _below(kind: type[Model[Any]]) -> list[type[Model[Any]]]:
     return [leaf for child in kind.__subclasses__() for leaf in (child, *_below(child))]
 
 
-def _script_later_ones() -> None:
+def _replace_in_later_ones(replace: Callable[[type[Model[Any]]], None]) -> None:
     original = Model.__dict__.get("__init_subclass__")  # older releases have none
 
     def defined(cls: type[Any], /, **keywords: Any) -> None:
@@ -132,7 +144,7 @@ def _script_later_ones() -> None:
             super(Model, cls).__init_subclass__(**keywords)
         else:
             original.__get__(None, cls)(**keywords)
-        _script(cls)
+        replace(cls)
 
     _set(Model, "__init_subclass__", classmethod(defined))
 
@@ -145,10 +157,15 @@ def _keep_call_ids() -> None:
 
 
 def _script(kind: type[Model[Any]]) -> None:
+    """Let one class be answered for, unless it passes requests on to models that are."""
+    _replace(kind, _REPLACEMENTS, but=WrapperModel | FallbackModel)
+
+
+def _replace(kind: type[Model[Any]], replacements: Mapping[str, Callable[[Any], Any]], *, but: Any) -> None:
     """Replace the methods of one class that ask a provider, where it or a mixin of its own defines them."""
-    if issubclass(kind, WrapperModel | FallbackModel):
+    if issubclass(kind, but):
         return
-    for name, replacement in _REPLACEMENTS.items():
+    for name, replacement in replacements.items():
         owner = next((base for base in kind.__mro__ if name in vars(base)), Model)
         original = vars(owner).get(name)
         own = owner is kind or not issubclass(owner, Model)
@@ -273,6 +290,32 @@ def _cancel_suspended_response(original: Any) -> Any:
             await original(self, response)
 
     return cancel_suspended_response
+
+
+def _watched_request(asked: Asked) -> Callable[[Any], Any]:
+    def replacement(original: Any) -> Any:
+        @wraps(original)
+        async def request(self: Model[Any], messages: list[ModelMessage], *args: Any, **kwargs: Any) -> Any:
+            return await asked(self, messages, lambda: original(self, messages, *args, **kwargs))
+
+        return request
+
+    return replacement
+
+
+def _watched_stream(asked: Asked) -> Callable[[Any], Any]:
+    """Of a stream, the request is what opens it."""
+
+    def replacement(original: Any) -> Any:
+        @asynccontextmanager
+        async def request_stream(self: Model[Any], messages: list[ModelMessage], *args: Any, **kwargs: Any) -> Any:
+            async with AsyncExitStack() as stack:
+                stream = original(self, messages, *args, **kwargs)
+                yield await asked(self, messages, lambda: stack.enter_async_context(stream))
+
+        return wraps(original)(request_stream)
+
+    return replacement
 
 
 _REPLACEMENTS: dict[str, Callable[[Any], Any]] = {

@@ -8,11 +8,12 @@ reaches the wire, every body that runs, and how long it would have taken.
             seen = measure(scenario, failure, bench=bench)  # Measured(requests=12, bodies={'model#1': 4}, …)
 
 `measure(scenario, failure, *, bench, limit=25) -> Measured(requests, bodies, seconds, outcome, unbounded)` is called by
-the retry audit once per unit and class of failure; predicted and measured then stand side by side.
+the retry audit once per class of failure; predicted and measured then stand side by side.
 
-    failures.py   the ways in which an endpoint fails
-    endpoint.py   the fake endpoint: between a provider's client and the network
-    hurry.py      the waits of SDKs and transports, made short and counted
-    child.py      one life: the person's own model classes, probed, with the endpoint behind them
+    failures.py   the ways in which an endpoint fails, by name
+    endpoint.py   the fake endpoint, below every client and transport
+    answers.py    what it says when nothing goes wrong
+    hurry.py      the waits inside a body, written down and made short
+    child.py      one life: the person's own models, probed, over the endpoint
     measuring.py  `open_wire` and `measure`
 """

@@ -1,0 +1,107 @@
+"""What a provider says when nothing goes wrong: `done`, in the words of the interface that it is asked through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+TEXT = "done"
+WHEN = 1_700_000_000
+CHAT = {"id": "chat-harness", "created": WHEN, "model": "harness"}
+
+
+def answer(request: Any) -> Any:
+    """An `httpx` response to a request of the OpenAI (chat, responses) or Anthropic interface, plain or streamed."""
+    import httpx
+
+    asked = _body(request)
+    streamed = bool(asked.get("stream"))
+    path = request.url.path
+    interface = _anthropic if path.endswith("/messages") else _responses if path.endswith("/responses") else _chat
+    said = interface(streamed=streamed)
+    if not streamed:
+        return httpx.Response(200, json=next(iter(said))[1], request=request)
+    text = "".join(f"{f'event: {name}{chr(10)}' if name else ''}data: {json.dumps(data)}\n\n" for name, data in said)
+    end = "data: [DONE]\n\n" if interface is _chat else ""
+    headers = {"content-type": "text/event-stream"}
+    return httpx.Response(200, headers=headers, content=(text + end).encode(), request=request)
+
+
+def _body(request: Any) -> dict[str, Any]:
+    try:
+        asked = json.loads(request.content)
+    except ValueError:
+        return {}
+    return asked if isinstance(asked, dict) else {}
+
+
+Said = Iterable[tuple[str, dict[str, Any]]]
+"""Events with their names; a plain answer is the data of one."""
+
+
+def _chat(*, streamed: bool) -> Said:
+    if not streamed:
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": TEXT}}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        return [("", CHAT | {"object": "chat.completion", "choices": [choice], "usage": usage})]
+    deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": TEXT}, None), ({}, "stop")]
+    return [
+        (
+            "",
+            CHAT | {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": end}]},
+        )
+        for delta, end in deltas
+    ]
+
+
+def _responses(*, streamed: bool) -> Said:
+    part = {"type": "output_text", "text": TEXT, "annotations": []}
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+    whole: dict[str, Any] = {
+        "id": "response-harness",
+        "object": "response",
+        "created_at": WHEN,
+        "model": "harness",
+        "status": "completed",
+        "output": [message],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+    }
+    if not streamed:
+        return [("", whole)]
+    place = {"item_id": "m", "output_index": 0, "content_index": 0}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": whole | {"status": "in_progress", "output": []}},
+        {"type": "response.output_item.added", "output_index": 0, "item": message | {"content": []}},
+        {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
+        {"type": "response.output_text.delta", **place, "delta": TEXT, "logprobs": []},
+        {"type": "response.output_text.done", **place, "text": TEXT, "logprobs": []},
+        {"type": "response.output_item.done", "output_index": 0, "item": message},
+        {"type": "response.completed", "response": whole},
+    ]
+    return [(event["type"], event | {"sequence_number": number}) for number, event in enumerate(events)]
+
+
+def _anthropic(*, streamed: bool) -> Said:
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    message: dict[str, Any] = {
+        "id": "msg-harness",
+        "type": "message",
+        "role": "assistant",
+        "model": "harness",
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    if not streamed:
+        return [("", message | {"content": [{"type": "text", "text": TEXT}], "stop_reason": "end_turn"})]
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message | {"content": [], "stop_reason": None}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_stop"},
+    ]
+    return [(event["type"], event) for event in events]

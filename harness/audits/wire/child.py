@@ -1,0 +1,92 @@
+"""The child's half: a life as any other, but with the person's own models, over an endpoint that fails.
+
+Nothing answers in a model's place here. That models may make requests at all is due to the endpoint below them; the
+guard still refuses every connection to another machine, whatever the endpoint lets pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic_ai.messages import ModelMessage, ModelResponse
+
+from harness.audits.wire import endpoint, hurry
+from harness.engines.base import Worker
+from harness.engines.registry import attribute
+from harness.process import worker
+from harness.retries.live import Unit
+from harness.steps import StepId
+from harness.subjects import bodies, events, guard, models
+from harness.subjects.probes import Body
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """What ends a model request from outside, in configured seconds: `each` attempt, `all` attempts together."""
+
+    each: float | None = None
+    all: float | None = None
+
+
+def prepare(argument: dict[str, Any]) -> dict[str, Any]:
+    """Make this interpreter ready to be forked, as `worker.prepare` does; `deadlines` is in what it returns, too."""
+    guard.protect(allow_hosts=argument.get("hosts", ()))
+    models.watch(_asked)
+    bodies.install()
+    events.install()
+    engine: Worker = attribute(argument["worker"])()
+    engine.prepare()
+    ready = worker.take(argument, engine)
+    return {**ready, "deadlines": asdict(Deadlines() if ready["refused"] else _deadlines(engine))}
+
+
+def live(argument: dict[str, Any]) -> None:
+    """Run one incarnation against the endpoint that `argument["wire"]` describes: failure, limit, sent, pace, scale."""
+    from pydantic_ai import models as gate
+
+    wire = argument["wire"]
+    endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"]))
+    hurry.install(wire["pace"])
+    worker.pace(wire["scale"], auto=wire["pace"] is None)
+    gate.ALLOW_MODEL_REQUESTS = True
+    worker.live(argument)
+
+
+def _deadlines(engine: Worker) -> Deadlines:
+    ask: Callable[[Unit], Sequence[Any]] = getattr(engine, "retry_layers", lambda _unit: ())
+    layers = [live.layer for live in ask(Unit("model"))]
+    return Deadlines(_shortest(layer.each for layer in layers), _shortest(layer.all for layer in layers))
+
+
+def _shortest(seconds: Any) -> float | None:
+    return min((one for one in seconds if one), default=None)
+
+
+async def _asked(model: Any, messages: list[ModelMessage], ask: Callable[[], Awaitable[Any]]) -> Any:
+    """A model's request, as a body between probes. Of models that ask other models, the outermost is the body."""
+    probes = bodies.active()
+    if probes is None:
+        return await ask()
+    before = endpoint.asking.get()
+    endpoint.asking.set(_address(model))
+    try:
+        if before is not None:
+            return await ask()
+        body = Body(_step(messages), arguments={"model": model.model_name})
+        return await probes.body(body, ask)
+    finally:
+        endpoint.asking.set(before)
+
+
+def _address(model: Any) -> str:
+    try:
+        return str(model.base_url or "")
+    except Exception:  # noqa: BLE001  a client that cannot be built fails in the request itself, as it would for anybody
+        return ""
+
+
+def _step(messages: list[ModelMessage]) -> StepId:
+    """In message order, as everywhere."""
+    return StepId.of("model", number=1 + sum(isinstance(message, ModelResponse) for message in messages))

@@ -1,0 +1,200 @@
+"""The fake endpoint: what a provider's client meets where its HTTP library would open a connection.
+
+Today's SDKs are built on `httpcore2`, older ones on `httpcore`; respx patches both below every client, transport and
+retry of theirs, so a client that was built when the subject was imported meets the endpoint, too. What is on its way to
+somebody else goes on to the network, where the guard lets nothing leave this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import ipaddress
+import os
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.audits.asking.trouble import first
+from harness.audits.wire import answers
+from harness.audits.wire.failures import CUT_OFF, SUCCESS
+from harness.errors import EngineUnavailable
+from harness.history import HttpRequest, Observation
+from harness.retries.values import Failure
+from harness.subjects import bodies
+
+PROVIDERS = frozenset(
+    {
+        "api.anthropic.com",
+        "api.cohere.com",
+        "api.deepseek.com",
+        "api.fireworks.ai",
+        "api.groq.com",
+        "api.mistral.ai",
+        "api.openai.com",
+        "api.together.xyz",
+        "api.x.ai",
+        "generativelanguage.googleapis.com",
+        "openrouter.ai",
+        "router.huggingface.co",
+    }
+)
+"""Hosts that are a provider's whoever asks: a tool, or a flow that has no agent. Models say their own."""
+TELLING = ("idempotency-key", "x-stainless-retry-count", "x-request-id", "retry-after")
+
+asking: ContextVar[str | None] = ContextVar("harness_asking", default=None)
+"""The address of the provider whose model is asking here; an empty one if the model does not tell it."""
+
+
+class Endpoint:
+    """Fails in one way, whatever it is asked, and writes every request down before it answers.
+
+    The `limit` counts the requests of all lives; `sent` of them were sent by earlier ones. One more ends the process.
+    """
+
+    def __init__(self, failure: str, *, limit: int, sent: int = 0) -> None:
+        self.failure = None if failure == SUCCESS else Failure(failure)
+        self.limit, self.sent = limit, sent
+        self._lock = threading.Lock()
+
+    def handle(self, request: Any, core: ModuleType) -> Any:
+        """Answer a synchronous client, in terms of its library's `core`."""
+        self._pass_on(request)
+        self._take_down(request)
+        if self.failure is Failure.READ_TIMEOUT:
+            self._wait_in_thread(_patience(request))
+        return self._answered(request, core)
+
+    async def handle_async(self, request: Any, core: ModuleType) -> Any:
+        """Answer an asynchronous one."""
+        self._pass_on(request)
+        self._take_down(request)
+        if self.failure is Failure.READ_TIMEOUT:
+            seconds = _patience(request)
+            await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
+        return self._answered(request, core)
+
+    def _pass_on(self, request: Any) -> None:
+        """Let go what is none of ours. Raises respx's word for that."""
+        from respx.models import PassThrough
+
+        if not is_providers(request.url.host, request.url.port, asking.get()):
+            raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
+
+    def _take_down(self, request: Any) -> None:
+        """Write the request down; end the process instead if it is one too many."""
+        probes = bodies.active()
+        assert probes is not None, "a provider is asked in a life only"
+        with self._lock:
+            self.sent += 1
+            if self.sent > self.limit:
+                probes.journal.append(Observation(name=CUT_OFF, value=self.limit), invocation=probes.invocation)
+                sys.stdout.flush()
+                os._exit(0)
+            probes.journal.append(
+                HttpRequest(
+                    method=request.method,
+                    host=request.url.host,
+                    path=request.url.path,
+                    status=self._status(),
+                    error=_ERRORS.get(self.failure) if self.failure else None,
+                    headers={name: request.headers[name] for name in TELLING if name in request.headers},
+                    step=probes.current(),
+                ),
+                invocation=probes.invocation,
+            )
+
+    def _status(self) -> int | None:
+        return 200 if self.failure is None else first(self.failure).status or None
+
+    def _answered(self, request: Any, core: ModuleType) -> Any:
+        import httpx
+
+        if self.failure is None:
+            return answers.answer(request)
+        if (error := _ERRORS.get(self.failure)) is not None:
+            raise getattr(core, error)(f"harness: {self.failure.means}")
+        return first(self.failure).happens(httpx, request)
+
+    def _wait_in_thread(self, seconds: float | None) -> None:
+        if seconds is None:
+            threading.Event().wait()
+        else:
+            time.sleep(seconds)
+
+
+_ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}
+
+
+def is_providers(host: str, port: int | None, asked: str | None) -> bool:
+    """Whether a request to this host is a provider's. `asked` is the address of the provider that is being asked.
+
+    A model that runs on this machine is a provider like any other, and everything else on this machine is not.
+    """
+    if asked:
+        theirs = urlsplit(asked)
+        if theirs.hostname == host and (port is None or theirs.port in (None, port)):
+            return True
+    if _is_loopback(host):
+        return False
+    return asked is not None or host in PROVIDERS
+
+
+def install(endpoint: Endpoint) -> None:
+    """Put the endpoint below the HTTP libraries of this process that are there. Raises `EngineUnavailable`."""
+    try:
+        from respx.mocks import HTTPCoreMocker
+    except ImportError:
+        raise EngineUnavailable(
+            "the proof on the wire needs respx, which is not installed;"
+            " run `pip install 'durable-harness[wire]'`, or ask for a static audit"
+        ) from None
+    for name in ("httpcore2", "httpcore"):
+        if importlib.util.find_spec(name) is not None:
+            _mocker(HTTPCoreMocker, importlib.import_module(name), endpoint).start()
+
+
+def _mocker(base: Any, core: ModuleType, endpoint: Endpoint) -> Any:
+    """The patches that respx makes in one library, asking our endpoint instead of routes."""
+
+    class Mocker(base):  # type: ignore[misc]
+        name = f"harness-{core.__name__}"
+        targets = [target.replace("httpcore.", f"{core.__name__}.", 1) for target in base.targets]  # noqa: RUF012
+
+        @classmethod
+        def handler(cls, httpx_request: Any) -> Any:
+            return endpoint.handle(httpx_request, core)
+
+        @classmethod
+        async def async_handler(cls, httpx_request: Any) -> Any:
+            return await endpoint.handle_async(httpx_request, core)
+
+        @classmethod
+        def from_sync_httpx_response(cls, httpx_response: Any, target: Any, **kwargs: Any) -> Any:
+            return core.Response(
+                status=httpx_response.status_code,
+                headers=httpx_response.headers.raw,
+                content=httpx_response.stream,
+                extensions=httpx_response.extensions,
+            )
+
+    return Mocker
+
+
+def _patience(request: Any) -> float | None:
+    """How long the client waits for an answer, None for ever."""
+    timeouts = request.extensions.get("timeout") or {}
+    read = timeouts.get("read")
+    return None if read is None else float(read)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,69 @@
+"""Waits inside a body: the backoff of an SDK, of a transport, of a person's own loop, and a client's patience.
+
+They are written down as they were configured, and then cost as little as the life's pace allows. Waits outside of
+bodies are the engine's, whose adapter scales them itself; they pass through here untouched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from harness.history import Waited
+from harness.subjects import bodies
+
+LOOPS = ("asyncio", "anyio", "trio", "time")
+"""Modules that build on sleeping themselves: what they do outside must not be seen twice inside."""
+
+
+def install(pace: float | None) -> None:
+    """Divide every wait inside a body by `pace`; with None it only lets others go first. For the life's process."""
+    import anyio
+
+    makers = {asyncio: _async, anyio: _async, time: _sync}
+    for home, make in makers.items():
+        original = home.sleep
+        shorter = make(original, pace)
+        for module in [home, *_borrowers(original)]:
+            setattr(module, "sleep", shorter)  # noqa: B010  of whatever module it is
+
+
+def _borrowers(original: Any) -> list[ModuleType]:
+    """Modules that have imported it by name, `from time import sleep`."""
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] not in LOOPS and getattr(module, "__dict__", {}).get("sleep") is original
+    ]
+
+
+def _async(original: Callable[..., Any], pace: float | None) -> Callable[..., Any]:
+    @wraps(original)
+    async def sleep(delay: float, *args: Any, **kwargs: Any) -> Any:
+        return await original(_shortened(delay, pace), *args, **kwargs)
+
+    return sleep
+
+
+def _sync(original: Callable[[float], None], pace: float | None) -> Callable[[float], None]:
+    @wraps(original)
+    def sleep(seconds: float) -> None:
+        original(_shortened(seconds, pace))
+
+    return sleep
+
+
+def _shortened(seconds: float, pace: float | None) -> float:
+    """How long to wait really: as configured, unless a body waits here."""
+    probes = bodies.active()
+    step = probes.current() if probes is not None else None
+    if probes is None or step is None or seconds <= 0 or not math.isfinite(seconds):
+        return seconds
+    probes.journal.append(Waited(seconds=seconds, step=step), invocation=probes.invocation)
+    return 0.0 if pace is None else seconds / pace
