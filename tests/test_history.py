@@ -37,7 +37,8 @@ def test_every_kind_of_event_survives_json(kind):
 
 
 SAMPLES = {
-    "run": "r", "engine": "e", "subject": "s", "plan": "p", "how": "finished", "cause": "crash", "act": "kill", "method": "POST", "host": "h", "seconds": 0.5,
+    "run": "r", "engine": "e", "subject": "s", "plan": "p", "how": "finished", "cause": "crash", "act": "kill",
+    "method": "POST", "host": "h", "seconds": 0.5,
     "unit": "u", "name": "n", "step": "model#1", "claimed": True, "fault": "hang@model#1", "window": "before",
     "status": "ok", "text": "t", "stimulus": "approval", "kind": "k",
 }  # fmt: skip
