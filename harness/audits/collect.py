@@ -90,6 +90,21 @@ def listing_unit(unit: Unit, layer: RetryLayer, engine: Engine) -> UnitAudit:
     return UnitAudit(unit=f"tools:{unit.name}", layers=_told(layers, unknown), cells=(cell,))
 
 
+def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
+    """A unit of the person's own that asks no provider, as far as we can see: its body fails by itself."""
+    unknown: Unknowns = {}
+    cell = enclosed(_once(RuntimeError("harness")), lives, Failure.TOOL_EXCEPTION, unknown, "executions")
+    return UnitAudit(unit=name, layers=_told([live.layer for live in lives], unknown), cells=(cell,))
+
+
+def recovered_unit(lives: Sequence[Live]) -> UnitAudit:
+    """A run of the person's own: how often it is begun again when its process dies."""
+    unknown: Unknowns = {}
+    recovering = [live for live in lives if live.layer.kind == "recovery"]
+    died = [enclosed(_once(SystemExit()), recovering, Failure.CRASH, unknown, "executions")] if recovering else []
+    return UnitAudit(unit="run", layers=_told([live.layer for live in lives], unknown), cells=tuple(died))
+
+
 def run_unit(agent: Any, engine: Engine) -> UnitAudit:
     """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
     retries = getattr(agent, "_max_output_retries", 1)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from harness.audits.accepted import accepting
 from harness.audits.advice import advised
 from harness.audits.rules import found
-from harness.contract import ToolPolicy
+from harness.contract import May, ToolPolicy
 from harness.engines.base import Engine
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
@@ -50,6 +50,7 @@ def audit(
     loaded, options = load_engine(engine), options or {}
     if budget < 1:
         raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
+    may = {name: ToolPolicy.parse(text).may for name, text in (tools or {}).items()}
     _usable(loaded, options, static=static)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-audit-")))
@@ -57,7 +58,7 @@ def audit(
         info = zygote.ready(READY_SECONDS).info
         if info["refused"]:
             raise UsageError(f"engine {engine!r} does not take {subject!r}: {info['refused']}")
-        units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], tools or {})
+        units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], may)
         notes = tuple(info["notes"])
     report = AuditReport(
         subject=subject,
@@ -78,9 +79,9 @@ def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditRepor
     return report.model_copy(update={"findings": findings, "advice": advised(report)})
 
 
-def _permitted(units: Sequence[UnitAudit], tools: Mapping[str, str]) -> tuple[UnitAudit, ...]:
+def _permitted(units: Sequence[UnitAudit], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:
     """The units, with what was said about tools. Raises `UsageError` for a tool that is not there."""
-    said = {f"tool:{name}": ToolPolicy.parse(text).may for name, text in tools.items()}
+    said = {f"tool:{name}": may for name, may in tools.items()}
     if unknown := sorted(said.keys() - {unit.unit for unit in units}):
         known = ", ".join(unit.unit.partition(":")[2] for unit in units if unit.unit.startswith("tool:")) or "none"
         raise UsageError(f"the subject has no {unknown[0].replace(':', ' ')}; its tools are {known}")

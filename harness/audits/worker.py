@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.audits import collect
+from harness.audits import collect, own
 from harness.engines.base import Case, Worker
 from harness.engines.registry import attribute
 from harness.retries.live import Live, Unit
@@ -49,7 +49,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     prepared = Prepared(subject, worker, argument["engine"])
     case = Case(subject, _invoke, argument.get("options", {}), scale=FASTER, auto_scale=True)
     refused = worker.bind(case)
-    if refused is not None:
+    if refused is not None and subject.agent is not None:
         return {"refused": refused.reason, "units": [], "notes": list(subject.notes), "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
     return {"refused": "", "units": units, "notes": list(subject.notes), "versions": _versions()}
@@ -65,6 +65,8 @@ def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:
     def layers(unit: Unit) -> Sequence[Live]:
         return asks(unit) if asks is not None else (_Silent(engine),)
 
+    if subject.agent is None:
+        return list(own.units_of(subject.value, layers))
     return list(collect.units_of(subject.agent, layers))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import sys
 from collections.abc import Iterable
@@ -38,6 +39,14 @@ def explicit(*names: str) -> Origin:
             if lines:
                 return Origin(said="explicit", file=_short(file), line=lines[0] if len(lines) == 1 else None)
     return Origin(said="explicit")
+
+
+def decorated(function: Any) -> Origin:
+    """An explicit setting in a decorator: its first line is where the function's code begins."""
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    if code is None:
+        return Origin(said="explicit")
+    return Origin(said="explicit", file=_short(code.co_filename), line=code.co_firstlineno)
 
 
 def version(package: str) -> str:

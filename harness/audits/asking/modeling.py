@@ -39,9 +39,9 @@ class Outcome:
 
 
 class Asker:
-    """One model of an agent, with everything below it."""
+    """One model of an agent, with everything below it; or a provider's client without any model, `client`."""
 
-    def __init__(self, model: Any, settings: Any = None) -> None:
+    def __init__(self, model: Any, settings: Any = None, *, client: Any = None) -> None:
         self.model, self.settings = unwrapped(model), settings
         self.fallbacks: Sequence[Asker] = ()
         self.unknown: dict[str, str] = {}
@@ -49,7 +49,7 @@ class Asker:
         if isinstance(self.model, FallbackModel):
             self.fallbacks = [Asker(one, settings) for one in self.model.models]
         else:
-            self.sdk = Sdk(_client(self.model))
+            self.sdk = Sdk(_client(self.model) if client is None else client)
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -65,7 +65,8 @@ class Asker:
 
     def _named(self, layer: RetryLayer) -> RetryLayer:
         """A layer that cannot be asked says whose it is."""
-        named = f"model {self.model.model_name!r}: {layer.unknown}"
+        whose = f"model {self.model.model_name!r}" if self.model is not None else "client"
+        named = f"{whose}: {layer.unknown}"
         return layer.model_copy(update={"unknown": named}) if layer.unknown else layer
 
     def ask(self, failure: Failure) -> Outcome:
@@ -89,6 +90,8 @@ class Asker:
                 sends = None if asked.unknown else asked.sends
                 below.append(times(sends, transport.layer.name, endless=asked.endless, wait=answer.wait))
             course = course.repeated(answer.attempts, answer.wait)
+        if course.endless:
+            return Outcome(product(*below), course, None)
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = self._rehearsed(sdk, trouble)
         tries = asked.sends // max(1, own.sends)
@@ -112,7 +115,7 @@ class Asker:
         """Send one request of the model over a transport that meets the trouble."""
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
             try:
-                run_once(_requested(self.model, self.settings))
+                sdk.post() if self.model is None else run_once(_requested(self.model, self.settings))
             except Enough:
                 return Asked(MOST, tuple(slept[:MOST]), trouble, endless=True), None
             except Exception as error:  # noqa: BLE001  whatever its caller would see

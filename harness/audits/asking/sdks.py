@@ -6,8 +6,9 @@ repeats that loop: the client itself is asked, over a transport that meets the t
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ from unittest.mock import patch
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
+from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit, version
 
 
@@ -50,6 +52,16 @@ class Sdk:
         finally:
             self.client._client, self.client.max_retries = before  # noqa: SLF001
 
+    def post(self) -> None:
+        """Send one request, as the person's own code does with such a client."""
+        sent = self.client.post("/harness", cast_to=object, body={})
+        if inspect.isawaitable(sent):
+            run_once(_awaited(sent))
+
+
+async def _awaited(sent: Awaitable[Any]) -> Any:
+    return await sent
+
 
 def is_sdk(client: Any) -> bool:
     """Whether this is a client that can be asked."""
@@ -62,8 +74,7 @@ def is_sdk(client: Any) -> bool:
 def _layer(client: Any, package: str) -> RetryLayer:
     retries = getattr(client, "max_retries", None)
     if not is_sdk(client):
-        reason = f"{type(client).__qualname__} of {package} {version(package)} is no client that the audit can ask"
-        return RetryLayer(name=package, kind="sdk", unknown=reason)
+        return RetryLayer(name="client" if client is None else package, kind="sdk", unknown=_unaskable(client, package))
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         return RetryLayer(name=package, kind="sdk", unknown=f"max_retries={retries!r} makes no sense")
     usual = getattr(sys.modules.get(f"{package}._constants"), "DEFAULT_MAX_RETRIES", None)
@@ -71,6 +82,12 @@ def _layer(client: Any, package: str) -> RetryLayer:
     each = read_timeout(client.timeout)
     settings = {"max_retries": str(retries), "timeout": "none" if each is None else f"{each:g} s"}
     return RetryLayer(name=package, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
+
+
+def _unaskable(client: Any, package: str) -> str:
+    if client is None:
+        return "it has no client that the audit can ask; one that is built in the call is not there before"
+    return f"{type(client).__qualname__} of {package} {version(package)} is no client that the audit can ask"
 
 
 def read_timeout(timeout: Any) -> float | None:

@@ -14,7 +14,7 @@ from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.retries.live import Answer, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
-from harness.subjects.origins import default_of, explicit
+from harness.subjects.origins import decorated, default_of, explicit
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,10 @@ class ToolAsked:
 class Decorator:
     """A `tenacity` decorator on a tool's function, asked by itself: its own loop, around a function that fails."""
 
-    def __init__(self, retrying: Any) -> None:
+    def __init__(self, retrying: Any, function: Any) -> None:
         self.retrying = retrying
         config = {name: getattr(retrying, name, None) for name in ("stop", "wait", "retry")}
-        self.layer = RetryLayer(
-            name="tenacity", kind="tool", settings=config_of(config), origin=explicit("stop", "retry")
-        )
+        self.layer = RetryLayer(name="tenacity", kind="tool", settings=config_of(config), origin=decorated(function))
 
     def answer(self, error: BaseException) -> Answer:
         """What its loop does with a function that raises `error`."""
@@ -78,7 +76,7 @@ def decorators(function: Callable[..., Any] | None) -> Sequence[Decorator]:
         if type(retrying).__module__.partition(".")[0] == "tenacity" and all(
             one.retrying is not retrying for one in found
         ):
-            found.append(Decorator(retrying))
+            found.append(Decorator(retrying, seen))
         seen = getattr(seen, "__wrapped__", None)
     return found[::-1]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from dbos import DBOS
 from dbos._error import DBOSMaxStepRetriesExceeded
-from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS
+from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 
 from harness.retries.live import Answer, Live, Unit
-from harness.retries.values import RetryLayer
+from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
-from harness.subjects.origins import default_of, explicit
+from harness.subjects.origins import decorated, default_of, explicit
 
 LONGEST = 3600.0
 """Seconds above which DBOS lets no interval grow."""
@@ -29,14 +29,14 @@ _SETTINGS = ("retries_allowed", "max_attempts", "interval_seconds", "backoff_rat
 class Step:
     """One step's configuration. `given` is what was said, the rest is what `DBOS.step` does by default."""
 
-    def __init__(self, given: dict[str, Any], argument: str) -> None:
+    def __init__(self, given: dict[str, Any], said: Origin) -> None:
         known = inspect.signature(DBOS.step).parameters
         self.config = {name: given.get(name, known[name].default) for name in (*_SETTINGS, *_NEWER) if name in known}
         self.layer = RetryLayer(
             name="dbos step",
             kind="unit",
             settings={name: str(self.config[name]) for name in _SETTINGS},
-            origin=explicit(argument, "max_attempts") if given else default_of("dbos"),
+            origin=said if given else default_of("dbos"),
             each=self.config.get("timeout_seconds"),
             jitter=False,
             unknown=_absurd(self.config),
@@ -67,30 +67,34 @@ _NEWER = ("should_retry", "timeout_seconds")
 class Recovery:
     """How often a workflow is begun again after its process died."""
 
-    def __init__(self) -> None:
+    def __init__(self, workflow: Any) -> None:
+        told = get_func_info(workflow) if callable(workflow) else None
+        self.limit = DEFAULT_MAX_RECOVERY_ATTEMPTS if told is None else told.max_recovery_attempts
+        usual = self.limit == DEFAULT_MAX_RECOVERY_ATTEMPTS
+        note = "the workflow around the agent is ours; the limit of yours counts in production"
         self.layer = RetryLayer(
             name="dbos recovery",
             kind="recovery",
-            settings={"max_recovery_attempts": str(DEFAULT_MAX_RECOVERY_ATTEMPTS)},
-            origin=default_of("dbos"),
-            notes=("the workflow around the agent is ours; the limit of yours counts in production",),
+            settings={"max_recovery_attempts": str(self.limit)},
+            origin=default_of("dbos") if usual else explicit("max_recovery_attempts"),
+            notes=() if told is not None else (note,),
         )
 
     def answer(self, error: BaseException) -> Answer:
         """A workflow that was begun more than this often and once more is given up."""
-        return Answer(DEFAULT_MAX_RECOVERY_ATTEMPTS + 1, raises=error)
+        return Answer(None if self.limit is None else self.limit + 1, raises=error)
 
 
 def layers(value: Any, unit: Unit) -> Sequence[Live]:
     """The layers that DBOS has around a unit, the innermost first. `value` is the subject: an agent or a wrapper."""
     if unit.kind == "run":
-        return (Recovery(),)
-    if unit.kind == "tool" and not unit.mcp:
+        return (Recovery(value),)
+    if unit.kind in ("tool", "own") and not unit.mcp:
         given = step_config(unit.function)
-        return () if given is None else (Step(given, "step"),)
+        return () if given is None else (Step(given, decorated(unit.function)),)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
-    return (Step(dict(config), name.strip("_")),)
+    return (Step(dict(config), explicit(name.strip("_"), "max_attempts")),)
 
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from harness.retries.live import Answer, Live, Unit
 from harness.retries.values import RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
-from harness.subjects.origins import default_of, explicit
+from harness.subjects.origins import decorated, default_of, explicit
 
 _CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool": "_tool_task_config"}
 
@@ -88,6 +88,9 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     flow = _flow(value, options)
     if unit.kind == "run":
         return (flow,)
+    if unit.kind == "own":
+        task = unit.function
+        return (TaskLayer(task, decorated(task.fn)), flow) if isinstance(task, Task) else ()
     if (config := _config(value, unit)) is None:
         return (flow,)
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
@@ -119,7 +122,7 @@ _ASKED = ("retries", "retry_delay_seconds", "retry_jitter_factor", "retry_condit
 
 def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
     if isinstance(value, Flow):
-        origin = explicit("retries") if value.retries else default_of("prefect")
+        origin = decorated(value.fn) if value.retries else default_of("prefect")
         return FlowLayer(
             value.retries, float(value.retry_delay_seconds or 0), origin, persists=bool(value.persist_result)
         )

@@ -92,6 +92,8 @@ class Workflow:
 
 def layers(value: Any, unit: Unit) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
+    if unit.kind == "own":
+        return ()
     if unit.kind == "run":
         return (Workflow(),)
     if (config := _config(value, unit)) is None:

@@ -1,0 +1,123 @@
+"""Live layers are asked what they do: real clients, real transports, real models, over a stub that fails."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from pydantic_ai.models.fallback import FallbackModel
+
+from fixtures.audit import awkward, clients
+from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.modeling import Asker
+from harness.retries.arithmetic import spelled
+from harness.retries.values import Failure
+
+F = Failure
+
+DEFAULTS = {
+    "openai": (clients.openai(), {F.UNAVAILABLE: 3, F.REFUSED: 3, F.READ_TIMEOUT: 3, F.BAD_REQUEST: 1}),
+    "anthropic": (clients.anthropic(), {F.UNAVAILABLE: 3, F.REFUSED: 3, F.READ_TIMEOUT: 3, F.UNAUTHORIZED: 1}),
+    "openai, retrying transport": (clients.openai(retrying=True), {F.UNAVAILABLE: 5, F.SERVER_ERROR: 3}),
+    "anthropic, retrying transport": (clients.anthropic(retrying=True), {F.UNAVAILABLE: 15, F.SERVER_ERROR: 3}),
+}
+
+
+@pytest.mark.parametrize(("model", "expected"), DEFAULTS.values(), ids=DEFAULTS.keys())
+def test_a_model_is_asked_through_its_own_client(model, expected):
+    asker = Asker(model)
+    assert {failure: asker.ask(failure).expression.total for failure in expected} == expected
+
+
+def test_the_chain_names_every_owner():
+    asked = Asker(clients.anthropic(retrying=True)).ask(F.RATE_LIMITED)
+    assert spelled(asked.expression) == "5 (tenacity transport) × 3 (anthropic) = 15"
+
+
+def test_retry_after_is_waited_for():
+    asker = Asker(clients.openai())
+    assert asker.ask(F.RATE_LIMITED_AFTER).course.seconds == 4.0
+    assert asker.ask(F.RATE_LIMITED).course.seconds == 1.5
+
+
+def test_a_request_that_nobody_answers_takes_as_long_as_the_client_waits():
+    assert Asker(clients.openai()).ask(F.READ_TIMEOUT).course.seconds == 1801.5
+    assert Asker(clients.openai(), {"timeout": 5.0}).ask(F.READ_TIMEOUT).course.seconds == 16.5
+
+
+def test_the_engine_would_see_what_the_model_makes_of_it():
+    assert type(Asker(clients.openai()).ask(F.UNAVAILABLE).error).__name__ == "ModelUnavailableError"
+    raw = Asker(clients.openai(retrying=True)).ask(F.UNAVAILABLE).error
+    assert type(raw).__name__ == "HTTPStatusError"  # the SDK lets through what a transport raises
+
+
+def test_fallbacks_add():
+    chain = Asker(FallbackModel(clients.openai(), clients.anthropic())).ask(F.UNAVAILABLE)
+    assert spelled(chain.expression) == "3 (openai) + 3 (anthropic) = 6"
+    assert type(chain.error).__name__ == "FallbackExceptionGroup"
+
+
+def test_a_fallback_is_only_counted_if_it_is_reached():
+    chain = Asker(FallbackModel(clients.openai(retrying=True), clients.anthropic())).ask(F.UNAVAILABLE)
+    assert spelled(chain.expression) == "5 (tenacity transport) = 5"
+
+
+def test_asking_leaves_the_client_as_it_was():
+    asker = Asker(clients.openai())
+    assert asker.sdk is not None
+    before = asker.sdk.client._client, asker.sdk.client.max_retries
+    asker.ask(F.SERVER_ERROR)
+    assert (asker.sdk.client._client, asker.sdk.client.max_retries) == before
+
+
+def test_a_transport_that_never_stops_says_so():
+    asked = Asker(awkward.endless.model).ask(F.REFUSED)
+    assert spelled(asked.expression) == "unlimited (tenacity transport) = unlimited"
+
+
+def test_a_transport_that_stops_by_the_clock_is_asked_without_waiting():
+    asked = Asker(awkward.patient.model).ask(F.REFUSED)
+    # Begun after 0, 25, 50 and 75 seconds; then more than 60 have passed, and the SDK begins again.
+    assert "4 (tenacity transport)" in spelled(asked.expression)
+
+
+def test_a_client_that_two_agents_share_is_asked_for_both():
+    one, two = Asker(awkward.first.model), Asker(awkward.second.model)
+    assert one.sdk is not None
+    assert two.sdk is not None
+    assert one.sdk.client is two.sdk.client
+    assert one.ask(F.UNAVAILABLE).expression == two.ask(F.UNAVAILABLE).expression
+
+
+UNKNOWN = {
+    "a transport that shows nothing": (awkward.dark, "Dark", "shows nothing of what it does"),
+    "a policy that raises": (awkward.broken, "tenacity transport", "raises LookupError: no such policy"),
+    "a client that is built in the call": (awkward.lazy, "client", "no client that the audit can ask"),
+    "a negative number": (awkward.negative, "openai", "max_retries=-1 makes no sense"),
+}
+
+
+@pytest.mark.parametrize(("agent", "name", "reason"), UNKNOWN.values(), ids=UNKNOWN.keys())
+def test_what_cannot_be_asked_is_unknown_and_never_one(agent, name, reason):
+    asker = Asker(agent.model)
+    assert asker.ask(F.UNAVAILABLE).expression.total is None
+    told = {layer.name: layer.unknown for layer in asker.layers} | asker.unknown
+    assert reason in told[name]
+
+
+def test_one_unknown_model_makes_the_whole_fallback_unknown():
+    assert Asker(awkward.partly.model).ask(F.UNAVAILABLE).expression.total is None
+
+
+def test_an_absurd_number_never_ends():
+    assert Asker(awkward.absurd.model).ask(F.UNAVAILABLE).expression.total == float("inf")
+    assert Asker(awkward.absurd.model).ask(F.BAD_REQUEST).expression.total == 1
+
+
+def test_waits_take_no_time_and_move_the_clock():
+    begun = time.monotonic()
+    with without_waiting() as slept:
+        time.sleep(100)
+        assert time.monotonic() - begun >= 100
+    assert slept == [100]
+    assert time.monotonic() - begun < 100
