@@ -38,6 +38,8 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     explore/          many runs: baselines, the sweep, the script that was played
     audits/           the retry audit: how often each call will really be tried, predicted and proven
     conformance/      the suite that every engine must pass, its agents with it
+    plugin/           durable tests: from a marker, a fixture or a scenario file to runs and reports
+    pytest_plugin.py  the door that pytest knocks at
     cli/              the command line
     demo.py           what `make demo` shows
 """

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -19,6 +20,9 @@ from harness.faults import FaultPlan
 from harness.verdict import Status
 
 DEFAULT_PROMPT = "Please begin."
+REFUSED: Literal["refused"] = "refused"
+"""What a scenario expects of an engine that does not take its subject."""
+Expected = Status | Literal["refused"]
 MASK = "***"
 """What stands for a password wherever a scenario is written down."""
 
@@ -55,7 +59,9 @@ class Scenario(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict, description="what only one engine understands")
     time_scale: float | None = Field(default=None, gt=0)
     why: str = Field(default="", description="why a person should care")
-    expected: Status | None = Field(default=None, description="what a run of this scenario must come to")
+    expected: Expected | dict[str, Expected] | None = Field(
+        default=None, description="what a run of this scenario must come to, or a verdict for each engine"
+    )
     incarnations: int | None = Field(default=None, ge=1, description="how many lives the run may have")
     stall: float = Field(default=10.0, gt=0, description="seconds without progress after which a run counts as stuck")
 
@@ -65,6 +71,20 @@ class Scenario(BaseModel):
         if not isinstance(value, dict):
             return value
         return {name: _policy(policy) for name, policy in value.items()}
+
+    @field_validator("expected", mode="before")
+    @classmethod
+    def _verdicts(cls, value: Any) -> Any:
+        """One sentence for a verdict that is none, instead of one for each type that it might have been."""
+        known = (*map(str, Status), REFUSED)
+        entries = value.items() if isinstance(value, dict) else [("", value)]
+        for engine, verdict in entries:
+            if verdict not in known and value is not None:
+                under = f" under {engine}" if engine else ""
+                near = difflib.get_close_matches(str(verdict), known, n=1)
+                hint = f"did you mean {near[0]!r}" if near else f"say one of {', '.join(known)}"
+                raise ValueError(f"{verdict!r}{under} is no verdict; {hint}")
+        return value
 
     @field_validator("faults", mode="before")
     @classmethod
@@ -90,6 +110,13 @@ class Scenario(BaseModel):
     def runs(self) -> tuple[Invocation, ...]:
         """The invocations; a scenario that lists none has one."""
         return self.invocations or (Invocation(prompt=self.prompt, deps=self.deps),)
+
+    @property
+    def expectations(self) -> dict[str, Expected]:
+        """What a run must come to under each engine that the scenario says something about."""
+        if isinstance(self.expected, dict):
+            return self.expected
+        return {} if self.expected is None else {self.engine: self.expected}
 
     def with_plan(self, plan: FaultPlan) -> Scenario:
         """The same scenario under other faults."""
@@ -117,28 +144,74 @@ class Scenario(BaseModel):
     @classmethod
     def make(cls, where: str = "the scenario", /, **values: Any) -> Scenario:
         """Build and validate. Raises `UsageError` that lists every problem under `where`."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise UsageError.listing(f"{where} is not valid", [_problem(item) for item in error.errors()]) from None
+        return cls._made(where, values, lambda _field: "")
 
     @classmethod
     def from_yaml(cls, path: Path) -> Scenario:
-        """Read a scenario file. Raises `UsageError` with line and column, or with every field that is wrong."""
+        """Read a scenario file. Raises `UsageError` with everything that is wrong, each with its line and column."""
         try:
-            values = yaml.safe_load(path.read_text("utf-8"))
+            root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+            values = yaml.SafeLoader("").construct_document(root) if root is not None else None
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise UsageError(f"cannot read {path}: byte {error.start} is no UTF-8; save it as UTF-8") from None
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-            raise UsageError(f"{path}{where}: {getattr(error, 'problem', error)}") from None
+            raise UsageError(f"{path}{_at(getattr(error, 'problem_mark', None))}: {_yaml_problem(error)}") from None
         if not isinstance(values, dict):
             found = "the file is empty" if values is None else f"this is a {type(values).__name__}"
             raise UsageError(f"{path}: a scenario is a mapping with at least 'subject:', and {found}")
-        return cls.make(str(path), **{str(key): value for key, value in values.items()})
+        for key in _said_twice(root):
+            raise UsageError(f"{path}{_at(key.start_mark)}: {key.value!r} is said twice; remove one of the two")
+        named = {str(key): value for key, value in values.items()}
+        return cls._made(str(path), named, lambda field: _at(place(root, field)).removeprefix(", "))
+
+    @classmethod
+    def _made(cls, where: str, values: dict[str, Any], at: Callable[[tuple[Any, ...]], str]) -> Scenario:
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = [(at(item["loc"]), _problem(item)) for item in error.errors()]
+            told = list(dict.fromkeys(": ".join(filter(None, problem)) for problem in problems))
+            raise UsageError.listing(f"{where} is not valid", told) from None
+
+
+def place(root: Any, field: tuple[Any, ...]) -> Any:
+    """Where a field stands in a composed YAML document (pyyaml's mark), as near as the document has it."""
+    node, found = root, root.start_mark
+    for part in field:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            pairs = [(node.value[part], node.value[part])]
+        else:
+            pairs = []
+        if not pairs:
+            break
+        found, node = pairs[0][0].start_mark, pairs[0][1]
+    return found
+
+
+def _at(mark: Any) -> str:
+    return f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _yaml_problem(error: Any) -> str:
+    return str(getattr(error, "problem", None) or error)
+
+
+def _said_twice(node: Any) -> Iterator[Any]:
+    """Keys that a mapping has twice: YAML would keep the last one, in silence."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if str(key.value) in seen:
+                yield key
+            seen.add(str(key.value))
+            yield from _said_twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _said_twice(item)
 
 
 def masked(value: Any) -> Any:

@@ -23,7 +23,7 @@ CONTROL = "none"
 """The engine without durability: it fails by design, so `all` leaves it out."""
 
 SUBJECT = click.argument("subject")
-ENGINE = click.option("-e", "--engine", required=True, metavar="NAME", help="The engine to run under.")
+ENGINE = click.option("-e", "--engine", metavar="NAME", help="The engine to run under; a scenario file names its own.")
 ENGINES = click.option(
     "-e",
     "--engine",
@@ -113,13 +113,43 @@ def taking(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def scenario(given: dict[str, Any], **more: Any) -> Scenario:
-    """The scenario that the options describe. Raises `UsageError` that lists everything that is wrong."""
+    """The scenario that the options describe; where SUBJECT is a scenario file, they come before what it says.
+
+    Raises `UsageError` that lists everything that is wrong.
+    """
+    from harness.explore.catalogue import is_file
     from harness.scenario import Scenario
 
     values = {name: given.get(name) for name in ("subject", "prompt", "world", "time_scale", "stall", "incarnations")}
     values |= {"script": literal(given.get("script")), "deps": literal(given.get("deps"))}
     values |= {"tools": tools(given.get("tools", ())), "options": options(given), **more}
+    if is_file(given["subject"]):
+        values = _over_file(Path(given["subject"]), values)
     return Scenario.make("the command line", **{name: value for name, value in values.items() if value is not None})
+
+
+def _over_file(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a scenario file, and over them those that were said on the command line."""
+    from harness.explore.catalogue import beside
+    from harness.scenario import Scenario
+
+    kept = Scenario.from_yaml(path).model_dump(exclude_unset=True)
+    kept["script"] = beside(kept.get("script"), path)
+    said = {name: value for name, value in values.items() if name != "subject" and value not in (None, (), {})}
+    for name in ("tools", "options"):
+        said[name] = {**kept.get(name, {}), **said.get(name, {})}
+    return {**kept, **said}
+
+
+def own_engine(subject: str) -> str | None:
+    """The engine that a scenario file names, the first one of several; None for a subject that is no such file."""
+    from harness.explore.catalogue import is_file
+    from harness.scenario import Scenario
+
+    if not is_file(subject):
+        return None
+    found = Scenario.from_yaml(Path(subject))
+    return found.engine if "engine" in found.model_fields_set else next(iter(found.expectations), found.engine)
 
 
 def literal(text: str | None) -> Any:

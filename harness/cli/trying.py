@@ -38,15 +38,15 @@ def sweep(engines: tuple[str, ...], require: tuple[str, ...], **given: Any) -> i
 @click.command()
 @taking(options.SUBJECT, options.ENGINE, options.FAULTS, *options.SUBJECT_OPTIONS, *options.ENGINE_OPTIONS)
 @taking(options.OUT, options.FORMAT, options.STRICT, options.COLD)
-def run(engine: str, faults: tuple[str, ...], **given: Any) -> int:
-    """Run SUBJECT once under chosen faults.
+def run(engine: str | None, faults: tuple[str, ...], **given: Any) -> int:
+    """Run SUBJECT, or a scenario file, once under chosen faults.
 
     It is compared with two fault-free runs that come first. Without `--fault` it is a fault-free run too, judged like
     any other.
     """
     from harness.explore import sweep as explore
 
-    scenario = options.scenario(given, engine=_one(engine), faults=faults)
+    scenario = options.scenario(given, engine=_one(engine, given["subject"]), faults=faults)
     with watching() as progress:
         report = explore.run(scenario, out=given["out"], cold=given["cold"], strict=given["strict"], progress=progress)
     return _told_run(report, given["style"])
@@ -69,12 +69,12 @@ def replay(run_folder: Path, out: Path, style: str) -> int:
 @click.command()
 @taking(options.SUBJECT, options.ENGINE, *options.SUBJECT_OPTIONS, *options.ENGINE_OPTIONS)
 @taking(options.OUT, options.FORMAT)
-def steps(engine: str, out: Path, style: str, **given: Any) -> int:
+def steps(engine: str | None, out: Path, style: str, **given: Any) -> int:
     """List the steps of SUBJECT that faults can name."""
     from harness.explore import sweep as explore
     from harness.report import terminal
 
-    scenario = options.scenario(given, engine=_one(engine))
+    scenario = options.scenario(given, engine=_one(engine, given["subject"]))
     with watching() as progress:
         report = explore.steps(scenario, out=out, progress=progress)
     tell(report, style, lambda paper: terminal.render_steps(report, paper))
@@ -82,7 +82,10 @@ def steps(engine: str, out: Path, style: str, **given: Any) -> int:
     return PASSED if listed else exit_code(report)
 
 
-def _one(engine: str) -> str:
+def _one(engine: str | None, subject: str) -> str:
+    engine = engine or options.own_engine(subject)
+    if engine is None:
+        raise click.UsageError("Missing option '-e' / '--engine'.")
     return options.engines((engine,))[0] if engine != options.ALL and "," not in engine else _too_many(engine)
 
 

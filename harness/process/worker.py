@@ -28,6 +28,7 @@ from harness.steps import StepId
 from harness.subjects import bodies, events, guard, models
 from harness.subjects.answers import Answer, answer
 from harness.subjects.deps import load_deps
+from harness.subjects.importing import own_files
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import agent_names
 from harness.subjects.probes import Body, Probes
@@ -55,7 +56,7 @@ _prepared: Prepared | None = None
 
 
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
-    """Make this interpreter ready to be forked. Returns `refused` (the engine's own words), `agent` and `notes`.
+    """Make this interpreter ready to be forked. Returns `refused` (the engine's words), `agent`, `notes`, `sources`.
 
     `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts, errors
     (what `error(...)` faults are to raise). Raises `UsageError` for any of them that cannot be used.
@@ -88,7 +89,8 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     _prepared.case = case
     refused = worker.bind(case)
     notes = [*subject.notes, *_misspelt(script), *events.problems()]
-    return {"refused": refused.reason if refused else "", "agent": subject.name, "notes": notes}
+    refusal = refused.reason if refused else ""
+    return {"refused": refusal, "agent": subject.name, "notes": notes, "sources": own_files()}
 
 
 def _misspelt(script: Script | None) -> list[str]:

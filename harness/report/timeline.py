@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -37,14 +37,19 @@ class Happened:
     wrong: str = ""
 
 
-def timeline(history: History, findings: Iterable[Finding] = (), width: int = 100) -> Iterator[RenderableType]:
-    """Draw every life of a run. Steps that a finding is about are marked with its word.
+Fold = Callable[[tuple[Happened, ...]], tuple[Happened, ...]]
+
+
+def timeline(
+    history: History, findings: Iterable[Finding] = (), width: int = 100, *, fold: Fold | None = None
+) -> Iterator[RenderableType]:
+    """Draw every life of a run. Steps that a finding is about are marked with its word; `fold` leaves rows out.
 
     *Replayed* is inferred, as everywhere: recorded in an earlier life, its body not entered in this one, and this life
     went on past it.
     """
     lives = sorted({started.incarnation for started in history.of(ProcessStarted)})
-    drawn = folded(rows(history, lives, _wrong(findings)))
+    drawn = (fold or folded)(rows(history, lives, _wrong(findings)))
     step_width = min(30, max([len(row.step) for row in drawn] + [4]))
     for start in range(0, len(lives), LIVES_ABREAST):
         shown = lives[start : start + LIVES_ABREAST]

@@ -12,6 +12,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,15 @@ def running_theirs(doing: str, run: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit at import is theirs too
         raise SubjectError(f"{doing} raised {headline(error)}", traceback=theirs(error)) from None
+
+
+def own_files() -> list[str]:
+    """The files of this interpreter's modules that no distribution has installed: a person's own code."""
+    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    installed |= {str(Path(folder).resolve()) for folder in sys.path if folder.endswith("-packages")}
+    ours = (*sorted(folder for folder in installed if folder), str(Path(errors.__file__).parent))
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return sorted(str(Path(file).resolve()) for file in files if file and not str(file).startswith(ours))
 
 
 def _import(path: ImportPath, name: str) -> ModuleType:

@@ -1,0 +1,125 @@
+"""Scenario files: found, read, checked without running anything, and described for editors by a JSON schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.checks.registry import known as known_check
+from harness.engines.registry import load as load_engine
+from harness.errors import UsageError
+from harness.scenario import Expected, Scenario, place
+from harness.subjects.importing import ImportPath
+from harness.subjects.script_sources import load_script
+
+SUFFIXES = (".yaml", ".yml")
+SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One scenario file that is right, as far as reading can tell."""
+
+    path: Path
+    scenario: Scenario
+    lines: dict[str, int]
+    """The line at which each field begins; fields that are not in the file have none."""
+
+    @property
+    def expectations(self) -> dict[str, Expected]:
+        return self.scenario.expectations
+
+    def under(self, engine: str) -> Scenario:
+        """The scenario for one of its engines, with what it must come to there."""
+        return self.scenario.model_copy(update={"engine": engine, "expected": self.expectations.get(engine)})
+
+    def replay(self, engine: str) -> str:
+        """The shell line that does it outside of any test."""
+        path = self.path
+        if path.is_relative_to(Path.cwd()):
+            path = path.relative_to(Path.cwd())
+        return f"harness run {path} --engine {engine}"
+
+
+def is_file(text: str) -> bool:
+    """Whether a subject is the name of a scenario file."""
+    return text.endswith(SUFFIXES)
+
+
+def files(places: Iterable[Path]) -> Iterator[Path]:
+    """The scenario files among these files and folders. Raises `UsageError` for a place without any."""
+    for found in places:
+        inside = sorted(path for path in found.rglob("*") if path.suffix in SUFFIXES) if found.is_dir() else [found]
+        if not inside or not found.exists():
+            raise UsageError(f"there is no scenario at {found}; name a YAML file, or a folder that holds some")
+        yield from inside
+
+
+def read(path: Path) -> Entry:
+    """Read one file. Raises `UsageError` with everything that can be known to be wrong before anything runs."""
+    scenario = Scenario.from_yaml(path)
+    root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    if wrong := [_at(root, field) + said for field, said in _wrong(scenario, path)]:
+        raise UsageError.listing(f"{path} is not valid", wrong)
+    lines = {key.value: key.start_mark.line + 1 for key, _value in getattr(root, "value", [])}
+    return Entry(path, scenario, lines)
+
+
+def _wrong(scenario: Scenario, path: Path) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Fields and what is wrong with them, where each by itself is well formed."""
+    looks: list[tuple[tuple[str, ...], Callable[[], object]]] = [
+        (("subject",), lambda: ImportPath.parse(scenario.subject)),
+        (("script",), lambda: _script(scenario.script, path)),
+        *((("checks",), partial(known_check, name)) for name in scenario.checks),
+        *((("expected", engine), partial(load_engine, engine)) for engine in scenario.expectations),
+    ]
+    for field, look in looks:
+        try:
+            look()
+        except UsageError as error:
+            yield field, str(error)
+    if not scenario.why.strip():
+        yield ("why",), "'why' is missing: say in a sentence or two why a person should care"
+    if not scenario.expectations:
+        yield ("expected",), "'expected' is missing: say passed or failed, or a verdict for each engine"
+
+
+def _script(script: Any, path: Path) -> None:
+    """Read a script, unless it is Python's, which only a run imports."""
+    if script is not None and not (isinstance(script, str) and ":" in script and "\n" not in script):
+        load_script(beside(script, path))
+
+
+def beside(script: Any, path: Path) -> Any:
+    """A script's file as it is if it is there, else beside the scenario."""
+    if isinstance(script, str) and "\n" not in script and not Path(script).is_file():
+        near = path.parent / script
+        return str(near) if near.is_file() else script
+    return script
+
+
+def _at(root: Any, field: tuple[str, ...]) -> str:
+    mark = place(root, field)
+    return f"line {mark.line + 1}, column {mark.column + 1}: "
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a scenario file, for editors and other tools."""
+    made = Scenario.model_json_schema()
+    fields = made["properties"]
+    policy = {"type": "string", "pattern": r"^(repeatable|once|unsaid|keyed(:.+)?)$"}
+    fields["tools"]["additionalProperties"] = {"anyOf": [policy, fields["tools"]["additionalProperties"]]}
+    faults = {name: value for name, value in fields["faults"].items() if name not in ("default", "title")}
+    fields["faults"] = {
+        "title": "Faults",
+        "description": "[times*]action[(argument)]@step[/window][~incarnation], several joined by ';'",
+        "default": [],
+        "anyOf": [{"type": "string"}, faults],
+    }
+    made["required"] = ["subject", "why", "expected"]
+    return {"$schema": SCHEMA, **made, "title": "A scenario of durable-harness"}

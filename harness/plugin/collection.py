@@ -1,0 +1,75 @@
+"""From a marked function to its tests: one for each engine and crash point, named by engine and fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError
+from harness.explore.plans import Cell
+from harness.faults import FaultPlan
+from harness.plugin import marker
+from harness.plugin.cases import PARAMETER, Case
+from harness.plugin.desk import Desk
+from harness.plugin.session import desk_of
+from harness.scenario import Scenario
+
+ENGINE_FIXTURE = "durable_engine"
+DEFAULT_ENGINES = (Scenario.model_fields["engine"].default,)
+
+
+def generate(metafunc: pytest.Metafunc) -> None:
+    """Parametrize a marked function by its cases, another one that asks for `durable_engine` by engines.
+
+    Every mistake of the person's is a collection error of one sentence.
+    """
+    try:
+        desk = desk_of(metafunc.config)
+        marks = list(metafunc.definition.iter_markers_with_node(marker.MARKER))
+        if marks:
+            _sweep(metafunc, desk, marks)
+        else:
+            engines = desk.engines(desk.settings.engines or DEFAULT_ENGINES)
+            metafunc.parametrize(ENGINE_FIXTURE, engines, indirect=True)
+    except HarnessError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
+
+
+def _sweep(metafunc: pytest.Metafunc, desk: Desk, marks: list[tuple[Any, pytest.Mark]]) -> None:
+    wanted = marker.wanted(metafunc.definition, marks, default=desk.settings.engines or DEFAULT_ENGINES)
+    found = [case for engine in desk.engines(wanted.engines) for case in cases(wanted, engine, desk)]
+    # Appended, so that a test need not name a parameter that only the plugin uses.
+    if PARAMETER not in metafunc.fixturenames:
+        metafunc.fixturenames.append(PARAMETER)
+    if not found:
+        listed = ", ".join(desk.settings.engines)
+        reason = f"durable: none of its engines ({', '.join(wanted.engines)}) is among --durable-engines {listed}"
+        skipped = pytest.param(None, id="no-engine", marks=pytest.mark.skip(reason=reason))
+        metafunc.parametrize(PARAMETER, [skipped], indirect=True)
+        return
+    metafunc.parametrize(PARAMETER, found, ids=[case.id for case in found], indirect=True)
+
+
+def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:
+    """The tests of one function under one engine: its own faults, or every crash point; or one that says why not."""
+    scenario = wanted.scenario.model_copy(update={"engine": engine})
+    plans: list[tuple[Cell | None, FaultPlan]]
+    if wanted.faults is not None:
+        plans = [(_point(plan), plan) for plan in wanted.faults]
+    else:
+        found = desk.map(scenario)
+        if not found.usable:
+            yield Case(scenario, None, map=found)
+            return
+        plans = [(cell, plan) for cell, plan in found.points]
+    for cell, plan in plans:
+        yield Case(scenario.with_plan(plan), plan, cell, wanted.expectation(engine, str(plan)))
+
+
+def _point(plan: FaultPlan) -> Cell | None:
+    """The cell of the map that a plan is the crash of, if it is one crash and nothing else."""
+    (fault, *more) = plan.faults
+    usual = fault.times == 1 and fault.incarnation == 1 and fault.argument is None and not fault.is_glob
+    return (fault.step, fault.window) if fault.action == "crash" and usual and not more else None

@@ -1,0 +1,116 @@
+"""What the fixtures hand to a test: `durable`, to run plans and to ask what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from harness.errors import HarnessError, UsageError
+from harness.plugin import marker
+from harness.plugin.cases import case_of
+from harness.plugin.collection import DEFAULT_ENGINES
+from harness.plugin.report import Report
+from harness.plugin.running import REPORTS, in_words, report_of
+from harness.plugin.session import desk_of
+from harness.scenario import Scenario
+
+
+class Durable:
+    """Runs an agent under a fault and reports.
+
+    In a test of a sweep `report` is that of the test's own fault, and `run` needs no subject. Elsewhere `run` takes
+    what the marker takes. It is good for the test that it was handed to, and no longer.
+    """
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+        self._over = False
+
+    @property
+    def report(self) -> Report:
+        """The run of this test's own fault."""
+        __tracebackhide__ = True
+        case = case_of(self._item)
+        if case is None or case.plan is None:
+            raise UsageError(
+                f"{self._item.nodeid} has no fault of its own: mark it with @pytest.mark.durable(...), or use"
+                " durable.run"
+            )
+        return report_of(self._item, case)
+
+    @property
+    def fault(self) -> str:
+        """This test's own fault line."""
+        __tracebackhide__ = True
+        return self.report.plan
+
+    @property
+    def engine(self) -> str:
+        """The engine of this test, by name."""
+        case = case_of(self._item)
+        return case.engine if case else self._chosen()
+
+    def run(self, *faults: str, **scenario: Any) -> Report:
+        """Run once under these faults (none: fault-free) and judge it; keywords are those of the marker.
+
+        Takes as long as the run takes. Raises `UsageError` for a request that cannot be carried out; a missing engine
+        skips the test, or fails it if the engine is required.
+        """
+        __tracebackhide__ = True
+        report, failure = None, ""
+        try:
+            report = desk_of(self._item.config).report(self._scenario(faults, scenario))
+        except HarnessError as error:
+            failure = in_words(error)
+        if report is None:  # outside the handler, so that no frame of ours is chained to it
+            raise UsageError(failure)
+        self._item.stash.setdefault(REPORTS, []).append(report)
+        return report
+
+    def steps(self, **scenario: Any) -> tuple[str, ...]:
+        """The steps of the fault-free run: what faults can name."""
+        __tracebackhide__ = True
+        found = desk_of(self._item.config).map(self._scenario((), scenario))
+        if not found.usable:
+            raise UsageError(found.unavailable or found.refused or found.problem)
+        return tuple(row.step for row in found.rows)
+
+    def _scenario(self, faults: Iterable[str], given: dict[str, Any]) -> Scenario:
+        if self._over:
+            raise UsageError(f"the fixture `durable` belongs to {self._item.nodeid}, which is over; ask for it there")
+        marks = list(self._item.iter_markers_with_node(marker.MARKER))
+        own = [(self, pytest.Mark(marker.MARKER, (), given, _ispytest=True))]
+        if "engine" in given or "engines" in given:
+            marks = [(node, _without_engines(mark)) for node, mark in marks]
+        wanted = marker.wanted(self._item, [*own, *marks], default=(self.engine,))
+        engines = wanted.engines if "engine" in given else (self.engine,)
+        scenario = wanted.scenario.model_copy(update={"engine": engines[0]})
+        return Scenario.make("durable.run(...)", **{**scenario.model_dump(), "faults": tuple(map(str, faults))})
+
+    def _chosen(self) -> str:
+        params = getattr(getattr(self._item, "callspec", None), "params", {})
+        desk = desk_of(self._item.config)
+        return str(params.get("durable_engine") or (desk.settings.engines or DEFAULT_ENGINES)[0])
+
+    def close(self) -> None:
+        """The test is over."""
+        self._over = True
+
+
+def _without_engines(mark: pytest.Mark) -> pytest.Mark:
+    kept = {name: value for name, value in mark.kwargs.items() if name not in ("engine", "engines")}
+    return pytest.Mark(mark.name, mark.args, kept, _ispytest=True)
+
+
+def engine_of(item: pytest.Item, asked: str | None) -> str:
+    """The engine of a test: of its case, or the one that the fixture was parametrized with. Skips if it is missing."""
+    case = case_of(item)
+    name = case.engine if case else asked or DEFAULT_ENGINES[0]
+    from harness.engines.registry import load
+
+    problems = [] if case else load(name).problems({})
+    if problems:
+        pytest.skip(f"engine {name!r} cannot be used here: {'; '.join(problems)}")
+    return name

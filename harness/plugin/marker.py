@@ -1,0 +1,200 @@
+"""What `@pytest.mark.durable(...)` says: checked as a whole, so that a misspelt keyword never passes for a default."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from harness.errors import UsageError
+from harness.faults import FaultPlan
+from harness.scenario import Scenario
+from harness.verdict import Status
+
+MARKER = "durable"
+SIGNATURE = (
+    "durable(subject, engine=None, engines=(), script=None, tools={}, faults=None, expected={}, deps, prompt, world,"
+    " checks, invocations, options, time_scale, stall, incarnations): crash `subject` at every step, one test per"
+    " engine and crash point; see docs/pytest.md"
+)
+OURS = ("engine", "engines", "faults", "expected")
+"""Keywords that say how tests are made; the others are fields of a scenario."""
+THEIRS = tuple(name for name in Scenario.model_fields if name not in ("engine", "faults", "expected", "why"))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one test function asks for. Without `faults` it is swept: a test for each crash point."""
+
+    where: str
+    scenario: Scenario
+    engines: tuple[str, ...]
+    faults: tuple[FaultPlan, ...] | None = None
+    expected: Mapping[str, Status] = field(default_factory=dict)
+
+    def expectation(self, engine: str, fault: str) -> Status:
+        """What the run must come to: passed, unless an entry of `expected` says otherwise.
+
+        An entry is a fault, a glob over faults, or either with `ENGINE:` before it; the first that fits counts.
+        """
+        for pattern, status in self.expected.items():
+            if fault == pattern or any(fnmatchcase(text, _escaped(pattern)) for text in (fault, f"{engine}-{fault}")):
+                return status
+        return Status.PASSED
+
+
+def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *, default: Sequence[str]) -> Wanted:
+    """Read the markers of a test, nearest first. Raises `UsageError` that names the test."""
+    where = f"@pytest.mark.{MARKER} on {node.nodeid}"
+    said = merged(where, marks)
+    if "subject" not in said:
+        raise UsageError(f"{where} names no subject: say what to crash, as in subject='shop.agents:payments'")
+    said["subject"] = subject_path(said["subject"], node, where)
+    said["script"] = script_value(said.get("script"), node)
+    engines = _engines(where, said) or tuple(default)
+    faults = _faults(where, said.pop("faults", None))
+    expected = _expected(where, said.pop("expected", {}))
+    values = {name: value for name, value in said.items() if name not in OURS and value is not None}
+    return Wanted(where, Scenario.make(where, **values), engines, faults, expected)
+
+
+def merged(where: str, marks: Sequence[tuple[Any, pytest.Mark]]) -> dict[str, Any]:
+    """The keywords of all markers: those of a function complete and override those of its class and module.
+
+    Raises `UsageError` for two markers of one node that disagree: nobody could say which was meant.
+    """
+    said: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
+    for node, mark in marks:
+        for name, value in _keywords(where, mark).items():
+            if name not in said:
+                said[name], origin[name] = value, node
+            elif origin[name] is node and said[name] is not value and said[name] != value:
+                raise UsageError(
+                    f"{where}: two markers contradict each other, one says {name}={said[name]!r} and the other"
+                    f" {name}={value!r}; remove one of them"
+                )
+    return said
+
+
+def _keywords(where: str, mark: pytest.Mark) -> dict[str, Any]:
+    if len(mark.args) > 1:
+        raise UsageError(f"{where} takes one value without a name, the subject, and got {len(mark.args)}")
+    said = {**dict(zip(("subject",), mark.args, strict=False)), **mark.kwargs}
+    if mark.args and "subject" in mark.kwargs:
+        raise UsageError(f"{where} names its subject twice, {mark.args[0]!r} and {mark.kwargs['subject']!r}")
+    known = (*OURS, *THEIRS)
+    for name in mark.kwargs:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}."
+            raise UsageError(f"{where} does not know {name!r}; {hint}")
+    return said
+
+
+def _engines(where: str, said: Mapping[str, Any]) -> tuple[str, ...]:
+    one, several = said.get("engine"), said.get("engines")
+    if one is not None and several is not None:
+        raise UsageError(f"{where} says engine={one!r} and engines={several!r}; say one of the two")
+    names = several if several is not None else one
+    if names is None:
+        return ()
+    listed = [name.strip() for name in names.split(",")] if isinstance(names, str) else names
+    if not isinstance(listed, Iterable) or not all(isinstance(name, str) and name for name in listed):
+        raise UsageError(f"{where}: an engine is a name such as 'dbos', and this is {names!r}")
+    found = tuple(dict.fromkeys(listed))
+    if not found:
+        raise UsageError(f"{where} says engines={names!r}, so it would test nothing; name at least one")
+    return found
+
+
+def _faults(where: str, given: Any) -> tuple[FaultPlan, ...] | None:
+    if given is None:
+        return None
+    texts = [given] if isinstance(given, str) else list(given)
+    if not texts:
+        raise UsageError(f"{where} says faults={given!r}, so it would test nothing; leave it out to try every crash")
+    return tuple(FaultPlan.parse(str(text)) for text in texts)
+
+
+def _expected(where: str, given: Any) -> dict[str, Status]:
+    entries = {"*": given} if isinstance(given, str) else given
+    if not isinstance(entries, Mapping):
+        raise UsageError(f"{where}: expected is a verdict or a mapping from faults to verdicts, not {given!r}")
+    try:
+        return {str(pattern): Status(status) for pattern, status in entries.items()}
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}; a verdict is {', '.join(Status)}") from None
+
+
+def _escaped(pattern: str) -> str:
+    return pattern.replace(":", "-", 1) if pattern.partition(":")[0].isidentifier() and "@" in pattern else pattern
+
+
+def subject_path(subject: Any, node: Any, where: str) -> str:
+    """The import path of a subject; a path to a file is looked for beside the test, too.
+
+    A subject may be given as the object itself if a module that is imported holds it. Raises `UsageError` if none does.
+    """
+    if isinstance(subject, str):
+        return _found_file(subject, node)
+    modules = [getattr(node, "module", None), sys.modules.get(getattr(subject, "__module__", "") or "")]
+    for module in [*modules, *list(sys.modules.values())]:
+        if isinstance(module, ModuleType) and (name := _name_in(module, subject)):
+            return _path_of(module, name)
+    raise UsageError(
+        f"{where}: the subject {_described(subject)} is no module's own variable, so a new process cannot import it;"
+        " name it as 'package.module:variable'"
+    )
+
+
+def _name_in(module: ModuleType, subject: Any) -> str:
+    return next((name for name, value in list(vars(module).items()) if value is subject and name.isidentifier()), "")
+
+
+def _path_of(module: ModuleType, name: str) -> str:
+    """A test module is named by its file: whether it can be imported by name depends on how pytest was started."""
+    file = inspect.getsourcefile(module) if getattr(module, "__file__", None) else None
+    stem = Path(file).stem if file else ""
+    is_test = stem.startswith("test_") or stem.endswith("_test") or stem == "conftest"
+    return f"{file}:{name}" if is_test else f"{module.__name__}:{name}"
+
+
+def _described(subject: Any) -> str:
+    return f"{type(subject).__name__} {getattr(subject, 'name', None) or ''}".strip()
+
+
+def script_value(script: Any, node: Any) -> Any:
+    """A script as a scenario keeps it: files are looked for beside the test, script objects become YAML."""
+    if script is None or isinstance(script, dict):
+        return script
+    if isinstance(script, str):
+        is_file = "\n" not in script and script.endswith((".yaml", ".yml", ".json"))
+        return _found_file(script, node) if is_file else script
+    if isinstance(script, Path):
+        return str(script)
+    from harness.subjects.script_sources import load_script
+    from harness.subjects.script_yaml import to_yaml
+
+    plain = isinstance(script, list | tuple) and all(isinstance(turn, str | dict) for turn in script)
+    return list(script) if plain else to_yaml(load_script(script))
+
+
+def _found_file(text: str, node: Any) -> str:
+    """A relative path as it is if it is there; else beside the test, or below the root of the tests."""
+    target, colon, attr = text.rpartition(":") if not text.endswith((".yaml", ".yml", ".json")) else (text, "", "")
+    target, attr = (target, attr) if colon else (text, "")
+    if not target.endswith((".py", ".yaml", ".yml", ".json")) or Path(target).is_absolute() or Path(target).is_file():
+        return text
+    for folder in (Path(node.path).parent, node.config.rootpath):
+        if (folder / target).is_file():
+            return f"{folder / target}{colon}{attr}"
+    return text

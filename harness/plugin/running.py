@@ -1,0 +1,122 @@
+"""What happens to a durable test in each of pytest's phases: run in its set-up, judged in its call, told in its report.
+
+A run that could not be judged is an error of the set-up, so that it never passes for a failure of the agent or, worse,
+for a success; a run that failed is a failure of the call.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import pytest
+
+from harness.errors import HarnessError, SubjectError
+from harness.plugin.cases import Case, case_of, is_marked
+from harness.plugin.failure import of_finding, told
+from harness.plugin.maps import CrashMap
+from harness.plugin.report import Report
+from harness.plugin.session import desk_of
+from harness.scenario import REFUSED
+from harness.verdict import Status
+
+REPORTS = pytest.StashKey[list[Report]]()
+"""What the durable runs of a test came to, its own first."""
+MISSING = pytest.StashKey[dict[str, str]]()
+
+
+def set_up(item: pytest.Item) -> None:
+    """Run the case of an item. Skips for a missing engine, raises for everything that leaves nothing to judge."""
+    case = case_of(item)
+    if case is None:
+        if is_marked(item):
+            _stop(
+                f"{item.nodeid} is marked as durable, and only functions and methods that pytest itself collects can be"
+                " swept; make it a plain function"
+            )
+        return
+    found = case.map or desk_of(item.config).map(case.scenario)
+    if not found.usable:
+        _absent(item, case, found)
+        return
+    report = report_of(item, case)
+    if report.status is Status.UNKNOWN and case.expected is not Status.UNKNOWN:
+        _stop(report.explained())
+
+
+def report_of(item: pytest.Item, case: Case) -> Report:
+    """The report of an item's own case, run once."""
+    found = item.stash.get(REPORTS, [])
+    if found:
+        return found[0]
+    report, said = None, ""
+    try:
+        report = desk_of(item.config).report(case.scenario, cell=case.cell, replay=case.replay)
+    except HarnessError as error:
+        said = in_words(error)
+    if report is None:
+        _stop(said)
+    item.stash[REPORTS] = [report]
+    return report
+
+
+def judge(item: pytest.Item, *, before: str = "") -> None:
+    """Fail the call of an item whose run did not come to what was expected; `before` is told first."""
+    case, reports = case_of(item), item.stash.get(REPORTS, [])
+    if case is None or not reports or reports[0].status == case.expected:
+        return
+    report = reports[0]
+    unusual = case.expected if before or case.expected is not Status.PASSED else ""
+    story = told(report.judged, report.history, report.replay, instead_of=str(unusual))
+    pytest.fail("\n\n".join(filter(None, [before, story])), pytrace=False)
+
+
+def _absent(item: pytest.Item, case: Case, found: CrashMap) -> None:
+    """There is no run: an engine that is missing or takes no such subject skips, unless it is required or expected."""
+    reason = found.unavailable or found.refused
+    if not reason:
+        subject = case.scenario.subject
+        _stop(of_finding(found.finding, subject, case.engine) if found.finding else found.problem)
+    if found.refused and case.expected == REFUSED:
+        return
+    said = f"engine {case.engine!r} does not take {case.scenario.subject}: {reason}" if found.refused else reason
+    item.stash[MISSING] = {"engine": case.engine, "reason": said}
+    if case.engine in desk_of(item.config).settings.require:
+        _stop(f"engine {case.engine!r} is required: {said}")
+    pytest.skip(said)
+
+
+def in_words(error: HarnessError) -> str:
+    """An error of ours as a person should see it: with the traceback of their code, and none of ours."""
+    traceback = error.traceback if isinstance(error, SubjectError) else None
+    return "\n\n".join(filter(None, [str(error), traceback]))
+
+
+def _stop(text: str) -> NoReturn:
+    pytest.fail(text, pytrace=False)
+
+
+def facts(item: pytest.Item) -> dict[str, Any] | None:
+    """What the summary has to know of a finished item, in values that every pytest process can send to another."""
+    reports = item.stash.get(REPORTS, [])
+    missing = item.stash.get(MISSING, None)
+    if not reports and missing is None:
+        return None
+    return {"missing": missing, "runs": [_run(item, report) for report in reports]}
+
+
+def _run(item: pytest.Item, report: Report) -> dict[str, Any]:
+    judged = report.judged
+    rows = desk_of(item.config).map(report.scenario).points
+    return {
+        "test": item.nodeid,
+        "subject": judged.subject,
+        "engine": judged.engine,
+        "fault": judged.plan,
+        "status": str(judged.status),
+        "crashes": max(0, judged.incarnations - 1),
+        "cell": list(judged.cell) if judged.cell else None,
+        "possible": len(rows),
+        "findings": [finding.to_json() for finding in judged.findings],
+        "replay": report.replay,
+        "folder": judged.folder,
+    }

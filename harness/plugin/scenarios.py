@@ -1,0 +1,83 @@
+"""Scenario files as tests: one for each engine that a file expects something of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from harness.plugin.options import SCENARIO_GLOBS, SCENARIOS
+
+if TYPE_CHECKING:
+    from harness.explore.catalogue import Entry
+
+_SUBJECT = re.compile(r"^subject\s*:", re.MULTILINE)
+
+
+def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A collector for a scenario file, None for any other YAML file.
+
+    A file below the usual place must also look like a scenario, because other tools keep files there, too; one below a
+    place that the settings name, or named on the command line, is always meant.
+    """
+    globs = parent.config.getini(SCENARIOS)
+    if not any(path.match(glob) for glob in globs):
+        return None
+    meant = globs != SCENARIO_GLOBS or parent.session.isinitpath(path)
+    return ScenarioFile.from_parent(parent, path=path) if meant or _looks_like_one(path) else None
+
+
+def _looks_like_one(path: Path) -> bool:
+    try:
+        return bool(_SUBJECT.search(path.read_text("utf-8", "replace")))
+    except OSError:
+        return False
+
+
+class ScenarioFile(pytest.File):
+    """One YAML file. What is wrong with it is a collection error with line and column."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from harness.errors import HarnessError
+        from harness.explore.catalogue import read
+        from harness.plugin.session import desk_of
+
+        try:
+            entry = read(self.path)
+            engines = desk_of(self.config).engines(tuple(entry.expectations))
+        except HarnessError as error:
+            raise self.CollectError(str(error)) from None
+        for engine in engines:
+            yield ScenarioItem.from_parent(self, name=engine, entry=entry)
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario under one engine."""
+
+    def __init__(self, *, entry: Entry, **keywords: object) -> None:
+        super().__init__(**keywords)  # type: ignore[arg-type]
+        from harness.explore.catalogue import beside
+        from harness.plugin.cases import Case
+        from harness.plugin.marker import subject_path
+
+        scenario = entry.under(self.name)
+        given = {"subject": subject_path(scenario.subject, self, str(self.path))}
+        given["script"] = beside(scenario.script, self.path)
+        self.entry = entry
+        scenario = scenario.model_copy(update=given)
+        expected = entry.expectations[self.name]
+        self.durable_case = Case(scenario, scenario.plan, None, expected, replay=entry.replay(self.name))
+        self.add_marker("durable")
+
+    def runtest(self) -> None:
+        from harness.plugin.running import judge
+
+        judge(self, before=f"{self.path.name}:{self.location[1] or 0} {self.entry.scenario.why.strip()}")
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        lines = self.entry.lines
+        line = lines.get("expected", lines.get("faults", 1))
+        return self.path, line - 1, f"scenario {self.path.stem}[{self.name}]"

@@ -1,0 +1,50 @@
+"""The desk of one pytest session: made when the first durable test is collected, closed when the session ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.plugin.desk import Desk, new_run_id
+from harness.plugin.options import Settings
+
+DESK = pytest.StashKey[Desk]()
+
+
+def desk_of(config: pytest.Config) -> Desk:
+    """The session's desk. Raises `pytest.UsageError` for a setting that cannot be used, or a required engine's lack."""
+    if DESK not in config.stash:
+        run_id = _run_id(config)
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        desk = Desk(Settings.of(config), _home(config, run_id), run_id, worker)
+        try:
+            desk.demand()
+        except UsageError as error:
+            raise pytest.UsageError(f"--durable-require: {error}") from None
+        config.stash[DESK] = desk
+        config.add_cleanup(desk.close)  # whatever else happens at the end
+    return config.stash[DESK]
+
+
+def close(config: pytest.Config) -> None:
+    """Stop every server and process that durable tests of this session have started."""
+    if DESK in config.stash:
+        config.stash[DESK].close()
+
+
+def _run_id(config: pytest.Config) -> str:
+    """One name for all workers of a session of pytest-xdist."""
+    given = getattr(config, "workerinput", {}).get("testrunuid")
+    return str(given)[:12] if given else new_run_id()
+
+
+def _home(config: pytest.Config, run_id: str) -> Path:
+    """Where maps and run folders are kept: pytest's cache, or without it a folder that only this session knows."""
+    cache = getattr(config, "cache", None)
+    if cache is not None and not config.getoption("cacheclear", False):
+        return Path(cache.mkdir("durable"))
+    return Path(tempfile.gettempdir()) / f"harness-pytest-{os.getuid()}" / run_id

@@ -1,0 +1,167 @@
+"""What a session's durable tests came to together: the lines at the end, the files for CI, the coverage asked for.
+
+Facts travel on pytest's own reports, because under pytest-xdist the tests ran in other processes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from harness.plugin.options import Settings
+from harness.plugin.running import facts
+from harness.report.words import counted
+
+
+@dataclass
+class Tally:
+    """Every durable run of a session, and the engines that were missing."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def points(self) -> dict[tuple[str, str], tuple[set[tuple[str, ...]], int]]:
+        """For each subject and engine: the crash points that were tried, and how many there are."""
+        found: dict[tuple[str, str], tuple[set[tuple[str, ...]], int]] = {}
+        for run in self.runs:
+            tried, _ = found.setdefault((run["subject"], run["engine"]), (set(), run["possible"]))
+            if run["cell"]:
+                tried.add(tuple(run["cell"]))
+        return found
+
+    @property
+    def tried(self) -> int:
+        return sum(len(tried) for tried, _possible in self.points.values())
+
+    @property
+    def possible(self) -> int:
+        return sum(possible for _tried, possible in self.points.values())
+
+    @property
+    def coverage(self) -> float:
+        """Crash points tried, in percent of those that the crash maps have."""
+        return 100 * self.tried / self.possible if self.possible else 0.0
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """Each kind of finding once, errors first."""
+        kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for run in self.runs:
+            for finding in run["findings"]:
+                kind = (run["engine"], finding["check"], finding["rule"], finding["owner"], finding["message"])
+                kinds.setdefault(kind, {**finding, "engine": run["engine"], "fault": run["fault"]})
+        order = ["error", "warning", "note"]
+        return sorted(kinds.values(), key=lambda finding: order.index(finding["severity"]))
+
+
+TALLY = pytest.StashKey[Tally]()
+
+
+def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Put what is known of an item's runs on its report: once, on the last report before its tear-down."""
+    ended = report.when == "call" or not report.passed
+    known = facts(item) if ended else None
+    if known is not None:
+        vars(report)["durable"] = known  # pytest sends what it finds there to other processes, too
+        for run in known["runs"]:
+            shown = {name: run[name] for name in ("engine", "fault", "status", "replay")}
+            report.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]
+
+
+def take(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Keep what a finished test says about its runs."""
+    tally = config.stash.setdefault(TALLY, Tally())
+    known: dict[str, Any] = vars(report)["durable"]
+    tally.runs += known["runs"]
+    tally.__dict__.pop("points", None)
+    if missing := known["missing"]:
+        tally.missing[missing["engine"]] = missing["reason"]
+
+
+def finish(session: pytest.Session) -> None:
+    """Write the files that were asked for; let a session fail whose coverage is too low."""
+    tally = session.config.stash.get(TALLY, None)
+    if tally is None or hasattr(session.config, "workerinput"):
+        return
+    settings = Settings.of(session.config)
+    if settings.report is not None:
+        settings.report.mkdir(parents=True, exist_ok=True)
+        (settings.report / "summary.md").write_text("\n".join(markdown(tally, settings)) + "\n", "utf-8")
+        content = {"runs": tally.runs, "missing": tally.missing, "tried": tally.tried, "possible": tally.possible}
+        (settings.report / "report.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    if _too_little(tally, settings) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _too_little(tally: Tally, settings: Settings) -> bool:
+    return settings.min_coverage is not None and tally.coverage < settings.min_coverage
+
+
+def show(reporter: Any, config: pytest.Config) -> None:
+    """The section at the end of a session."""
+    tally = config.stash.get(TALLY, None)
+    if tally is None:
+        return
+    settings = Settings.of(config)
+    reporter.section("durable")
+    for line in lines(tally):
+        reporter.line(line)
+    if _too_little(tally, settings):
+        reporter.line(
+            f"crash-point coverage {tally.coverage:.0f} % is less than --durable-min-coverage"
+            f" {settings.min_coverage:g} %",
+            red=True,
+        )
+
+
+def lines(tally: Tally) -> Iterator[str]:
+    """Runs, crashes, findings, coverage, and each engine that was missing with its reason."""
+    crashes = sum(run["crashes"] for run in tally.runs)
+    statuses = [run["status"] for run in tally.runs]
+    said = [f"{statuses.count(status)} {status}" for status in ("passed", "failed", "unknown") if status in statuses]
+    if tally.runs:
+        yield f"{counted(len(tally.runs), 'run')}, {counted(crashes, 'crash', 'crashes')}: {', '.join(said)}"
+        yield f"crash points: {tally.tried} of {tally.possible} tried ({tally.coverage:.0f} %)"
+    for finding in tally.findings:
+        if finding["severity"] != "note":
+            step = finding["step"] or "the run"
+            yield f"{finding['severity']}: {step} under {finding['engine']}: {finding['message']}"
+            yield f"  do: {finding['remedy']}"
+    for engine, reason in tally.missing.items():
+        yield f"missing: {engine}: {reason}"
+
+
+def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
+    """The same for the summary of a CI job."""
+    low = _too_little(tally, settings)
+    failed = any(run["status"] != "passed" for run in tally.runs)
+    yield f"## Durable tests: {'something is wrong' if failed or low else 'everything held'}"
+    yield ""
+    yield "| subject | engine | crash points tried | passed | failed | unknown |"
+    yield "| -- | -- | -- | -- | -- | -- |"
+    for (subject, engine), (tried, possible) in tally.points.items():
+        own = [run["status"] for run in tally.runs if (run["subject"], run["engine"]) == (subject, engine)]
+        counts = " | ".join(str(own.count(status)) for status in ("passed", "failed", "unknown"))
+        yield f"| `{subject}` | {engine} | {len(tried)} of {possible} | {counts} |"
+    yield ""
+    yield f"Crash-point coverage: {tally.coverage:.0f} %" + (f", less than {settings.min_coverage:g} %" * low)
+    for finding in tally.findings:
+        if finding["severity"] != "note":
+            yield ""
+            yield f"- **{finding['severity']}** `{finding['step'] or 'run'}` under {finding['engine']}:"
+            yield f"  {_cell(finding['message'])}"
+            yield f"  To do ({finding['owner']}): {_cell(finding['remedy'])}"
+            yield f"  Again: `{finding['replay']}`" if finding["replay"] else f"  At: `{finding['fault']}`"
+    for engine, reason in tally.missing.items():
+        yield ""
+        yield f"- engine **{engine}** is missing: {_cell(reason)}"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
