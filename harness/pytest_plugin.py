@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "durable(subject, engine=..., ...): crash `subject` at every step, a test each")
+    options.Settings.of(config)  # a mistake in them is better told before anything is collected
     config.pluginmanager.register(Listener(config), "harness.pytest_plugin.listener")
 
 

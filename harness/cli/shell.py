@@ -16,6 +16,7 @@ import click
 
 from harness import errors
 from harness.cli.auditing import audit
+from harness.cli.checking import check
 from harness.cli.conforming import conform
 from harness.cli.histories import replay_history
 from harness.cli.looking import doctor, script, show
@@ -55,7 +56,7 @@ def commands() -> None:
     """
 
 
-for command in (sweep, run, steps, audit, show, replay, replay_history, script, doctor, conform):
+for command in (sweep, run, steps, audit, show, replay, replay_history, script, check, doctor, conform):
     commands.add_command(command)
 
 

@@ -101,10 +101,12 @@ def facts(item: pytest.Item) -> dict[str, Any] | None:
     missing = item.stash.get(MISSING, None)
     if not reports and missing is None:
         return None
-    return {"missing": missing, "runs": [_run(item, report) for report in reports]}
+    own = case_of(item)
+    expected = [str(own.expected) if own else "passed", *("passed" for _ in reports[1:])]
+    return {"missing": missing, "runs": [_run(item, *each) for each in zip(reports, expected, strict=False)]}
 
 
-def _run(item: pytest.Item, report: Report) -> dict[str, Any]:
+def _run(item: pytest.Item, report: Report, expected: str) -> dict[str, Any]:
     judged = report.judged
     rows = desk_of(item.config).map(report.scenario).points
     return {
@@ -113,6 +115,7 @@ def _run(item: pytest.Item, report: Report) -> dict[str, Any]:
         "engine": judged.engine,
         "fault": judged.plan,
         "status": str(judged.status),
+        "expected": expected,
         "crashes": max(0, judged.incarnations - 1),
         "cell": list(judged.cell) if judged.cell else None,
         "possible": len(rows),

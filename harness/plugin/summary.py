@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,10 @@ import pytest
 from harness.plugin.options import Settings
 from harness.plugin.running import facts
 from harness.report.words import counted
+from harness.steps import StepId
+
+SHOWN = 10
+"""Findings in the terminal's summary; the files have all of them."""
 
 
 @dataclass
@@ -24,14 +29,15 @@ class Tally:
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
     @cached_property
     def points(self) -> dict[tuple[str, str], tuple[set[tuple[str, ...]], int]]:
-        """For each subject and engine: the crash points that were tried, and how many there are."""
+        """For each swept subject and engine: the crash points that were tried, and how many there are."""
         found: dict[tuple[str, str], tuple[set[tuple[str, ...]], int]] = {}
         for run in self.runs:
-            tried, _ = found.setdefault((run["subject"], run["engine"]), (set(), run["possible"]))
             if run["cell"]:
+                tried, _ = found.setdefault((run["subject"], run["engine"]), (set(), run["possible"]))
                 tried.add(tuple(run["cell"]))
         return found
 
@@ -50,14 +56,28 @@ class Tally:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """Each kind of finding once, errors first."""
+        """Each kind of finding once, errors first, with the number of runs that show it. What was expected is none."""
         kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
         for run in self.runs:
+            if run["status"] == run["expected"] != "passed":
+                continue
             for finding in run["findings"]:
-                kind = (run["engine"], finding["check"], finding["rule"], finding["owner"], finding["message"])
-                kinds.setdefault(kind, {**finding, "engine": run["engine"], "fault": run["fault"]})
-        order = ["error", "warning", "note"]
-        return sorted(kinds.values(), key=lambda finding: order.index(finding["severity"]))
+                step = StepId.parse(finding["step"]).unnumbered if finding["step"] else "the run"
+                kind = (run["engine"], finding["check"], finding["rule"], finding["owner"], step)
+                known = kinds.setdefault(kind, {**finding, "about": step, "runs": 0, **_origin(run)})
+                known["runs"] += 1
+        order = ["error", "warning"]
+        grave = [finding for finding in kinds.values() if finding["severity"] in order]
+        return sorted(grave, key=lambda finding: order.index(finding["severity"]))
+
+    @property
+    def wrong(self) -> bool:
+        """Whether any run came to something else than was expected of it."""
+        return any(run["status"] != run["expected"] for run in self.runs)
+
+
+def _origin(run: dict[str, Any]) -> dict[str, str]:
+    return {"engine": run["engine"], "fault": run["fault"], "replay": run["replay"]}
 
 
 TALLY = pytest.StashKey[Tally]()
@@ -91,12 +111,20 @@ def finish(session: pytest.Session) -> None:
         return
     settings = Settings.of(session.config)
     if settings.report is not None:
-        settings.report.mkdir(parents=True, exist_ok=True)
-        (settings.report / "summary.md").write_text("\n".join(markdown(tally, settings)) + "\n", "utf-8")
-        content = {"runs": tally.runs, "missing": tally.missing, "tried": tally.tried, "possible": tally.possible}
-        (settings.report / "report.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        _write(settings.report, tally, settings)
     if _too_little(tally, settings) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _write(folder: Path, tally: Tally, settings: Settings) -> None:
+    """The files for CI. A folder that cannot be written is said at the end, and fails nothing that has been found."""
+    content = {"runs": tally.runs, "missing": tally.missing, "tried": tally.tried, "possible": tally.possible}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "summary.md").write_text("\n".join(markdown(tally, settings)) + "\n", "utf-8")
+        (folder / "report.json").write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        tally.trouble = f"cannot write the report to {folder}: {error.strerror}; choose another --durable-report"
 
 
 def _too_little(tally: Tally, settings: Settings) -> bool:
@@ -110,8 +138,10 @@ def show(reporter: Any, config: pytest.Config) -> None:
         return
     settings = Settings.of(config)
     reporter.section("durable")
-    for line in lines(tally):
+    for line in filter(None, lines(tally)):
         reporter.line(line)
+    if tally.trouble:
+        reporter.line(tally.trouble, red=True)
     if _too_little(tally, settings):
         reporter.line(
             f"crash-point coverage {tally.coverage:.0f} % is less than --durable-min-coverage"
@@ -127,12 +157,16 @@ def lines(tally: Tally) -> Iterator[str]:
     said = [f"{statuses.count(status)} {status}" for status in ("passed", "failed", "unknown") if status in statuses]
     if tally.runs:
         yield f"{counted(len(tally.runs), 'run')}, {counted(crashes, 'crash', 'crashes')}: {', '.join(said)}"
+        expected = sum(run["status"] == run["expected"] != "passed" for run in tally.runs)
+        yield f"as expected though not passed: {expected}" if expected else ""
+    if tally.possible:
         yield f"crash points: {tally.tried} of {tally.possible} tried ({tally.coverage:.0f} %)"
-    for finding in tally.findings:
-        if finding["severity"] != "note":
-            step = finding["step"] or "the run"
-            yield f"{finding['severity']}: {step} under {finding['engine']}: {finding['message']}"
-            yield f"  do: {finding['remedy']}"
+    for finding in tally.findings[:SHOWN]:
+        times = f" ({finding['runs']} runs)" if finding["runs"] > 1 else ""
+        yield f"{finding['severity']}: {finding['about']} under {finding['engine']}{times}: {finding['message']}"
+        yield f"  do: {finding['remedy']}"
+    if len(tally.findings) > SHOWN:
+        yield f"and {len(tally.findings) - SHOWN} more findings"
     for engine, reason in tally.missing.items():
         yield f"missing: {engine}: {reason}"
 
@@ -140,24 +174,23 @@ def lines(tally: Tally) -> Iterator[str]:
 def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
     """The same for the summary of a CI job."""
     low = _too_little(tally, settings)
-    failed = any(run["status"] != "passed" for run in tally.runs)
-    yield f"## Durable tests: {'something is wrong' if failed or low else 'everything held'}"
+    yield f"## Durable tests: {'something is wrong' if tally.wrong or low else 'everything held'}"
     yield ""
     yield "| subject | engine | crash points tried | passed | failed | unknown |"
     yield "| -- | -- | -- | -- | -- | -- |"
-    for (subject, engine), (tried, possible) in tally.points.items():
+    pairs = dict.fromkeys((run["subject"], run["engine"]) for run in tally.runs)
+    for subject, engine in pairs:
+        tried, possible = tally.points.get((subject, engine), (set(), 0))
         own = [run["status"] for run in tally.runs if (run["subject"], run["engine"]) == (subject, engine)]
         counts = " | ".join(str(own.count(status)) for status in ("passed", "failed", "unknown"))
-        yield f"| `{subject}` | {engine} | {len(tried)} of {possible} | {counts} |"
+        yield f"| `{subject}` | {engine} | {f'{len(tried)} of {possible}' * bool(possible)} | {counts} |"
     yield ""
-    yield f"Crash-point coverage: {tally.coverage:.0f} %" + (f", less than {settings.min_coverage:g} %" * low)
+    yield f"Crash-point coverage: {tally.coverage:.0f} %" + (f", less than {settings.min_coverage:g} %" if low else "")
     for finding in tally.findings:
-        if finding["severity"] != "note":
-            yield ""
-            yield f"- **{finding['severity']}** `{finding['step'] or 'run'}` under {finding['engine']}:"
-            yield f"  {_cell(finding['message'])}"
-            yield f"  To do ({finding['owner']}): {_cell(finding['remedy'])}"
-            yield f"  Again: `{finding['replay']}`" if finding["replay"] else f"  At: `{finding['fault']}`"
+        yield ""
+        yield f"- **{finding['severity']}** `{finding['about']}` under {finding['engine']}: {_cell(finding['message'])}"
+        yield f"  - to do ({finding['owner']}): {_cell(finding['remedy'])}"
+        yield f"  - again: `{finding['replay']}`"
     for engine, reason in tally.missing.items():
         yield ""
         yield f"- engine **{engine}** is missing: {_cell(reason)}"

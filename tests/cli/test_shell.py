@@ -29,7 +29,8 @@ def test_help_imports_nothing_heavy():
 def test_every_command_is_listed_in_the_order_of_need(shell: Shell):
     listed = shell("--help").out.partition("Commands:")[2].splitlines()
     names = [line.split()[0] for line in listed if line.strip()]
-    assert names == ["sweep", "run", "steps", "show", "replay", "replay-history", "script", "doctor"]
+    asked = "sweep run steps audit show replay replay-history script check doctor conform"
+    assert names == asked.split()
 
 
 def test_the_version_is_said_with_or_without_an_installation(shell: Shell):
