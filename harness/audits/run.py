@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from harness.audits.accepted import accepting
 from harness.audits.advice import advised
+from harness.audits.proof import proven
 from harness.audits.rules import found
 from harness.contract import May, ToolPolicy
 from harness.engines.base import Engine
@@ -23,6 +24,7 @@ from harness.errors import EngineUnavailable, UsageError
 from harness.process.zygote import Zygote
 from harness.retries.findings import Accepted
 from harness.retries.report import AuditReport, UnitAudit
+from harness.scenario import Scenario
 
 BUDGET = 6
 """Requests that one model call, or executions that one tool call, may come to at worst, if nobody says otherwise."""
@@ -54,23 +56,31 @@ def audit(
     _usable(loaded, options, static=static)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-audit-")))
-        zygote = stack.enter_context(_zygote(subject, loaded, options, deps, folder))
-        info = zygote.ready(READY_SECONDS).info
-        if info["refused"]:
-            raise UsageError(f"engine {engine!r} does not take {subject!r}: {info['refused']}")
+        info = _asked(subject, loaded, options, deps, folder)
         units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], may)
-        notes = tuple(info["notes"])
+        if not static:
+            scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
+            units = proven(units, scenario, folder / "wire", info["no_run"])
     report = AuditReport(
         subject=subject,
         engine=engine,
         budget=budget,
         units=units,
-        notes=notes,
+        notes=tuple(info["notes"]),
         versions=info["versions"],
         proven=not static,
         seconds=time.monotonic() - begun,
     )
     return judged(report, accepted)
+
+
+def _asked(subject: str, engine: Engine, options: dict[str, Any], deps: Any, folder: Path) -> dict[str, Any]:
+    """What the child says: it imports the subject and asks every layer."""
+    with _zygote(subject, engine, options, deps, folder) as zygote:
+        info = zygote.ready(READY_SECONDS).info
+    if info["refused"]:
+        raise UsageError(f"engine {engine.name!r} does not take {subject!r}: {info['refused']}")
+    return info
 
 
 def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditReport:

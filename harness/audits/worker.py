@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from harness.audits import collect, own
@@ -21,42 +20,27 @@ from harness.subjects.loading import Subject, load_subject
 from harness.subjects.origins import look_in, version
 
 
-@dataclass
-class Prepared:
-    """What the zygote has ready for its children."""
-
-    subject: Subject
-    worker: Worker
-    engine: str
-    invoke: Any = None
-
-
-prepared: Prepared | None = None
-
-
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
-    """Make this interpreter ready, and audit the subject. Returns `refused`, `units`, `notes` and `versions`.
+    """Make this interpreter ready, and audit the subject. Returns `refused`, `no_run`, `units`, `notes`, `versions`.
+
+    `no_run` is why the engine's adapter cannot run the subject, though its layers can be asked.
 
     `argument`: subject, deps, engine, worker (import path of the engine's child half), options, hosts. Raises
     `UsageError` for a subject or deps that cannot be used.
     """
-    global prepared
     guard.protect(allow_hosts=argument.get("hosts", ()))
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
     look_in(_modules(argument["subject"]))
-    prepared = Prepared(subject, worker, argument["engine"])
-    case = Case(subject, _invoke, argument.get("options", {}), scale=FASTER, auto_scale=True)
+    case = Case(subject, _nothing_runs, argument.get("options", {}))
     refused = worker.bind(case)
     if refused is not None and subject.agent is not None:
-        return {"refused": refused.reason, "units": [], "notes": list(subject.notes), "versions": {}}
+        return {"refused": refused.reason, "no_run": "", "units": [], "notes": list(subject.notes), "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
-    return {"refused": "", "units": units, "notes": list(subject.notes), "versions": _versions()}
-
-
-FASTER = 100.0
-"""What the waits of an engine that has no factor of its own are divided by in a proof."""
+    no_run = refused.reason if refused is not None else ""
+    notes = list(subject.notes)
+    return {"refused": "", "no_run": no_run, "units": units, "notes": notes, "versions": _versions()}
 
 
 def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:
@@ -88,10 +72,8 @@ def _modules(path: str) -> list[str]:
     return [target, *sorted(name for name in dict(sys.modules) if name.startswith(f"{package}.") and name != target)]
 
 
-async def _invoke(agent: Any, number: int) -> Any:
-    assert prepared is not None, "prepare comes first"
-    assert prepared.invoke is not None, "an agent runs in a proof only"
-    return await prepared.invoke(agent, number)
+async def _nothing_runs(agent: Any, number: int) -> Any:
+    raise NotImplementedError("nothing runs while layers are asked")
 
 
 def _versions() -> dict[str, str]:
