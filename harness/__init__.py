@@ -35,7 +35,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     engines/          the adapter protocol, the registry, one adapter per engine
     process/          zygotes, the forked child, the watchdog
     runner.py         one run, from a zygote to a judged report
-    explore/          many runs: baselines, the sweep, the script that was played
+    explore/          many runs: baselines, the sweep, the script that was played, properties
     audits/           the retry audit: how often each call will really be tried, predicted and proven
     conformance/      the suite that every engine must pass, its agents with it
     plugin/           durable tests: from a marker, a fixture or a scenario file to runs and reports
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from harness.audits.run import audit
     from harness.contract import ToolPolicy
     from harness.errors import EngineUnavailable, HarnessError, SubjectError, UsageError
+    from harness.explore.properties import DoesNotSurvive, durable, fault_plans, scenarios, scripts, survives
     from harness.explore.sweep import run, sweep
     from harness.faults import Fault, FaultPlan
     from harness.history import History
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuditReport",
+    "DoesNotSurvive",
     "EngineSweep",
     "EngineUnavailable",
     "Fault",
@@ -87,8 +89,13 @@ __all__ = [
     "UsageError",
     "Verdict",
     "audit",
+    "durable",
     "effect",
+    "fault_plans",
     "run",
+    "scenarios",
+    "scripts",
+    "survives",
     "sweep",
 ]
 
@@ -96,6 +103,14 @@ _HOMES = {
     "harness.audits.run": ("audit",),
     "harness.contract": ("ToolPolicy",),
     "harness.errors": ("EngineUnavailable", "HarnessError", "SubjectError", "UsageError"),
+    "harness.explore.properties": (
+        "DoesNotSurvive",
+        "durable",
+        "fault_plans",
+        "scenarios",
+        "scripts",
+        "survives",
+    ),
     "harness.explore.sweep": ("run", "sweep"),
     "harness.faults": ("Fault", "FaultPlan"),
     "harness.history": ("History",),

@@ -79,14 +79,18 @@ class Bench:
         name: str = "run",
         cold: bool = False,
         turn: int = 0,
+        scenario: Scenario | None = None,
+        more: dict[str, Any] | None = None,
     ) -> Path:
         """Run once under `plan` (already expanded) and return the run folder. Safe to call from several threads.
 
         `baseline` is the fault-free history that orders parallel calls; without it calls run as they come. `turn` says
-        whose turn it is to bear the first life: with 1 the second zygote's.
+        whose turn it is to bear the first life: with 1 the second zygote's. `scenario` is another one of the same
+        subject, deps, engine and options (`open_bench` fixed those); its script then travels to each life. `more` is
+        what else each life is told.
         """
         folder = self.new_folder(name)
-        Run(self, plan, folder, baseline, cold=cold, turn=turn).execute()
+        Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more).execute()
         return folder
 
     def new_folder(self, name: str) -> Path:
@@ -179,11 +183,20 @@ class Run:
     """What a life does, `module:function`."""
 
     def __init__(
-        self, bench: Bench, plan: FaultPlan, folder: Path, baseline: History | None, *, cold: bool, turn: int = 0
+        self,
+        bench: Bench,
+        plan: FaultPlan,
+        folder: Path,
+        baseline: History | None,
+        *,
+        cold: bool,
+        turn: int = 0,
+        scenario: Scenario | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
         self.bench, self.plan, self.folder, self.baseline = bench, plan, folder, baseline
-        self.cold, self.turn = cold, turn
-        self.scenario = bench.scenario.with_plan(plan)
+        self.cold, self.turn, self.more = cold, turn, more or {}
+        self.scenario = (scenario or bench.scenario).with_plan(plan)
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
         self.store: Store = bench.session.store(folder.name, folder)
@@ -317,6 +330,8 @@ class Run:
             "world": self.scenario.world,
             "recovering": left[0] if incarnation > 1 and left and left[0] in begun else None,
             "invocations": [self._invocation(number, history) for number in left],
+            "script": None if self.scenario.script == self.bench.scenario.script else self.scenario.script,
+            **self.more,
         }
 
     def _invocation(self, number: int, history: History) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import Effect, Note, Outcome, spelled
+from harness.history import Effect, Note, Observation, Outcome, spelled
 from harness.journal import Journal, plain
 from harness.process.summons import await_answer
 from harness.steps import StepId
@@ -31,6 +31,7 @@ from harness.subjects.deps import load_deps
 from harness.subjects.importing import own_files
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import agent_names
+from harness.subjects.offers import OFFER, offer
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
@@ -136,6 +137,8 @@ class Life:
     def __init__(self, prepared: Prepared, argument: dict[str, Any]) -> None:
         self.argument = argument
         self.prepared = prepared
+        script = argument.get("script")
+        self.script = prepared.script if script is None else load_script(script)
         self.journal = Journal(
             Path(argument["journal"]), worker=argument["worker"], incarnation=argument["incarnation"]
         )
@@ -224,10 +227,12 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     is_subject = asking.agent is None or asking.agent is _prepared.subject.agent
     name = asking.agent_name or (_prepared.subject.name if is_subject else "agent")
     number = life.probes.invocation
-    conversation = _prepared.script.conversation(name, number) if _prepared.script else None
+    conversation = life.script.conversation(name, number) if life.script else None
     inside = life.probes.parent()
     scope = spelled(str(inside), number) if inside else "" if number == 1 else spelled("run", number)
     asked_by = AgentRun(step=asking.run_step, id=asking.run_id, scope=scope, agent=name)
+    if life.argument.get("offers"):
+        life.journal.append(Observation(name=OFFER, value=offer(name, params)), invocation=number)
     given: Answer = answer(conversation, messages, params, model_name=model.model_name, run=asked_by)
     for text in given.notes:
         life.note(text)

@@ -85,13 +85,22 @@ def from_yaml(text: str, source: str = "script") -> Script:
 
 def to_yaml(script: Script) -> str:
     """A script as YAML that loads equal to it (its `notes` become comments)."""
+    return "".join(f"# {note}\n" for note in script.notes) + dump(to_data(script))
+
+
+def to_data(script: Script) -> Any:
+    """A script as the lists and mappings that YAML says, for a scenario's `script` field."""
     others = _runs(script.others)
-    data: Any = others
-    if script.agents or not script.others:
-        data = {"agents": {name: _runs(runs) for name, runs in script.agents.items()}}
-        data |= {"turns": others} if script.others else {}
+    if not script.agents and script.others:
+        return others
+    agents = {"agents": {name: _runs(runs) for name, runs in script.agents.items()}}
+    return agents | ({"turns": others} if script.others else {})
+
+
+def dump(data: Any) -> str:
+    """YAML of plain data that both readings of it (YAML 1.1 and ours) load equal to it."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    return "".join(f"# {note}\n" for note in script.notes) + text
+    return text
 
 
 class _Document:

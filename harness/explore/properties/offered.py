@@ -1,0 +1,95 @@
+"""What a subject's agent offers, found out by one fault-free run without an engine's help."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from harness.errors import UsageError
+from harness.explore.properties.benches import bench_for
+from harness.explore.properties.trials import NO_FAULT
+from harness.history import Observation
+from harness.journal import load
+from harness.scenario import Scenario
+from harness.subjects.offers import OFFER
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the model of an agent may do: call `tools`, and end with one of `outputs` (tool name to schema), with an
+    output of the schema `json`, or with plain `text`.
+
+    `alone` says that no other agent asked a model in that run, so a conversation needs no agent's name.
+    """
+
+    agent: str
+    tools: dict[str, Schema]
+    outputs: dict[str, Schema] = field(default_factory=dict)
+    json: Schema | None = None
+    text: bool = True
+    alone: bool = True
+
+
+def offer_of(scenario: Scenario) -> Offer:
+    """What the outermost agent of a scenario's subject offers, once per subject and engine.
+
+    Raises `UsageError` if its agent asks no model, or if the subject cannot be used.
+    """
+    deps = scenario.deps if isinstance(scenario.deps, str | None) else repr(scenario.deps)
+    return _offer(_Asked(scenario.subject, scenario.engine, deps, scenario))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What an offer is remembered by, and the scenario to ask with."""
+
+    subject: str
+    engine: str
+    deps: str | None
+    scenario: Scenario = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _offer(asked: _Asked) -> Offer:
+    scenario = asked.scenario.with_plan(NO_FAULT)
+    folder = bench_for(scenario).run(NO_FAULT, name="offer", scenario=scenario, more={"offers": True})
+    history = load(folder / "journal.jsonl")
+    shutil.rmtree(folder, ignore_errors=True)
+    seen = [event.value for event in history.of(Observation) if event.name == OFFER]
+    if not seen:
+        why = next((outcome.error for outcome in history.outcomes.values() if outcome.error), "it asked no model")
+        raise UsageError(f"no conversation can be made up for {scenario.subject}: {why}")
+    mine = [value for value in seen if value["agent"] == seen[0]["agent"]]
+    tools: dict[str, Schema] = {}
+    for value in mine:
+        tools |= {name: schema for name, schema in value["tools"].items() if name not in tools}
+    return Offer(
+        agent=mine[0]["agent"],
+        tools=tools,
+        outputs=mine[0]["outputs"],
+        json=mine[0]["object"],
+        text=mine[0]["text"],
+        alone=len(mine) == len(seen),
+    )
+
+
+def path_of(subject: Any) -> str:
+    """The import path of a subject: a path as it is, an agent by the module-level variable that holds it.
+
+    Raises `UsageError` for an agent that no imported module holds: another process could not import it either.
+    """
+    if isinstance(subject, str):
+        return subject
+    for name, module in list(sys.modules.items()):
+        for attribute, value in list(getattr(module, "__dict__", {}).items()):
+            if value is subject and name != "__main__":
+                return f"{name}:{attribute}"
+    raise UsageError(
+        f"{subject!r} is no variable of an imported module, so another process cannot import it;"
+        " put it into a module and name it as 'package.module:agent'"
+    )

@@ -1,0 +1,91 @@
+"""Strategies for fault plans, ordered so that what Hypothesis shrinks to is what a person would try first.
+
+Hypothesis prefers fewer choices, then smaller ones, the earlier ones first. So the number of faults is drawn first,
+then where each strikes (0 is the first step), then what it does (0 is the first window of a crash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from harness.checks import Baseline
+from harness.errors import UsageError
+from harness.explore.properties.offered import path_of
+from harness.explore.properties.trials import fair
+from harness.faults import ACTIONS, Fault, FaultPlan, Window
+from harness.history import History
+from harness.scenario import Scenario
+from harness.steps import StepId
+
+ARGUMENTS = {"error": "503", "delay": "100ms", "slow": "100ms"}
+"""What an action that needs an argument is given."""
+
+
+@dataclass(frozen=True)
+class Strike:
+    """What goes wrong, without the step: an action in one of its windows."""
+
+    action: str
+    window: Window
+
+    def at(self, step: str, *, recorded: bool, incarnation: int) -> Fault:
+        """The fault at a step. Where the engine records nothing, `between` and `after` are one moment."""
+        window: Window = "between" if self.window == "after" and not recorded else self.window
+        return Fault(self.action, step, window, ARGUMENTS.get(self.action), incarnation=incarnation)
+
+
+def strikes(actions: Sequence[str] = ("crash",)) -> tuple[Strike, ...]:
+    """Every action in each of its windows, in this order. Raises `UsageError` for an action that does not exist."""
+    unknown = [action for action in actions if action not in ACTIONS]
+    if unknown:
+        raise UsageError(f"there is no action {unknown[0]!r}; known are {', '.join(ACTIONS)}")
+    return tuple(Strike(action, window) for action in actions for window in ACTIONS[action].windows)
+
+
+def fault_plans(
+    known: Any, *, engine: str = "journal", max_faults: int = 2, actions: Sequence[str] = ("crash",), **given: Any
+) -> st.SearchStrategy[FaultPlan]:
+    """Plans of one to `max_faults` faults at the steps of a fault-free run.
+
+    `known` is that run (a `Baseline` or a `History`), or a subject, which is then run once under `engine` (`given` are
+    other fields of its scenario: `script`, `deps`, …). The second fault is armed in the second life, the third in the
+    third: a plan whose fault never happens tested nothing, and `survives` discards it.
+    """
+    kinds = strikes(actions)
+    if isinstance(known, Baseline | History):
+        return _plans(known.history if isinstance(known, Baseline) else known, kinds, max_faults)
+    scenario = Scenario.make(subject=path_of(known), engine=engine, **given)
+    return st.deferred(lambda: _plans(fair(scenario).history, kinds, max_faults))
+
+
+@st.composite
+def _plans(draw: st.DrawFn, history: History, kinds: tuple[Strike, ...], most: int) -> FaultPlan:
+    steps, recorded = in_order(history), history.recorded_steps()
+    number = draw(st.integers(1, most))
+    at, faults = 0, []
+    for life in range(1, number + 1):
+        at = draw(st.integers(at, len(steps) - 1))
+        kind = kinds[draw(st.integers(0, len(kinds) - 1))]
+        faults.append(kind.at(steps[at], recorded=steps[at] in recorded, incarnation=life))
+    return FaultPlan(tuple(faults))
+
+
+def in_order(history: History) -> list[str]:
+    """The steps in the order of their ends: a run, whose body is around all others, comes last."""
+    return sorted(history.steps, key=lambda step: StepId.parse(step).path[-1].kind == "run")
+
+
+def by_round(history: History) -> list[list[str]]:
+    """The steps of a conversation, round by round: a model request of the outermost agent begins a round."""
+    rounds: list[list[str]] = [[]]
+    for step in in_order(history):
+        path = StepId.parse(step).path
+        begins = len(path) == 1 and path[0].kind == "model" and not path[0].reissue
+        if begins and any(StepId.parse(known).kind == "model" for known in rounds[-1]):
+            rounds.append([])
+        rounds[-1].append(step)
+    return rounds

@@ -1,0 +1,55 @@
+"""A failure as a file: YAML that is saved under `scenarios/` as it is, and replays without Hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.contract import ToolPolicy
+from harness.scenario import DEFAULT_PROMPT, Invocation, Scenario
+from harness.subjects.script_yaml import dump
+from harness.verdict import RunReport, Severity, Status
+
+_ORDER = ("why", "subject", "engine", "prompt", "deps", "world", "tools", "script", "invocations")
+"""What a reader wants to know first comes first; the rest follows as the model has it."""
+
+
+def to_yaml(scenario: Scenario) -> str:
+    """A scenario as YAML that `Scenario.from_yaml` reads back equal to it, without what is left at its default.
+
+    Passwords in the engine's options are masked, as everywhere.
+    """
+    values = scenario.without_secrets().model_dump(mode="json", exclude_defaults=True)
+    values |= {"engine": scenario.engine}
+    if "tools" in values:
+        values["tools"] = {name: _policy(policy) for name, policy in scenario.tools.items()}
+    if "invocations" in values:
+        values["invocations"] = [_invocation(run) for run in scenario.invocations]
+    ordered = {name: values[name] for name in _ORDER if name in values}
+    return dump(ordered | values)
+
+
+def regression(scenario: Scenario, report: RunReport) -> str:
+    """The scenario of a failure as it belongs into `scenarios/`: it says what went wrong, and what it must come to."""
+    wrong = [finding.message for finding in report.findings if finding.severity is not Severity.NOTE]
+    why = " ".join([*wrong, *report.reasons][:1]) or "found by a property"
+    return to_yaml(scenario.model_copy(update={"why": why, "expected": Status.PASSED}))
+
+
+def told(scenario: Scenario, report: RunReport) -> str:
+    """A failure for a person: what happened, whose it is, what to do, and the file that does it again."""
+    lines = [f"{scenario.subject} under {scenario.engine} does not survive {scenario.plan}: {report.status}"]
+    for finding in report.findings:
+        if finding.severity is not Severity.NOTE:
+            lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]
+    lines += [f"  - {reason}" for reason in report.reasons]
+    lines += ["", "Save this as a file in scenarios/; `harness run FILE` does it again:", "", ""]
+    return "\n".join(lines) + regression(scenario, report)
+
+
+def _policy(policy: ToolPolicy) -> str:
+    return f"{policy.may}:{policy.key}" if policy.key else policy.may
+
+
+def _invocation(run: Invocation) -> dict[str, Any]:
+    values = run.model_dump(mode="json", exclude_defaults=True)
+    return values or {"prompt": DEFAULT_PROMPT}

@@ -1,0 +1,34 @@
+"""What an agent offers to its model, written down as values: whoever makes up conversations needs to know what fits.
+
+It is seen where a model sees it, in a request of a real run. Only there are the tools of every toolset known, with the
+schemas that `prepare` functions have changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_ai.models import ModelRequestParameters
+
+from harness.subjects.automatic import callable_tools
+
+_OPENERS = ("tool-search", "capability-load")
+"""Kinds of tools that only show others; what they open is offered in a later request."""
+OFFER = "offer"
+"""The name of the observation that holds an offer."""
+
+
+def offer(agent: str, params: ModelRequestParameters) -> dict[str, Any]:
+    """One request's offer in JSON values.
+
+    `tools` and `outputs` map names to JSON schemas; `object` is the schema of an output that is given as JSON text (or
+    None), `text` whether plain text is an output.
+    """
+    tools, _notes = callable_tools(params)
+    return {
+        "agent": agent,
+        "tools": {tool.name: tool.parameters_json_schema for tool in tools if tool.tool_kind not in _OPENERS},
+        "outputs": {tool.name: tool.parameters_json_schema for tool in params.output_tools},
+        "object": params.output_object.json_schema if params.output_object is not None else None,
+        "text": params.allow_text_output,
+    }
