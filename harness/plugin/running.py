@@ -15,7 +15,7 @@ from harness.plugin.cases import Case, case_of, is_marked
 from harness.plugin.failure import of_finding, told
 from harness.plugin.maps import CrashMap
 from harness.plugin.report import Report
-from harness.plugin.session import desk_of
+from harness.plugin.session import ahead_of, desk_of
 from harness.scenario import REFUSED
 from harness.verdict import Status
 
@@ -50,7 +50,10 @@ def report_of(item: pytest.Item, case: Case) -> Report:
         return found[0]
     report, said = None, ""
     try:
-        report = desk_of(item.config).report(case.scenario, cell=case.cell, replay=case.replay)
+        desk = desk_of(item.config)
+        report = ahead_of(item.config).report(
+            item, case, lambda each: desk.report(each.scenario, cell=each.cell, replay=each.replay)
+        )
     except HarnessError as error:
         said = in_words(error)
     if report is None:

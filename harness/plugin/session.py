@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
+from harness.plugin.ahead import Ahead
 from harness.plugin.desk import Desk, new_run_id
 from harness.plugin.options import Settings
 
 DESK = pytest.StashKey[Desk]()
+AHEAD = pytest.StashKey[Ahead]()
 
 
 def desk_of(config: pytest.Config) -> Desk:
@@ -25,14 +27,21 @@ def desk_of(config: pytest.Config) -> Desk:
             desk.demand()
         except UsageError as error:
             raise pytest.UsageError(f"--durable-require: {error}") from None
-        config.stash[DESK] = desk
-        config.add_cleanup(desk.close)  # whatever else happens at the end
+        config.stash[DESK], config.stash[AHEAD] = desk, Ahead(desk.settings.jobs)
+        config.add_cleanup(lambda: close(config))  # whatever else happens at the end
     return config.stash[DESK]
+
+
+def ahead_of(config: pytest.Config) -> Ahead:
+    """What runs tests of this session ahead of their turn."""
+    desk_of(config)
+    return config.stash[AHEAD]
 
 
 def close(config: pytest.Config) -> None:
     """Stop every server and process that durable tests of this session have started."""
     if DESK in config.stash:
+        config.stash[AHEAD].close()
         config.stash[DESK].close()
 
 
