@@ -222,12 +222,16 @@ class Run:
             if over := self._over(watched):
                 ended = over
                 break
-        if getattr(self.bench.engine, "examines", False):  # adapters written before it was asked for have none
-            self._examine(incarnation + 1)
-        for record in self.bench.session.observe(self.store):
-            self.journal.append(record)
+        self._testify(incarnation + 1)
         self.journal.append(ended)  # last, so that a journal without it is known to lack records too
         self.journal.close()
+
+    def _testify(self, incarnation: int) -> None:
+        """Write down what the engine itself says of the run."""
+        if getattr(self.bench.engine, "examines", False):  # adapters written before it was asked for have none
+            self._examine(incarnation)
+        for record in self.bench.session.observe(self.store):
+            self.journal.append(record)
 
     def _live(self, incarnation: int) -> Watched:
         """One life: start it, watch it, and write down how it ended."""

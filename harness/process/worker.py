@@ -68,7 +68,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 def protect(argument: dict[str, Any]) -> Worker:
     """The first half of `prepare`, once per interpreter: protect the machine, install the probes, import the engine."""
     guard.protect(allow_hosts=argument.get("hosts", ()))
-    models.install(_answered)
+    script_models()
     bodies.install()
     events.install()
     worker: Worker = attribute(argument["worker"])()
@@ -122,6 +122,11 @@ def live(argument: dict[str, Any]) -> None:
     _prepared.life = life
     # Not `asyncio.run`: it would wait for what is left, and a body that hangs or an engine's own worker may never end.
     asyncio.new_event_loop().run_until_complete(life.run())
+
+
+def script_models() -> None:
+    """Let the script answer every model request of this process."""
+    models.install(_answered)
 
 
 def pace(scale: float, *, auto: bool) -> None:

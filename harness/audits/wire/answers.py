@@ -1,4 +1,4 @@
-"""What a provider says when nothing goes wrong: `done`, in the words of the interface that it is asked through."""
+"""What a provider says when nothing goes wrong, in the words of the interface that it is asked through."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-TEXT = "done"
 WHEN = 1_700_000_000
 CHAT = {"id": "chat-harness", "created": WHEN, "model": "harness"}
 
 
-def answer(request: Any) -> Any:
-    """An `httpx` response to a request of the OpenAI (chat, responses) or Anthropic interface, plain or streamed."""
+def answer(request: Any, text: str) -> Any:
+    """An `httpx` response that says `text`, as OpenAI (chat, responses) or Anthropic do, plain or streamed."""
     import httpx
 
     asked = _body(request)
     streamed = bool(asked.get("stream"))
     path = request.url.path
     interface = _anthropic if path.endswith("/messages") else _responses if path.endswith("/responses") else _chat
-    said = interface(streamed=streamed)
+    said = interface(text, streamed=streamed)
     if not streamed:
         return httpx.Response(200, json=next(iter(said))[1], request=request)
-    text = "".join(f"{f'event: {name}{chr(10)}' if name else ''}data: {json.dumps(data)}\n\n" for name, data in said)
+    lines = "".join(f"{f'event: {name}{chr(10)}' if name else ''}data: {json.dumps(data)}\n\n" for name, data in said)
     end = "data: [DONE]\n\n" if interface is _chat else ""
     headers = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=headers, content=(text + end).encode(), request=request)
+    return httpx.Response(200, headers=headers, content=(lines + end).encode(), request=request)
 
 
 def _body(request: Any) -> dict[str, Any]:
@@ -40,12 +39,12 @@ Said = Iterable[tuple[str, dict[str, Any]]]
 """Events with their names; a plain answer is the data of one."""
 
 
-def _chat(*, streamed: bool) -> Said:
+def _chat(text: str, *, streamed: bool) -> Said:
     if not streamed:
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": TEXT}}
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
         return [("", CHAT | {"object": "chat.completion", "choices": [choice], "usage": usage})]
-    deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": TEXT}, None), ({}, "stop")]
+    deltas: list[tuple[dict[str, Any], str | None]] = [({"role": "assistant", "content": text}, None), ({}, "stop")]
     return [
         (
             "",
@@ -55,8 +54,8 @@ def _chat(*, streamed: bool) -> Said:
     ]
 
 
-def _responses(*, streamed: bool) -> Said:
-    part = {"type": "output_text", "text": TEXT, "annotations": []}
+def _responses(text: str, *, streamed: bool) -> Said:
+    part = {"type": "output_text", "text": text, "annotations": []}
     message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
     whole: dict[str, Any] = {
         "id": "response-harness",
@@ -76,15 +75,15 @@ def _responses(*, streamed: bool) -> Said:
         {"type": "response.created", "response": whole | {"status": "in_progress", "output": []}},
         {"type": "response.output_item.added", "output_index": 0, "item": message | {"content": []}},
         {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
-        {"type": "response.output_text.delta", **place, "delta": TEXT, "logprobs": []},
-        {"type": "response.output_text.done", **place, "text": TEXT, "logprobs": []},
+        {"type": "response.output_text.delta", **place, "delta": text, "logprobs": []},
+        {"type": "response.output_text.done", **place, "text": text, "logprobs": []},
         {"type": "response.output_item.done", "output_index": 0, "item": message},
         {"type": "response.completed", "response": whole},
     ]
     return [(event["type"], event | {"sequence_number": number}) for number, event in enumerate(events)]
 
 
-def _anthropic(*, streamed: bool) -> Said:
+def _anthropic(text: str, *, streamed: bool) -> Said:
     usage = {"input_tokens": 1, "output_tokens": 1}
     message: dict[str, Any] = {
         "id": "msg-harness",
@@ -95,11 +94,11 @@ def _anthropic(*, streamed: bool) -> Said:
         "usage": usage,
     }
     if not streamed:
-        return [("", message | {"content": [{"type": "text", "text": TEXT}], "stop_reason": "end_turn"})]
+        return [("", message | {"content": [{"type": "text", "text": text}], "stop_reason": "end_turn"})]
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": message | {"content": [], "stop_reason": None}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
         {"type": "message_stop"},

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic_ai import models as gate
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from harness.audits.wire import endpoint, hurry
+from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
 from harness.engines.registry import attribute
 from harness.process import worker
@@ -43,14 +45,19 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def live(argument: dict[str, Any]) -> None:
-    """Run one incarnation against the endpoint that `argument["wire"]` describes: failure, limit, sent, pace, scale."""
-    from pydantic_ai import models as gate
+    """Run one incarnation as `argument["wire"]` says: failure, limit, sent, pace and scale.
 
+    Where the failure is not the endpoint's, the model is scripted and there is none.
+    """
     wire = argument["wire"]
-    endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"]))
+    if wire["failure"] in AT_THE_ENDPOINT:
+        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"]))
+        gate.ALLOW_MODEL_REQUESTS = True
+    else:
+        models.uninstall()
+        worker.script_models()
     hurry.install(wire["pace"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
-    gate.ALLOW_MODEL_REQUESTS = True
     worker.live(argument)
 
 

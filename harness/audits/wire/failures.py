@@ -1,12 +1,46 @@
-"""The ways in which an endpoint fails, by name, and how both halves speak of a run that was ended."""
+"""The classes of failure that can be made to happen: on the wire, or in the body of one step."""
 
 from __future__ import annotations
 
-from harness.retries.values import ON_THE_WIRE
+from collections.abc import Iterable
+
+from harness.errors import UsageError
+from harness.faults import FaultPlan
+from harness.retries.values import ON_THE_WIRE, Failure
 
 SUCCESS = "success"
 """Not a failure: the endpoint answers as a provider does."""
-FAILURES: tuple[str, ...] = (*ON_THE_WIRE, SUCCESS)
-"""What an endpoint can do, each by its name."""
+AT_THE_ENDPOINT: tuple[str, ...] = (*ON_THE_WIRE, Failure.INVALID_OUTPUT, SUCCESS)
+"""What an endpoint can do. An output that no agent takes is an answer that says nothing."""
+IN_A_BODY: tuple[str, ...] = (Failure.TOOL_EXCEPTION, Failure.MODEL_RETRY, Failure.CRASH)
+"""What happens in the body of a step, with a scripted model."""
+FAILURES = (*AT_THE_ENDPOINT, *IN_A_BODY)
 CUT_OFF = "requests cut off"
 """The observation that a life was ended because one request more than the limit was on its way."""
+
+
+def check(failure: str, step: str | None, limit: int) -> None:
+    """Raise `UsageError` for what cannot be measured."""
+    if failure not in FAILURES:
+        raise UsageError(f"{failure!r} is no failure that can be made to happen; known are {', '.join(FAILURES)}")
+    if failure in IN_A_BODY and step is None:
+        raise UsageError(f"{failure!r} happens in the body of a step; say which, for example 'tool:charge#1'")
+    if limit < 1:
+        raise UsageError(f"a limit of {limit} allows no attempt at all; say 1 or more")
+
+
+def plan(failure: str, step: str | None, limit: int) -> FaultPlan:
+    """The faults that make a body fail `limit` times. On the wire there are none.
+
+    A call that is made again because the tool asked for it has an id of its own.
+    """
+    return FaultPlan.parse(_faults(failure, step, limit)) if failure in IN_A_BODY else FaultPlan()
+
+
+def _faults(failure: str, step: str | None, limit: int) -> Iterable[str]:
+    if failure == Failure.CRASH:
+        return [f"{limit}*crash@{step}/between"]
+    if failure == Failure.TOOL_EXCEPTION:
+        return [f"{limit}*error(RuntimeError: harness)@{step}"]
+    calls = [f"{step}", *(f"{step}+{number}" for number in range(1, limit + 1))]
+    return [f"{limit}*error(ModelRetry: harness)@{call}" for call in calls]

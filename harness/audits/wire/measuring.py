@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.audits.wire.failures import CUT_OFF, FAILURES
+from harness.audits.wire.failures import CUT_OFF, check, plan
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import History, HttpRequest, Observation, RunEnded, RunStarted, StepEntered, StepLeft, Waited
+from harness.history import History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
 from harness.journal import load
 from harness.process.tally import TRIES
 from harness.process.watchdog import Watched
@@ -55,26 +55,26 @@ def open_wire(scenario: Scenario, folder: Path) -> Iterator[Bench]:
 
     Raises `UsageError` for what cannot be used: the subject, the engine, an engine that refuses the subject.
     """
-    bare = scenario.model_copy(update={"script": None, "faults": ()})
+    bare = scenario.with_plan(FaultPlan())
     with open_bench(bare, folder, prepare="harness.audits.wire.child:prepare", seeds=(1,)) as bench:
         if bench.refused:
             raise UsageError(f"engine {scenario.engine!r} does not take {scenario.subject!r}: {bench.refused}")
         yield bench
 
 
-def measure(scenario: Scenario, failure: str, *, bench: Bench, limit: int = MEASURED_TO) -> Measured:
-    """Run the scenario once against an endpoint that fails in that way (one of `FAILURES`), and count.
+def measure(
+    scenario: Scenario, failure: str, *, bench: Bench, limit: int = MEASURED_TO, step: str | None = None
+) -> Measured:
+    """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
 
-    `limit` requests are answered; one more ends the run. Safe to call from several threads. Raises `UsageError` for a
-    failure that no endpoint has, or a limit below 1.
+    What fails is every request to a provider, or the body of `step`. It fails up to `limit` times; whatever tries once
+    more is unbounded. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
-    if failure not in FAILURES:
-        raise UsageError(f"{failure!r} is nothing that an endpoint does; known are {', '.join(FAILURES)}")
-    if limit < 1:
-        raise UsageError(f"a limit of {limit} allows no request at all; say 1 or more")
-    quick = _measured(scenario, Wire(failure, limit), bench)
+    check(failure, step, limit)
+    wire = Wire(failure, limit, step)
+    quick = _measured(wire, bench)
     scale = _scale(quick, load(quick.folder / "journal.jsonl"), bench.info["deadlines"])
-    return quick if scale is None else _measured(scenario, Wire(failure, limit, scale, pace=scale), bench)
+    return quick if scale is None else _measured(replace(wire, scale=scale, pace=scale), bench)
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Wire:
 
     failure: str
     limit: int
+    step: str | None = None
     scale: float = QUICK
     pace: float | None = None
 
@@ -93,25 +94,16 @@ class WireRun(Run):
     entry: ClassVar[str] = "harness.audits.wire.child:live"
 
     def __init__(self, bench: Bench, wire: Wire, folder: Path) -> None:
-        super().__init__(bench, FaultPlan(), folder, None, cold=False)
+        super().__init__(bench, plan(wire.failure, wire.step, wire.limit), folder, None, cold=False)
         self.wire = wire
         self.store = replace(self.store, values={**self.store.values, "factor": wire.scale})
 
-    def execute(self) -> None:
-        started = RunStarted(
-            run=self.folder.name,
-            engine=self.bench.engine.name,
-            subject=self.scenario.subject,
-            plan=f"the endpoint: {self.wire.failure}",
-        )
-        self.journal.append(started)
-        ended = self._over(self._live(1)) or RunEnded(how="broken", reason=f"the process died: {self._tail()}")
-        self.journal.append(ended)
-        self.journal.close()
+    def _testify(self, incarnation: int) -> None:
+        """Ask nothing of the engine: what it says is no part of the count, and asking takes time."""
 
     def _life(self, incarnation: int) -> dict[str, Any]:
-        sent = len(self.history.of(HttpRequest))
-        return {**super()._life(incarnation), "wire": {**vars(self.wire), "sent": sent}}
+        wire = {**vars(self.wire), "sent": len(self.history.of(HttpRequest))}
+        return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
         if _is_cut_off(self.history):
@@ -119,20 +111,39 @@ class WireRun(Run):
         return super()._over(watched)
 
 
-def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
+def _measured(wire: Wire, bench: Bench) -> Measured:
     folder = bench.new_folder(f"wire-{wire.failure}")
     WireRun(bench, wire, folder).execute()
     history = load(folder / "journal.jsonl")
-    bodies = Counter(event.step for event in history.of(StepEntered))
-    endless = _is_cut_off(history) or max(bodies.values(), default=0) >= TRIES
     return Measured(
         requests=len(history.of(HttpRequest)),
-        bodies=dict(bodies),
+        bodies=_bodies(history, wire),
         seconds=round(_seconds(history, wire), 3),
         outcome=_outcome(history),
-        unbounded=endless,
+        unbounded=_is_unbounded(history, wire),
         folder=folder,
     )
+
+
+def _bodies(history: History, wire: Wire) -> dict[str, int]:
+    """How often each body ran. One that is made to fail before it begins has run as often as it failed."""
+    entered = Counter(event.step for event in history.of(StepEntered))
+    failed = Counter(event.step for event in history.fired if event.window == "before")
+    most = {wire.step: wire.limit} if wire.step else {}
+    return {step: min(count, most.get(step, count)) for step, count in {**entered, **failed}.items()}
+
+
+def _is_unbounded(history: History, wire: Wire) -> bool:
+    """Whether it would have gone on: another request was on its way, or a body began again after its last failure."""
+    last = {event.step: event.seq for event in history.fired}
+    fired = Counter(event.step for event in history.fired)
+    again = any(
+        fired[event.step] >= wire.limit and event.seq > last[event.step]
+        for event in history.of(StepEntered)
+        if event.step in last
+    )
+    tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
+    return again or _is_cut_off(history) or max(tries.values(), default=0) >= TRIES
 
 
 def _is_cut_off(history: History) -> bool:
