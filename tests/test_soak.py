@@ -1,9 +1,11 @@
-"""Three hundred crashed runs in a row leave nothing behind: no process, descriptor, port, folder or growing memory."""
+"""Hundreds of crashed runs in a row leave nothing behind: no process, descriptor, port, folder or growing memory."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -14,7 +16,13 @@ from harness.journal import load
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
 
-RUNS = 300
+RUNS = {"dbos": 300, "journal": 60, "prefect": 30, "temporal": 30}
+"""How many under each engine. `SOAK=300` in the environment makes it so many under every one."""
+WARM = 10
+"""After so many, what is made once has been made."""
+LEAK = 0.1
+"""Megabytes a run that would be a leak; an allocator's own ups and downs are a few in all."""
+UNSTEADY = 8
 CRASH = FaultPlan.parse("crash@tool:charge#1/between")
 
 
@@ -22,14 +30,29 @@ def figures() -> dict[str, int]:
     """What this process and everything below it holds now."""
     me = psutil.Process()
     below = me.children(recursive=True)
+    held = [_held(process) for process in (me, *below)]
     return {
         "processes": len(below),
         "zombies": sum(child.status() == psutil.STATUS_ZOMBIE for child in below),
-        "descriptors": sum(process.num_fds() for process in (me, *below)),
-        "listening": sum(one.status == psutil.CONN_LISTEN for one in me.net_connections(kind="inet")),
+        "descriptors": sum(one["descriptors"] for one in held if not one["server"]),
+        "listening": sum(one["listening"] for one in held),
         "temporary": sum(1 for _ in Path(tempfile.gettempdir()).iterdir()),
-        "megabytes": sum(process.memory_info().rss for process in (me, *below)) // 2**20,
+        "megabytes": sum(one["megabytes"] for one in held if not one["server"]),
+        "megabytes of servers": sum(one["megabytes"] for one in held if one["server"]),
     }
+
+
+def _held(process: psutil.Process) -> dict[str, int]:
+    """What one process holds. An engine's server is not ours: it keeps what it was told in its memory, too."""
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        command = process.cmdline()
+        return {
+            "descriptors": process.num_fds(),
+            "listening": sum(one.status == psutil.CONN_LISTEN for one in process.net_connections(kind="inet")),
+            "megabytes": process.memory_info().rss // 2**20,
+            "server": any(word.endswith(("start-dev", "prefect/host.py")) for word in command),
+        }
+    return dict.fromkeys(("descriptors", "listening", "megabytes", "server"), 0)
 
 
 def crash(bench: Bench, times: int) -> int:
@@ -44,25 +67,27 @@ def crash(bench: Bench, times: int) -> int:
 
 
 @pytest.mark.slow
-def test_three_hundred_crashed_runs_leave_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scenario = Scenario.make(subject="fixtures.agents.bench:agent", engine="dbos")
+@pytest.mark.parametrize("engine", RUNS)
+def test_crashed_runs_leave_nothing_behind(engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = Scenario.make(subject="fixtures.agents.bench:agent", engine=engine)
+    runs = int(os.environ.get("SOAK", RUNS[engine]))
 
     before = figures()
     with open_bench(scenario, tmp_path / "bench") as bench:
-        survived = crash(bench, 30)  # what is made once is made by now
+        survived = crash(bench, WARM)
         warm = figures()
-        survived += crash(bench, RUNS - 30)
+        survived += crash(bench, runs - WARM)
         end = figures()
     after = figures()
 
     with capsys.disabled():
-        print(f"\nsoak: {RUNS} runs; before {before}; after 30 {warm}; after {RUNS} {end}; closed {after}")  # noqa: T201
-    assert survived == RUNS
+        told = f"{engine}, {runs} runs; before {before}; after {WARM} {warm}; after {runs} {end}; closed {after}"
+        print(f"\nsoak: {told}")  # noqa: T201
+    assert survived == runs
     assert end["zombies"] == after["zombies"] == 0
     assert (end["processes"], after["processes"]) == (warm["processes"], before["processes"])
     assert end["descriptors"] <= warm["descriptors"] + 2
-    assert after["listening"] == before["listening"]
+    assert (end["listening"], after["listening"]) == (warm["listening"], before["listening"])
     # Other tests come and go in the same temporary folder; three hundred runs would show.
     assert after["temporary"] <= before["temporary"] + 20
-    # A leak of a tenth of a megabyte a run would be 27 here.
-    assert end["megabytes"] <= warm["megabytes"] + 27
+    assert end["megabytes"] <= warm["megabytes"] + UNSTEADY + LEAK * runs
