@@ -21,9 +21,7 @@ PLAIN = ("model", "event", "sleep", "run")
 """Kinds without one: `model#2`."""
 KINDS = NAMED + PLAIN
 
-_SEGMENT = re.compile(
-    r"(?P<kind>[a-z]+)(?::(?P<name>[A-Za-z0-9_%\-]+))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?"
-)
+_SEGMENT = re.compile(r"(?P<kind>[a-z]+)(?::(?P<name>[\w%\-]+))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?")
 
 
 @dataclass(frozen=True, order=True)
@@ -73,8 +71,9 @@ class StepId:
 
     @property
     def unnumbered(self) -> str:
-        """The id without its numbers: what findings are grouped by (`tool:charge`)."""
-        return ".".join(re.sub(r"#\d+(\+\d+)?$", "", str(segment)) for segment in self.path)
+        """The id without its numbers, also of the run it is a step of: what findings are grouped by (`tool:charge`)."""
+        steps = [segment for segment in self.path[:-1] if segment.kind != "run"] + [self.path[-1]]
+        return ".".join(re.sub(r"#\d+(\+\d+)?$", "", str(segment)) for segment in steps)
 
     def inside(self, parent: StepId | None) -> StepId:
         """This step as it is called when the body of `parent` runs it."""
@@ -107,7 +106,7 @@ def _segment(part: str, text: str) -> Segment:
 
 
 def _hint(part: str) -> str:
-    """How to write a name that has characters of the grammar, or foreign ones, in it."""
+    """How to write a name that has characters of the grammar in it."""
     kind, colon, rest = part.partition(":")
     name, number, count = rest.rpartition("#")
     if kind not in NAMED or not colon or not number or not name:

@@ -92,6 +92,7 @@ class Probes:
     _attempts: Counter[str] = field(default_factory=Counter)
     settled: set[str] = field(default_factory=set)
     _runs: int = 0
+    _inner: Counter[tuple[StepId, int]] = field(default_factory=Counter)
 
     def begin(self, invocation: int) -> None:
         """Another invocation begins: what was counted belongs to the one before, and steps have their ids anew."""
@@ -101,6 +102,7 @@ class Probes:
         self._units.clear()
         self._keys.clear()
         self._attempts.clear()
+        self._inner.clear()
 
     # Bodies: model requests, tool calls, listings.
 
@@ -229,9 +231,10 @@ class Probes:
 
     @contextmanager
     def run(self) -> Iterator[None]:
-        """Surround one run of the outermost agent. A second one in the same container is `run#2`."""
-        if _step.get() is not None:
-            yield
+        """Surround one run of an agent. A second one in the same container, or in the same body, is `run#2`."""
+        if (parent := _step.get()) is not None:
+            with _set(_step, self._nested(parent)):
+                yield
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
@@ -252,6 +255,13 @@ class Probes:
             raise
         self._left(entered)
         self._after(entered)
+
+    def _nested(self, parent: StepId) -> StepId:
+        """What the steps of an agent that the body of `parent` runs are inside of; each attempt counts anew."""
+        attempt = parent, self._attempts[str(parent)]
+        self._inner[attempt] += 1
+        number = self._inner[attempt]
+        return parent if number == 1 else StepId.of("run", number=number).inside(parent)
 
     def parent(self) -> StepId | None:
         """The step whose body is running here: what a nested agent's steps are inside of."""

@@ -227,6 +227,24 @@ def test_only_the_first_step_inside_a_unit_is_what_the_unit_records(tmp_path: Pa
     assert load(path).recorded_steps() == {"tool:charge#1"}
 
 
+def test_each_agent_run_inside_one_body_has_steps_of_its_own_and_a_new_attempt_has_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    probes = probes_for(path, "")
+
+    async def asks() -> str:
+        with probes.run():
+            return await probes.body(Body(StepId.of("model")), charge)
+
+    async def delegate() -> str:
+        return "".join(await asyncio.gather(asks(), asks()))
+
+    for _attempt in range(2):
+        asyncio.run(probes.body(CHARGE, delegate))
+
+    inner = [entered.step for entered in load(path).of(StepEntered) if "model" in entered.step]
+    assert inner == ["tool:charge#1.model#1", "tool:charge#1.run#2.model#1"] * 2
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 def test_a_unit_in_which_no_step_runs_is_a_step_of_its_own(tmp_path: Path, is_async: bool) -> None:
     path = tmp_path / "journal"
