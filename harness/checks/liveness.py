@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from harness.checks.base import Case, place
 from harness.checks.words import life, lines, titled
@@ -37,10 +37,16 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
         step, count = endless
         what, remedy = f"{titled(step)} was tried {count} times and never given up", f"limit the attempts of `{step}`"
         return _finding(case, "retries-for-ever", step, Owner.CONFIGURATION, what, remedy, ended)
+    if unkept := _unkept(case):
+        step = place(unkept[-1])
+        what = f"the body of {titled(step)} returned {len(unkept)} times, and its result was never recorded"
+        what += _why(case, unkept[-1])
+        remedy = f"let `{step}` return what {case.contract.engine} can record, and limit its attempts"
+        return _finding(case, "never-recorded", step, Owner.CONFIGURATION, what, remedy, ended, unkept[-1].left)
     if waiting is not None:
         step = place(waiting)
         what = f"the body of {titled(step)}, entered in {life(waiting)}, never returned"
-        remedy = f"give `{step}` a timeout, and look at the stacks for what it waits for"
+        remedy = f"give `{step}` a timeout; if it only takes long, wait longer for it (`--stall SECONDS`)"
         return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
     what = "no body was running: the engine waited for something that did not come"
     remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
@@ -57,6 +63,20 @@ def _endless(case: Case) -> tuple[str, int] | None:
     return (step, count) if count >= ENDLESS else None
 
 
+def _unkept(case: Case) -> list[Execution]:
+    """The bodies of the step that returned most in the last life, if that is too often and none was recorded.
+
+    A result that cannot be encoded fails after the body: the engine takes that for a failed attempt.
+    """
+    last = max((event.incarnation for event in case.history), default=0)
+    returned: dict[str, list[Execution]] = defaultdict(list)
+    for run in case.history.executions:
+        if run.incarnation == last and run.finished and run.entered.unit and StepId.parse(run.step).kind != "run":
+            returned[place(run)].append(run)
+    never = [runs for runs in returned.values() if len(runs) >= ENDLESS and not any(run.recorded for run in runs)]
+    return max(never, key=len, default=[])
+
+
 def _waiting(case: Case) -> Execution | None:
     """The innermost body of the last life that has not returned."""
     last = max((event.incarnation for event in case.history), default=0)
@@ -65,7 +85,7 @@ def _waiting(case: Case) -> Execution | None:
     return max(open_, key=lambda run: (len(StepId.parse(run.step).path), run.entered.seq), default=None)
 
 
-def _finding(case: Case, rule: str, step: str, owner: Owner, what: str, remedy: str, *events: Event) -> Finding:
+def _finding(case: Case, rule: str, step: str, owner: Owner, what: str, remedy: str, *events: Event | None) -> Finding:
     ends = [end for end in case.history.of(ProcessEnded) if end.cause == "hang"]
     reason = next((event.reason for event in events if isinstance(event, RunEnded) and event.reason), "")
     stacks = next((f"; the stacks are in line {end.seq} of the journal" for end in ends if end.stacks), "")
@@ -80,6 +100,13 @@ def _finding(case: Case, rule: str, step: str, owner: Owner, what: str, remedy: 
         incarnation=case.history.incarnations or None,
         events=lines(*events, *ends),
     )
+
+
+def _why(case: Case, run: Execution) -> str:
+    """What the engine says went wrong with the unit of this body."""
+    mine = [record for record in case.history.of(EngineRecord) if record.unit == run.entered.unit]
+    said = next((record.detail["last_failure"] for record in mine if record.detail.get("last_failure")), None)
+    return f": {said}" if said else ""
 
 
 def _state(case: Case) -> str:

@@ -69,6 +69,24 @@ def test_attempts_that_fail_before_their_body_are_attempts_too():
     assert the(stuck(story)) == ("retries-for-ever", SEARCH, Owner.CONFIGURATION)
 
 
+def test_a_result_that_is_never_recorded_is_told_with_what_the_engine_says_of_it():
+    story = Story().life().kept("model#1")
+    for attempt in range(1, 8):
+        story.entered(SEARCH, unit="u:search", attempt=attempt).left(SEARCH)
+    stuck(story).testimony("u:search", detail={"last_failure": "ValueError: no JSON"})
+    assert the(story) == ("never-recorded", SEARCH, Owner.CONFIGURATION)
+    assert (
+        "`search` returned 7 times, and its result was never recorded: ValueError: no JSON" in found(story)[0].message
+    )
+
+
+def test_bodies_that_an_engine_does_not_record_may_return_often():
+    story = Story().life().kept("model#1")
+    for number in range(1, 8):
+        story.ran(f"tool:search#{number}")
+    assert the(stuck(story))[0] == "nothing-runs"
+
+
 def test_a_few_attempts_are_not_endless():
     story = Story().life().kept("model#1")
     for attempt in range(1, 4):
