@@ -124,9 +124,11 @@ def live(argument: dict[str, Any]) -> None:
     asyncio.new_event_loop().run_until_complete(life.run())
 
 
-def script_models() -> None:
-    """Let the script answer every model request of this process."""
+def script_models(script: Any = None) -> None:
+    """Let the script answer every model request of this process; another one than was prepared, if it is given."""
     models.install(_answered)
+    if script is not None and _prepared is not None:
+        _prepared.script = load_script(script)
 
 
 def pace(scale: float, *, auto: bool) -> None:

@@ -45,7 +45,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def live(argument: dict[str, Any]) -> None:
-    """Run one incarnation as `argument["wire"]` says: failure, limit, sent, pace and scale.
+    """Run one incarnation as `argument["wire"]` says: failure, limit, sent, script, pace and scale.
 
     Where the failure is not the endpoint's, the model is scripted and there is none.
     """
@@ -55,7 +55,7 @@ def live(argument: dict[str, Any]) -> None:
         gate.ALLOW_MODEL_REQUESTS = True
     else:
         models.uninstall()
-        worker.script_models()
+        worker.script_models(wire["script"])
     hurry.install(wire["pace"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)

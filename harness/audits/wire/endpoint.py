@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -145,8 +146,11 @@ def is_providers(host: str, port: int | None, asked: str | None) -> bool:
     return asked is not None or host in PROVIDERS
 
 
-def install(endpoint: Endpoint) -> None:
-    """Put the endpoint below the HTTP libraries of this process that are there. Raises `EngineUnavailable`."""
+def install(endpoint: Endpoint) -> Callable[[], None]:
+    """Put the endpoint below the HTTP libraries that are there, and return what takes it away again.
+
+    Raises `EngineUnavailable` if respx is not installed.
+    """
     try:
         from respx.mocks import HTTPCoreMocker
     except ImportError:
@@ -154,16 +158,23 @@ def install(endpoint: Endpoint) -> None:
             "the proof on the wire needs respx, which is not installed;"
             " run `pip install 'durable-harness[wire]'`, or ask for a static audit"
         ) from None
-    for name in ("httpcore2", "httpcore"):
-        if importlib.util.find_spec(name) is not None:
-            _mocker(HTTPCoreMocker, importlib.import_module(name), endpoint).start()
+    names = [name for name in ("httpcore2", "httpcore") if importlib.util.find_spec(name) is not None]
+    mockers = [_mocker(HTTPCoreMocker, importlib.import_module(name), endpoint) for name in names]
+    for mocker in mockers:
+        mocker.start()
+
+    def uninstall() -> None:
+        for mocker in mockers:
+            mocker.stop(force=True)
+
+    return uninstall
 
 
 def _mocker(base: Any, core: ModuleType, endpoint: Endpoint) -> Any:
     """The patches that respx makes in one library, asking our endpoint instead of routes."""
 
     class Mocker(base):  # type: ignore[misc]
-        name = f"harness-{core.__name__}"
+        name = f"harness-{core.__name__}-{id(endpoint)}"  # respx takes every name once
         targets = [target.replace("httpcore.", f"{core.__name__}.", 1) for target in base.targets]  # noqa: RUF012
 
         @classmethod

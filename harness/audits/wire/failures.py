@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.retries.values import ON_THE_WIRE, Failure
+from harness.steps import StepId
 
 SUCCESS = "success"
 """Not a failure: the endpoint answers as a provider does."""
@@ -35,6 +36,12 @@ def plan(failure: str, step: str | None, limit: int) -> FaultPlan:
     A call that is made again because the tool asked for it has an id of its own.
     """
     return FaultPlan.parse(_faults(failure, step, limit)) if failure in IN_A_BODY else FaultPlan()
+
+
+def calling(step: str | None) -> list[dict[str, str]] | None:
+    """A script that calls the tool of this step and no other, which may fail before it; None if it is no tool's."""
+    tool = StepId.parse(step) if step else None
+    return [{"call": tool.name}, {"text": "done"}] if tool and tool.kind == "tool" and tool.name else None
 
 
 def _faults(failure: str, step: str | None, limit: int) -> Iterable[str]:

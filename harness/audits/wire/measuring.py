@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.audits.wire.failures import CUT_OFF, check, plan
+from harness.audits.wire.failures import CUT_OFF, calling, check, plan
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
+from harness.history import FaultFired, History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
 from harness.journal import load
 from harness.process.tally import TRIES
 from harness.process.watchdog import Watched
@@ -102,7 +102,8 @@ class WireRun(Run):
         """Ask nothing of the engine: what it says is no part of the count, and asking takes time."""
 
     def _life(self, incarnation: int) -> dict[str, Any]:
-        wire = {**vars(self.wire), "sent": len(self.history.of(HttpRequest))}
+        script = calling(self.wire.step) if self.scenario.script is None else None
+        wire = {**vars(self.wire), "sent": len(self.history.of(HttpRequest)), "script": script}
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
@@ -199,6 +200,8 @@ def _pauses(history: History) -> float:
     for event in history:
         if isinstance(event, StepLeft):
             ended[event.step] = event.time
-        elif isinstance(event, StepEntered) and event.step in ended:
+        elif isinstance(event, StepEntered | FaultFired) and event.step in ended:
             pauses += event.time - ended.pop(event.step)
+        if isinstance(event, FaultFired) and event.window == "before":  # a body that ends before it begins
+            ended[event.step] = event.time
     return pauses

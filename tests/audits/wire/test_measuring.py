@@ -1,0 +1,135 @@
+"""Documented configurations, measured with real clients in real engines: products that are known by hand."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from harness.audits.wire.measuring import Measured, measure, open_wire
+from harness.engines.registry import load as load_engine
+from harness.history import Effect, HttpRequest
+from harness.journal import load
+from harness.runner import Bench
+from harness.scenario import Scenario
+
+Measure = Callable[..., Measured]
+
+
+@pytest.fixture(scope="module")
+def benches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], Bench]]:
+    """One bench per subject and engine, opened when it is first asked for."""
+    opened: dict[tuple[str, str], Bench] = {}
+    with ExitStack() as stack:
+
+        def bench(subject: str, engine: str) -> Bench:
+            if problems := load_engine(engine).problems({}):
+                pytest.skip("; ".join(problems))
+            if (subject, engine) not in opened:
+                folder = tmp_path_factory.mktemp("wire")
+                scenario = Scenario(subject=subject, engine=engine, world="tests.audits.wire.worlds:watched")
+                opened[subject, engine] = stack.enter_context(open_wire(scenario, folder))
+            return opened[subject, engine]
+
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def measured(benches: Callable[[str, str], Bench]) -> Measure:
+    def measured(engine: str, failure: str, subject: str = "", **more: object) -> Measured:
+        bench = benches(subject or f"fixtures.audit.documented_{engine}:openai", engine)
+        return measure(bench.scenario, failure, bench=bench, **more)
+
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("engine", "failure", "requests", "bodies", "outcome"),
+    [
+        pytest.param("none", "503", 3, 1, "ModelUnavailableError", id="the SDK's two retries"),
+        pytest.param("none", "400", 1, 1, "ModelHTTPError", id="a wrong request is sent once"),
+        pytest.param("none", "refused", 3, 1, "ModelConnectionError", id="a refused connection"),
+        pytest.param("none", "success", 1, 1, "ok", id="nothing fails"),
+        pytest.param("dbos", "503", 9, 3, "DBOSMaxStepRetriesExceeded", id="times a step's three attempts"),
+        pytest.param("dbos", "401", 3, 3, "DBOSMaxStepRetriesExceeded", id="a wrong key, tried three times"),
+        pytest.param("prefect", "503", 12, 4, "ModelUnavailableError", id="times a task's three retries and itself"),
+        pytest.param("prefect", "refused", 12, 4, "ModelConnectionError", id="a refused connection, times four"),
+        pytest.param("temporal", "503", 15, 5, "WorkflowFailureError", id="times an activity's five attempts"),
+        pytest.param("temporal", "400", 5, 5, "WorkflowFailureError", id="a wrong request, sent five times"),
+    ],
+)
+def test_known_products_are_what_reaches_the_wire(engine, failure, requests, bodies, outcome, measured):
+    seen = measured(engine, failure)
+    assert (seen.requests, seen.bodies["model#1"], seen.outcome, seen.unbounded) == (requests, bodies, outcome, False)
+
+
+def test_waits_are_told_as_they_were_configured_though_nobody_waits(measured):
+    assert measured("none", "429-retry-after").seconds == 4.0  # the provider asked for 2 s, twice
+    assert measured("none", "read-timeout").seconds >= 1800  # the SDK's patience is 600 s, three times
+
+
+def test_a_deadline_ends_what_the_client_inside_it_would_have_tried_again(measured):
+    """An activity has 60 s and the SDK waits for 600: one request in each attempt, and the third is one too many."""
+    seen = measured("temporal", "read-timeout", limit=2)
+    assert (seen.requests, seen.bodies["model#1"], seen.unbounded) == (2, 3, True)
+
+
+def test_what_an_agent_cannot_take_is_asked_for_again_as_often_as_it_says(measured):
+    seen = measured("none", "invalid-output")
+    assert (seen.requests, seen.outcome) == (2, "UnexpectedModelBehavior")
+
+
+def test_one_request_more_than_the_limit_is_called_unbounded_and_the_limit_itself_is_not(measured):
+    exact, more = measured("none", "503", limit=3), measured("none", "503", limit=2)
+    assert (exact.requests, exact.unbounded) == (3, False)
+    assert (more.requests, more.unbounded, more.outcome) == (2, True, "cut off")
+
+
+def test_fallbacks_add_whatever_interface_and_address_they_have_and_are_one_body(measured):
+    seen = measured("none", "500", "fixtures.audit.wire_agents:agent")
+    assert (seen.requests, seen.bodies["model#1"]) == (3 + 3 + 1, 1)
+    hosts = [event.host for event in load(seen.folder / "journal.jsonl").of(HttpRequest)]
+    assert list(dict.fromkeys(hosts)) == ["api.openai.com", "127.0.0.1", "models.example"]
+
+
+TOOLS = "fixtures.audit.tools_dbos:agent"
+
+
+@pytest.mark.parametrize(
+    ("failure", "step", "runs", "unbounded"),
+    [
+        pytest.param("tool-exception", "tool:charge#1", {"tool:charge#1": 4}, False, id="a step's own four attempts"),
+        pytest.param("tool-exception", "tool:look#1", {"tool:look#1": 1}, False, id="no step, once"),
+        pytest.param(
+            "model-retry",
+            "tool:look#1",
+            {"tool:look#1": 1, "tool:look#1+1": 1, "tool:look#1+2": 1},
+            False,
+            id="asked again twice, by the agent",
+        ),
+        pytest.param("crash", "tool:look#1", {"tool:look#1": 2}, True, id="after every death"),
+    ],
+)
+def test_bodies_that_fail_are_counted_without_a_wire(failure, step, runs, unbounded, measured):
+    limit = {"limit": 2} if failure == "crash" else {}
+    seen = measured("dbos", failure, TOOLS, step=step, **limit)
+    assert {body: count for body, count in seen.bodies.items() if body.startswith("tool:")} == runs
+    assert (seen.requests, seen.unbounded) == (0, unbounded)
+
+
+def test_one_bench_measures_several_failures_at_once(benches):
+    bench = benches("fixtures.audit.documented_none:openai", "none")
+    with ThreadPoolExecutor(2) as pool:
+        seen = pool.map(lambda failure: measure(bench.scenario, failure, bench=bench).requests, ["500", "401"])
+    assert list(seen) == [3, 1]
+
+
+def test_nothing_connects_to_another_machine(measured):
+    """Prefect's own server is on this machine, so some connections there are."""
+    seen = measured("prefect", "503")
+    hosts = [event.arguments["host"] for event in load(seen.folder / "journal.jsonl").of(Effect)]
+    assert hosts
+    assert all(ipaddress.ip_address(host).is_loopback for host in hosts)
