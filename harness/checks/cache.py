@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.checks.base import Case
+from harness.checks.base import Case, family, place
 from harness.checks.repeats import Before, Repeat, repeats
 from harness.checks.values import shown
 from harness.checks.words import evidence, life, lines, titled
-from harness.history import StepLeft, spelled
+from harness.history import Execution, StepEntered, StepLeft, spelled
 from harness.scenario import Invocation
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -19,8 +19,8 @@ _JUDGED = tuple(kind for kind in KINDS if kind != "run")
 
 
 def cache(case: Case) -> Verdict:
-    """No recorded result missed, none shared between runs that asked for different things."""
-    return Verdict.of(NAME, [*_missed(case), *_shared(case)])
+    """No recorded result missed, none shared between steps or runs that asked for different things."""
+    return Verdict.of(NAME, [*_missed(case), *_key_shared(case), *_shared(case)])
 
 
 def _missed(case: Case) -> Iterator[Finding]:
@@ -49,6 +49,35 @@ def _miss(case: Case, pair: Repeat) -> Finding:
         remedy=f"make the key of the {case.contract.unit} depend on its inputs only",
         incarnation=pair.later.incarnation,
         events=evidence(pair.earlier, pair.later),
+    )
+
+
+def _key_shared(case: Case) -> Iterator[Finding]:
+    """Two steps of one life that asked for different things under one key: a crash makes one the other's result."""
+    owners: dict[tuple[int, int, str], Execution] = {}
+    told: set[str] = set()
+    for run in case.history.executions:
+        unit = run.entered.unit
+        if unit is None or not isinstance(run.entered, StepEntered):
+            continue
+        first = owners.setdefault((run.entered.invocation, run.entered.pid, unit), run)
+        if family(first.step) != family(run.step) and first.arguments != run.arguments and unit not in told:
+            told.add(unit)
+            yield _key_sharing(case, first, run)
+
+
+def _key_sharing(case: Case, first: Execution, other: Execution) -> Finding:
+    return Finding(
+        check=NAME,
+        rule="key-shared",
+        step=place(other),
+        severity=Severity.ERROR,
+        owner=Owner.INTEGRATION,
+        message=f"`{place(first)}` and `{place(other)}` ran in {life(other)} with different arguments under one key,"
+        f" {other.entered.unit}: after a crash the one is given the result of the other",
+        remedy=f"put what tells two steps apart into the key of the {case.contract.unit}",
+        incarnation=other.incarnation,
+        events=evidence(first, other),
     )
 
 

@@ -5,6 +5,7 @@ Nothing of an engine is in them: each engine attaches itself, as it does to anyb
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pydantic_ai import Agent
@@ -18,6 +19,8 @@ SCRIPT: list[Any] = [
     "Both are paid.",
 ]
 """What the clerk's model says: a call, two calls at once, and an answer."""
+STEPS = ("model#1", "tool:look_up#1", "model#2", "tool:charge#1", "tool:charge#2", "model#3")
+"""What happens then, each once."""
 
 
 async def look_up(order: str) -> dict[str, Any]:
@@ -26,7 +29,8 @@ async def look_up(order: str) -> dict[str, Any]:
 
 
 async def charge(item: str) -> str:
-    """Charge for one item."""
+    """Charge for one item. It takes a moment, so that two charges are under way at once."""
+    await asyncio.sleep(0.02)
     return f"paid for the {item}"
 
 

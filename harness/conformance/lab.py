@@ -27,7 +27,6 @@ from harness.verdict import RunReport
 CLERK = "harness.conformance.agents:clerk"
 STRANGER = "harness.conformance.agents:stranger"
 SCRIPT = "harness.conformance.agents:SCRIPT"
-STALL = 10.0
 TWICE = (Invocation(prompt="Please begin."), Invocation(prompt="Once more, please."))
 
 
@@ -63,6 +62,7 @@ class Lab:
     options: dict[str, Any]
     folder: Path
     stack: ExitStack
+    stall: float = 10.0
     _runs: dict[tuple[str, str], Tried] = field(default_factory=dict)
 
     @property
@@ -95,7 +95,9 @@ class Lab:
 
     def open(self, subject: str, **more: Any) -> Bench:
         """A bench for one of our agents, open as long as the lab."""
-        scenario = Scenario.make(subject=subject, engine=self.engine.name, options=self.options, stall=STALL, **more)
+        scenario = Scenario.make(
+            subject=subject, engine=self.engine.name, options=self.options, stall=self.stall, **more
+        )
         folder = self.folder / subject.rpartition(":")[2]
         bench = self.stack.enter_context(open_bench(scenario, folder, engine=self.engine))
         return replace(bench, session=Remembering(bench.session))
@@ -112,7 +114,8 @@ class Lab:
         return self._runs[key]
 
     def _run(self, plan: str, ordered_by: History | None, turn: int, more: dict[str, Any]) -> Tried:
-        bench = replace(self.bench, scenario=self.bench.scenario.model_copy(update=more))
+        scenario = Scenario.make(**{**self.bench.scenario.model_dump(), **more})
+        bench = replace(self.bench, scenario=scenario)
         return self.tried_on(bench, plan, ordered_by=ordered_by, turn=turn)
 
     def tried_on(self, bench: Bench, plan: str = "", *, ordered_by: History | None = None, turn: int = 0) -> Tried:
@@ -130,13 +133,16 @@ class Lab:
         """The engine's own hash of what a run left behind."""
         return self.bench.session.fingerprint(tried.store)
 
-    def judged(self, tried: Tried) -> RunReport:
-        """The run as the checks judge it."""
-        return self.bench.judged(tried.folder, self.baseline)
+    def judged(self, tried: Tried, baseline: Baseline | None = None) -> RunReport:
+        """The run as the checks judge it, beside the plain agent's baseline if it has no other."""
+        return self.bench.judged(tried.folder, baseline or self.baseline)
 
 
 @contextmanager
-def open_lab(engine: Engine, options: dict[str, Any], folder: Path) -> Iterator[Lab]:
-    """A lab for one engine; leaving it ends every process and server that it started."""
+def open_lab(engine: Engine, options: dict[str, Any], folder: Path, *, stall: float = 10.0) -> Iterator[Lab]:
+    """A lab for one engine; leaving it ends every process and server that it started.
+
+    A run that is silent for `stall` seconds is ended, and has no outcome.
+    """
     with ExitStack() as stack:
-        yield Lab(engine, options, folder, stack)
+        yield Lab(engine, options, folder, stack, stall)

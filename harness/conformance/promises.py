@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.conformance import facts
-from harness.conformance.lab import STRANGER, Lab
+from harness.conformance.agents import STEPS
+from harness.conformance.lab import STRANGER, Lab, Tried
 from harness.conformance.values import DoesNotApply
 from harness.engines.base import RUN
 from harness.history import CommitEntered, EngineRecord, StepEntered, UnitEntered
@@ -24,14 +25,21 @@ def problems(lab: Lab) -> Iterator[str]:
 
 
 def runs(lab: Lab) -> Iterator[str]:
-    """A plain agent runs to its end; output, messages and usage come back."""
-    history = lab.tried().history
-    yield from facts.ended_well(history)
-    outcome = history.outcomes.get(1)
-    if outcome is None or outcome.status != "ok":
-        return
-    told = {"output": outcome.output, "messages": outcome.messages, "usage": outcome.usage}
-    yield from (f"the run ended, and its caller was given no {name}" for name, value in told.items() if not value)
+    """A plain agent runs to its end as often as it is asked to, each step once; its caller is told all of it."""
+    for which, tried in (("first", lab.tried()), ("second", lab.tried(again=True))):
+        yield from facts.ended_well(tried.history)
+        counts = facts.counts(tried.history)
+        for step in dict.fromkeys([*STEPS, *counts]):
+            if counts.get(step, 0) != (right := STEPS.count(step)):
+                yield f"`{step}` ran {counts.get(step, 0)} times in the {which} run, and {right} would be right"
+        yield from _untold(tried)
+
+
+def _untold(tried: Tried) -> Iterator[str]:
+    outcome = tried.history.outcomes.get(1)
+    if outcome is not None and outcome.status == "ok":
+        told = {"output": outcome.output, "messages": outcome.messages, "usage": outcome.usage}
+        yield from (f"the run ended, and its caller was told no {name}" for name, value in told.items() if not value)
 
 
 def contract(lab: Lab) -> Iterator[str]:

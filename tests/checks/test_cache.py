@@ -41,6 +41,30 @@ def test_other_arguments_are_another_question():
     assert found(again("7", "8", cents=6)) == []
 
 
+# Shared between steps of one run ------------------------------------------------------------------------------
+
+
+def two_charges(one: str, other: str, **arguments: object) -> Story:
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2"))
+    story.ran(CHARGE, unit=one, arguments={"cents": 5})
+    return story.ran("tool:charge#2", unit=other, arguments={"cents": 5} | arguments).kept("model#2").finished()
+
+
+def test_two_steps_under_one_key_will_be_taken_for_one():
+    (finding,) = found(two_charges("charge", "charge", cents=6))
+    assert (finding.rule, finding.owner, finding.step) == ("key-shared", Owner.INTEGRATION, "tool:charge#2")
+    assert finding.severity is Severity.ERROR
+    assert "under one key, charge:" in finding.message
+
+
+def test_steps_under_keys_of_their_own_share_nothing():
+    assert found(two_charges("charge#1", "charge#2", cents=6)) == []
+
+
+def test_equal_calls_may_rightly_have_an_equal_key():
+    assert found(two_charges("charge", "charge")) == []
+
+
 # Shared between invocations -----------------------------------------------------------------------------------
 
 

@@ -152,6 +152,7 @@ class JournalWorker:
     """The child's half."""
 
     durability: type[JournalDurability] = JournalDurability
+    ledger: type[Ledger] = Ledger
 
     def prepare(self) -> None:
         """Build the codec's validators before the fork: they take longer than a whole scripted run."""
@@ -181,12 +182,12 @@ class JournalWorker:
         return False
 
     async def start(self, store: Store, invocation: int) -> Any:
-        ledger = Ledger(Path(store.values["file"]), invocation)
+        ledger = self.ledger(Path(store.values["file"]), invocation)
         ledger.put("accepted", True)
         return await self._run(ledger, invocation)
 
     async def recover(self, store: Store, invocation: int) -> Any:
-        ledger = Ledger(Path(store.values["file"]), invocation)
+        ledger = self.ledger(Path(store.values["file"]), invocation)
         if ledger.get("accepted") is MISSING:
             raise NotStarted
         return await self._run(ledger, invocation)
