@@ -29,10 +29,18 @@ def units_of(workflow: Any, engine: collect.Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
     run = engine(Unit("run"))
     own = {name: (value, lives) for name, value in referred(workflow) if (lives := engine(Unit("own", name, value)))}
-    for name, (function, lives) in own.items():
-        yield from _used(name, function, lives)
-    yield from _used("", workflow, [live for live in run if live.layer.kind == "container"], leaving=own)
+    around = [live for live in run if live.layer.kind == "container"]
+    found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives)]
+    found += _used("", workflow, around, leaving=own)
+    yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
+
+
+def _hidden(run: Sequence[Live]) -> UnitAudit:
+    """A workflow that names nothing that can be asked: how its units are retried is said in the call."""
+    reason = "which units it calls, and how they are retried, is said in the calls themselves, when it runs"
+    layers = (RetryLayer(name="workflow", kind="unit", unknown=reason), *(live.layer for live in run))
+    return UnitAudit(unit="workflow", layers=layers)
 
 
 def _used(name: str, function: Any, lives: Sequence[Live], leaving: Any = ()) -> Iterator[UnitAudit]:

@@ -13,6 +13,7 @@ from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, ON_THE_WIRE
 from harness.runner import Bench
 from harness.scenario import Scenario
+from harness.steps import StepId
 
 PROVEN = "model"
 """The unit that the wire shows: whatever an agent does begins with a request to its model."""
@@ -54,9 +55,8 @@ def _cell(cell: Cell, *, scenario: Scenario, bench: Bench) -> Cell:
     if seen.outcome in ("stuck", "broken"):
         reason = f"the run came to no end ({seen.outcome}); see {seen.folder}"
         return cell.model_copy(update={"unmeasured": reason})
-    measured = Measured(
-        requests=seen.requests, bodies=sum(seen.bodies.values()), capped=seen.unbounded, error=seen.outcome
-    )
+    bodies = sum(number for step, number in seen.bodies.items() if StepId.parse(step).kind == PROVEN)
+    measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
 
 

@@ -117,7 +117,7 @@ class AuditReport(Value):
 
     @property
     def status(self) -> Status:
-        """Failed if a finding is an error; unknown if a layer could not be resolved; else passed."""
+        """Failed if a finding is an error; unknown if a layer could not be resolved, or none was found; else passed."""
         return self.judged("error")
 
     def judged(self, fail_on: Literal["error", "warning"]) -> Status:
@@ -125,7 +125,8 @@ class AuditReport(Value):
         failing = {Severity.ERROR} if fail_on == "error" else {Severity.ERROR, Severity.WARNING}
         if any(finding.severity in failing for finding in self.open):
             return Status.FAILED
-        return Status.UNKNOWN if self.unknown else Status.PASSED
+        looked = any(unit.cells for unit in self.units)
+        return Status.PASSED if looked and not self.unknown else Status.UNKNOWN
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -42,7 +42,8 @@ class Asker:
     """One model of an agent, with everything below it; or a provider's client without any model, `client`."""
 
     def __init__(self, model: Any, settings: Any = None, *, client: Any = None) -> None:
-        self.model, self.settings = unwrapped(model), settings
+        self.model = unwrapped(model)
+        self.settings = settings if isinstance(settings, dict) else None  # a function of the run is only known in one
         self.fallbacks: Sequence[Asker] = ()
         self.unknown: dict[str, str] = {}
         self.sdk: Sdk | None = None
@@ -75,8 +76,12 @@ class Asker:
             return self._fall_back(failure)
         assert self.sdk is not None
         if self.sdk.layer.unknown:
-            return Outcome(times(None, self.sdk.layer.name), Course(seconds=float("nan")), None)
-        return self._request(self.sdk, failure)
+            return _nobody_knows(self.sdk.layer.name)
+        try:
+            return self._request(self.sdk, failure)
+        except Exception as error:  # noqa: BLE001  a client of a make that we have not seen
+            self.unknown[self.sdk.layer.name] = f"asking it raised {type(error).__name__}: {error}"
+            return _nobody_knows(self.sdk.layer.name)
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
@@ -96,7 +101,8 @@ class Asker:
         asked, error = self._rehearsed(sdk, trouble)
         tries = asked.sends // max(1, own.sends)
         around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
-        parts = [*below, times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
+        once = all(part.times == 1 for part in below)
+        parts = [*(() if once else below), times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
         if own.sends > 1:
             parts.append(times(own.sends, type(self.model).__name__))
         return Outcome(product(*parts), around, error, stops=_innermost(parts), waits=bool(asked.slept))
@@ -133,6 +139,10 @@ class Asker:
         for outcome in taken[1:]:
             course = course.then(outcome.course)
         return Outcome(added(*(outcome.expression for outcome in taken)), course, error, stops=taken[0].stops)
+
+
+def _nobody_knows(layer: str) -> Outcome:
+    return Outcome(times(None, layer), Course(seconds=float("nan")), None)
 
 
 def unwrapped(model: Any) -> Any:

@@ -97,7 +97,13 @@ def leaves(agent: Any) -> list[AbstractToolset[Any]]:
     found: list[AbstractToolset[Any]] = []
     for toolset in agent.toolsets:
         toolset.apply(found.append)
-    return found
+    return [_bare(toolset) for toolset in found]
+
+
+def _bare(toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
+    while isinstance(inner := getattr(toolset, "wrapped", None), AbstractToolset):
+        toolset = inner
+    return toolset
 
 
 def others_of(agent: Any) -> Iterator[tuple[Unit, RetryLayer]]:

@@ -1,0 +1,56 @@
+"""What is predicted is what reaches the wire: real clients in real engines, against an endpoint that keeps failing.
+
+Samples only; `python -m tests.audits.table` measures every cell of the published table.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from harness import audit
+from harness.retries.values import ON_THE_WIRE, Failure
+from harness.verdict import Status
+
+F = Failure
+
+
+def cells(subject: str, engine: str, **given):
+    report = audit(subject, engine, **given)
+    assert report.proven
+    return report, {cell.failure: cell for cell in report.units[0].cells}
+
+
+def test_layers_multiply_as_predicted_under_an_engine():
+    report, proven = cells("fixtures.audit.documented_dbos:anthropic_retrying", "dbos")
+    assert {failure: cell.agrees for failure, cell in proven.items()} == dict.fromkeys(ON_THE_WIRE, True)
+    assert proven[F.UNAVAILABLE].measured.requests == 45
+    assert proven[F.BAD_REQUEST].measured.bodies == 3
+    assert "prediction-differs" not in {finding.rule for finding in report.findings}
+
+
+def test_what_never_ends_is_measured_to_its_limit():
+    _report, proven = cells("fixtures.audit.awkward:endless", "none")
+    refused = proven[F.REFUSED]
+    assert (refused.measured.requests, refused.measured.capped, refused.agrees) == (25, True, True)
+    assert proven[F.BAD_REQUEST].measured.requests == 1
+
+
+def test_a_transport_that_lies_is_a_finding():
+    report, proven = cells("fixtures.audit.liar:agent", "none")
+    assert proven[F.UNAVAILABLE].agrees is False
+    assert report.status is Status.FAILED
+    assert "prediction-differs" in {finding.rule for finding in report.findings}
+
+
+def test_a_flow_that_the_harness_cannot_run_is_predicted_and_says_why_it_is_not_measured():
+    report = audit("fixtures.audit.plain_flow:summarize", "prefect")
+    reasons = {cell.unmeasured for unit in report.units for cell in unit.cells}
+    assert len(reasons) == 1
+    assert "cannot be run by the harness" in reasons.pop()
+
+
+@pytest.mark.parametrize("subject", ["fixtures.audit.leaving:agent"])
+def test_nothing_reaches_another_machine(subject: str):
+    report, proven = cells(subject, "none")
+    assert report.status is not Status.PASSED
+    assert all(cell.measured is None or cell.measured.requests == 0 for cell in proven.values())
