@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.checks.base import Case
-from harness.checks.words import lines
+from harness.checks.words import lines, titled
 from harness.history import Event, Outcome, ProcessEnded, RunEnded, spelled
+from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
 NAME = "completion"
@@ -109,7 +110,7 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
     invocation = outcome.invocation
     if _same_error(case, expected, outcome):
         if not case.scenario.faults:
-            message = f"the run fails without any fault: {_said(outcome)}"
+            message = f"the run fails without any fault{_where(case, outcome)}: {_said(outcome)}"
             remedy = "make the fault-free run succeed first: look at the agent's set-up, deps, prompt and script"
             yield _finding(case, "baseline-failed", Owner.CONFIGURATION, message, remedy, invocation, outcome)
         return
@@ -123,6 +124,18 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
     else:
         remedy = f"find out why the run cannot go on after a crash under {case.contract.engine}"
         yield _finding(case, "failed", Owner.ENGINE, message, remedy, invocation, outcome)
+
+
+def _where(case: Case, outcome: Outcome) -> str:
+    """The body that raised what ended the run; or the one that returned what the engine could not record."""
+    bodies = [run for run in case.history.executions if run.left and StepId.parse(run.step).kind != "run"]
+    raised = [run for run in bodies if run.left and (run.left.error or "").startswith(f"{outcome.error_type}:")]
+    if raised:
+        innermost = min(raised, key=lambda run: run.left.seq if run.left else 0)
+        return f", in the body of {titled(innermost.step)}"
+    if bodies and bodies[-1].entered.unit and bodies[-1].finished and not bodies[-1].recorded:
+        return f", when {titled(bodies[-1].step)} had returned and {case.contract.engine} was to record its result"
+    return ""
 
 
 def _same_error(case: Case, expected: Outcome, outcome: Outcome) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness.checks.base import Case, family
 from harness.checks.words import lines, plural, titled
-from harness.history import Effect, Execution, History, StepLeft, spelled
+from harness.history import Effect, Execution, History, StepEntered, StepLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
 
@@ -78,15 +78,26 @@ def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
         name = StepId.parse(step).unnumbered
         if step in ran or step in known or name not in runnable or f"{step}+1" in case.history.steps:
             continue
+        owner, remedy = _who_shared(case, step)
         yield _finding(
             "asked-never-ran",
             step,
-            Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION,
+            owner,
             f"the model asked for {titled(step)} (`{step}`), the run went on as if it had been done, and its body never"
             " ran",
-            f"compare the keys of the {plural(case.contract.unit)} in {case.contract.engine}: two calls share one",
+            remedy,
             asked[step],
         )
+
+
+def _who_shared(case: Case, step: str) -> tuple[Owner, str]:
+    """Who took two calls for one: the person whose own unit the tool is chose its key, else the engine did."""
+    name, unit = StepId.parse(step).unnumbered, case.contract.unit
+    namesakes = [run.entered for run in case.history.executions if StepId.parse(run.step).unnumbered == name]
+    if any(isinstance(entered, StepEntered) and entered.within for entered in namesakes):
+        return Owner.CONFIGURATION, f"let the cache key of the {unit} behind {titled(step)} depend on all its arguments"
+    owner = Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION
+    return owner, f"compare the keys of the {plural(unit)} in {case.contract.engine}: two calls share one"
 
 
 def _asked(history: History) -> dict[str, tuple[int, ...]]:

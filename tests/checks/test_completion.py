@@ -80,6 +80,20 @@ def test_a_run_that_fails_without_any_fault_fails():
     assert judged(story, story) == (Status.FAILED, [("baseline-failed", Owner.CONFIGURATION, Severity.ERROR)])
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param("RuntimeError: boom", ", in the body of `charge`: RuntimeError: boom", id="it raised"),
+        pytest.param(None, ", when `charge` had returned and keeper was to record its result: ", id="nothing raised"),
+        pytest.param("ModelRetry: again", "without any fault: RuntimeError: boom", id="another error was caught"),
+    ],
+)
+def test_a_run_that_fails_without_any_fault_is_told_with_the_body_it_failed_in(error, said):
+    story = Story().life().kept("model#1").entered("tool:charge#1", unit="u").left("tool:charge#1", error=error)
+    (finding,) = completion(a_case(story.failed().dies("exit").ended(), story)).findings
+    assert said in finding.message
+
+
 def test_a_run_that_fails_as_it_does_without_faults_is_not_blamed_again():
     usually = Story().life().failed().dies("exit").ended()
     assert judged(crashed().failed().dies("exit").ended(), usually) == (Status.PASSED, [])

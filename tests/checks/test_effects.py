@@ -456,6 +456,13 @@ def test_a_call_that_nobody_ran_is_found_even_if_the_baseline_has_the_same_fault
     assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.ENGINE)
 
 
+def test_whoever_wrote_the_unit_behind_a_tool_chose_the_key_that_two_calls_share():
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE, within="around")
+    finding = only(story.kept("model#2").finished(), story)
+    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.CONFIGURATION)
+    assert finding.remedy == "let the cache key of the entry behind `charge` depend on all its arguments"
+
+
 def test_a_call_that_nobody_ran_and_the_baseline_did_is_told_once():
     assert only(one_answer_for_two_calls(), two_calls()).rule == "lost"
 
