@@ -112,6 +112,8 @@ def _authorization(environ: Mapping[str, str]) -> dict[str, str]:
 def _refusal(error: urllib.error.HTTPError) -> str:
     if error.code in (401, 403):
         return f"it answers {error.code}; set PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
+    if error.code >= 500:
+        return f"it answers {error.code}, perhaps because it is starting or migrating: try again when it is ready"
     return f"it answers {error.code} to {error.url}; {_EXAMPLE}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -82,4 +83,5 @@ async def _greet(address: str, namespace: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_greet(*sys.argv[1:]))))  # noqa: T201
+    print(json.dumps(asyncio.run(_greet(*sys.argv[1:]))), flush=True)  # noqa: T201
+    os._exit(0)  # the SDK's threads may still be at work, and Python dies of them when it ends in order
