@@ -141,9 +141,11 @@ class Desk:
 
     def _ground(self, scenario: Scenario) -> Scenario:
         """What baselines and processes depend on: the scenario without what is only tried or judged on them."""
-        errors = tuple(str(fault) for fault in scenario.plan.faults if fault.action == "error")
+        errors = [fault for fault in scenario.plan.faults if fault.action == "error"]
+        imported = tuple(str(fault) for fault in errors if not (fault.argument or "").isdigit())
         judged: dict[str, Any] = {"why": "", "expected": None, "checks": (), "tools": {}, "incarnations": None}
-        return self._timed(scenario).model_copy(update={**judged, "faults": errors})
+        stall = max(scenario.stall, Scenario.model_fields["stall"].default)  # a shorter one is for faults
+        return self._timed(scenario).model_copy(update={**judged, "faults": imported, "stall": stall})
 
 
 def _forget(runs: Path, run_id: str) -> None:

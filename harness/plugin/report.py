@@ -177,6 +177,7 @@ class Report:
         A body that raised is no effect; one that a death cut off may have been, and counts. Raises `UsageError` for a
         name that neither this run nor the fault-free one knows.
         """
+        __tracebackhide__ = True
         declared = tuple(Seen(each.key, each.arguments, each.incarnation, each.step) for each in self._declared(name))
         bodies = tuple(self._seen(body) for body in self._bodies(name))
         if not declared and not bodies:
@@ -185,11 +186,13 @@ class Report:
 
     def attempts(self, step: str) -> int:
         """How often the body of a step was entered, in all lives together."""
+        __tracebackhide__ = True
         self._known("step", step, (*self.history.steps, *self.baseline.steps))
         return len(self.history.by_step.get(step, ()))
 
     def replayed(self, step: str) -> bool:
         """Whether a later life used the recorded result of a step, instead of running its body again."""
+        __tracebackhide__ = True
         self._known("step", step, (*self.history.steps, *self.baseline.steps))
         return any(line.step == step and line.replayed > 0 for line in self._ledger.lines)
 
@@ -255,6 +258,7 @@ class Report:
         return Seen(key, body.arguments, body.incarnation, body.step)
 
     def _known(self, kind: str, name: str, known: Sequence[str]) -> None:
+        __tracebackhide__ = True
         if name in known:
             return
         near = difflib.get_close_matches(name, known, n=1)

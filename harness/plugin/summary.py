@@ -84,14 +84,14 @@ TALLY = pytest.StashKey[Tally]()
 
 
 def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Put what is known of an item's runs on its report: once, on the last report before its tear-down."""
+    """Put what is known of an item's runs on its report, once; and on the item, where JUnit's properties come from."""
     ended = report.when == "call" or not report.passed
     known = facts(item) if ended else None
     if known is not None:
         vars(report)["durable"] = known  # pytest sends what it finds there to other processes, too
         for run in known["runs"]:
             shown = {name: run[name] for name in ("engine", "fault", "status", "replay")}
-            report.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]
+            item.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]
 
 
 def take(config: pytest.Config, report: pytest.TestReport) -> None:

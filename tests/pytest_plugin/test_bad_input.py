@@ -1,0 +1,193 @@
+"""What a person gets wrong is told in one sentence, where it is wrong, and costs no run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.conftest import Make, Ran
+
+HEAD = "import pytest\n"
+MARKED = {
+    "an_unknown_keyword": ("@pytest.mark.durable('shop:agent', engin='journal')", "did you mean 'engine'?"),
+    "no_subject": ("@pytest.mark.durable(engine='journal')", "names no subject"),
+    "engine_and_engines": (
+        "@pytest.mark.durable('shop:agent', engine='journal', engines=['none'])",
+        "say one of the two",
+    ),
+    "two_markers_that_contradict": (
+        "@pytest.mark.durable('shop:agent', engine='journal')\n@pytest.mark.durable('shop:agent', engine='none')",
+        "two markers contradict each other, one says engine='none' and the other engine='journal'",
+    ),
+    "an_engine_nobody_knows": ("@pytest.mark.durable('shop:agent', engine='jurnal')", "did you mean 'journal'?"),
+    "no_engine_at_all": ("@pytest.mark.durable('shop:agent', engines=[])", "so it would test nothing"),
+    "a_fault_that_does_not_parse": (
+        "@pytest.mark.durable('shop:agent', faults='crush@model#1')",
+        "unknown action 'crush', did you mean 'crash'",
+    ),
+    "a_policy_that_does_not_parse": (
+        "@pytest.mark.durable('shop:agent', tools={'charge': 'twice'})",
+        "cannot read tool policy 'twice'",
+    ),
+    "a_verdict_that_is_none": ("@pytest.mark.durable('shop:agent', expected='fail')", "a verdict is passed, failed"),
+    "a_subject_that_is_no_variable": ("@pytest.mark.durable(object())", "is no module's own variable"),
+    "too_many_arguments": ("@pytest.mark.durable('shop:agent', 'journal')", "takes one value without a name"),
+}
+YAML = {
+    "torn": ("subject: shop:agent\nfaults: [\n", "line 3, column 1"),
+    "fields": ("subject: shop:agent\nwhy: because\nengin: journal\nexpected: passed\n", "line 3, column 1: 'engin' is"),
+    "verdict": ("subject: shop:agent\nwhy: because\nexpected: {journal: fail}\n", "did you mean 'failed'"),
+    "twice": ("subject: shop:agent\nwhy: a\nwhy: b\nexpected: passed\n", "line 3, column 1: 'why' is said twice"),
+    "engine": ("subject: shop:agent\nwhy: because\nexpected: {jurnal: passed}\n", "line 3, column 12: unknown engine"),
+    "expected": ("subject: shop:agent\nwhy: because\n", "'expected' is missing"),
+}
+AGENTS = """
+    import os
+    from pydantic_ai import Agent
+
+    broken = Agent("openai:gpt-5", name="broken")
+    moody = Agent("openai:gpt-5", name="moody")
+    fatal = Agent("openai:gpt-5", name="fatal")
+
+    @broken.tool_plain
+    def charge(order_id: str) -> str:
+        raise RuntimeError("no money today")
+
+    @moody.tool_plain
+    def one() -> str:
+        return "one"
+
+    if int(os.environ["PYTHONHASHSEED"]) % 2:
+        @moody.tool_plain
+        def two() -> str:
+            return "two"
+
+    @fatal.tool_plain
+    def leave() -> str:
+        os._exit(7)
+"""
+RUNS = """
+    import unittest
+    import pytest
+
+    KEPT = []
+
+    @pytest.mark.durable("agents:broken", engine="journal")
+    def test_broken():
+        pass
+
+    @pytest.mark.durable("agents:moody", engine="journal")
+    def test_moody():
+        pass
+
+    @pytest.mark.durable("agents:fatal", engine="journal")
+    def test_fatal():
+        pass
+
+    @pytest.mark.durable("agents:nobody", engine="journal")
+    def test_nobody():
+        pass
+
+    @pytest.mark.durable("agents:broken", engine="journal")
+    class TestOld(unittest.TestCase):
+        def test_method(self):
+            pass
+
+    def test_keeps_the_fixture(durable):
+        KEPT.append(durable)
+
+    def test_uses_it_afterwards():
+        KEPT[0].run(subject="agents:broken")
+
+    def test_has_no_fault(durable):
+        durable.report
+"""
+
+
+@pytest.fixture(scope="module")
+def collected(project: Make) -> Ran:
+    """One session that collects every mistake there is."""
+    marked = {f"test_{name}.py": f"{HEAD}{marker}\ndef test_it(): pass\n" for name, (marker, _told) in MARKED.items()}
+    written = {f"scenarios/{name}.yaml": text for name, (text, _told) in YAML.items()}
+    return project({**marked, **written}).pytest("--collect-only", "-p", "no:randomly")
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_a_marker_that_cannot_be_used_is_a_collection_error_of_one_sentence(collected: Ran, name: str) -> None:
+    told = _section(collected, f"test_{name}.py")
+
+    assert MARKED[name][1] in told
+    assert f"on test_{name}.py::test_it" in told or "engine" in name or "fault" in name
+    assert "Traceback" not in told
+    assert "harness/plugin" not in told
+
+
+@pytest.mark.parametrize("name", YAML)
+def test_a_scenario_that_cannot_be_used_is_a_collection_error_with_its_place(collected: Ran, name: str) -> None:
+    told = _section(collected, f"scenarios/{name}.yaml")
+
+    assert YAML[name][1] in told
+    assert "Traceback" not in told
+
+
+@pytest.fixture(scope="module")
+def ran(project: Make) -> Ran:
+    return project({"agents.py": AGENTS, "test_runs.py": RUNS}).pytest("-v", "-p", "no:randomly")
+
+
+def test_a_subject_whose_baseline_fails_is_one_error_and_not_forty(ran: Ran) -> None:
+    told = _section(ran, "test_broken[journal-baseline]")
+
+    assert ran.out.count("test_broken[") == ran.out.count("test_broken[journal-baseline]")
+    assert "the run fails without any fault: RuntimeError: no money today" in told
+    assert "replay: harness run agents:broken --engine journal" in told
+
+
+def test_baselines_that_differ_show_the_first_difference(ran: Ran) -> None:
+    told = _section(ran, "test_moody[journal-baseline]")
+
+    assert "two fault-free runs took different steps" in told
+    assert "tool:two#1" in told
+
+
+def test_an_agent_that_ends_its_process_is_one_error(ran: Ran) -> None:
+    assert "ended by itself with code 7" in _section(ran, "test_fatal[journal-baseline]")
+
+
+def test_an_agent_that_is_not_there_names_those_that_are(ran: Ran) -> None:
+    told = _section(ran, "test_nobody[journal-baseline]")
+
+    assert "it holds the agents moody, broken, fatal" in told
+    assert "Traceback" not in told
+
+
+def test_a_marked_test_that_cannot_be_swept_is_an_error_and_no_pass(ran: Ran) -> None:
+    assert "make it a plain function" in _section(ran, "TestOld.test_method")
+
+
+def test_a_fixture_used_after_its_test_says_whose_it_was(ran: Ran) -> None:
+    assert "belongs to test_runs.py::test_keeps_the_fixture, which is over" in _section(ran, "test_uses_it_afterwards")
+
+
+def test_a_test_without_a_fault_has_no_report(ran: Ran) -> None:
+    assert "test_has_no_fault has no fault of its own" in _section(ran, "test_has_no_fault")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--durable-jobs=none", "--durable-jobs (durable_jobs) is a whole number from 1, not 'none'"),
+        ("--durable-min-coverage=101", "is a number from 0 to 100, not '101'"),
+        ("--durable-time-scale=0", "is a number from 0.001, not '0'"),
+    ],
+)
+def test_an_option_that_cannot_be_used_ends_the_session_at_once(project: Make, option: str, told: str) -> None:
+    ran = project({"test_one.py": "def test_one(): pass\n"}).pytest(option)
+
+    assert ran.code == pytest.ExitCode.USAGE_ERROR
+    assert told in ran.out
+
+
+def _section(ran: Ran, what: str) -> str:
+    """What pytest printed of one error or failure."""
+    parts = ran.out.split("\n_____")
+    return next(part for part in parts if what in part.splitlines()[0])

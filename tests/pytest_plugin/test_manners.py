@@ -1,0 +1,162 @@
+"""The plugin is a good guest: cheap to import, quiet without durable tests, and it leaves no process behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.pytest_plugin.conftest import ROOT, Make, Project
+
+ENGINES = {"dbos", "prefect", "temporalio", "pydantic_ai", "hypothesis"}
+SWEPT = """
+    import pytest
+
+    @pytest.mark.durable("shop:agent", engine="journal", tools={"charge": "keyed:order_id"})
+    def test_payments():
+        pass
+"""
+SLOW = """
+    import os, pathlib, signal, time
+    import pytest
+
+    def test_it(durable):
+        durable.run(subject="shop:agent")
+        pathlib.Path("ready").touch()
+        FATE
+"""
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """The top-level packages that a session of pytest has imported when it ends."""
+    told = "print('IMPORTED', *{name.split('.')[0] for name in sys.modules})"
+    script = f"import sys, pytest; pytest.main(sys.argv[1:]); {told}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "-p", "harness.pytest_plugin", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return set(done.stdout.rpartition("IMPORTED")[2].split())
+
+
+def test_no_engine_is_imported_without_durable_tests(project: Make) -> None:
+    plain = project({"test_one.py": "def test_one(): pass\n", "data/settings.yaml": "a: 1\n"})
+
+    assert imported(plain.folder) & {*ENGINES, "pydantic", "rich", "yaml"} == set()
+
+
+def test_no_engine_is_imported_to_collect_and_run_durable_tests(project: Make) -> None:
+    assert imported(project({"test_one.py": SWEPT}).folder) & (ENGINES - {"pydantic_ai"}) == set()
+
+
+def test_importing_the_plugin_costs_a_twentieth_of_a_second_at_most() -> None:
+    script = (
+        "import pytest, time; t = time.process_time(); import harness.pytest_plugin; print(time.process_time() - t)"
+    )
+    took = [
+        float(subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True).stdout)
+        for _ in range(3)
+    ]
+
+    assert min(took) <= 0.05  # of processor time, so that a busy machine does not matter
+
+
+def test_a_suite_without_durable_tests_says_the_same_with_the_plugin(project: Make) -> None:
+    files = {
+        "test_one.py": "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n): assert n == 1\n",
+        "scenarios/theirs.yaml": "given: something else\nthen: {nothing: [\n",
+    }
+    plain = project(files)
+    without = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:harness.pytest_plugin", "-p", "no:randomly"],
+        cwd=plain.folder,
+        env=plain.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ran = plain.pytest("-q", "-p", "no:randomly")
+
+    assert (ran.code, _untimed(ran.out)) == (without.returncode, _untimed(without.stdout))
+
+
+def test_it_can_be_loaded_by_a_conftest_and_by_name_at_once(project: Make) -> None:
+    conftest = 'pytest_plugins = ["harness.pytest_plugin"]\n'
+    made = project({"conftest.py": conftest, "test_one.py": "def test_one(): pass\n"})
+
+    assert made.pytest().code == 0
+
+
+@pytest.mark.parametrize(
+    ("fate", "arguments", "code"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", (), pytest.ExitCode.INTERRUPTED),
+        ("assert False\n\n    def test_more(durable): durable.run(subject='shop:agent')", ("-x",), 1),
+        ("os.kill(os.getpid(), signal.SIGKILL)", ("-n1", "--max-worker-restart=0"), 1),
+    ],
+    ids=["Ctrl-C", "-x", "a killed worker"],
+)
+def test_no_process_outlives_the_session(project: Make, fate: str, arguments: tuple[str, ...], code: int) -> None:
+    made = project({"test_one.py": SLOW.replace("FATE", fate)})
+
+    ran = made.pytest(*arguments)
+
+    assert (made.folder / "ready").exists()
+    assert ran.code == code
+    assert _left_behind(made) == []
+
+
+def test_a_killed_session_leaves_no_process_behind(project: Make) -> None:
+    made = project({"test_one.py": SLOW.replace("FATE", "time.sleep(120)")})
+    session = subprocess.Popen(
+        made.command(), cwd=made.folder, env=made.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not (made.folder / "ready").exists() and session.poll() is None:
+        time.sleep(0.1)
+
+    session.send_signal(signal.SIGKILL)
+    session.wait()
+
+    assert _left_behind(made) == []
+
+
+@pytest.mark.parametrize(
+    ("test", "plugins"),
+    [
+        ("import pytest\n@pytest.mark.anyio\nasync def test_it(durable, anyio_backend): ASK", ()),
+        ("def test_it(durable): ASK", ()),
+    ],
+    ids=["anyio", "plain"],
+)
+def test_tests_of_every_kind_can_ask(project: Make, test: str, plugins: tuple[str, ...]) -> None:
+    ask = "durable.run('crash@model#1/after', subject='shop:agent').assert_passed()"
+    fixture = "\nimport pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
+    made = project({"test_one.py": test.replace("ASK", ask), "conftest.py": fixture})
+
+    ran = made.pytest(*plugins, "-p", "anyio")
+
+    assert ran.count("passed") == 1, ran.out
+
+
+def _left_behind(made: Project) -> list[str]:
+    """Processes that were started in a project and are still there; those that are just ending get a moment."""
+    for _ in range(100):
+        everything = psutil.process_iter(["cwd", "cmdline"])
+        found = [process for process in everything if process.info["cwd"] == str(made.folder)]
+        if not found:
+            return []
+        time.sleep(0.1)
+    return [" ".join(process.info["cmdline"] or []) for process in found]
+
+
+def _untimed(text: str) -> str:
+    return text.rpartition(" in ")[0].strip()
