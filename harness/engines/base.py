@@ -107,7 +107,8 @@ class Case:
     `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
     pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
     configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Both are read in the child,
-    because a life may have a pace of its own.
+    because a life may have a pace of its own. With `own`, a workflow or flow of the person's own is to be run, too, as
+    it is; `invoke` is given that instead of an agent.
     """
 
     subject: Any
@@ -115,6 +116,7 @@ class Case:
     options: dict[str, Any]
     scale: float = 1.0
     auto_scale: bool = False
+    own: bool = False
 
 
 class Worker(Protocol):

@@ -23,6 +23,7 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.history import Effect, Note, Observation, Outcome, spelled
 from harness.journal import Journal, plain
+from harness.process.owned import owned
 from harness.process.summons import await_answer
 from harness.steps import StepId
 from harness.subjects import bodies, events, guard, models
@@ -86,7 +87,14 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     models.warm(subject.agent)
     _prepared = Prepared(subject, script, worker)
     scale = argument.get("scale")
-    case = Case(subject, _invoke, argument.get("options", {}), scale or 1.0, auto_scale=scale is None)
+    case = Case(
+        subject,
+        _invoke,
+        argument.get("options", {}),
+        scale or 1.0,
+        auto_scale=scale is None,
+        own=argument.get("own", False),
+    )
     _prepared.case = case
     refused = worker.bind(case)
     notes = [*subject.notes, *_misspelt(script), *events.problems()]
@@ -122,6 +130,12 @@ def live(argument: dict[str, Any]) -> None:
     _prepared.life = life
     # Not `asyncio.run`: it would wait for what is left, and a body that hangs or an engine's own worker may never end.
     asyncio.new_event_loop().run_until_complete(life.run())
+
+
+def subject() -> Subject:
+    """What this process has loaded."""
+    assert _prepared is not None, "prepare comes first"
+    return _prepared.subject
 
 
 def script_models(script: Any = None) -> None:
@@ -202,6 +216,8 @@ class Life:
     async def invoke(self, agent: Any, number: int) -> Any:
         """Run the agent as a person would: prompt, deps, and the history of the invocation before."""
         invocation = self.invocations[number]
+        if self.prepared.subject.agent is None:
+            return await owned(agent, invocation["prompt"])
         deps = self.prepared.subject.deps
         if invocation["deps"] is not None:
             deps = load_deps(invocation["deps"], self.prepared.subject.agent)

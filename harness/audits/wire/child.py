@@ -6,13 +6,14 @@ guard still refuses every connection to another machine, whatever the endpoint l
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic_ai import models as gate
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
+from harness.audits.own import referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
@@ -40,7 +41,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     events.install()
     engine: Worker = attribute(argument["worker"])()
     engine.prepare()
-    ready = worker.take(argument, engine)
+    ready = worker.take({**argument, "own": True}, engine)
     return {**ready, "deadlines": asdict(Deadlines() if ready["refused"] else _deadlines(engine))}
 
 
@@ -63,11 +64,19 @@ def live(argument: dict[str, Any]) -> None:
 
 def _deadlines(engine: Worker) -> Deadlines:
     ask: Callable[[Unit], Sequence[Any]] = getattr(engine, "retry_layers", lambda _unit: ())
-    layers = [live.layer for live in ask(Unit("model"))]
+    layers = [live.layer for unit in _units() for live in ask(unit)]
     return Deadlines(_shortest(layer.each for layer in layers), _shortest(layer.all for layer in layers))
 
 
-def _shortest(seconds: Any) -> float | None:
+def _units() -> list[Unit]:
+    """What asks a provider: an agent's model, or whatever a workflow of the person's own calls."""
+    subject = worker.subject()
+    if subject.agent is not None:
+        return [Unit("model")]
+    return [Unit("run"), *(Unit("own", name, value) for name, value in referred(subject.value))]
+
+
+def _shortest(seconds: Iterable[float | None]) -> float | None:
     return min((one for one in seconds if one), default=None)
 
 

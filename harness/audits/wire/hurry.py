@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from harness.history import Waited
@@ -20,6 +20,17 @@ from harness.subjects import bodies
 
 LOOPS = ("asyncio", "anyio", "trio", "time")
 """Modules that build on sleeping themselves: what they do outside must not be seen twice inside."""
+CLIENTS = (
+    "openai.",
+    "anthropic.",
+    "groq.",
+    "mistralai.",
+    "cohere.",
+    "google.genai.",
+    "tenacity.",
+    "harness.audits.wire.",
+)
+"""Who waits for a provider, also where no body is known: in a flow that asks without any agent."""
 
 
 def install(pace: float | None) -> None:
@@ -46,7 +57,7 @@ def _borrowers(original: Any) -> list[ModuleType]:
 def _async(original: Callable[..., Any], pace: float | None) -> Callable[..., Any]:
     @wraps(original)
     async def sleep(delay: float, *args: Any, **kwargs: Any) -> Any:
-        return await original(_shortened(delay, pace), *args, **kwargs)
+        return await original(_shortened(delay, pace, sys._getframe(1)), *args, **kwargs)  # noqa: SLF001
 
     return sleep
 
@@ -54,16 +65,18 @@ def _async(original: Callable[..., Any], pace: float | None) -> Callable[..., An
 def _sync(original: Callable[[float], None], pace: float | None) -> Callable[[float], None]:
     @wraps(original)
     def sleep(seconds: float) -> None:
-        original(_shortened(seconds, pace))
+        original(_shortened(seconds, pace, sys._getframe(1)))  # noqa: SLF001
 
     return sleep
 
 
-def _shortened(seconds: float, pace: float | None) -> float:
-    """How long to wait really: as configured, unless a body waits here."""
+def _shortened(seconds: float, pace: float | None, caller: FrameType) -> float:
+    """How long to wait really: as configured, unless a body or a provider's client waits here."""
     probes = bodies.active()
-    step = probes.current() if probes is not None else None
-    if probes is None or step is None or seconds <= 0 or not math.isfinite(seconds):
+    if probes is None or seconds <= 0 or not math.isfinite(seconds):
+        return seconds
+    step = probes.current()
+    if step is None and not caller.f_globals.get("__name__", "").startswith(CLIENTS):
         return seconds
     probes.journal.append(Waited(seconds=seconds, step=step), invocation=probes.invocation)
     return 0.0 if pace is None else seconds / pace

@@ -20,7 +20,7 @@ def bind(case: Case) -> Run | Unsupported:
     """The coroutine function that runs one invocation of the subject as a workflow, or why there is none."""
     subject = case.subject
     if subject.agent is None:
-        return Unsupported(f"{subject.name!r} is a workflow of its own, and only agents can be run")
+        return _theirs(case)
     if isinstance(subject.value, DBOSAgent):
         return _own_workflow(case, subject.value)
     engine = engine_of(subject.value)
@@ -34,11 +34,18 @@ def bind(case: Case) -> Run | Unsupported:
         return Unsupported(str(error))
 
 
-def _own_workflow(case: Case, agent: Any) -> Run:
+def _theirs(case: Case) -> Run | Unsupported:
+    """A workflow of the person's own is called as it is, where that is enough."""
+    if case.own and hasattr(case.subject.value, "dbos_function_name"):
+        return _own_workflow(case, case.subject.value)
+    return Unsupported(f"{case.subject.name!r} is a workflow of its own, and only agents can be run")
+
+
+def _own_workflow(case: Case, itself: Any) -> Run:
     """A `DBOSAgent` is a workflow itself. Recovery passes it the arguments that DBOS recorded."""
 
     async def run(invocation: int) -> Any:
-        return await case.invoke(agent, invocation)
+        return await case.invoke(itself, invocation)
 
     return run
 

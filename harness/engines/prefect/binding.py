@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from prefect import flow
+from prefect import Flow, flow
 from pydantic_ai.durable_exec.prefect import PrefectDurability
 
 from harness.engines.base import Case, Unsupported
@@ -26,7 +26,7 @@ def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
     """
     value = case.subject.value
     if case.subject.agent is None:
-        return Unsupported(f"{case.subject.name!r} is a flow of its own, and only agents can be run")
+        return _theirs(case)
     made_for = engine_of(value)
     if made_for not in (None, "prefect"):
         name = NAMES.get(made_for, made_for)
@@ -40,6 +40,14 @@ def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
     except Exception as error:  # noqa: BLE001  the integration's own refusal, whatever its type
         return Unsupported(str(error))
     return our_flow(case, agent, replaying)
+
+
+def _theirs(case: Case) -> Run | Unsupported:
+    """A flow of the person's own is called as it is, where that is enough."""
+    value = case.subject.value
+    if case.own and isinstance(value, Flow):
+        return lambda invocation: case.invoke(value, invocation)
+    return Unsupported(f"{case.subject.name!r} is a flow of its own, and only agents can be run")
 
 
 def our_flow(case: Case, agent: Any, replaying: Replaying) -> Run:

@@ -95,6 +95,21 @@ def test_fallbacks_add_whatever_interface_and_address_they_have_and_are_one_body
     assert list(dict.fromkeys(hosts)) == ["api.openai.com", "127.0.0.1", "models.example"]
 
 
+@pytest.mark.parametrize(
+    ("engine", "subject", "failure", "requests"),
+    [
+        pytest.param("prefect", "plain_flow", "503", 3 * 6 * 2, id="SDK, task and flow"),
+        pytest.param("prefect", "plain_flow", "400", 2, id="the task's condition says no, the flow tries again"),
+        pytest.param("dbos", "plain_workflow", "503", 2 * 4, id="a client and a step without a loop"),
+    ],
+)
+def test_a_workflow_that_asks_a_provider_without_any_agent_is_measured_too(
+    engine, subject, failure, requests, measured
+):
+    seen = measured(engine, failure, f"fixtures.audit.{subject}:summarize", limit=50)
+    assert (seen.requests, seen.unbounded) == (requests, False)
+
+
 TOOLS = "fixtures.audit.tools_dbos:agent"
 
 
