@@ -33,7 +33,7 @@ def measured(cell: Cell) -> str:
     """What was measured, as one word. Nothing, if it was not."""
     if cell.measured is None:
         return ""
-    return f"{cell.measured.requests}{'+' if cell.measured.capped else ''}"
+    return f"{cell.counted}{'+' if cell.measured.capped else ''}"
 
 
 def lasting(seconds: float | None) -> str:

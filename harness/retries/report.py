@@ -53,13 +53,20 @@ class Cell(Value):
         return spelled(self.expression)
 
     @property
+    def counted(self) -> int | None:
+        """What was measured of what is predicted: requests, or executions of the body. None: nothing was."""
+        if self.measured is None:
+            return None
+        return self.measured.requests if self.counts == "requests" else self.measured.bodies
+
+    @property
     def agrees(self) -> bool | None:
         """Whether prediction and measurement are equal. None: one of them is missing."""
         if self.measured is None or self.predicted is None:
             return None
         if math.isinf(self.predicted):
             return self.measured.capped
-        return not self.measured.capped and self.measured.requests == self.predicted
+        return not self.measured.capped and self.counted == self.predicted
 
 
 class UnitAudit(Value):

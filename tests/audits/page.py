@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from harness.audits.rules import RULES
-from harness.report.audit import amount
+from harness.report.audit import amount, measured
 from harness.retries.report import AuditReport, Cell
 
 PAGE = Path(__file__).parents[2] / "docs" / "retry-audit.md"
@@ -24,8 +24,8 @@ def rules() -> str:
 def row(engine: str, agent: str, cell: Cell) -> str:
     """One cell of the table."""
     client, _, retrying = agent.partition("_")
-    found = "" if cell.measured is None else f"{cell.measured.requests}{'+' if cell.measured.capped else ''}"
-    columns = (engine, client, "on" if retrying else "off", cell.failure, cell.chain, amount(cell), found)
+    switched = "on" if retrying else "off"
+    columns = (engine, client, switched, cell.failure, cell.chain, amount(cell), measured(cell))
     return f"| {' | '.join(columns)} |"
 
 

@@ -20,19 +20,24 @@ def cells(subject: str, engine: str, **given):
     return report, {cell.failure: cell for cell in report.units[0].cells}
 
 
-def test_layers_multiply_as_predicted_under_an_engine():
-    report, proven = cells("fixtures.audit.documented_dbos:anthropic_retrying", "dbos")
-    assert {failure: cell.agrees for failure, cell in proven.items()} == dict.fromkeys(ON_THE_WIRE, True)
-    assert proven[F.UNAVAILABLE].measured.requests == 45
-    assert proven[F.BAD_REQUEST].measured.bodies == 3
-    assert "prediction-differs" not in {finding.rule for finding in report.findings}
-
-
 def test_what_never_ends_is_measured_to_its_limit():
     _report, proven = cells("fixtures.audit.awkward:endless", "none")
     refused = proven[F.REFUSED]
     assert (refused.measured.requests, refused.measured.capped, refused.agrees) == (25, True, True)
     assert proven[F.BAD_REQUEST].measured.requests == 1
+
+
+def test_requests_and_tools_happen_as_often_as_predicted():
+    report = audit("fixtures.audit.tools_dbos:agent", "dbos")
+    found = {(unit.unit, cell.failure): (cell.counted, cell.agrees) for unit in report.units for cell in unit.cells}
+    assert all(found["model", failure][1] for failure in ON_THE_WIRE)
+    assert found["model", F.UNAVAILABLE] == (3, True)
+    assert found["tool:look", F.MODEL_RETRY] == (3, True)
+    assert found["tool:charge", F.TOOL_EXCEPTION] == (4, True)
+    assert found["tool:charge", F.MODEL_RETRY] == (4, True)
+    assert found["run", F.INVALID_OUTPUT] == (3, True)
+    assert found["tool:fetch", F.TOOL_EXCEPTION] == (None, None)  # no fault gets inside a decorator
+    assert "prediction-differs" not in {finding.rule for finding in report.findings}
 
 
 def test_a_transport_that_lies_is_a_finding():

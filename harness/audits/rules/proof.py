@@ -11,7 +11,7 @@ def _differs(unit: UnitAudit, _report: AuditReport) -> Found:
     for cell in unit.cells:
         if cell.agrees is False and cell.measured is not None:
             more = " and more" if cell.measured.capped else ""
-            number = f"{cell.measured.requests}{more} {cell.counts}"
+            number = f"{cell.counted}{more} {cell.counts}"
             text = f"predicted {cell.chain}, measured {number} when {cell.failure.means}"
             remedy = "some layer does something else than it says; look at the subject's own retries, then report it"
             yield Said(text, remedy, Severity.ERROR, (cell.failure,))
