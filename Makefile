@@ -20,7 +20,7 @@ unexport PYTHONHOME
 unexport PIP_USER
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format tables bench clean
+.PHONY: help install servers demo test lint format tables bench clean
 
 help: ## Say what each command does.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -38,8 +38,12 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install ## Sweep real agents with real crashes, and say what was found.
 	@$(RUN) -m harness.demo
 
-test: install ## Run the tests; narrow them with ARGS='tests/checks -k charge'.
-	@$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+servers: install ## Get the Temporal server that the tests need, if this machine has none: minutes, once.
+	@$(RUN) -m harness.engines.temporal.server
+
+# A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can.
+test: servers ## Run the tests; narrow them with ARGS='tests/checks -k charge'.
+	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: install ## Check style, types and the direction of imports.
 	@$(RUN) -m ruff check .

@@ -1,10 +1,14 @@
 """What every test may count on: the project's own markers, and pytest's tool for testing plugins.
 
-Nothing here changes how a test runs; rooms that need builders or servers keep them in their own folder's
-conftest.
+With `HARNESS_REQUIRE=dbos,prefect,temporal`, as `make test` and the build set it, an engine that is missing ends the
+session before it begins, and a test that is skipped fails: what was not tested must not look tested.
 """
 
 from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -14,9 +18,33 @@ MARKERS = (
     "slow: takes seconds rather than milliseconds; `-m 'not slow'` leaves it out while you work",
     "engine(name=...): needs this engine's packages and, where it has one, its server",
 )
+REQUIRE = "HARNESS_REQUIRE"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, so that a misspelt one is an error and not a test that silently runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def pytest_sessionstart() -> None:
+    """Refuse to begin without an engine that must be there."""
+    names = [name.strip() for name in os.environ.get(REQUIRE, "").split(",") if name.strip()]
+    if not names:
+        return
+    from harness.engines import registry
+
+    missing = [f"{name}: {problem}" for name in names for problem in registry.load(name).problems({})]
+    if missing:
+        raise pytest.UsageError(f"{REQUIRE} names engines that cannot be used here:\n  " + "\n  ".join(missing))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Let a skipped test fail where nothing may be missing."""
+    report = yield
+    if report.skipped and os.environ.get(REQUIRE) and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and {REQUIRE} says that nothing may be: {reason}"
+    return report

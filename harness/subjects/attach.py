@@ -31,6 +31,8 @@ _FACTS = {
     "_root_capability", "_selected_models",
 }  # fmt: skip
 """Private attributes of `Agent` that `attach` sets or relies on, as pydantic-ai 2.59.0 has them."""
+COMBINED = ("_collect_instructions", "_rebound")
+"""Private methods of `CombinedCapability` that it calls."""
 
 
 def attach(agent: Any, capability: AbstractCapability[Any], *, name: str) -> Any:
@@ -64,7 +66,7 @@ def check(agent: Agent[Any, Any]) -> None:
             " bare agent; upgrade it, or name an agent that its author wrapped (`DBOSAgent(agent)`)"
         )
     missing = sorted(_FACTS - vars(agent).keys())
-    missing += [name for name in ("_rebound", "_collect_instructions") if not hasattr(CombinedCapability, name)]
+    missing += [name for name in COMBINED if not hasattr(CombinedCapability, name)]
     if missing:
         raise InternalError(
             f"pydantic-ai {version('pydantic-ai-slim')} builds its agents differently ({', '.join(missing)} not found),"

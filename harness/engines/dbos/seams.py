@@ -45,6 +45,15 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 """Owner, name, and the parameters that we use."""
 
 
+VALUES = (
+    "dbos._core.DEFAULT_POLLING_INTERVAL",
+    "dbos._dbos._dbos_global_instance",
+    "dbos._queue.Queue._polling_interval_sec",
+    "dbos.DBOS._serializer",
+)
+"""What we read or set besides, for the documents."""
+
+
 def check() -> None:
     """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
     for owner, name, parameters in HELD:

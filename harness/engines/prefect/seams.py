@@ -40,6 +40,9 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 )
 """Owner, name, and the parameters that we use."""
 
+VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT",)
+"""What we set besides, for the documents."""
+
 DRAINING = 5.0
 
 

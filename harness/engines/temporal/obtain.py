@@ -131,7 +131,3 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _tell(sentence: str) -> None:
     print(f"harness: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    print(obtained() or obtain())  # noqa: T201  so that a build can get it before it is needed

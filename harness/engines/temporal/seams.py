@@ -43,6 +43,10 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 """Owner, name, and the parameters that we use."""
 
 
+VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}",)
+"""What we set besides, for the documents."""
+
+
 def check() -> None:
     """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
     for owner, name, parameters in HELD:

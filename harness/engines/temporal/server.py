@@ -135,6 +135,21 @@ class Server:
         return lines[-1] if lines else f"it said nothing in {STARTING:.0f} seconds"
 
 
+def main() -> None:
+    """Get the program before it is needed, and say where it is: a build should not wait for it in a test."""
+    _tell("looking for a Temporal server; where there is none, it is downloaded or built, once on this machine")
+    try:
+        _tell(f"the Temporal server is {program({})}")
+    except EngineUnavailable as error:
+        _tell(f"error: {error}")
+        sys.exit(error.exit_code)
+
+
+def _tell(sentence: str) -> None:
+    sys.stderr.write(f"harness: {sentence}\n")
+    sys.stderr.flush()
+
+
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
@@ -147,3 +162,7 @@ def _check_free(port: int) -> None:
         raise UsageError(
             f"port {port} cannot be used for the Temporal server: {error.strerror}; choose another, or leave it out"
         ) from None
+
+
+if __name__ == "__main__":
+    main()

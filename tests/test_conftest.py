@@ -1,0 +1,66 @@
+"""Where engines are required, as the build requires them, nothing may be missing without being heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+CONFTEST = Path(__file__).parents[1] / "conftest.py"
+ONE_OF_EACH = """
+    import pytest
+
+    def test_that_runs():
+        pass
+
+    @pytest.mark.skip(reason="no engine here")
+    def test_that_is_skipped():
+        pass
+
+    @pytest.mark.xfail(reason="known")
+    def test_that_is_known_to_fail():
+        raise ValueError
+"""
+
+
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, require: str | None) -> pytest.RunResult:
+    if require is None:
+        monkeypatch.delenv("HARNESS_REQUIRE", raising=False)
+    else:
+        monkeypatch.setenv("HARNESS_REQUIRE", require)
+    monkeypatch.setenv("PYTHONPATH", str(CONFTEST.parent))
+    pytester.makeconftest(CONFTEST.read_text("utf-8"))
+    pytester.makepyfile(ONE_OF_EACH)
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider")
+
+
+def test_a_skipped_test_is_skipped_where_nothing_is_required(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(pytester, monkeypatch, None).assert_outcomes(passed=1, skipped=1, xfailed=1)
+
+
+def test_a_skipped_test_fails_where_something_is_required(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run(pytester, monkeypatch, "journal")
+
+    done.assert_outcomes(passed=1, errors=1, xfailed=1)
+    done.stdout.fnmatch_lines(["*was skipped, and HARNESS_REQUIRE says that nothing may be*no engine here*"])
+
+
+def test_a_required_engine_that_cannot_be_used_ends_the_session_before_it_begins(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pytester.path / "absent.py").write_text(
+        "from harness.engines.journal.engine import JournalEngine\n"
+        "class Absent(JournalEngine):\n"
+        "    def problems(self, options):\n"
+        "        return ['it is not installed: run `pip install absent`']\n"
+    )
+
+    done = run(pytester, monkeypatch, "absent:Absent")
+
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*HARNESS_REQUIRE names engines that cannot be used here:*"])
+    done.stderr.fnmatch_lines(["*absent:Absent: it is not installed: run `pip install absent`*"])
