@@ -172,8 +172,14 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
 def _hosts(options: dict[str, Any]) -> list[str]:
     """The hosts of the person's own servers, which the subject's process may reach."""
     texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
-    found = [urlsplit(text if "://" in text else f"//{text}").hostname for text in texts]
-    return [host for host in found if host]
+    return [host for host in map(_host, texts) if host]
+
+
+def _host(text: str) -> str | None:
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:  # no address: a bracket that is not closed
+        return None
 
 
 class Run:

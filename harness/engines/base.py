@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from harness.contract import Contract
 from harness.history import EngineRecord, Note, Observation
@@ -171,6 +171,7 @@ class Session(Protocol):
         """Kill or start the engine's server. Raises `UsageError` where there is none of ours."""
 
 
+@runtime_checkable
 class Replays(Protocol):
     """An engine whose recorded histories can be judged without a run: saved in production, say."""
 

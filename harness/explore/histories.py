@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.engines.base import Replays
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.process.zygote import Zygote
@@ -31,12 +32,13 @@ def replay_histories(subject: str, files: Sequence[Path], *, engine: str = "temp
     """
     started = time.monotonic()
     loaded = load_engine(engine)
-    entry: str | None = getattr(loaded, "replays", None)
-    if entry is None:
+    if not isinstance(loaded, Replays):
         raise UsageError(f"engine {engine!r} replays no histories")
     if problems := loaded.problems({}):
         raise EngineUnavailable.listing(f"engine {engine!r} cannot be used here", problems)
-    said = _said(entry, {"subject": subject, "files": [str(file) for file in files]}, LOADING + PER_FILE * len(files))
+    said = _said(
+        loaded.replays, {"subject": subject, "files": [str(file) for file in files]}, LOADING + PER_FILE * len(files)
+    )
     runs = tuple(_run(subject, engine, one) for one in said)
     swept = EngineSweep(engine, loaded.unit, runs=runs, possible=len(runs))
     return SweepReport(subject, (swept,), time.monotonic() - started)
