@@ -20,11 +20,6 @@ from harness.scenario import Scenario
 from harness.verdict import Status
 
 MARKER = "durable"
-SIGNATURE = (
-    "durable(subject, engine=None, engines=(), script=None, tools={}, faults=None, expected={}, deps, prompt, world,"
-    " checks, invocations, options, time_scale, stall, incarnations): crash `subject` at every step, one test per"
-    " engine and crash point; see docs/pytest.md"
-)
 OURS = ("engine", "engines", "faults", "expected")
 """Keywords that say how tests are made; the others are fields of a scenario."""
 THEIRS = tuple(name for name in Scenario.model_fields if name not in ("engine", "faults", "expected", "why"))
