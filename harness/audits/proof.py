@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -15,11 +16,10 @@ from harness.runner import Bench
 from harness.scenario import Scenario
 from harness.steps import StepId
 
-MODEL, RUN = "model", "run"
+MODEL = "model"
 AT_ONCE = 2
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
-IN_A_TOOL = (Failure.TOOL_EXCEPTION, Failure.MODEL_RETRY)
 
 
 def proven(units: Sequence[UnitAudit], scenario: Scenario, folder: Path, refused: str = "") -> tuple[UnitAudit, ...]:
@@ -27,14 +27,20 @@ def proven(units: Sequence[UnitAudit], scenario: Scenario, folder: Path, refused
 
     Raises `EngineUnavailable` for what the proof needs and is not there, `UsageError` if the subject cannot be run.
     """
-    if refused or not any(_step(unit, cell) for unit in units for cell in unit.cells):
+    asking = next((unit.unit for unit in units if any(cell.failure in ON_THE_WIRE for cell in unit.cells)), "")
+    targets = {unit.unit: [_target(unit, cell, asking) for cell in unit.cells] for unit in units}
+    if refused or not any(isinstance(target, Target) for found in targets.values() for target in found):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
     with (
         measuring.open_wire(scenario, folder) as bench,
         ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool,
     ):
-        return tuple(_measured(unit, scenario, bench, pool) for unit in units)
+        measure = partial(_cell, scenario=scenario, bench=bench)
+        return tuple(
+            unit.model_copy(update={"cells": tuple(pool.map(measure, unit.cells, targets[unit.unit]))})
+            for unit in units
+        )
 
 
 def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
@@ -42,50 +48,51 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-def _measured(unit: UnitAudit, scenario: Scenario, bench: Bench, pool: ThreadPoolExecutor) -> UnitAudit:
-    cells = pool.map(partial(_cell, unit=unit, scenario=scenario, bench=bench), unit.cells)
-    return unit.model_copy(update={"cells": tuple(cells)})
+@dataclass(frozen=True)
+class Target:
+    """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count."""
+
+    step: str | None = None
+    kind: str = MODEL
+    name: str | None = None
 
 
-def _cell(cell: Cell, *, unit: UnitAudit, scenario: Scenario, bench: Bench) -> Cell:
-    step = _step(unit, cell)
-    if step is None:
-        return cell.model_copy(update={"unmeasured": _why_not(cell, unit)})
-    body = None if cell.failure in ON_THE_WIRE or unit.unit == RUN else step
-    seen = measuring.measure(scenario, cell.failure, bench=bench, limit=_limit(cell), step=body)
+def _target(unit: UnitAudit, cell: Cell, asking: str) -> Target | str:
+    """What to make fail for a cell, or why nothing can be.
+
+    The first unit that asks a provider is the one that the wire shows: it fails, and with it the run.
+    """
+    if cell.failure is Failure.CRASH:
+        return "crashes are for `harness sweep`"
+    if cell.failure in ON_THE_WIRE or cell.failure is Failure.INVALID_OUTPUT:
+        seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
+        return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
+    if not unit.unit.startswith("tool:"):
+        return "no run of the harness can make it happen"
+    if _decorated(unit):
+        return "a fault cannot be put inside the decorator of the tool's function"
+    return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
+
+
+def _cell(cell: Cell, target: Target | str, *, scenario: Scenario, bench: Bench) -> Cell:
+    if isinstance(target, str):
+        return cell.model_copy(update={"unmeasured": target})
+    seen = measuring.measure(scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step)
     if seen.outcome in ("stuck", "broken"):
-        reason = f"the run came to no end ({seen.outcome})"
-        return cell.model_copy(update={"unmeasured": reason})
-    bodies = sum(number for ran, number in seen.bodies.items() if _is_of(ran, step))
+        return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
+    bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
     measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
 
 
-def _step(unit: UnitAudit, cell: Cell) -> str | None:
-    """The step whose body, or whose requests, are counted. None: nothing can make this happen."""
-    if (unit.unit == MODEL and cell.failure in ON_THE_WIRE) or cell.failure is Failure.INVALID_OUTPUT:
-        return "model#1"
-    fails = unit.unit.startswith("tool:") and cell.failure in IN_A_TOOL and not _decorated(unit)
-    return f"{unit.unit}#1" if fails else None
+def _is_of(step: StepId, target: Target) -> bool:
+    """Whether a body is one of those that are counted, also when it is asked for again."""
+    return step.kind == target.kind and target.name in (None, step.name)
 
 
 def _decorated(unit: UnitAudit) -> bool:
     """Whether a function has a retrying decorator of its own: our faults happen around it, not inside."""
     return any(layer.kind == "tool" for layer in unit.layers)
-
-
-def _why_not(cell: Cell, unit: UnitAudit) -> str:
-    if cell.failure is Failure.CRASH:
-        return "crashes are for `harness sweep`"
-    if _decorated(unit):
-        return "a fault cannot be put inside the decorator of the tool's function"
-    return "no run of the harness can make it happen"
-
-
-def _is_of(ran: str, step: str) -> bool:
-    """Whether a body belongs to a step, also when it is asked for again."""
-    one, other = StepId.parse(ran), StepId.parse(step)
-    return (one.kind, one.name) == (other.kind, other.name)
 
 
 def _limit(cell: Cell) -> int:

@@ -33,7 +33,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
     look_in(_modules(argument["subject"]))
-    case = Case(subject, _nothing_runs, argument.get("options", {}))
+    case = Case(subject, _nothing_runs, argument.get("options", {}), own=True)
     refused = worker.bind(case)
     if refused is not None and subject.agent is not None:
         return {"refused": refused.reason, "no_run": "", "units": [], "notes": list(subject.notes), "versions": {}}

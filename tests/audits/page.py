@@ -36,9 +36,15 @@ def rows(report: AuditReport) -> list[str]:
     return [row(report.engine, agent, cell) for cell in unit.cells]
 
 
-def table(lines: list[str]) -> str:
-    """The whole table as Markdown."""
-    return "\n".join([f"| {' | '.join(HEADS)} |", f"|{' --- |' * len(HEADS)}", *lines]) + "\n"
+def table(lines: list[str], heads: tuple[str, ...] = HEADS) -> str:
+    """A whole table as Markdown."""
+    return "\n".join([f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines]) + "\n"
+
+
+def flow(report: AuditReport) -> str:
+    """The table of a workflow that asks a provider without any agent."""
+    told = [(cell.failure, cell.chain, amount(cell), measured(cell)) for cell in report.units[0].cells]
+    return table([f"| {' | '.join(row)} |" for row in told], HEADS[3:])
 
 
 def replaced(page: str, name: str, text: str) -> str:
@@ -49,8 +55,8 @@ def replaced(page: str, name: str, text: str) -> str:
     return changed
 
 
-def written(page: str) -> list[list[str]]:
-    """The rows of the table on the page, cell by cell."""
-    inside = page.partition("<!-- table -->")[2].partition("<!-- end of table -->")[0]
+def written(page: str, name: str = "table") -> list[list[str]]:
+    """The rows of a table on the page, cell by cell."""
+    inside = page.partition(f"<!-- {name} -->")[2].partition(f"<!-- end of {name} -->")[0]
     lines = [line for line in inside.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]

@@ -1,7 +1,7 @@
 """Measures the whole table of `docs/retry-audit.md` again and rewrites the page: `python -m tests.audits.table`.
 
 Every engine, both SDKs, with and without retries of the transport, under every class of failure: minutes, so no test
-does it. `--rules` rewrites the rules only.
+does it. `--rules` rewrites the rules only, `--flow` the rules and the table of the plain flow.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def main() -> None:
     """Rewrite the page."""
     text = page.replaced(page.PAGE.read_text(), "rules", page.rules())
     if "--rules" not in sys.argv:
+        text = page.replaced(text, "flow", page.flow(audit("fixtures.audit.plain_flow:summarize", "prefect")))
+    if not {"--rules", "--flow"} & set(sys.argv):
         text = page.replaced(text, "table", page.table([row for report in audits() for row in page.rows(report)]))
     page.PAGE.write_text(text)
 

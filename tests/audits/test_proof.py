@@ -47,11 +47,17 @@ def test_a_transport_that_lies_is_a_finding():
     assert "prediction-differs" in {finding.rule for finding in report.findings}
 
 
-def test_a_flow_that_the_harness_cannot_run_is_predicted_and_says_why_it_is_not_measured():
-    report = audit("fixtures.audit.plain_flow:summarize", "prefect")
-    reasons = {cell.unmeasured for unit in report.units for cell in unit.cells}
-    assert len(reasons) == 1
-    assert "cannot be run by the harness" in reasons.pop()
+def test_a_plain_flow_is_measured_without_any_agent():
+    _report, proven = cells("fixtures.audit.plain_flow:summarize", "prefect")
+    assert {failure: cell.agrees for failure, cell in proven.items()} == dict.fromkeys(ON_THE_WIRE, True)
+    assert proven[F.UNAVAILABLE].counted == 36
+    assert proven[F.BAD_REQUEST].counted == 2
+
+
+def test_what_no_run_can_show_says_why():
+    report = audit("fixtures.workflows.temporal_orders:Orders", "temporal")
+    assert report.status is Status.UNKNOWN
+    assert "is said in the calls themselves" in report.unknown[0]
 
 
 @pytest.mark.parametrize("subject", ["fixtures.audit.leaving:agent"])

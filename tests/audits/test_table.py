@@ -29,6 +29,12 @@ def test_a_cell_was_measured_as_predicted(row: list[str]):
     assert row[-3].endswith(f"= {row[-2]}")
 
 
+@pytest.mark.parametrize("row", page.written(page.PAGE.read_text(), "flow"), ids=lambda row: row[0])
+def test_the_plain_flow_was_measured_as_predicted(row: list[str]):
+    assert row[-1] == row[-2]
+    assert len(page.written(page.PAGE.read_text(), "flow")) == len(ON_THE_WIRE)
+
+
 @pytest.mark.parametrize("failure", [Failure.UNAVAILABLE, Failure.BAD_REQUEST, Failure.READ_TIMEOUT])
 def test_a_sample_is_what_it_would_be_today(failure: Failure):
     report = audit("fixtures.audit.documented_prefect:openai", "prefect", static=True)
