@@ -7,13 +7,14 @@ reaches the wire, every body that runs, and how long it would have taken.
         for failure in FAILURES:
             seen = measure(scenario, failure, bench=bench)  # Measured(requests=12, bodies={'model#1': 4}, …)
 
-`measure(scenario, failure, *, bench, limit=25) -> Measured(requests, bodies, seconds, outcome, unbounded)` is called by
-the retry audit once per class of failure; predicted and measured then stand side by side.
+The same bench measures what fails in the body of a tool, with a scripted model and no wire:
+`measure(scenario, "tool-exception", bench=bench, step="tool:charge#1")`.
 
-    failures.py   the ways in which an endpoint fails, by name
+    failures.py   what can be made to happen, by name
+    measuring.py  `open_wire` and `measure`
+    counted.py    what the journal of a run comes to
+    child.py      one life: the person's own models, probed, over the endpoint
     endpoint.py   the fake endpoint, below every client and transport
     answers.py    what it says when nothing goes wrong
     hurry.py      the waits inside a body, written down and made short
-    child.py      one life: the person's own models, probed, over the endpoint
-    measuring.py  `open_wire` and `measure`
 """

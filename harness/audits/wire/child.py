@@ -7,7 +7,6 @@ guard still refuses every connection to another machine, whatever the endpoint l
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic_ai import models as gate
@@ -19,22 +18,18 @@ from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
 from harness.engines.registry import attribute
 from harness.process import worker
-from harness.retries.live import Unit
+from harness.retries.live import Live, Unit
 from harness.steps import StepId
 from harness.subjects import bodies, events, guard, models
 from harness.subjects.probes import Body
 
 
-@dataclass(frozen=True)
-class Deadlines:
-    """What ends a model request from outside, in configured seconds: `each` attempt, `all` attempts together."""
-
-    each: float | None = None
-    all: float | None = None
-
-
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
-    """Make this interpreter ready to be forked, as `worker.prepare` does; `deadlines` is in what it returns, too."""
+    """Make this interpreter ready to be forked, as `worker.prepare` does. What it returns says more about the engine.
+
+    `each` and `all` are the shortest deadlines of one attempt at a provider, and of all attempts together, in
+    configured seconds; `endless` says that the engine never gives up what fails.
+    """
     guard.protect(allow_hosts=argument.get("hosts", ()))
     models.watch(_asked)
     bodies.install()
@@ -42,7 +37,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     engine: Worker = attribute(argument["worker"])()
     engine.prepare()
     ready = worker.take({**argument, "own": True}, engine)
-    return {**ready, "deadlines": asdict(Deadlines() if ready["refused"] else _deadlines(engine))}
+    return ready | _enclosing([] if ready["refused"] else _layers(engine))
 
 
 def live(argument: dict[str, Any]) -> None:
@@ -62,10 +57,18 @@ def live(argument: dict[str, Any]) -> None:
     worker.live(argument)
 
 
-def _deadlines(engine: Worker) -> Deadlines:
-    ask: Callable[[Unit], Sequence[Any]] = getattr(engine, "retry_layers", lambda _unit: ())
-    layers = [live.layer for unit in _units() for live in ask(unit)]
-    return Deadlines(_shortest(layer.each for layer in layers), _shortest(layer.all for layer in layers))
+def _layers(engine: Worker) -> list[Live]:
+    """The engine's layers around whatever asks a provider, as far as its adapter tells them."""
+    ask: Callable[[Unit], Sequence[Live]] = getattr(engine, "retry_layers", lambda _unit: ())
+    return [live for unit in _units() for live in ask(unit)]
+
+
+def _enclosing(lives: Sequence[Live]) -> dict[str, Any]:
+    return {
+        "each": _shortest(live.layer.each for live in lives),
+        "all": _shortest(live.layer.all for live in lives),
+        "endless": any(live.answer(ConnectionError("harness")).attempts is None for live in lives),
+    }
 
 
 def _units() -> list[Unit]:

@@ -24,7 +24,6 @@ from urllib.parse import urlsplit
 from harness.audits.asking.trouble import first
 from harness.audits.wire import answers
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
-from harness.errors import EngineUnavailable
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
 from harness.subjects import bodies
@@ -147,17 +146,9 @@ def is_providers(host: str, port: int | None, asked: str | None) -> bool:
 
 
 def install(endpoint: Endpoint) -> Callable[[], None]:
-    """Put the endpoint below the HTTP libraries that are there, and return what takes it away again.
+    """Put the endpoint below the HTTP libraries that are there, and return what takes it away again."""
+    from respx.mocks import HTTPCoreMocker
 
-    Raises `EngineUnavailable` if respx is not installed.
-    """
-    try:
-        from respx.mocks import HTTPCoreMocker
-    except ImportError:
-        raise EngineUnavailable(
-            "the proof on the wire needs respx, which is not installed;"
-            " run `pip install 'durable-harness[wire]'`, or ask for a static audit"
-        ) from None
     names = [name for name in ("httpcore2", "httpcore") if importlib.util.find_spec(name) is not None]
     mockers = [_mocker(HTTPCoreMocker, importlib.import_module(name), endpoint) for name in names]
     for mocker in mockers:

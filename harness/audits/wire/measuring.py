@@ -7,54 +7,46 @@ made again with everything, waits and deadlines, divided by one factor, so that 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.audits.wire.failures import CUT_OFF, calling, check, plan
-from harness.errors import UsageError
+from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, longest_wait
+from harness.audits.wire.failures import calling, check, plan
+from harness.errors import EngineUnavailable, UsageError
 from harness.faults import FaultPlan
-from harness.history import FaultFired, History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
+from harness.history import HttpRequest, RunEnded
 from harness.journal import load
-from harness.process.tally import TRIES
 from harness.process.watchdog import Watched
 from harness.retries.values import MEASURED_TO
 from harness.runner import Bench, Run, open_bench
 from harness.scenario import Scenario
 
+__all__ = ["Measured", "measure", "open_wire"]
+
 QUICK = 50.0
-"""What an engine's waits are divided by where no deadline is near."""
-STRIKES_AFTER = 3.0
-"""Seconds that the shortest deadline is scaled to where it matters: a busy machine may stall a body for a while."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was counted in one run against one failure.
-
-    `bodies` says how often each step's body ran. `seconds` are configured ones: exactly what clients and transports
-    waited for, and the engine's own waits scaled back, its overhead among them, so rather too many. `outcome` is `ok`,
-    the type of the error that the run's caller saw, `cut off` or `stuck`. `unbounded`: it would have gone on, and was
-    ended at the limit of requests, or of runs of one body.
-    """
-
-    requests: int
-    bodies: dict[str, int]
-    seconds: float
-    outcome: str
-    unbounded: bool
-    folder: Path
+"""What an engine's waits are divided by at most: what is left of them is still more than its own overhead."""
+ENDLESS = 500.0
+"""What they are divided by where an engine never gives up: they grow, and how long it takes means nothing."""
+ROOM = 3.0
+"""Seconds that the shortest deadline is scaled to at least: a busy machine may stall a body for a while."""
 
 
 @contextmanager
 def open_wire(scenario: Scenario, folder: Path) -> Iterator[Bench]:
     """A bench for `measure`: the subject under its engine, with its own models. One serves all classes of failure.
 
-    Raises `UsageError` for what cannot be used: the subject, the engine, an engine that refuses the subject.
+    Raises `EngineUnavailable` if respx is not installed, `UsageError` for everything else that cannot be used: the
+    subject, the engine, an engine that refuses the subject.
     """
+    if importlib.util.find_spec("respx") is None:
+        raise EngineUnavailable(
+            "the proof on the wire needs respx, which is not installed;"
+            " run `pip install 'durable-harness[wire]'`, or ask for a static audit"
+        )
     bare = scenario.with_plan(FaultPlan())
     with open_bench(bare, folder, prepare="harness.audits.wire.child:prepare", seeds=(1,)) as bench:
         if bench.refused:
@@ -71,21 +63,12 @@ def measure(
     more is unbounded. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
-    wire = Wire(failure, limit, step)
-    quick = _measured(wire, bench)
-    scale = _scale(quick, load(quick.folder / "journal.jsonl"), bench.info["deadlines"])
-    return quick if scale is None else _measured(replace(wire, scale=scale, pace=scale), bench)
-
-
-@dataclass(frozen=True)
-class Wire:
-    """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's."""
-
-    failure: str
-    limit: int
-    step: str | None = None
-    scale: float = QUICK
-    pace: float | None = None
+    wire = Wire(failure, limit, step, scale=quick_scale(bench.info))
+    quick = _measured(scenario, wire, bench)
+    if not _strikes(quick, bench.info):
+        return quick
+    scale = max(1.0, _shortest(bench.info) / ROOM)
+    return _measured(scenario, replace(wire, scale=scale, pace=scale), bench)
 
 
 class WireRun(Run):
@@ -93,8 +76,9 @@ class WireRun(Run):
 
     entry: ClassVar[str] = "harness.audits.wire.child:live"
 
-    def __init__(self, bench: Bench, wire: Wire, folder: Path) -> None:
-        super().__init__(bench, plan(wire.failure, wire.step, wire.limit), folder, None, cold=False)
+    def __init__(self, bench: Bench, scenario: Scenario, wire: Wire, folder: Path) -> None:
+        faults = plan(wire.failure, wire.step, wire.limit)
+        super().__init__(bench, faults, folder, None, cold=False, scenario=scenario)
         self.wire = wire
         self.store = replace(self.store, values={**self.store.values, "factor": wire.scale})
 
@@ -107,101 +91,32 @@ class WireRun(Run):
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
-        if _is_cut_off(self.history):
+        if is_cut_off(self.history):
             return RunEnded(how="limit", reason=f"request {self.wire.limit + 1} was on its way")
         return super()._over(watched)
 
 
-def _measured(wire: Wire, bench: Bench) -> Measured:
+def quick_scale(info: dict[str, Any]) -> float:
+    """What an engine's times are divided by in a quick run, by what it says of itself.
+
+    An engine may have no way to scale waits and leave timeouts alone, so the shortest deadline keeps its room.
+    """
+    if info["endless"]:
+        return ENDLESS
+    return min(QUICK, max(1.0, _shortest(info) / ROOM))
+
+
+def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
     folder = bench.new_folder(f"wire-{wire.failure}")
-    WireRun(bench, wire, folder).execute()
-    history = load(folder / "journal.jsonl")
-    return Measured(
-        requests=len(history.of(HttpRequest)),
-        bodies=_bodies(history, wire),
-        seconds=round(_seconds(history, wire), 3),
-        outcome=_outcome(history),
-        unbounded=_is_unbounded(history, wire),
-        folder=folder,
-    )
+    WireRun(bench, scenario, wire, folder).execute()
+    return counted(load(folder / "journal.jsonl"), wire, folder)
 
 
-def _bodies(history: History, wire: Wire) -> dict[str, int]:
-    """How often each body ran. One that is made to fail before it begins has run as often as it failed."""
-    entered = Counter(event.step for event in history.of(StepEntered))
-    failed = Counter(event.step for event in history.fired if event.window == "before")
-    most = {wire.step: wire.limit} if wire.step else {}
-    return {step: min(count, most.get(step, count)) for step, count in {**entered, **failed}.items()}
+def _strikes(quick: Measured, info: dict[str, Any]) -> bool:
+    """Whether a deadline would have ended something that this run let finish."""
+    longest = longest_wait(load(quick.folder / "journal.jsonl"))
+    return longest >= (info["each"] or float("inf")) or quick.seconds >= (info["all"] or float("inf"))
 
 
-def _is_unbounded(history: History, wire: Wire) -> bool:
-    """Whether it would have gone on: another request was on its way, or a body began again after its last failure."""
-    last = {event.step: event.seq for event in history.fired}
-    fired = Counter(event.step for event in history.fired)
-    again = any(
-        fired[event.step] >= wire.limit and event.seq > last[event.step]
-        for event in history.of(StepEntered)
-        if event.step in last
-    )
-    tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
-    return again or _is_cut_off(history) or max(tries.values(), default=0) >= TRIES
-
-
-def _is_cut_off(history: History) -> bool:
-    return any(event.name == CUT_OFF for event in history.of(Observation))
-
-
-def _outcome(history: History) -> str:
-    outcome = history.outcomes.get(1)
-    if outcome is not None:
-        return outcome.error_type or outcome.status
-    ended = history.of(RunEnded)[-1]
-    return "cut off" if ended.how == "limit" else ended.how
-
-
-def _scale(quick: Measured, history: History, deadlines: dict[str, float | None]) -> float | None:
-    """What to divide everything by in a run in which a deadline strikes; None if none would have."""
-    known = [seconds for seconds in deadlines.values() if seconds is not None]
-    longest = max(_waited(history).values(), default=0.0)
-    each, every = deadlines["each"], deadlines["all"]
-    strikes = (each is not None and longest >= each) or (every is not None and quick.seconds >= every)
-    return max(1.0, min(known) / STRIKES_AFTER) if strikes else None
-
-
-def _waited(history: History) -> dict[tuple[str, int], float]:
-    """Configured seconds of the waits inside each attempt at a body."""
-    attempts: Counter[str] = Counter()
-    waited: dict[tuple[str, int], float] = defaultdict(float)
-    for event in history:
-        if isinstance(event, StepEntered):
-            attempts[event.step] += 1
-        elif isinstance(event, Waited) and event.step is not None:
-            waited[event.step, attempts[event.step]] += event.seconds
-    return waited
-
-
-def _seconds(history: History, wire: Wire) -> float:
-    """What the whole would have taken: waits inside bodies as configured, time between bodies scaled back."""
-    if wire.pace is not None:
-        return _between(history, StepEntered, StepLeft) * wire.scale
-    inside = sum(event.seconds for event in history.of(Waited))
-    return inside + _pauses(history) * wire.scale
-
-
-def _between(history: History, first: type[StepEntered], last: type[StepLeft]) -> float:
-    begun, ended = history.of(first), history.of(last)
-    return max(0.0, ended[-1].time - begun[0].time) if begun and ended else 0.0
-
-
-def _pauses(history: History) -> float:
-    """Real seconds between the end of one attempt at a body and the beginning of the next one."""
-    ended: dict[str, float] = {}
-    pauses = 0.0
-    for event in history:
-        if isinstance(event, StepLeft):
-            ended[event.step] = event.time
-        elif isinstance(event, StepEntered | FaultFired) and event.step in ended:
-            pauses += event.time - ended.pop(event.step)
-        if isinstance(event, FaultFired) and event.window == "before":  # a body that ends before it begins
-            ended[event.step] = event.time
-    return pauses
+def _shortest(info: dict[str, Any]) -> float:
+    return min((one for one in (info["each"], info["all"]) if one), default=float("inf"))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
-from harness.audits.wire.measuring import Measured, measure, open_wire
+from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, open_wire, quick_scale
 from harness.engines.registry import load as load_engine
+from harness.errors import EngineUnavailable
 from harness.history import Effect, HttpRequest
 from harness.journal import load
 from harness.runner import Bench
@@ -148,3 +150,24 @@ def test_nothing_connects_to_another_machine(measured):
     hosts = [event.arguments["host"] for event in load(seen.folder / "journal.jsonl").of(Effect)]
     assert hosts
     assert all(ipaddress.ip_address(host).is_loopback for host in hosts)
+
+
+def test_without_respx_the_proof_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "respx", None)
+    scenario = Scenario(subject="fixtures.audit.documented_none:openai", engine="none")
+    with pytest.raises(EngineUnavailable, match="pip install"), open_wire(scenario, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("info", "scale"),
+    [
+        pytest.param({"each": None, "all": None, "endless": False}, QUICK, id="no deadline"),
+        pytest.param({"each": 60.0, "all": None, "endless": False}, 20.0, id="room for the shortest deadline"),
+        pytest.param({"each": 60.0, "all": 30.0, "endless": False}, 10.0, id="whichever it is"),
+        pytest.param({"each": 1.0, "all": None, "endless": False}, 1.0, id="a short one is left as it is"),
+        pytest.param({"each": 60.0, "all": None, "endless": True}, ENDLESS, id="what never ends must end"),
+    ],
+)
+def test_how_quick_a_run_is_depends_on_what_the_engine_does(info, scale):
+    assert quick_scale(info) == scale

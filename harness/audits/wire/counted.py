@@ -1,0 +1,116 @@
+"""What the journal of a run says: how often, how long, whether it would have gone on. Pure: it can be read again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.audits.wire.failures import CUT_OFF
+from harness.history import FaultFired, History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
+from harness.process.tally import TRIES
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's."""
+
+    failure: str
+    limit: int
+    step: str | None = None
+    scale: float = 1.0
+    pace: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was counted in one run against one failure.
+
+    `bodies` says how often each step's body ran. `seconds` are configured ones: exactly what clients and transports
+    waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
+    is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
+    caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
+    requests, or of runs of one body.
+    """
+
+    requests: int
+    bodies: dict[str, int]
+    seconds: float
+    outcome: str
+    unbounded: bool
+    folder: Path
+
+
+def counted(history: History, wire: Wire, folder: Path) -> Measured:
+    """The count of one run."""
+    return Measured(
+        requests=len(history.of(HttpRequest)),
+        bodies=_bodies(history, wire),
+        seconds=round(_seconds(history, wire), 3),
+        outcome=_outcome(history),
+        unbounded=_is_unbounded(history, wire),
+        folder=folder,
+    )
+
+
+def is_cut_off(history: History) -> bool:
+    """Whether one request more than the limit was on its way."""
+    return any(event.name == CUT_OFF for event in history.of(Observation))
+
+
+def longest_wait(history: History) -> float:
+    """Configured seconds of all waits inside one attempt at a body, where they are the longest."""
+    attempts: Counter[str] = Counter()
+    waited: dict[tuple[str, int], float] = defaultdict(float)
+    for event in history:
+        if isinstance(event, StepEntered):
+            attempts[event.step] += 1
+        elif isinstance(event, Waited) and event.step is not None:
+            waited[event.step, attempts[event.step]] += event.seconds
+    return max(waited.values(), default=0.0)
+
+
+def _bodies(history: History, wire: Wire) -> dict[str, int]:
+    """How often each body ran. One that is made to fail before it begins has run as often as it failed."""
+    entered = Counter(event.step for event in history.of(StepEntered))
+    failed = Counter(event.step for event in history.fired if event.window == "before")
+    most = {wire.step: wire.limit} if wire.step else {}
+    return {step: min(count, most.get(step, count)) for step, count in {**entered, **failed}.items()}
+
+
+def _is_unbounded(history: History, wire: Wire) -> bool:
+    """Whether it would have gone on: another request was on its way, or a body began again after its last failure."""
+    fired = Counter(event.step for event in history.fired)
+    last = {event.step: event.seq for event in history.fired if fired[event.step] >= wire.limit}
+    again = any(event.seq > last.get(event.step, event.seq) for event in history.of(StepEntered))
+    tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
+    return again or is_cut_off(history) or max(tries.values(), default=0) >= TRIES
+
+
+def _outcome(history: History) -> str:
+    if (outcome := history.outcomes.get(1)) is not None:
+        return outcome.error_type or outcome.status
+    ended = history.of(RunEnded)[-1]
+    return "cut off" if ended.how == "limit" else ended.how
+
+
+def _seconds(history: History, wire: Wire) -> float:
+    """What the whole would have taken: waits inside bodies as configured, time between bodies scaled back."""
+    if wire.pace is None:
+        return sum(event.seconds for event in history.of(Waited)) + _pauses(history) * wire.scale
+    begun, ended = history.of(StepEntered), history.of(StepLeft)
+    return max(0.0, ended[-1].time - begun[0].time) * wire.scale if begun and ended else 0.0
+
+
+def _pauses(history: History) -> float:
+    """Real seconds between the end of one attempt at a body and the beginning of the next one."""
+    ended: dict[str, float] = {}
+    pauses = 0.0
+    for event in history:
+        if isinstance(event, StepLeft):
+            ended[event.step] = event.time
+        elif isinstance(event, StepEntered | FaultFired) and event.step in ended:
+            pauses += event.time - ended.pop(event.step)
+        if isinstance(event, FaultFired) and event.window == "before":  # a body that ends before it begins
+            ended[event.step] = event.time
+    return pauses

@@ -1,0 +1,100 @@
+"""What is counted from a journal, on journals written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.audits.wire.counted import Wire, counted, longest_wait
+from harness.audits.wire.failures import CUT_OFF
+from harness.history import (
+    Event,
+    FaultFired,
+    History,
+    HttpRequest,
+    Observation,
+    Outcome,
+    RunEnded,
+    StepEntered,
+    StepLeft,
+    Waited,
+)
+
+MODEL, TOOL = "model#1", "tool:charge#1"
+SENT = HttpRequest(method="POST", host="h", status=503)
+FAILED = FaultFired(fault="25*error@tool:charge#1", step=TOOL, window="before")
+
+
+def happened(*events: tuple[float, Event]) -> History:
+    """A history in which each event has its second."""
+    stamped = [{**event.to_json(), "time": time} for time, event in events]
+    return History(tuple(Event.from_json(seq, values) for seq, values in enumerate(stamped, 1)))
+
+
+def begun(step: str = MODEL) -> Event:
+    return StepEntered(step=step)
+
+
+def over(step: str = MODEL) -> Event:
+    return StepLeft(step=step, outcome="error")
+
+
+ENDED = (9.0, RunEnded(how="finished"))
+
+
+def test_requests_and_bodies_are_counted_one_by_one():
+    history = happened((1, begun()), (1, SENT), (1, SENT), (2, over()), (3, begun()), (3, SENT), (4, over()), ENDED)
+    seen = counted(history, Wire("503", 25), Path())
+    assert (seen.requests, seen.bodies, seen.unbounded) == (3, {MODEL: 2}, False)
+
+
+def test_waits_inside_are_exact_and_pauses_between_are_scaled_back():
+    waited = Waited(seconds=2.5, step=MODEL)
+    history = happened(
+        (1.0, begun()), (1.1, waited), (1.1, waited), (1.2, over()), (1.5, begun()), (1.6, over()), ENDED
+    )
+    assert counted(history, Wire("503", 25, scale=10), Path()).seconds == 5.0 + 3.0
+    assert longest_wait(history) == 5.0
+
+
+def test_where_everything_is_divided_by_one_factor_so_is_the_whole():
+    history = happened((1.0, begun()), (2.0, Waited(seconds=20, step=MODEL)), (2.0, over()), ENDED)
+    assert counted(history, Wire("503", 25, scale=20, pace=20), Path()).seconds == 20.0
+
+
+def test_a_body_that_fails_before_it_begins_has_run_as_often_as_it_failed():
+    history = happened((1.0, FAILED), (1.5, FAILED), (2.0, FAILED), ENDED)
+    seen = counted(history, Wire("tool-exception", 25, TOOL, scale=2), Path())
+    assert (seen.bodies, seen.seconds, seen.unbounded) == ({TOOL: 3}, 2.0, False)
+
+
+@pytest.mark.parametrize(
+    ("events", "limit", "unbounded"),
+    [
+        pytest.param([FAILED, FAILED], 2, False, id="it failed to the last, and nothing tried again"),
+        pytest.param([FAILED, FAILED, begun(TOOL), over(TOOL)], 2, True, id="it was tried after its last failure"),
+        pytest.param([FAILED, begun(TOOL)], 2, False, id="it has failures left"),
+        pytest.param([SENT, Observation(name=CUT_OFF, value=1)], 1, True, id="a request too many"),
+        pytest.param([begun(), over()] * 25, 100, True, id="one body, again and again"),
+        pytest.param([begun(), over()] * 24, 100, False, id="one body, not quite so often"),
+    ],
+)
+def test_what_would_have_gone_on_is_unbounded(events, limit, unbounded):
+    history = happened(*((1.0, event) for event in events), ENDED)
+    seen = counted(history, Wire("tool-exception", limit, TOOL), Path())
+    assert seen.unbounded is unbounded
+    assert seen.bodies.get(TOOL, 0) <= limit
+
+
+@pytest.mark.parametrize(
+    ("events", "outcome"),
+    [
+        pytest.param([Outcome(status="ok")], "ok", id="it ended well"),
+        pytest.param([Outcome(status="error", error="no", error_type="ModelHTTPError")], "ModelHTTPError", id="error"),
+        pytest.param([RunEnded(how="limit")], "cut off", id="cut off"),
+        pytest.param([RunEnded(how="stuck")], "stuck", id="stuck"),
+    ],
+)
+def test_the_outcome_is_what_the_caller_saw_or_how_the_run_was_ended(events, outcome):
+    assert counted(happened(*((1.0, event) for event in events)), Wire("503", 25), Path()).outcome == outcome
