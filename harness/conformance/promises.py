@@ -10,6 +10,7 @@ from harness.conformance.agents import STEPS
 from harness.conformance.lab import STRANGER, Lab, Tried
 from harness.conformance.values import DoesNotApply
 from harness.engines.base import RUN
+from harness.errors import EngineUnavailable, HarnessError
 from harness.history import CommitEntered, EngineRecord, StepEntered, UnitEntered
 
 NO_OPTION = "no_such_option"
@@ -111,7 +112,13 @@ def fingerprint(lab: Lab) -> Iterator[str]:
 
 def refusal(lab: Lab) -> Iterator[str]:
     """A subject that was made for another engine is refused in words when it is bound, or runs all the same."""
-    bench = lab.open(STRANGER)
+    try:
+        bench = lab.open(STRANGER)
+    except EngineUnavailable:
+        raise
+    except HarnessError as error:
+        yield f"`bind` raises, in place of an answer, for an agent of another engine: {error}"
+        return
     if bench.refused:
         if len(bench.refused.split()) <= 2:
             yield f"it refuses an agent of another engine with {bench.refused!r}, which is no sentence"
