@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -145,6 +146,20 @@ def test_an_agent_stands_for_the_workflow_that_the_harness_puts_around_it_and_fo
 def test_a_subject_that_cannot_be_replayed_is_one_sentence(subject: str, words: str) -> None:
     with pytest.raises(UsageError, match=re.escape(words)):
         replayed(subject, GREETING)
+
+
+def test_code_that_a_busy_machine_held_up_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.engines.temporal import replay
+
+    busy = f"{replay.BUSY} Potential deadlock detected"
+    for answers, said in (([busy, None], None), ([busy, "other"], "other"), ([busy] * 4, busy)):
+        left = iter(answers)
+
+        async def failure(*_: object, left: Any = left) -> str | None:
+            return next(left)
+
+        monkeypatch.setattr(replay, "_failure", failure)
+        assert asyncio.run(replay.failure_of(object, Any)) == said
 
 
 def test_an_engine_without_histories_says_so() -> None:

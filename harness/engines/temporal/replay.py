@@ -14,12 +14,25 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+BUSY = "[TMPRL1101]"
+"""The SDK's number for workflow code that did not yield in time: the machine may be busy rather than the code stuck."""
+TRIES = 3
+
 
 async def failure_of(kind: type, history: WorkflowHistory, runner: WorkflowRunner | None = None) -> str | None:
     """Why `history` cannot be replayed by the workflow class `kind`, None if it can.
 
     `runner` is the sandbox to replay in, pydantic-ai's own where none is given.
     """
+    failure = None
+    for _ in range(TRIES):
+        failure = await _failure(kind, history, runner)
+        if failure is None or BUSY not in failure:
+            break
+    return failure
+
+
+async def _failure(kind: type, history: WorkflowHistory, runner: WorkflowRunner | None) -> str | None:
     replayer = Replayer(
         workflows=[kind],
         plugins=[PydanticAIPlugin()],

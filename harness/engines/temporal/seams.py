@@ -123,14 +123,14 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
     return commits
 
 
-def allow_slow_code() -> None:
+def allow_slow_code(seconds: float = PATIENCE) -> None:
     """Give workflow code, which may have to share this machine, more time before it counts as deadlocked."""
     original = WorkflowWorker.__init__
 
     @wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
-        setattr(self, DEADLOCK, PATIENCE)
+        setattr(self, DEADLOCK, seconds)
 
     WorkflowWorker.__init__ = init  # type: ignore[method-assign]
 
