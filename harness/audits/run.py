@@ -13,10 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.audits.accepted import accepting
-from harness.audits.advice import advised
-from harness.audits.proof import proven
-from harness.audits.rules import found
 from harness.contract import May, ToolPolicy
 from harness.engines.base import Engine
 from harness.engines.registry import load as load_engine
@@ -24,7 +20,6 @@ from harness.errors import EngineUnavailable, UsageError
 from harness.process.zygote import Zygote
 from harness.retries.findings import Accepted
 from harness.retries.report import AuditReport, UnitAudit
-from harness.scenario import Scenario
 
 BUDGET = 6
 """Requests that one model call, or executions that one tool call, may come to at worst, if nobody says otherwise."""
@@ -59,6 +54,9 @@ def audit(
         info = _asked(subject, loaded, options, deps, folder)
         units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], may)
         if not static:
+            from harness.audits.proof import proven
+            from harness.scenario import Scenario
+
             scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
             units = proven(units, scenario, folder / "wire", info["no_run"])
     report = AuditReport(
@@ -85,6 +83,10 @@ def _asked(subject: str, engine: Engine, options: dict[str, Any], deps: Any, fol
 
 def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditReport:
     """The report with findings and advice: pure, so a report can be judged again."""
+    from harness.audits.accepted import accepting
+    from harness.audits.advice import advised
+    from harness.audits.rules import found
+
     findings = accepting(found(report), accepted)
     return report.model_copy(update={"findings": findings, "advice": advised(report)})
 

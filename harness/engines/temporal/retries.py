@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from pydantic_ai.durable_exec.temporal import TemporalDurability
+from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
@@ -29,12 +29,15 @@ GROWS_TO = 100
 class Activity:
     """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server."""
 
-    def __init__(self, config: dict[str, Any], origin: Any, non_retryable: tuple[type[Any], ...] = ()) -> None:
+    def __init__(
+        self, config: dict[str, Any], origin: Any, non_retryable: tuple[type[Any], ...] = (), *, beats: bool = True
+    ) -> None:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
         seconds = {name: _seconds(config.get(name)) for name in TIMEOUTS}
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
+        settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
         self.layer = RetryLayer(
             name="temporal activity",
             kind="unit",
@@ -100,7 +103,10 @@ def layers(value: Any, unit: Unit) -> Sequence[Live]:
         return (Workflow(),)
     said = (unit.kind == "model" and _says(value, "_model_activity_config")) or _says(value, "activity_config")
     origin = explicit("model_activity_config", "activity_config", "retry_policy") if said else default_of("pydantic_ai")
-    return (Activity(config, origin, getattr(durability_of(value), "_non_retryable_model_errors", ())), Workflow())
+    # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
+    beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
+    refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
+    return (Activity(config, origin, refused, beats=beats), Workflow())
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
