@@ -75,7 +75,7 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         from harness.plugin.running import judge
 
-        judge(self, before=f"{self.path.name}:{self.location[1] or 0} {self.entry.scenario.why.strip()}")
+        judge(self, before=f"{self.path.name}:{(self.location[1] or 0) + 1} {self.entry.scenario.why.strip()}")
 
     def reportinfo(self) -> tuple[Path, int, str]:
         lines = self.entry.lines

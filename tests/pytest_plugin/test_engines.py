@@ -1,0 +1,77 @@
+"""An engine that is missing or refuses is told with its reason, and is an error where it is required."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pytest_plugin.conftest import Make, Project
+
+ENGINES = """
+    from harness.engines.journal.engine import JournalEngine
+
+    class Missing(JournalEngine):
+        name = "missing"
+
+        def problems(self, options):
+            return ["the package is not installed: pip install missing-engine"]
+"""
+TESTS = """
+    import pytest
+
+    @pytest.mark.durable("shop:agent", engines=["theirs:Missing", "journal"], faults="crash@model#1/after")
+    def test_chosen(durable):
+        durable.report.assert_passed()
+
+    @pytest.mark.durable("shop:agent", engine="theirs:Missing")
+    def test_swept():
+        pass
+
+    def test_asks(durable, durable_engine):
+        assert durable.run("crash@model#1/after", subject="shop:agent").engine == durable_engine
+"""
+SCENARIO = """
+    why: because it shows that a missing engine is told
+    subject: shop:agent
+    faults: crash@model#1/after
+    expected: {journal: passed, theirs:Missing: passed, none: failed}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(project: Make) -> Project:
+    return project({"theirs.py": ENGINES, "test_shop.py": TESTS, "scenarios/missing.yaml": SCENARIO})
+
+
+def test_a_missing_engine_is_a_skip_with_its_reason(shop: Project) -> None:
+    ran = shop.pytest("-v", "-rs", "-p", "no:randomly")
+
+    assert "test_swept[theirs:Missing-missing] SKIPPED" in ran.out
+    assert "test_chosen[theirs:Missing-crash@model#1/after] SKIPPED" in ran.out
+    assert "test_chosen[journal-crash@model#1/after] PASSED" in ran.out
+    assert "missing.yaml::theirs:Missing SKIPPED" in ran.out
+    assert "missing: theirs:Missing: engine 'missing' cannot be used here: the package is not installed" in ran.out
+
+
+def test_a_scenario_that_comes_to_something_else_says_what_was_expected_and_why_it_matters(shop: Project) -> None:
+    ran = shop.pytest("scenarios", "-k", "none")
+
+    assert ran.count("failed") == 1
+    assert "missing.yaml:4 because it shows that a missing engine is told" in ran.out
+    assert "crash@model#1/after under none: PASSED, and was expected to be failed" in ran.out
+    assert "replay: harness run scenarios/missing.yaml --engine none" in ran.out
+
+
+def test_a_required_engine_that_is_missing_ends_the_session(shop: Project) -> None:
+    ran = shop.pytest("--durable-require", "theirs:Missing")
+
+    assert ran.code == pytest.ExitCode.INTERRUPTED
+    assert "a required engine cannot be used here" in ran.out
+
+
+def test_engines_can_be_chosen_for_a_session(shop: Project) -> None:
+    ran = shop.pytest("-v", "--durable-engines", "journal", "-p", "no:randomly")
+
+    assert "theirs:Missing-" not in ran.out
+    assert "test_swept[no-engine] SKIPPED" in ran.out
+    assert "test_asks[journal] PASSED" in ran.out
+    assert "missing.yaml::journal PASSED" in ran.out
