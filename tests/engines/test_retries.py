@@ -1,0 +1,225 @@
+"""What each engine says that it does with a failure: its own objects are asked, nothing is started."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+
+import pytest
+from dbos import DBOS
+from prefect import flow, task
+from pydantic_ai import Agent, UserError
+from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
+from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
+from pydantic_ai.durable_exec.temporal import TemporalDurability
+from pydantic_ai.exceptions import ModelHTTPError, ModelRateLimitError
+from pydantic_ai.models.test import TestModel
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig
+
+from harness.engines.dbos import retries as dbos
+from harness.engines.prefect import retries as prefect
+from harness.engines.temporal import retries as temporal
+from harness.retries.live import Unit
+
+LOST = ConnectionError("lost")
+MODEL, TOOL, RUN = Unit("model"), Unit("tool", "charge"), Unit("run")
+
+
+def agent(capability) -> Agent:
+    return Agent(TestModel(), name="retried", capabilities=[capability])
+
+
+def waits(answer, number: int) -> list[float]:
+    return [answer.wait(attempt) for attempt in range(1, number + 1)]
+
+
+# DBOS
+
+
+def step(**config) -> dbos.Step:
+    (layer,) = dbos.layers(agent(DBOSDurability(model_step_config=StepConfig(**config))), MODEL)
+    return layer
+
+
+def test_a_step_runs_once_unless_retries_are_allowed():
+    assert step().answer(LOST).attempts == 1
+    assert step(max_attempts=7).answer(LOST).attempts == 1
+    assert step(retries_allowed=True).answer(LOST).attempts == 3
+
+
+def test_a_steps_waits_grow_to_an_hour():
+    answer = step(retries_allowed=True, max_attempts=99, interval_seconds=600, backoff_rate=2).answer(LOST)
+    assert waits(answer, 4) == [600, 1200, 2400, 3600]
+
+
+def test_an_error_that_was_retried_is_hidden():
+    assert type(step(retries_allowed=True).answer(LOST).raises).__name__ == "DBOSMaxStepRetriesExceeded"
+    assert step().answer(LOST).raises is LOST
+
+
+def decorated(**config):
+    return Unit("tool", "charge", DBOS.step(name=f"charge-{len(config)}-{id(config)}", **config)(lambda: None))
+
+
+def test_a_tool_that_is_a_step_says_what_it_was_decorated_with():
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, max_attempts=5))
+    assert layer.answer(LOST).attempts == 5
+    assert dbos.layers(None, Unit("tool", "plain", lambda: None)) == ()
+
+
+def test_a_steps_own_condition_decides_and_may_be_broken():
+    def wanted(error: BaseException) -> bool:
+        return isinstance(error, ConnectionError)
+
+    def broken(_error: BaseException) -> bool:
+        raise LookupError("no policy")
+
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=wanted))
+    assert (layer.answer(LOST).attempts, layer.answer(ValueError()).attempts) == (3, 1)
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=broken))
+    assert layer.answer(LOST).unknown == "should_retry raises LookupError: no policy"
+
+
+@pytest.mark.parametrize("config", [{"max_attempts": 0}, {"max_attempts": -3}, {"interval_seconds": -1.0}], ids=str)
+def test_a_senseless_step_is_unknown(config):
+    assert "makes no sense" in step(retries_allowed=True, **config).layer.unknown
+
+
+def test_a_workflow_says_how_often_it_is_recovered():
+    @DBOS.workflow(name="recovered-twice", max_recovery_attempts=2)
+    def workflow() -> None:
+        """Nothing."""
+
+    (layer,) = dbos.layers(workflow, RUN)
+    assert layer.answer(LOST).attempts == 3
+    assert layer.layer.settings == {"max_recovery_attempts": "2"}
+
+
+# Prefect
+
+
+def tasked(**config) -> prefect.TaskLayer:
+    (layer, _flow) = prefect.layers(agent(PrefectDurability(model_task_config=TaskConfig(**config))), MODEL, {})
+    return layer
+
+
+def test_a_task_waits_as_it_is_told():
+    answer = tasked(retries=4, retry_delay_seconds=[1, 2]).answer(LOST)
+    assert answer.attempts == 5
+    assert waits(answer, 4) == [1, 2, 2, 2]
+
+
+def test_a_task_never_retries_what_pydantic_ai_forbids():
+    assert tasked(retries=4).answer(UserError("wrong")).attempts == 1
+
+
+def own(retried) -> prefect.TaskLayer:
+    (layer, _flow) = prefect.layers(flow(lambda: None, name="own"), Unit("own", "task", retried), {})
+    return layer
+
+
+def test_jitter_makes_the_worst_wait_longer():
+    answer = own(task(lambda: None, name="a", retries=1, retry_delay_seconds=10, retry_jitter_factor=0.5)).answer(LOST)
+    assert waits(answer, 1) == [15]
+
+
+def lost_only(_task, _run, state) -> bool:
+    try:
+        state.result()
+    except ConnectionError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+def test_a_plain_condition_is_asked_with_the_error_of_a_plain_task():
+    layer = own(task(lambda: None, name="b", retries=2, retry_condition_fn=lost_only))
+    assert (layer.answer(LOST).attempts, layer.answer(ValueError()).attempts) == (3, 1)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'State.aresult' was never awaited")
+def test_a_plain_condition_of_an_async_task_only_gets_a_promise():
+    async def body() -> None:
+        """Nothing."""
+
+    assert own(task(body, name="c", retries=2, retry_condition_fn=lost_only)).answer(LOST).attempts == 1
+
+
+def test_a_condition_that_is_no_function_is_a_no():
+    layer = own(task(lambda: None, name="d", retries=2, retry_condition_fn=functools.partial(lost_only)))
+    assert layer.answer(LOST).attempts == 1
+    assert layer.layer.notes == ("retry_condition_fn is no plain function, and Prefect then never retries",)
+
+
+def test_a_condition_that_raises_is_unknown():
+    def broken(_task, _run, _state) -> bool:
+        raise LookupError("no policy")
+
+    assert (
+        "LookupError: no policy"
+        in own(task(lambda: None, name="e", retries=2, retry_condition_fn=broken)).answer(LOST).unknown
+    )
+
+
+TOOL_CONFIGS = {"of its own": ({"retries": 0}, [1, 2]), "no task at all": (False, [2]), "nothing said": (None, [3, 2])}
+
+
+@pytest.mark.parametrize(("config", "attempts"), TOOL_CONFIGS.values(), ids=TOOL_CONFIGS.keys())
+def test_a_tools_metadata_configures_its_task(config, attempts):
+    metadata = {} if config is None else {"prefect": config}
+    durable = agent(PrefectDurability(tool_task_config=TaskConfig(retries=2)))
+    layers = prefect.layers(durable, Unit("tool", "charge", metadata=metadata), {"flow_retries": 1})
+    assert [layer.answer(LOST).attempts for layer in layers] == attempts
+
+
+# Temporal
+
+
+def activity(unit: Unit = MODEL, **config) -> temporal.Activity:
+    given = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), **config)
+    return temporal.layers(agent(TemporalDurability(activity_config=given)), unit)[0]
+
+
+def test_an_activity_is_retried_without_end_by_default():
+    answer = activity().answer(LOST)
+    assert answer.attempts is None
+    assert waits(answer, 9) == [1, 2, 4, 8, 16, 32, 64, 100, 100]
+
+
+def test_a_policy_limits_attempts_and_intervals():
+    policy = RetryPolicy(
+        maximum_attempts=4, initial_interval=timedelta(seconds=3), maximum_interval=timedelta(seconds=5)
+    )
+    answer = activity(retry_policy=policy).answer(LOST)
+    assert answer.attempts == 4
+    assert waits(answer, 3) == [3, 5, 5]
+
+
+def test_types_that_are_not_retried_are_matched_as_the_server_matches_them():
+    limited = ModelHTTPError.for_category(ModelRateLimitError, status_code=429, model_name="m")
+    assert (
+        activity(retry_policy=RetryPolicy(non_retryable_error_types=["ModelHTTPError"])).answer(limited).attempts == 1
+    )
+    assert activity(retry_policy=RetryPolicy(non_retryable_error_types=["Other"])).answer(limited).attempts is None
+    assert activity().answer(UserError("wrong")).attempts == 1
+
+
+def test_model_errors_may_be_marked_for_the_server():
+    durable = agent(TemporalDurability(non_retryable_model_errors=[ModelRateLimitError]))
+    limited = ModelHTTPError.for_category(ModelRateLimitError, status_code=429, model_name="m")
+    (layer, _workflow) = temporal.layers(durable, MODEL)
+    assert (layer.answer(limited).attempts, layer.answer(LOST).attempts) == (1, None)
+
+
+def test_timeouts_are_told_in_seconds():
+    layer = activity(schedule_to_close_timeout=timedelta(minutes=5)).layer
+    assert (layer.each, layer.all) == (60, 300)
+    assert layer.settings["heartbeat_timeout"] == "30 s"
+
+
+def test_a_tool_without_an_activity_has_the_workflow_only():
+    durable = agent(TemporalDurability())
+    layers = temporal.layers(durable, Unit("tool", "charge", metadata={"temporal": False}))
+    assert [layer.layer.kind for layer in layers] == ["container"]
