@@ -44,7 +44,7 @@ def _untold(tried: Tried) -> Iterator[str]:
 
 
 def contract(lab: Lab) -> Iterator[str]:
-    """Every kind of step that the contract claims passes a commit seam, and no other kind does."""
+    """Of a plain agent's steps (model, tool, run), those that the contract claims pass a commit seam, and no others."""
     claims, history = lab.contract, lab.plain
     for step in history.steps:
         what, recorded = facts.kind(step), step in lab.baseline.recorded
