@@ -121,7 +121,8 @@ class UnitLeft(Event):
 class StepEntered(Event):
     """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
 
-    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own.
+    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `limits` are the
+    timeouts that are known to be around the body, in seconds as they were configured.
     """
 
     step: str
@@ -131,6 +132,7 @@ class StepEntered(Event):
     call: str | None = None
     may: dict[str, Any] | None = None
     within: str | None = None
+    limits: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,11 +200,15 @@ class Waited(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class FaultFired(Event):
-    """A planned fault is about to happen. `fault` is its spelling in the plan."""
+    """A planned fault is about to happen. `fault` is its spelling in the plan.
+
+    `wait` is for how many seconds nothing may happen after it, rightly: a delay, or the longest timeout around a hang.
+    """
 
     fault: str
     step: str
     window: str
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ from harness.process.tally import Tally
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import Scenario
+from harness.subjects.clock import Clock, learned
 from harness.verdict import RunReport
 
 SEEDS = (1, 2)
@@ -265,7 +266,9 @@ class Run:
             return tally.look()
 
         stall = self.scenario.stall + self.store.quiet + (IMPORTING if self.is_cold else 0)
-        return watch(child, progress, stall=stall, limit=60 * self.scenario.stall, endless=lambda: tally.endless)
+        limit = 60 * self.scenario.stall
+        endless, waits = (lambda: tally.endless), (lambda: tally.waits)
+        return watch(child, progress, stall=stall, limit=limit, endless=endless, waits=waits)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""
@@ -334,6 +337,7 @@ class Run:
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},
             "calls": history.calls(left[0]) if left else {},
+            "clock": asdict(self._clock()),
             "settled": sorted({event.step for event in history.of(CommitLeft) if event.invocation in left[:1]}),
             "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),
@@ -343,6 +347,12 @@ class Run:
             "script": None if self.scenario.script == self.bench.scenario.script else self.scenario.script,
             **self.more,
         }
+
+    def _clock(self) -> Clock:
+        """How timeouts are scaled where one has to act: as the person says, or by what the fault-free run showed."""
+        if self.scenario.time_scale is not None:
+            return Clock(self.scenario.time_scale, asked=True)
+        return learned(self.baseline) if self.baseline else Clock()
 
     def _invocation(self, number: int, history: History) -> dict[str, Any]:
         earlier = history.outcomes.get(number - 1)

@@ -91,9 +91,9 @@ class Story:
         signal = None if cause == "exit" else 9
         return self._write(ProcessEnded(cause=cause, signal=signal, code=0 if cause == "exit" else None))
 
-    def fires(self, spelling: str) -> Story:
+    def fires(self, spelling: str, **values: Any) -> Story:
         fault = FaultPlan.parse(spelling).faults[0]
-        return self._write(FaultFired(fault=str(fault), step=fault.step, window=fault.window))
+        return self._write(FaultFired(fault=str(fault), step=fault.step, window=fault.window, **values))
 
     def _next_crash(self) -> str:
         fired = [event.fault for event in self.events if isinstance(event, FaultFired)]

@@ -63,6 +63,15 @@ def test_a_planned_hang_that_nothing_ends_is_a_finding_about_time_limits(tmp_pat
     assert history.of(RunEnded)[0].how == "stuck"
 
 
+def test_a_planned_delay_is_no_hang_however_long_it_is(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=subject(tmp_path), engine="journal", stall=4.0, faults=["delay(6s)@tool:act#1"])
+
+    judged, history = run(tmp_path, scenario)
+
+    assert judged.status is Status.PASSED
+    assert history.of(RunEnded)[0].how == "finished"
+
+
 def test_a_process_that_ends_by_itself_is_reported_with_its_exit_code(tmp_path: Path) -> None:
     scenario = Scenario.make(subject=subject(tmp_path, "os._exit(7)"), engine="none")
 

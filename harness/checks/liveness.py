@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 from harness.checks.base import Case, place
 from harness.checks.words import life, lines, titled
-from harness.history import EngineRecord, Event, Execution, ProcessEnded, RunEnded, spelled
+from harness.history import EngineRecord, Event, Execution, FaultFired, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -31,7 +31,7 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
     endless = _endless(case)
     waiting = _waiting(case)
     if hung is not None and endless is None:
-        what, remedy = f"`{hung.step}` hung, and no timeout ended it", f"give `{hung.step}` a timeout"
+        what, remedy = _hung(hung)
         return _finding(case, "no-timeout", hung.step, Owner.CONFIGURATION, what, remedy, ended, hung)
     if endless is not None:
         step, count = endless
@@ -51,6 +51,15 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
     what = "no body was running: the engine waited for something that did not come"
     remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
     return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
+
+
+def _hung(fired: FaultFired) -> tuple[str, str]:
+    """What a hang says about timeouts: that none is known to be there, or that it passed and changed nothing."""
+    if fired.wait:
+        passed = f"a timeout around it passed after {fired.wait:g} seconds and ended nothing"
+        why = "a timeout cannot interrupt a thread, nor a body that takes no notice of being cancelled"
+        return f"`{fired.step}` hung, and {passed}", f"make the body of `{fired.step}` one that can be ended: {why}"
+    return f"`{fired.step}` hung, and nothing ended it", f"give `{fired.step}` a timeout"
 
 
 def _endless(case: Case) -> tuple[str, int] | None:

@@ -35,6 +35,12 @@ class Hook(Protocol):
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
 
+    def limit(self, seconds: float) -> float:
+        """What a configured timeout is to be here: shorter, if one has to act in this run."""
+
+    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
+        """Surround what is given up after so many seconds: as configured, and as it is here."""
+
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""
 
@@ -62,6 +68,12 @@ class Unwatched:
 
     def plans(self, *actions: str) -> bool:
         return False
+
+    def limit(self, seconds: float) -> float:
+        return seconds
+
+    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def scaled(self, factor: float) -> None:
         pass

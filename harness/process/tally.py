@@ -1,6 +1,7 @@
-"""How often each body was begun in a life that is still going on, read from its growing journal.
+"""How often each body was begun in a life that is still going on, and what it waits for, from its growing journal.
 
-A run that tries the same thing again and again writes all the time, so silence will never give it away.
+A run that tries the same thing again and again writes all the time, so silence will never give it away; and one that is
+made to wait is silent, and gets somewhere all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ TRIES = 25
 """So many attempts at one body in one life, and no end in sight, are enough to have seen."""
 
 _ENTERED = b'{"kind": "StepEntered"'
+_FIRED = b'{"kind": "FaultFired"'
 
 
 class Tally:
@@ -23,6 +25,8 @@ class Tally:
         self._size = journal.stat().st_size
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
+        self.waits = 0.0
+        """For how many seconds the life may be silent, because a fault made it wait, or hang until a timeout acts."""
 
     def look(self) -> int:
         """Count what was written since; returns the size of the journal."""
@@ -39,6 +43,8 @@ class Tally:
         if (start := line.rfind(_ENTERED)) >= 0:  # behind what a death has torn off
             event = json.loads(line[start:])
             self._entered[event["invocation"], event["step"]] += 1
+        if (start := line.rfind(_FIRED)) >= 0:
+            self.waits = max(self.waits, json.loads(line[start:])["wait"])
 
     @property
     def endless(self) -> str | None:

@@ -35,11 +35,13 @@ def watch(
     stall: float,
     limit: float,
     endless: Callable[[], str | None] = lambda: None,
+    waits: Callable[[], float] = lambda: 0.0,
 ) -> Watched:
     """Wait for the end; collect stacks and kill when `progress` has not changed for `stall` seconds, or after `limit`.
 
     `progress` is any number that changes while the run gets somewhere, for example the size of its journal; `endless`
-    says why it gets nowhere all the same. Time during which the harness itself was stopped counts for at most a second.
+    says why it gets nowhere all the same, `waits` for how many seconds more it may be silent by now. Time during which
+    the harness itself was stopped counts for at most a second.
     """
     seen, quiet, total, looked = progress(), 0.0, 0.0, time.monotonic()
     while (ended := incarnation.wait(LOOK)) is None:
@@ -48,12 +50,12 @@ def watch(
         total += passed
         quiet = quiet + passed if (now := progress()) == seen else 0.0
         seen = now
-        if quiet >= stall:
-            return _end(incarnation, f"nothing happened for {stall:g} seconds")
+        if quiet >= stall + (more := waits()):
+            return _end(incarnation, f"nothing happened for {stall + more:g} seconds")
         if why := endless():
             return _end(incarnation, why)
-        if total >= limit:
-            return _end(incarnation, f"it was still running after {limit:g} seconds")
+        if total >= limit + more:
+            return _end(incarnation, f"it was still running after {limit + more:g} seconds")
     return Watched(ended)
 
 

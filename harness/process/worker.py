@@ -28,6 +28,7 @@ from harness.process.summons import await_answer
 from harness.steps import StepId
 from harness.subjects import bodies, events, guard, models
 from harness.subjects.answers import Answer, answer
+from harness.subjects.clock import Clock
 from harness.subjects.deps import load_deps
 from harness.subjects.importing import own_files
 from harness.subjects.loading import Subject, load_subject
@@ -163,6 +164,7 @@ class Life:
         self.journal = Journal(
             Path(argument["journal"]), worker=argument["worker"], incarnation=argument["incarnation"]
         )
+        clock = Clock(**argument["clock"])
         strikes = Strikes(
             self.journal,
             FaultPlan.parse(argument["plan"]),
@@ -170,12 +172,14 @@ class Life:
             argument["fired"],
             invocation=lambda: self.probes.invocation,
             summon=lambda fault: await_answer(Path(argument["journal"]), fault),
+            scale=clock.factor if clock.asked else 1.0,
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
         self.invocations = {item["number"]: item for item in argument["invocations"]}
         self.probes = Probes(
             self.journal,
             strikes,
+            clock,
             siblings,
             settled=set(argument["settled"]),
             records_run=argument["records_run"],

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import is_dataclass, replace
 from functools import wraps
 from typing import Any
 
 from pydantic_ai import Agent
+from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionToolset, WrapperToolset
 
 from harness.journal import plain
@@ -112,6 +113,7 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
 
         if _probes is None or _passed_on(ctx):
             return await run()
+        tool, around = _hurried(_probes, self, tool)
         body = Body(
             step=_tool_step(name, ctx.tool_call_id),
             arguments=plain(tool_args),
@@ -121,7 +123,7 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
         function = _function(self, name)
         opens_unit = function is not None and _opens_unit(function)
         schema = None if opens_unit else _called_by(tool)
-        with _begun(ctx):
+        with _begun(ctx), around:
             if schema is None:
                 return await _probes.body(body, run, opens_unit=opens_unit)
 
@@ -169,6 +171,19 @@ def _function(toolset: Any, name: str) -> Callable[..., Any] | None:
     known = getattr(toolset, "tools", None)
     function = getattr(known.get(name), "function", None) if isinstance(known, dict) else None
     return function if callable(function) else None
+
+
+def _hurried(probes: Probes, toolset: Any, tool: Any) -> tuple[Any, AbstractContextManager[None]]:
+    """The tool with its own timeout as it is to be in this run, and what surrounds a call of it."""
+    definition = getattr(tool, "tool_def", None)
+    if not (isinstance(toolset, FunctionToolset) and isinstance(definition, ToolDefinition)):
+        return tool, nullcontext()
+    configured = getattr(definition, "timeout", None) or getattr(toolset, "timeout", None)
+    if configured is None or not hasattr(definition, "timeout"):  # older releases enforce another one, or none
+        return tool, nullcontext()
+    effective = probes.limit(configured)
+    hurried = tool if effective == configured else replace(tool, tool_def=replace(definition, timeout=effective))
+    return hurried, probes.limited(configured, effective)
 
 
 def _called_by(tool: Any) -> Any | None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
 from harness.journal import Journal
 from harness.steps import StepId
+from harness.subjects.clock import LATE, Clock, Limit, limited, limits
 from harness.subjects.strikes import Strikes
 
 T = TypeVar("T")
@@ -78,12 +79,13 @@ _waiting: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
 class Probes:
     """The probes of one process.
 
-    `siblings` are the tool steps of each response with several calls; `settled` the steps recorded in earlier lives;
-    `records_run` says that the engine makes the run's own end durable.
+    `clock` scales timeouts where one has to act; `siblings` are the tool steps of each response with several calls;
+    `settled` the steps recorded in earlier lives; `records_run` says that the engine makes the run's own end durable.
     """
 
     journal: Journal
     strikes: Strikes
+    clock: Clock = field(default_factory=Clock)
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     records_run: bool = False
     invocation: int = 1
@@ -202,6 +204,7 @@ class Probes:
                 call=body.call,
                 may=body.may,
                 within=body.within,
+                limits=[limit.configured for limit in limits()],
             ),
             invocation=self.invocation,
         )
@@ -350,6 +353,14 @@ class Probes:
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
         return any(fault.action in actions for fault in self.strikes.plan.faults)
+
+    def limit(self, seconds: float) -> float:
+        """What a configured timeout is to be here: shorter, if one has to act in this run."""
+        return self.clock.limit(seconds).effective if self.clock.asked or self.plans(*LATE) else seconds
+
+    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
+        """Surround what is given up after so many seconds: as configured, and as it is here."""
+        return limited(Limit(configured, effective))
 
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""

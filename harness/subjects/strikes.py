@@ -19,6 +19,7 @@ from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
 from harness.history import FaultFired, spelled
 from harness.journal import Journal
+from harness.subjects import clock
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Strikes:
                 if (fault.action == "crash" and not crashes) or (fault.action != "crash" and only_crashes):
                     continue
                 self._count[str(fault)] += 1
-                fired = FaultFired(fault=str(fault), step=here, window=window)
+                fired = FaultFired(fault=str(fault), step=here, window=window, wait=self._wait(fault))
                 self.journal.append(fired, invocation=self.invocation())
                 due.append(fault)
         return due
@@ -87,7 +88,15 @@ class Strikes:
             raise ConnectionError("the answer was lost after the work was done (injected)")
         if fault.action == "hang":
             return float("inf")
-        return fault.seconds / self.scale if fault.action in ("delay", "slow") else 0.0
+        return self._wait(fault)
+
+    def _wait(self, fault: Fault) -> float:
+        """For how long nothing happens because of this fault: its delay, or until the last timeout must have acted."""
+        if fault.action == "hang":
+            return max((limit.effective for limit in clock.limits()), default=0.0)
+        if fault.action not in ("delay", "slow"):
+            return 0.0
+        return clock.passed(fault.seconds) if clock.limits() else fault.seconds / self.scale
 
 
 def kill_self() -> NoReturn:

@@ -48,6 +48,14 @@ def test_a_hang_that_nothing_ended_is_a_missing_timeout():
     assert the(story) == ("no-timeout", SEARCH, Owner.CONFIGURATION)
 
 
+def test_a_hang_that_a_timeout_did_not_end_is_not_said_to_have_none():
+    fault = f"hang@{SEARCH}"
+    story = stuck(Story(fault).life().kept("model#1").fires(fault, wait=2.0))
+    (finding,) = found(story)
+    assert "a timeout around it passed after 2 seconds and ended nothing" in finding.message
+    assert "cannot interrupt a thread" in finding.remedy
+
+
 def test_a_body_that_never_returned_is_named():
     story = stuck(Story().life().kept("model#1").entered("tool:ask#1").entered("tool:ask#1.model#1"))
     assert the(story) == ("waits-for-ever", "tool:ask#1.model#1", Owner.CONFIGURATION)

@@ -23,6 +23,7 @@ from harness.history import Note, Outcome
 from harness.journal import Journal, load
 from harness.steps import StepId
 from harness.subjects import bodies
+from harness.subjects.clock import Clock
 from harness.subjects.probes import Body, Probes
 from harness.subjects.strikes import Strikes
 
@@ -41,7 +42,7 @@ def live(agents: Any, job: dict[str, Any]) -> None:
     journal = Journal(path, worker=1, incarnation=incarnation)
     fired = Counter(event.fault for event in history.fired) if history else {}
     strikes = Strikes(journal, FaultPlan.parse(job["plan"]), incarnation, fired)
-    probes = Probes(journal, strikes, records_run=True)
+    probes = Probes(journal, strikes, Clock(job["scale"], asked=True), records_run=True)
 
     async def answered(step: str, answer: Any) -> Any:
         async def run() -> Any:

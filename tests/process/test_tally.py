@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.history import Note, StepEntered
+from harness.history import FaultFired, Note, StepEntered
 from harness.journal import Journal
 from harness.process.tally import TRIES, Tally
 
@@ -28,6 +28,17 @@ def test_many_attempts_at_one_body_are_endless_and_many_bodies_are_not(tmp_path:
     enter(journal, "tool:charge#1", 1)
     assert tally.look() == journal.path.stat().st_size
     assert tally.endless == f"`tool:charge#1` was tried {TRIES} times in one life, and again"
+
+
+def test_the_longest_wait_that_a_fault_made_is_known(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    for seconds in (2.0, 15.0, 0.0):
+        journal.append(FaultFired(fault="delay(1s)@model#1", step="model#1", window="before", wait=seconds))
+
+    assert tally.waits == 0.0
+    tally.look()
+    assert tally.waits == 15.0
 
 
 def test_what_an_earlier_life_tried_is_not_counted(tmp_path: Path) -> None:

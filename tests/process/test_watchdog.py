@@ -43,6 +43,14 @@ def test_run_without_progress_is_ended_with_its_stacks(zygote: Make, tmp_path: P
     assert not alive(incarnation.pid)
 
 
+def test_run_that_may_be_silent_for_longer_is_ended_later(zygote: Make, tmp_path: Path) -> None:
+    incarnation, progress = ticking(zygote(), tmp_path, times=1, then_hang=True)
+
+    watched = watch(incarnation, progress, stall=0.1, limit=60, waits=lambda: 0.5)
+
+    assert watched.hung == "nothing happened for 0.6 seconds"
+
+
 def test_run_that_makes_progress_is_ended_at_the_limit_only(zygote: Make, tmp_path: Path) -> None:
     incarnation, progress = ticking(zygote(), tmp_path, times=10_000)
 

@@ -13,11 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic_ai.messages import ModelMessagesTypeAdapter
-
 from harness.checks import Baseline
 from harness.engines.base import Engine, Session, Worker
 from harness.engines.registry import load as load_engine
+from harness.errors import SubjectError
 from harness.faults import FaultPlan
 from harness.history import History
 from harness.journal import load
@@ -47,7 +46,6 @@ def preload(argument: dict[str, Any]) -> dict[str, Any]:
     for name in ("pydantic_ai.mcp", "pydantic_ai.models.anthropic"):
         importlib.import_module(name)
     models.warm(load_subject(FIRST).agent)
-    ModelMessagesTypeAdapter.dump_python([], mode="json")
     with suppress(ModuleNotFoundError):  # engines that are one file have no such half
         importlib.import_module(argument["worker"].partition(":")[0].replace(".worker", ".binding"))
     return {}
@@ -56,7 +54,10 @@ def preload(argument: dict[str, Any]) -> dict[str, Any]:
 def live(argument: dict[str, Any]) -> None:
     """In a fork: take the subject that is meant, then do what a life of it would do. Refusals are written down."""
     assert _worker is not None, "preload comes first"
-    refused = worker.take(argument["prepare"], _worker)["refused"]
+    try:
+        refused = worker.take(argument["prepare"], _worker)["refused"]
+    except SubjectError as error:
+        refused = str(error)
     if refused:
         Path(argument["refused"]).write_text(refused)
         return
@@ -98,7 +99,13 @@ class Trial:
 
     def run(self, plan: FaultPlan = NO_FAULT) -> Ran:
         """Run once. Parallel calls are held in the order of the fault-free run when there are faults."""
-        baseline = self.baseline.history if plan.faults else None
+        return self._ran(plan, self.baseline.history if plan.faults else None)
+
+    def unprepared(self, plan: FaultPlan) -> Ran:
+        """Run once with faults, and with no fault-free run before: for what need not be judged."""
+        return self._ran(plan, None)
+
+    def _ran(self, plan: FaultPlan, baseline: History | None) -> Ran:
         folder = self._bench.run(plan, baseline=baseline, name=self._name)
         return Ran(folder, load(folder / "journal.jsonl"))
 

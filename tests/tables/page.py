@@ -45,7 +45,7 @@ class Page:
         return "\n\n".join(parts) + "\n"
 
     def columns(self, text: str) -> dict[str, Column]:
-        """What a written page says, by engine."""
+        """What a written page says, by engine. A page that was never written says nothing."""
         found: dict[str, dict[tuple[str, str], str]] = {engine: {} for engine in self.engines}
         names = {_heading(section.name): section.name for section in self.sections}
         heading = ""
@@ -56,18 +56,23 @@ class Page:
                 first, *cells = (cell.strip() for cell in line.strip().strip("|").split(" | "))
                 if tuple(cells) == self.engines:
                     continue
-                place = (_unlinked(first), "") if heading == AT_A_GLANCE else (names[heading], first)
+                place = (_unlinked(first), "") if heading == AT_A_GLANCE else (names.get(heading, heading), first)
                 for engine, cell in zip(self.engines, cells, strict=True):
                     found[engine][place] = cell
         return {engine: dict(column) for engine, column in found.items()}
 
     def _glance(self, columns: Mapping[str, Column]) -> str:
         rows = [(f"[{section.name}](#{_anchor(section.name)})", section.name) for section in self.sections]
-        return self._table([(link, [columns[engine][name, ""] for engine in self.engines]) for link, name in rows])
+        return self._table(
+            [(link, [columns[engine].get((name, ""), "") for engine in self.engines]) for link, name in rows]
+        )
 
     def _details(self, section: Section, columns: Mapping[str, Column]) -> str:
         return self._table(
-            [(line, [columns[engine][section.name, line] for engine in self.engines]) for line in section.lines]
+            [
+                (line, [columns[engine].get((section.name, line), "") for engine in self.engines])
+                for line in section.lines
+            ]
         )
 
     def _table(self, rows: Iterable[tuple[str, Sequence[str]]]) -> str:
@@ -80,7 +85,7 @@ def _heading(name: str) -> str:
 
 
 def _anchor(heading: str) -> str:
-    return heading.lower().replace(" ", "-")
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _unlinked(cell: str) -> str:

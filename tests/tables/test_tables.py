@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
-from tests.tables import support
-from tests.tables.lab import Lab, open_lab
-from tests.tables.uses import ENGINES
+from tests.tables import faults, support
+from tests.tables.lab import Lab
 
-TABLES = {"support": support}
+TABLES = {"support": support, "faults": faults}
 by_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-
-
-@pytest.fixture(
-    scope="module", params=[pytest.param(name, marks=pytest.mark.engine(name=name), id=name) for name in ENGINES]
-)
-def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with open_lab(request.param, tmp_path_factory.mktemp(request.param)) as opened:
-        yield opened
 
 
 @pytest.mark.slow
 @by_table
-def test_a_page_says_what_is_measured(lab: Lab, table: support) -> None:
+def test_a_page_says_what_is_measured(lab: Lab, table: ModuleType) -> None:
     said = table.PAGE.columns(table.PAGE.path.read_text("utf-8"))[lab.engine.name]
 
     # After a change that was meant, `make tables` writes the pages again.
@@ -32,7 +23,7 @@ def test_a_page_says_what_is_measured(lab: Lab, table: support) -> None:
 
 
 @by_table
-def test_a_page_is_as_it_was_generated(table: support) -> None:
+def test_a_page_is_as_it_was_generated(table: ModuleType) -> None:
     text = table.PAGE.path.read_text("utf-8")
 
     assert table.PAGE.written(table.PAGE.columns(text)) == text

@@ -10,6 +10,8 @@ from harness.history import Effect, History, StepEntered, StepLeft
 from harness.steps import StepId
 
 ENGINES = ("journal", "dbos", "prefect", "temporal")
+PATIENCE = 60.0
+"""Seconds without progress after which a run counts as stuck. None of these should, on the busiest machine."""
 CHARGED = "crash@tool:charge#1/between"
 ANSWERED = "crash@model#2/before"
 
@@ -38,7 +40,7 @@ class Use:
     def under(self, engine: str) -> dict[str, Any]:
         """The values of the row's scenario for one engine."""
         subject = self.forms.get(engine, self.subject)
-        return {"subject": f"fixtures.agents.uses.{subject}", **self.scenario}
+        return {"subject": f"fixtures.agents.uses.{subject}", "stall": PATIENCE, **self.scenario}
 
 
 def results(history: History) -> str:

@@ -16,7 +16,8 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from functools import wraps
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,10 @@ from harness.errors import EngineUnavailable
 
 QUICK = 0.01
 """Seconds between two looks at something that is about to come."""
+
+NEVER = 3600.0
+
+Around = Callable[[], AbstractContextManager[None]]
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (core, "invoke_step", ("step_ctx", "func", "step_name")),
@@ -111,7 +116,7 @@ def running_step() -> str | None:
 
 
 def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., Any]], bool]) -> None:
-    """Let `hook` see every step's body, attempt by attempt, and divide the step's own times by `scale`.
+    """Let `hook` see every step's body, attempt by attempt, and say what its timeout is; divide its waits by `scale`.
 
     A body that is DBOS's own is passed on as it is.
     """
@@ -121,17 +126,20 @@ def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., 
     def invoke_step(dbos: Any, step_ctx: Any, func: Any, args: Any, kwargs: Any, **options: Any) -> Any:
         key, name = f"{step_ctx.workflow_id}:{step_ctx.function_id}", options["step_name"]
         hook.called(key, name)
-        for time in ("interval_seconds", "timeout_seconds"):
-            if options.get(time) is not None:
-                options[time] /= scale
-        body = func if is_their_own(func) else _attempted(hook, func, key, name)
+        if options.get("interval_seconds") is not None:
+            options["interval_seconds"] /= scale
+        around: Around = nullcontext
+        if (configured := options.get("timeout_seconds")) is not None:
+            options["timeout_seconds"] = hook.limit(configured)
+            around = partial(hook.limited, configured, options["timeout_seconds"])
+        body = func if is_their_own(func) else _attempted(hook, func, key, name, around)
         return original(dbos, step_ctx, body, args, kwargs, **options)
 
     core.invoke_step = invoke_step
 
 
-def _attempted(hook: Hook, func: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
-    """The body of a step, with each of its attempts seen by the hook."""
+def _attempted(hook: Hook, func: Callable[..., Any], key: str, name: str, around: Around) -> Callable[..., Any]:
+    """The body of a step, with each of its attempts seen by the hook, `around` each of them what limits it."""
     attempts = 0
 
     def attempt() -> Callable[..., Any]:
@@ -143,13 +151,15 @@ def _attempted(hook: Hook, func: Callable[..., Any], key: str, name: str) -> Cal
 
         @wraps(func)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            return await attempt()(*args, **kwargs)
+            with around():
+                return await attempt()(*args, **kwargs)
 
         return awaited
 
     @wraps(func)
     def called(*args: Any, **kwargs: Any) -> Any:
-        return attempt()(*args, **kwargs)
+        with around():
+            return attempt()(*args, **kwargs)
 
     return called
 
@@ -199,8 +209,8 @@ def _written(answer: Any) -> Any:
     return answer
 
 
-def scale_waits(scale: float) -> None:
-    """Divide durable sleeps, and the timeouts of durable waits and of workflows, by `scale`."""
+def scale_waits(hook: Hook, scale: float) -> None:
+    """Divide durable sleeps and the timeouts of durable waits by `scale`; the hook says what those of workflows are."""
     sleep, timeout = SystemDatabase.record_sleep, dbos.SetWorkflowTimeout.__init__
 
     @wraps(sleep)
@@ -209,10 +219,15 @@ def scale_waits(scale: float) -> None:
 
     @wraps(timeout)
     def set_timeout(self: Any, workflow_timeout_sec: float | None) -> None:
-        timeout(self, None if workflow_timeout_sec is None else workflow_timeout_sec / scale)
+        timeout(self, None if workflow_timeout_sec is None else hook.limit(workflow_timeout_sec))
 
     SystemDatabase.record_sleep = record_sleep  # type: ignore[method-assign]
     dbos.SetWorkflowTimeout.__init__ = set_timeout  # type: ignore[method-assign]
+
+
+def leave_recovery_to_others() -> None:
+    """Let what a recovery queues be taken by the process that recovers; this one would look at the queue, too."""
+    internal_queue()._polling_interval_sec = NEVER  # noqa: SLF001
 
 
 def poll_at_once() -> None:

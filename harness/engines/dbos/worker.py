@@ -16,6 +16,9 @@ from harness.engines.dbos.records import workflow_id
 from harness.engines.dbos.urls import is_postgres, with_login_of
 from harness.retries.live import Live, Unit
 
+HASTE = 20.0
+"""What waits that limit nothing are divided by, unless a person says otherwise: steps are retried after a second."""
+
 
 class DbosWorker:
     """Runs an agent in a DBOS workflow: a bare one with `DBOSDurability`, a durable one as it is."""
@@ -57,11 +60,13 @@ class DbosWorker:
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
 
-        seams.watch_units(hook, self._case.scale, transactions.is_body)
+        scale = HASTE if self._case.auto_scale else self._case.scale
+        self._is_twofold = hook.plans("duplicate")
+        seams.watch_units(hook, scale, transactions.is_body)
         transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
         self._children.report(hook)
-        seams.scale_waits(self._case.scale)
+        seams.scale_waits(hook, scale)
 
     def opens_unit(self, function: Callable[..., Any]) -> bool:
         from dbos import DBOS
@@ -76,7 +81,11 @@ class DbosWorker:
     async def start(self, store: Store, invocation: int) -> Any:
         from dbos import SetWorkflowID
 
+        from harness.engines.dbos import seams
+
         workflow = self._known(store, invocation)
+        if self._is_twofold:  # the second owner is to take the run, and no thread of this one, which stands still
+            seams.leave_recovery_to_others()
         self._launch(store)
         with SetWorkflowID(workflow):
             return await self._run(invocation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -101,10 +101,18 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         hook.called(unit.key, unit.name)
     before = _attempted.get()
     _attempted.set(unit)
+    around = _limited(hook, unit)
     try:
-        yield
+        with around:
+            yield
     finally:
         _attempted.set(before)
+
+
+def _limited(hook: Hook, unit: Unit) -> AbstractContextManager[None]:
+    """Surround an attempt with the task's timeout, as it was configured and as it is here."""
+    configured, effective = (unit.times.get(kind, {}).get("timeout") for kind in ("configured", "effective"))
+    return hook.limited(configured, effective) if configured and effective else nullcontext()
 
 
 def keeps(task: Task[Any, Any]) -> bool:

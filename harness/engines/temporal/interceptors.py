@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -97,9 +97,16 @@ class _Bodies(ActivityInboundInterceptor):
         key = told["unit"]
         self._asked_before(key)
         self._watch.entered(key)
-        with self._watch.hook.inside(told["inside"]):
+        with self._watch.hook.inside(told["inside"]), self._limited(info, told["configured"]):
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
             return await super().execute_activity(input)
+
+    def _limited(self, info: activity.Info, configured: Mapping[str, float]) -> AbstractContextManager[None]:
+        """Surround an attempt with the timeout that ends it, as it was configured and as the server has it."""
+        known, effective = configured.get("start_to_close_timeout"), info.start_to_close_timeout
+        if known is None or effective is None:
+            return nullcontext()
+        return self._watch.hook.limited(known, _seconds(effective))
 
     def _asked_before(self, key: str) -> None:
         """An attempt may come before the workflow has been replayed here: tell the hook what it would have told."""

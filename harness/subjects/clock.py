@@ -1,0 +1,82 @@
+"""What limits the body that runs here, and by how much those times are divided so that nobody waits for them in full.
+
+Where a body is made to hang or to be late, a timeout must act. All that are known from the fault-free run are divided
+alike, down to a floor that leaves bodies their room. A run that waits for no timeout keeps them as configured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from harness.history import History, StepEntered
+from harness.steps import StepId
+
+LATE = ("hang", "slow", "delay")
+"""Faults that a timeout may have to act on."""
+FLOOR = 0.3
+"""Seconds below which no timeout is scaled: a busy machine may stall a healthy body for that long."""
+CEILING = 3.0
+"""Seconds that the longest timeout should come to, or a run would wait for it longer than anybody watches."""
+ROOM = 10
+"""How many times as long as the longest body a timeout must stay."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A timeout around a body: as it was configured, and as it is here. In seconds."""
+
+    configured: float
+    effective: float
+
+
+_limits: ContextVar[tuple[Limit, ...]] = ContextVar("harness_limits", default=())
+
+
+def limits() -> tuple[Limit, ...]:
+    """What limits the body that runs here, the outermost first."""
+    return _limits.get()
+
+
+@contextmanager
+def limited(limit: Limit) -> Iterator[None]:
+    """Surround what `limit` limits."""
+    before = _limits.get()
+    _limits.set((*before, limit))
+    try:
+        yield
+    finally:
+        _limits.set(before)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own."""
+
+    factor: float = 1.0
+    floor: float = FLOOR
+    asked: bool = False
+
+    def limit(self, configured: float) -> Limit:
+        """A timeout, never longer than configured."""
+        return Limit(configured, min(configured, max(self.floor, configured / self.factor)))
+
+
+def learned(history: History) -> Clock:
+    """The clock for runs that wait for timeouts, from the fault-free run: what was configured, how long bodies took.
+
+    The smallest timeout comes to the floor, or the longest to the ceiling; where the two disagree the ceiling wins.
+    """
+    bodies = [run for run in history.executions if StepId.parse(run.step).path[-1].kind != "run" and run.left]
+    longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
+    known = [limit for event in history.of(StepEntered) for limit in event.limits if limit > 0]
+    floor = max(FLOOR, ROOM * longest)
+    return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor)
+
+
+def passed(seconds: float) -> float:
+    """A planned delay as it is here: shortened as the shortest timeout that it may run into, if there is one."""
+    shortest = min(limits(), key=lambda limit: limit.configured, default=Limit(1.0, 1.0))
+    return seconds * shortest.effective / shortest.configured

@@ -1,0 +1,45 @@
+"""How times are scaled where a timeout has to act: alike, with room for bodies, and never a delay past its timeout."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.history import History, StepEntered, StepLeft
+from harness.subjects.clock import CEILING, FLOOR, ROOM, Clock, Limit, learned, limited, limits, passed
+
+
+def took(seconds: float, *configured: float, step: str = "tool:charge#1") -> History:
+    """A fault-free run of one body that took so long, with these timeouts around it."""
+    entered = StepEntered(seq=1, time=100.0, pid=1, step=step, limits=list(configured))
+    return History((entered, StepLeft(seq=2, time=100.0 + seconds, pid=1, step=step)))
+
+
+@pytest.mark.parametrize(
+    ("history", "configured", "effective"),
+    [
+        pytest.param(took(0.0, 20.0), 20.0, FLOOR, id="the only one comes to the floor"),
+        pytest.param(took(0.0, 20.0, 600.0), 600.0, CEILING, id="the longest comes to the ceiling"),
+        pytest.param(took(0.0, 20.0, 600.0), 20.0, FLOOR, id="and then the shortest stays at the floor"),
+        pytest.param(took(0.5, 20.0), 20.0, 0.5 * ROOM, id="bodies keep their room"),
+        pytest.param(took(5.0, 20.0), 20.0, 20.0, id="none becomes longer than it was"),
+        pytest.param(took(0.0, 20.0), 0.1, 0.1, id="nor one that is shorter than the floor"),
+        pytest.param(took(0.0), 20.0, 20.0, id="nothing known, nothing scaled"),
+        pytest.param(took(9.0, 20.0, step="run"), 20.0, FLOOR, id="how long the run took says nothing of bodies"),
+    ],
+)
+def test_a_timeout_is_scaled_by_what_the_fault_free_run_showed(
+    history: History, configured: float, effective: float
+) -> None:
+    assert learned(history).limit(configured) == Limit(configured, pytest.approx(effective))
+
+
+def test_a_delay_stays_on_its_side_of_the_shortest_timeout() -> None:
+    assert passed(15.0) == 15.0
+    with limited(Limit(600.0, 3.0)), limited(Limit(20.0, 2.0)):
+        assert passed(15.0) < 2.0 < passed(25.0)
+        assert [limit.configured for limit in limits()] == [600.0, 20.0]
+    assert limits() == ()
+
+
+def test_a_factor_of_the_persons_own_is_kept_to() -> None:
+    assert Clock(10.0, asked=True).limit(20.0) == Limit(20.0, 2.0)

@@ -1,0 +1,182 @@
+"""The table of faults, measured: what each engine makes of a body that hangs, is late, fails, or runs under two owners.
+
+A second tool takes a second after the charge, so that what a given-up charge still does is done while somebody looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.errors import UsageError
+from harness.faults import Fault, FaultPlan
+from harness.history import Effect, EngineRecord, Execution, History, RunEnded, StepEntered, UnitEntered
+from harness.report.words import NOT_RUN, REFUSED
+from tests.tables.lab import Lab
+from tests.tables.page import Column, Page, Section
+from tests.tables.uses import ENGINES, PATIENCE
+
+SCALE = 20.0
+"""Real time divided by this: the 20 s that the agents configure become one, and bodies have room in it."""
+SCENARIO = {
+    "script": [*({"call": tool, "args": {"order_id": "a"}} for tool in ("charge", "pack")), {"text": "done"}],
+    "time_scale": SCALE,
+}
+STALL = 10.0
+"""Seconds that a hang which nothing ends is waited for."""
+NO_TIMEOUT, BY_PYDANTIC, BY_ENGINE = "plain", "by_pydantic", "by_engine"
+ENGINES_OWN = {
+    "dbos": {"awaiting": "by_dbos:awaiting", "blocking": "by_dbos_in_thread:blocking"},
+    "prefect": {"awaiting": "by_prefect:awaiting", "blocking": "by_prefect:blocking"},
+    "temporal": {"awaiting": "by_temporal:awaiting", "blocking": "by_temporal:blocking"},
+}
+"""The agents whose charge has a timeout of the engine's own; `journal` knows none."""
+
+ENDS, LIMITS, BODIES, EFFECT, RECORD = LINES = ("the run", "timeouts", "bodies", "the charge", "the record")
+
+INTRODUCTION = """\
+What becomes of one fault under each engine: a real agent, a real engine, a real hang. This page is generated
+(`make tables`), and a test fails when it says anything else than what is measured.
+
+The agent charges a customer, then packs the order, which takes a while. *the run*: how it ends for its caller, and what
+ended a hang; a run that never ends was ended by the harness, because nothing happened. *timeouts*: those that the
+harness knows to be around the body, as they were configured, the outermost first. *bodies*: how many of the step that
+was struck began and returned, or of how many owners they were. *the charge*: how often the customer was charged. *the
+record*: what the engine says of the step when the run is over.
+
+In the rows called *late* the body begins only when its time is over. Where the customer is charged twice there, the
+attempt that was given up did its work all the same, beside the one that took its place: a zombie. In a thread under
+Prefect it is none: the timeout is noticed when the body has returned, and then the task is tried again."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault, at an agent that awaits or blocks, with this or that timeout around its charge."""
+
+    name: str
+    what: str
+    fault: str
+    tool: str = "awaiting"
+    timeout: str = NO_TIMEOUT
+
+    def subject(self, engine: str) -> str | None:
+        """The agent for one engine, None if the engine has no such timeout."""
+        if self.timeout != BY_ENGINE:
+            return f"fixtures.agents.limited.{self.timeout}:{self.tool}"
+        own = ENGINES_OWN.get(engine)
+        return own and f"fixtures.agents.limited.{own[self.tool]}"
+
+
+HANG, LATE, DONE = "hang@tool:charge#1", "delay(30s)@tool:charge#1", "tool:charge#1/between"
+ROWS = (
+    Row("hang", "An asynchronous tool never returns. Nobody configured a timeout.", HANG),
+    Row("hang in a thread", "A plain function never returns. Nobody configured a timeout.", HANG, "blocking"),
+    Row("hang, tool timeout", "An asynchronous tool with pydantic-ai's `timeout=20`.", HANG, timeout=BY_PYDANTIC),
+    Row("hang in a thread, tool timeout", "A plain function with the same.", HANG, "blocking", BY_PYDANTIC),
+    Row("hang, engine timeout", "An asynchronous tool, 20 s for its step, task or activity.", HANG, timeout=BY_ENGINE),
+    Row("hang in a thread, engine timeout", "A plain function with the same.", HANG, "blocking", BY_ENGINE),
+    Row("late in a thread, tool timeout", "The body begins after 30 s; `timeout=20`.", LATE, "blocking", BY_PYDANTIC),
+    Row("late, engine timeout", "The body begins after 30 s; 20 s for its unit.", LATE, timeout=BY_ENGINE),
+    Row("late in a thread, engine timeout", "A plain function with the same.", LATE, "blocking", BY_ENGINE),
+    Row("slow", "The tool has done its work and returns 2 s later.", "slow(2s)@tool:charge#1"),
+    Row("lost answer", "The tool has done its work, and its caller sees `ConnectionError`.", "lost@tool:charge#1"),
+    Row("provider fails once", "The first model request is answered with HTTP 503.", "error(503)@model#1"),
+    Row("provider fails twice", "And so is its second attempt, if there is one.", "2*error(503)@model#1"),
+    Row(
+        "two owners",
+        "A second process takes the run, and the first stands still before the charge is recorded.",
+        f"duplicate@{DONE}",
+    ),
+    Row("server crash", "The engine's server is killed at that moment, and comes back.", f"crash(server)@{DONE}"),
+)
+
+
+def measure(lab: Lab) -> Column:
+    """Every fault under the lab's engine."""
+    return {(row.name, line): text for row in ROWS for line, text in _lines(row, lab).items()}
+
+
+def _lines(row: Row, lab: Lab) -> dict[str, str]:
+    subject = row.subject(lab.engine.name)
+    if subject is None:
+        return _not_applicable(f"{lab.engine.name} has no timeouts of its own")
+    try:
+        stall = STALL if row.fault == HANG else PATIENCE
+        ran = lab.trial(subject=subject, stall=stall, **SCENARIO).unprepared(FaultPlan.parse(row.fault))
+    except UsageError as error:
+        return _not_applicable(str(error))
+    if ran.refused:
+        return _not_applicable(ran.refused)
+    told = _told(ran.history, Fault.parse(row.fault))
+    return {"": f"{told[ENDS]}, charged {told[EFFECT]}", **told}
+
+
+def _not_applicable(words: str) -> dict[str, str]:
+    return {"": REFUSED.word, **dict.fromkeys(LINES, NOT_RUN.word), ENDS: f"{REFUSED.word}: {words}"}
+
+
+def _told(history: History, fault: Fault) -> dict[str, str]:
+    """What happened, in words that are the same on every machine."""
+    bodies = [run for run in history.executions if run.step.partition("+")[0] == fault.step]
+    limits = _limits(history, bodies)
+    counted = fault.action != "duplicate"  # a server hands work to either owner, so the number is nobody's
+    return {
+        ENDS: _ended(history, limits),
+        LIMITS: ", ".join(f"{seconds:g} s" for seconds in limits) or "none",
+        BODIES: _began(bodies) if counted else f"of {len({run.entered.worker for run in bodies})} owners",
+        EFFECT: _times(len(history.of(Effect))) if counted else _more_than_once(len(history.of(Effect))),
+        RECORD: _recorded(history, bodies),
+    }
+
+
+def _limits(history: History, bodies: list[Execution]) -> list[float]:
+    """The timeouts around the body. One that never began did not say them; then the longest is known from its hang."""
+    told = [run.entered.limits for run in bodies if isinstance(run.entered, StepEntered)]
+    waited = [fired.wait * SCALE for fired in history.fired if fired.wait and Fault.parse(fired.fault).action == "hang"]
+    return next(iter(told), waited)
+
+
+def _ended(history: History, limits: list[float]) -> str:
+    if history.of(RunEnded)[-1].how == "stuck":
+        return "never ends"
+    outcome = history.outcomes[1]
+    how = "ends well" if outcome.status == "ok" else f"ends with `{outcome.error_type}`"
+    is_hang = any(Fault.parse(fired.fault).action == "hang" for fired in history.fired)
+    return f"{how}, the hang after {min(limits):g} s" if is_hang and limits else how
+
+
+def _recorded(history: History, bodies: list[Execution]) -> str:
+    """What the engine's records say of the units of these bodies, or of the unit that was opened for one."""
+    units = {run.entered.unit for run in bodies} | _struck(history)
+    said = {record.status.lower() for record in history.of(EngineRecord) if record.unit in units}
+    return ", ".join(sorted(said)) or "none"
+
+
+def _struck(history: History) -> set[str]:
+    """The units in which a fault struck before the body."""
+    units = set()
+    for fired in history.fired:
+        opened = [unit for unit in history.of(UnitEntered) if unit.seq < fired.seq and unit.worker == fired.worker]
+        units |= {unit.unit for unit in opened[-1:]} if fired.window == "before" else set()
+    others = {run.entered.unit for run in history.executions if run.step not in {fired.step for fired in history.fired}}
+    return units - others
+
+
+def _began(bodies: list[Execution]) -> str:
+    return f"{len(bodies)} began, {sum(run.finished for run in bodies)} returned"
+
+
+def _more_than_once(count: int) -> str:
+    return "more than once" if count > 1 else _times(count)
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+PAGE = Page(
+    "faults.md",
+    "What engines make of faults",
+    INTRODUCTION,
+    ENGINES,
+    tuple(Section(row.name, f"{row.what} Fault: `{row.fault}`.", LINES) for row in ROWS),
+)
