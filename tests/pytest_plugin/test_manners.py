@@ -89,6 +89,20 @@ def test_a_suite_without_durable_tests_says_the_same_with_the_plugin(project: Ma
     assert (ran.code, _untimed(ran.out)) == (without.returncode, _untimed(without.stdout))
 
 
+def test_a_published_packages_own_suite_comes_to_the_same_with_and_without(project: Make) -> None:
+    empty = project({})
+    theirs = ("-q", "-p", "no:randomly", "--pyargs", "jsonschema.tests.test_validators")
+
+    ran, without = empty.pytest(*theirs), empty.pytest(*theirs, "-p", "no:harness.pytest_plugin")
+
+    assert ran.count("passed") > 100
+    assert (ran.code, ran.count("passed"), ran.count("failed")) == (
+        without.code,
+        without.count("passed"),
+        without.count("failed"),
+    )
+
+
 def test_it_can_be_loaded_by_a_conftest_and_by_name_at_once(project: Make) -> None:
     conftest = 'pytest_plugins = ["harness.pytest_plugin"]\n'
     made = project({"conftest.py": conftest, "test_one.py": "def test_one(): pass\n"})
