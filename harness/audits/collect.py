@@ -31,7 +31,7 @@ def units_of(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
 
 
 def model_units(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
-    """The model of an agent, and those that it registers for choosing at run time."""
+    """The model of an agent; one that cannot be built here is an unknown layer."""
     try:
         model = models.infer_model(agent.model) if isinstance(agent.model, str) else agent.model
     except Exception as error:  # noqa: BLE001  a missing package, a key, whatever the provider's own code raises

@@ -37,11 +37,6 @@ class Failure(StrEnum):
         """What happens, in words for a person."""
         return _MEANS[self]
 
-    @property
-    def permanent(self) -> bool:
-        """Whether another attempt cannot go better."""
-        return self in (Failure.BAD_REQUEST, Failure.UNAUTHORIZED)
-
 
 _MEANS = {
     Failure.RATE_LIMITED_AFTER: "the provider answers 429 and says how long to wait",

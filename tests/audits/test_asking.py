@@ -81,6 +81,14 @@ def test_a_transport_that_stops_by_the_clock_is_asked_without_waiting():
     assert "4 (tenacity transport)" in spelled(asked.expression)
 
 
+def test_a_transport_that_connects_again_says_so_and_counts_no_request():
+    asker = Asker(awkward.connecting.model)
+    (transport, *_rest) = asker.layers
+    assert transport.settings == {"retries": "3"}
+    assert "up to 3 more connections" in transport.notes[0]
+    assert asker.ask(F.UNAVAILABLE).expression.total == 3
+
+
 def test_a_client_that_two_agents_share_is_asked_for_both():
     one, two = Asker(awkward.first.model), Asker(awkward.second.model)
     assert one.sdk is not None

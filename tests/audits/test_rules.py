@@ -71,7 +71,7 @@ CASES = {
         ),
         report(
             model(
-                *(cell(failure, ONCE if failure.permanent else STEP_3) for failure in WIRE),
+                *(cell(failure, ONCE if failure in (F.BAD_REQUEST, F.UNAUTHORIZED) else STEP_3) for failure in WIRE),
                 layers=(SDK, STEP.model_copy(update={"settings": CONDITION})),
             )
         ),

@@ -29,13 +29,15 @@ from harness.subjects.origins import explicit
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one unit's own layers make of a failure: the expression, the course, and what the engine then sees."""
+    """What layers make of a failure: the expression, the course, and the error that whoever is around them sees.
+
+    `stops` is the layer whose deadline ended it, if one did.
+    """
 
     expression: Expression
     course: Course
     error: BaseException | None
     stops: str = ""
-    waits: bool = True
 
 
 class Asker:
@@ -107,7 +109,7 @@ class Asker:
         parts = [*(() if once else below), times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
         if own.sends > 1:
             parts.append(times(own.sends, type(self.model).__name__))
-        return Outcome(product(*parts), around, error, stops=_innermost(parts), waits=bool(asked.slept))
+        return Outcome(product(*parts), around, error)
 
     def _patience(self, sdk: Sdk, failure: Failure) -> float:
         """The seconds that one request takes: none, unless nobody answers it."""
@@ -140,7 +142,7 @@ class Asker:
         course = taken[0].course
         for outcome in taken[1:]:
             course = course.then(outcome.course)
-        return Outcome(added(*(outcome.expression for outcome in taken)), course, error, stops=taken[0].stops)
+        return Outcome(added(*(outcome.expression for outcome in taken)), course, error)
 
 
 def _nobody_knows(layer: str) -> Outcome:
@@ -198,10 +200,3 @@ async def _fallen(fallback: FallbackModel, errors: list[BaseException | None]) -
     except Exception as error:  # noqa: BLE001  whatever its caller would see
         return len(called), error
     return len(called), None
-
-
-def _innermost(parts: Sequence[Any]) -> str:
-    """The layer that gives up first: the innermost one that tries more than once, else the innermost."""
-    trying = [part.layer for part in parts if part.times != 1 and not part.endless]
-    innermost: str = trying[0] if trying else parts[0].layer
-    return innermost

@@ -94,7 +94,9 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
     if kind in OWN and (retries := _connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
         origin = default_of(transport) if retries == 0 else explicit("retries")
-        return RetryLayer(name=f"{_package(transport)} transport", kind="transport", settings=settings, origin=origin)
+        note = f"up to {retries} more connections are tried when one is refused; none is a request"
+        name = f"{_package(transport)} transport"
+        return RetryLayer(name=name, kind="transport", settings=settings, origin=origin, notes=(note,) * bool(retries))
     reason = f"the transport {type(transport).__qualname__} shows nothing of what it does with an error"
     return RetryLayer(name=kind, kind="transport", unknown=reason)
 
