@@ -52,7 +52,15 @@ class ToolPolicy(BaseModel):
         if self.key == "tool_call_id":
             return call
         value = _found(arguments, self.key)
+        if value is None and (fields := _only_model(arguments)) is not None:
+            value = _found(fields, self.key)
         return None if value in (None, "") else str(value)
+
+
+def _only_model(arguments: Any) -> Any | None:
+    """The fields of a tool's only argument, if it is a model: the model is shown them as the tool's own arguments."""
+    only = next(iter(arguments.values())) if isinstance(arguments, dict) and len(arguments) == 1 else None
+    return only if isinstance(only, dict) else None
 
 
 def _found(arguments: Any, path: str) -> Any:

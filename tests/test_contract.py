@@ -55,6 +55,8 @@ def test_a_policy_that_contradicts_itself_is_refused(values):
         pytest.param("order_id", {"order_id": 7}, "7", id="a number"),
         pytest.param("order_id", {"order_id": 0}, "0", id="zero is a key"),
         pytest.param("order.id", {"order": {"id": "o-1"}}, "o-1", id="inside an argument"),
+        pytest.param("id", {"order": {"id": "o-1"}}, "o-1", id="a field of the only argument, as the model sees it"),
+        pytest.param("id", {"order": {"id": "o-1"}, "note": ""}, None, id="a field of one argument of several"),
         pytest.param("orders.1.id", {"orders": [{"id": "a"}, {"id": "b"}]}, "b", id="inside a list"),
         pytest.param("orders.2.id", {"orders": [{"id": "a"}]}, None, id="past the end of a list"),
         pytest.param("order_id", {"order_id": None}, None, id="nothing is no key"),

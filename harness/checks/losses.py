@@ -69,7 +69,7 @@ def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
     """Calls that the model asked for and nobody ran, although the run went on: another call's result was used.
 
     The baseline may have the same fault, so it is no help. A call that its tool refused is asked for again; one that
-    came with the final output is rightly left out; an output tool has no body, and so never ran anywhere.
+    came with the final output is rightly left out; an output tool without a function has no body.
     """
     asked = _asked(case.history)
     ran = {family(step) for step in case.history.steps}

@@ -45,6 +45,11 @@ def active() -> Probes | None:
     return _probes
 
 
+def opens_unit(function: Callable[..., Any]) -> bool:
+    """Whether a person's function is itself a unit of the engine."""
+    return _opens_unit(function)
+
+
 def install() -> None:
     """Put probes on agent runs, tool calls and tool listings, also of toolset classes that are defined later."""
     _wrap_runs()
@@ -66,7 +71,7 @@ def _leaves(kind: type[Any]) -> list[type[Any]]:
 
 
 def _is_leaf(kind: type[Any]) -> bool:
-    """Toolsets that run tools themselves; wrappers and combinations pass the call on, output tools have no body."""
+    """Toolsets that run tools themselves; wrappers and combinations pass the call on, outputs have their own probes."""
     passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in PASSING_ON
     return not passes_on and kind is not AbstractToolset
 
