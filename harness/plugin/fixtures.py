@@ -12,7 +12,7 @@ from harness.plugin import marker
 from harness.plugin.cases import case_of
 from harness.plugin.collection import DEFAULT_ENGINES
 from harness.plugin.report import Report
-from harness.plugin.running import REPORTS, in_words, report_of
+from harness.plugin.running import MISSING, REPORTS, in_words, report_of
 from harness.plugin.session import desk_of
 from harness.scenario import Scenario
 
@@ -59,11 +59,18 @@ class Durable:
         skips the test, or fails it if the engine is required.
         """
         __tracebackhide__ = True
-        report, failure = None, ""
+        report, failure, missing, engine = None, "", "", ""
+        desk = desk_of(self._item.config)
         try:
-            report = desk_of(self._item.config).report(self._scenario(faults, scenario))
+            asked = self._scenario(faults, scenario)
+            engine = asked.engine
+            missing = "" if engine in desk.settings.require else desk.map(asked).unavailable
+            report = None if missing else desk.report(asked)
         except HarnessError as error:
             failure = in_words(error)
+        if missing:
+            self._item.stash[MISSING] = {"engine": engine, "reason": missing}
+            pytest.skip(missing)
         if report is None:  # outside the handler, so that no frame of ours is chained to it
             raise UsageError(failure)
         self._item.stash.setdefault(REPORTS, []).append(report)

@@ -26,6 +26,9 @@ TESTS = """
     def test_swept():
         pass
 
+    def test_runs_under_it(durable):
+        durable.run(subject="shop:agent", engine="theirs:Missing")
+
     def test_asks(durable, durable_engine):
         assert durable.run("crash@model#1/after", subject="shop:agent").engine == durable_engine
 """
@@ -48,6 +51,7 @@ def test_a_missing_engine_is_a_skip_with_its_reason(shop: Project) -> None:
     assert "test_swept[theirs:Missing-missing] SKIPPED" in ran.out
     assert "test_chosen[theirs:Missing-crash@model#1/after] SKIPPED" in ran.out
     assert "test_chosen[journal-crash@model#1/after] PASSED" in ran.out
+    assert "test_runs_under_it SKIPPED" in ran.out
     assert "missing.yaml::theirs:Missing SKIPPED" in ran.out
     assert "missing: theirs:Missing: engine 'missing' cannot be used here: the package is not installed" in ran.out
 
