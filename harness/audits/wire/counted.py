@@ -43,12 +43,13 @@ class Measured:
 
 def counted(history: History, wire: Wire, folder: Path) -> Measured:
     """The count of one run."""
+    unbounded = _is_unbounded(history, wire)
     return Measured(
         requests=len(history.of(HttpRequest)),
         bodies=_bodies(history, wire),
         seconds=round(_seconds(history, wire), 3),
-        outcome=_outcome(history),
-        unbounded=_is_unbounded(history, wire),
+        outcome=_outcome(history, unbounded=unbounded),
+        unbounded=unbounded,
         folder=folder,
     )
 
@@ -87,11 +88,11 @@ def _is_unbounded(history: History, wire: Wire) -> bool:
     return again or is_cut_off(history) or max(tries.values(), default=0) >= TRIES
 
 
-def _outcome(history: History) -> str:
+def _outcome(history: History, *, unbounded: bool) -> str:
+    """How it ended. The watchdog, too, cuts off what is tried again and again; then it is not stuck."""
     if (outcome := history.outcomes.get(1)) is not None:
         return outcome.error_type or outcome.status
-    ended = history.of(RunEnded)[-1]
-    return "cut off" if ended.how == "limit" else ended.how
+    return "cut off" if unbounded else history.of(RunEnded)[-1].how
 
 
 def _seconds(history: History, wire: Wire) -> float:

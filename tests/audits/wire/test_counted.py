@@ -92,8 +92,9 @@ def test_what_would_have_gone_on_is_unbounded(events, limit, unbounded):
     [
         pytest.param([Outcome(status="ok")], "ok", id="it ended well"),
         pytest.param([Outcome(status="error", error="no", error_type="ModelHTTPError")], "ModelHTTPError", id="error"),
-        pytest.param([RunEnded(how="limit")], "cut off", id="cut off"),
-        pytest.param([RunEnded(how="stuck")], "stuck", id="stuck"),
+        pytest.param([Observation(name=CUT_OFF, value=1), RunEnded(how="limit")], "cut off", id="a request too many"),
+        pytest.param([*[begun()] * 25, RunEnded(how="stuck")], "cut off", id="tried again and again"),
+        pytest.param([RunEnded(how="stuck")], "stuck", id="waits for something that never comes"),
     ],
 )
 def test_the_outcome_is_what_the_caller_saw_or_how_the_run_was_ended(events, outcome):
