@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     from harness.audits.run import audit
     from harness.contract import ToolPolicy
     from harness.errors import EngineUnavailable, HarnessError, SubjectError, UsageError
-    from harness.explore.properties import DoesNotSurvive, durable, fault_plans, scenarios, scripts, survives
+    from harness.explore.properties import (
+        DoesNotSurvive,
+        DurableMachine,
+        durable,
+        fault_plans,
+        scenarios,
+        scripts,
+        survives,
+    )
     from harness.explore.sweep import run, sweep
     from harness.faults import Fault, FaultPlan
     from harness.history import History
@@ -68,6 +76,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuditReport",
     "DoesNotSurvive",
+    "DurableMachine",
     "EngineSweep",
     "EngineUnavailable",
     "Fault",
@@ -105,6 +114,7 @@ _HOMES = {
     "harness.errors": ("EngineUnavailable", "HarnessError", "SubjectError", "UsageError"),
     "harness.explore.properties": (
         "DoesNotSurvive",
+        "DurableMachine",
         "durable",
         "fault_plans",
         "scenarios",

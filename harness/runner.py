@@ -211,7 +211,8 @@ class Run:
         self.served = 0
         # A life per planned crash and one to finish in, and two more before it is called a limit.
         crashes = sum(fault.times for fault in plan.faults if fault.action in ("crash", "duplicate"))
-        self.limit = self.scenario.incarnations or crashes + 3
+        self.limit = self.scenario.incarnations or crashes + 3 + len(self.scenario.lives)
+        self._taken_up: list[list[int]] = []
 
     @property
     def history(self) -> History:
@@ -244,6 +245,7 @@ class Run:
         """One life: start it, watch it, and write down how it ended."""
         zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
         argument = self._life(incarnation)
+        self._taken_up.append([item["number"] for item in argument["invocations"]])
         self.journal.append(
             ProcessStarted(
                 incarnation=incarnation,
@@ -327,8 +329,8 @@ class Run:
     def _life(self, incarnation: int) -> dict[str, Any]:
         """What a child has to know: the plan, what has fired, what is settled, which invocations are left."""
         history = self.history
-        left = [number for number in range(1, len(self.scenario.runs) + 1) if number not in history.outcomes]
-        begun = {event.invocation for event in history if event.incarnation}
+        left = self._left(incarnation, history)
+        begun = sorted(self._begun(history) & set(left))
         return {
             "journal": str(self.journal.path.absolute()),
             "worker": 1,
@@ -342,7 +344,8 @@ class Run:
             "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),
             "world": self.scenario.world,
-            "recovering": left[0] if incarnation > 1 and left and left[0] in begun else None,
+            "recovering": begun[0] if begun else None,
+            "begun": begun,
             "invocations": [self._invocation(number, history) for number in left],
             "script": None if self.scenario.script == self.bench.scenario.script else self.scenario.script,
             **self.more,
@@ -354,21 +357,37 @@ class Run:
             return Clock(self.scenario.time_scale, asked=True)
         return learned(self.baseline) if self.baseline else Clock()
 
+    def _left(self, incarnation: int, history: History) -> list[int]:
+        """The invocations that a life takes up: those that the scenario has for it, or all that have not ended."""
+        left = [number for number in range(1, len(self.scenario.runs) + 1) if number not in history.outcomes]
+        planned = self.scenario.lives[incarnation - 1 : incarnation]
+        return [number for number in planned[0] if number in left] or left if planned else left
+
+    def _begun(self, history: History) -> set[int]:
+        """The invocations that earlier lives have taken up, as far as anybody knows."""
+        return {event.invocation for event in history if event.worker} | {life[0] for life in self._taken_up if life}
+
     def _invocation(self, number: int, history: History) -> dict[str, Any]:
-        earlier = history.outcomes.get(number - 1)
+        after = self.scenario.origin(number)
+        earlier = history.outcomes.get(after) if after else None
         return {
             "number": number,
+            "after": after,
             **self.scenario.runs[number - 1].model_dump(),
             "history": earlier.messages if earlier else None,
         }
 
     def _over(self, watched: Watched) -> RunEnded | None:
         """Whether the run has ended with this life."""
-        if watched.hung:
-            return RunEnded(how="stuck", reason=watched.hung)
+        others = len(self._taken_up) < len(self.scenario.lives)
+        if watched.hung:  # where the scenario has another life, somebody ends what hangs
+            return None if others else RunEnded(how="stuck", reason=watched.hung)
         if watched.exit is not None and watched.exit.signal is None:
-            if len(self.history.outcomes) == len(self.scenario.runs):
+            settled = self.history.outcomes.keys()
+            if len(settled) == len(self.scenario.runs):
                 return RunEnded(how="finished")
+            if self.scenario.lives and watched.exit.code == 0 and set(self._taken_up[-1]) <= settled:
+                return None
             why = f"the process ended by itself with code {watched.exit.code}: {self._tail()}"
             return RunEnded(how="broken", reason=why)
         return None

@@ -9,10 +9,10 @@ import difflib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.contract import ToolPolicy
 from harness.errors import UsageError
@@ -34,7 +34,10 @@ class Invocation(BaseModel):
 
     prompt: str = DEFAULT_PROMPT
     deps: Any = None
-    continues: bool = Field(default=False, description="pass the message history of the invocation before")
+    continues: bool | int = Field(
+        default=False,
+        description="pass the message history of the invocation before, or of the one with this number (a fork)",
+    )
 
 
 class Scenario(BaseModel):
@@ -55,6 +58,10 @@ class Scenario(BaseModel):
     tools: dict[str, ToolPolicy] = Field(default_factory=dict)
     faults: tuple[str, ...] = ()
     invocations: tuple[Invocation, ...] = ()
+    lives: tuple[tuple[int, ...], ...] = Field(
+        default=(),
+        description="the invocations that each life takes up, by number; a life beyond the list takes up all others",
+    )
     checks: tuple[str, ...] = ()
     options: dict[str, Any] = Field(default_factory=dict, description="what only one engine understands")
     time_scale: float | None = Field(default=None, gt=0)
@@ -100,6 +107,22 @@ class Scenario(BaseModel):
         except UsageError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @model_validator(mode="after")
+    def _known_invocations(self) -> Self:
+        """Refuse numbers of invocations that are not there, or not there yet."""
+        if wrong := [number for life in self.lives for number in life if not 1 <= number <= len(self.runs)]:
+            raise ValueError(f"lives: there is no invocation {wrong[0]}, there are {len(self.runs)}")
+        for number in range(1, len(self.runs) + 1):
+            origin = self.origin(number)
+            if origin is not None and not 1 <= origin < number:
+                raise ValueError(f"invocations.{number}.continues: invocation {origin} does not come before it")
+        return self
+
+    def origin(self, number: int) -> int | None:
+        """The invocation whose message history this one goes on from."""
+        continues = self.runs[number - 1].continues
+        return (number - 1 if continues is True else continues) or None
 
     @property
     def plan(self) -> FaultPlan:

@@ -205,7 +205,7 @@ class Life:
 
     async def settle(self, number: int) -> None:
         """Start or recover one invocation and write its outcome."""
-        worker, recovering = self.prepared.worker, self.argument["recovering"] == number
+        worker, recovering = self.prepared.worker, number in self.argument["begun"]
         try:
             try:
                 result = await (worker.recover if recovering else worker.start)(self.store, number)
@@ -228,7 +228,7 @@ class Life:
             deps = load_deps(invocation["deps"], self.prepared.subject.agent)
         keywords: dict[str, Any] = {"deps": await deps.make()}
         if invocation["continues"]:
-            keywords["message_history"] = _messages(self.messages.get(number - 1) or invocation["history"])
+            keywords["message_history"] = _messages(self.messages.get(invocation["after"]) or invocation["history"])
         return await agent.run(invocation["prompt"], **keywords)
 
     def effect(self, name: str, key: str | None, arguments: dict[str, Any]) -> None:

@@ -9,8 +9,18 @@ from __future__ import annotations
 from harness.explore.properties.benches import close_benches
 from harness.explore.properties.composing import scenarios
 from harness.explore.properties.conversations import scripts
+from harness.explore.properties.machine import DurableMachine
 from harness.explore.properties.plans import fault_plans
 from harness.explore.properties.profile import durable
 from harness.explore.properties.surviving import DoesNotSurvive, survives
 
-__all__ = ["DoesNotSurvive", "close_benches", "durable", "fault_plans", "scenarios", "scripts", "survives"]
+__all__ = [
+    "DoesNotSurvive",
+    "DurableMachine",
+    "close_benches",
+    "durable",
+    "fault_plans",
+    "scenarios",
+    "scripts",
+    "survives",
+]

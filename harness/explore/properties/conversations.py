@@ -6,6 +6,7 @@ one, `done` before a refusal or a long text. A conversation is a list of rounds,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -44,6 +45,7 @@ def script_of(offer: Offer, *conversations: list[Turn]) -> Script:
     return Script(agents={}, others=runs) if offer.alone else Script(agents={offer.agent: runs})
 
 
+@lru_cache(maxsize=16)  # a strategy that is built for every example costs more than drawing from it
 def calling(offer: Offer) -> st.SearchStrategy[Turn]:
     """A turn that calls one tool, or several in parallel, with or without a word."""
     call = st.one_of([_calls(name, schema) for name, schema in offer.tools.items()])
@@ -61,6 +63,7 @@ def _calls(name: str, schema: dict[str, Any]) -> st.SearchStrategy[Call]:
     return right | right.map(lambda call: Call(name, {}, on_retry=(Turn(calls=(call,)),)))
 
 
+@lru_cache(maxsize=16)
 def endings(offer: Offer) -> st.SearchStrategy[Turn]:
     """The last turn: a text where that is an output, else a structured output, perhaps after a refusal."""
     ways: list[st.SearchStrategy[Turn]] = []

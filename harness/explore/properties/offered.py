@@ -19,7 +19,7 @@ from harness.subjects.offers import OFFER
 Schema = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Offer:
     """What the model of an agent may do: call `tools`, and end with one of `outputs` (tool name to schema), with an
     output of the schema `json`, or with plain `text`.

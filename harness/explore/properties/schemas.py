@@ -153,11 +153,16 @@ def _objects(place: _Place) -> Values:
     }
     required = {name: fields.get(name, texts()) for name in schema.get("required", ())}
     optional = {name: strategy for name, strategy in fields.items() if name not in required}
-    named = st.fixed_dictionaries(required, optional=optional)
+    named = st.fixed_dictionaries(required, optional=optional).map(lambda value: _ordered(value, fields))
     entries = schema.get("additionalProperties")
     if fields or not isinstance(entries, dict):
         return named
     return st.dictionaries(texts(1, 10), place.at(entries, NOTHING).values(), max_size=3)
+
+
+def _ordered(value: dict[str, Any], fields: dict[str, Values]) -> dict[str, Any]:
+    """The fields in the order of the schema, as a model would write them."""
+    return {name: value[name] for name in [*fields, *value] if name in value}
 
 
 _MAKERS: dict[str, Callable[[_Place], Values]] = {

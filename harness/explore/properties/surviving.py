@@ -19,12 +19,13 @@ class DoesNotSurvive(AssertionError):
         self.scenario, self.report = scenario, report
 
 
-def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
+def survives(scenario: Scenario, *, strict: bool = False, aim: bool = False) -> RunReport:
     """Run a scenario, judge it, and raise `DoesNotSurvive` unless it passed. Returns the report.
 
-    Inside a Hypothesis test an example that tested nothing is discarded (a planned fault that never happened, a
-    conversation that the agent cannot have), and the search is drawn towards runs with more durable state. Elsewhere
-    both are errors. `strict` makes warnings fail. Raises `UsageError` for a subject or engine that cannot be used.
+    Inside a Hypothesis test an example that tested nothing is discarded: a planned fault that never happened, or a
+    conversation that the agent cannot have. Elsewhere both are errors. `strict` makes warnings fail. `aim` draws the
+    search towards runs that had much on record when a fault struck, by `target()`. Raises `UsageError` for a subject or
+    engine that cannot be used.
     """
     try:
         trial = play(scenario, strict=strict)
@@ -33,15 +34,16 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
             reject()
         raise
     if currently_in_test_context():
-        _tell(trial)
+        _discard_if_idle(trial)
+        if aim:
+            target(depth(trial.history), label="durable state when a fault struck")
     if trial.report.status is not Status.PASSED:
         raise DoesNotSurvive(trial.scenario, trial.report)
     return trial.report
 
 
-def _tell(trial: Trial) -> None:
-    """What Hypothesis learns from an example; one that tested nothing ends here."""
+def _discard_if_idle(trial: Trial) -> None:
+    """End an example in which a planned fault never happened, unless something was found all the same."""
     if trial.missed and trial.report.status is Status.UNKNOWN:
         event("a planned fault never happened")
         reject()
-    target(depth(trial.history), label="durable state when a fault struck")

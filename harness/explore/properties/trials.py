@@ -11,7 +11,6 @@ import json
 import shutil
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
@@ -43,15 +42,22 @@ class Fair:
     history: History
     twin: Baseline | Difference | None = None
 
-    @cached_property
-    def baseline(self) -> Baseline:
-        """The first run alone: enough for a run in which nothing is found."""
-        return Baseline(self.history)
+    def judge(self, scenario: Scenario, history: History, *, strict: bool = False) -> RunReport:
+        """Judge a run beside the first of these, and where something is found beside both."""
+        judged = self._report(Baseline(self.history), scenario, history, strict=strict)
+        if all(finding.severity is Severity.NOTE for finding in judged.findings):
+            return judged
+        return self._report(self._both(), scenario, history, strict=strict)
 
-    def compared(self) -> Baseline | Difference:
-        """Both runs: what differs between them is not held against a third."""
+    def _report(self, baseline: Baseline, scenario: Scenario, history: History, *, strict: bool) -> RunReport:
+        return report(history, baseline, scenario, self.bench.engine, Path(), strict=strict)
+
+    def _both(self) -> Baseline:
+        """What differs between the two is not held against a third."""
         if self.twin is None:
             self.twin = compare(self.history, played(self.bench, self.scenario, NO_FAULT, None, turn=1))
+        if isinstance(self.twin, Difference):
+            raise Unfit(f"two fault-free runs took different steps: {self.twin.sentence}")
         return self.twin
 
 
@@ -62,7 +68,6 @@ class Trial:
     scenario: Scenario
     report: RunReport
     history: History
-    baseline: Baseline
     fired: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -81,7 +86,7 @@ def fair(scenario: Scenario) -> Fair:
     """
     peaceful = scenario.with_plan(NO_FAULT)
     bench = bench_for(peaceful)
-    key = json.dumps([str(bench.folder), peaceful.model_dump(mode="json", exclude_defaults=True)], sort_keys=True)
+    key = json.dumps([str(bench.folder), peaceful.model_dump(mode="json", exclude_defaults=True)])
     if key not in _fair:
         history = played(bench, peaceful, NO_FAULT, None)
         _refuse_unfit(history, peaceful, bench)
@@ -106,21 +111,9 @@ def play(scenario: Scenario, *, strict: bool = False) -> Trial:
     known = fair(scenario)
     plan = scenario.plan.expand(known.history.steps)
     history = played(known.bench, scenario, plan, known.history)
-    judged = _judged(known, known.baseline, scenario, history, strict=strict)
-    if any(finding.severity is not Severity.NOTE for finding in judged.findings):
-        judged = _judged(known, _usable(known.compared()), scenario, history, strict=strict)
+    judged = known.judge(scenario, history, strict=strict)
     fired = frozenset(event.fault for event in history.fired)
-    return Trial(scenario.with_plan(plan), judged, history, known.baseline, fired)
-
-
-def _judged(known: Fair, baseline: Baseline, scenario: Scenario, history: History, *, strict: bool) -> RunReport:
-    return report(history, baseline, scenario, known.bench.engine, Path(), strict=strict)
-
-
-def _usable(compared: Baseline | Difference) -> Baseline:
-    if isinstance(compared, Difference):
-        raise Unfit(f"two fault-free runs took different steps: {compared.sentence}")
-    return compared
+    return Trial(scenario.with_plan(plan), judged, history, fired)
 
 
 def played(bench: Bench, scenario: Scenario, plan: FaultPlan, baseline: History | None, *, turn: int = 0) -> History:

@@ -1,0 +1,107 @@
+"""Several runs that share one store, played life by life: what happens next is decided while they are under way.
+
+An ordinary run knows its plan beforehand. A stateful test decides after each life what comes next: another prompt while
+the first run lies dead, a recovery, a fork. What was decided is written down as it happens, so that the whole episode
+is a scenario in the end, which replays without any of this.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.explore.properties.benches import bench_for
+from harness.explore.properties.conversations import script_of
+from harness.explore.properties.offered import Offer
+from harness.explore.properties.trials import NO_FAULT, fair
+from harness.faults import Fault, FaultPlan
+from harness.history import History, RunEnded, RunStarted
+from harness.runner import Run
+from harness.scenario import Invocation, Scenario
+from harness.subjects.numbering import Numbering
+from harness.subjects.script import Conversation, Turn
+from harness.subjects.script_yaml import to_data
+from harness.subjects.stamps import CallStamp, Stamp
+from harness.verdict import RunReport
+
+
+class Episode(Run):
+    """Runs of one subject in one store. `begin` adds a run, `live` lets a process take one up, `judge` looks at all.
+
+    `scenario` says subject, engine, tools, world and the like; its script, faults and invocations are made here.
+    """
+
+    def __init__(self, scenario: Scenario, offer: Offer) -> None:
+        bench = bench_for(scenario)
+        self.offer = offer
+        self.talks: list[list[Turn]] = []
+        self._mute = scenario.model_copy(update={"invocations": (), "lives": ()}).with_plan(NO_FAULT)
+        super().__init__(bench, NO_FAULT, bench.new_folder("episode"), None, cold=False, scenario=self._mute)
+        self.journal.append(
+            RunStarted(run=self.folder.name, engine=bench.engine.name, subject=scenario.subject, plan=str(NO_FAULT))
+        )
+
+    @property
+    def pending(self) -> list[int]:
+        """The runs that have begun and not ended."""
+        return [number for number in range(1, len(self.talks) + 1) if number not in self.history.outcomes]
+
+    @property
+    def settled(self) -> list[int]:
+        """The runs that have ended well, so that another can go on from them."""
+        return [number for number, outcome in sorted(self.history.outcomes.items()) if outcome.status == "ok"]
+
+    def begin(self, turns: Sequence[Turn], prompt: str, *, after: int | None = None) -> int:
+        """Add a run with this conversation, perhaps one that goes on from the history of run `after`; its number."""
+        self.talks.append(list(turns))
+        run = Invocation(prompt=prompt, continues=after or False)
+        invocations = (*self.scenario.invocations, run)
+        script = to_data(script_of(self.offer, *self.talks))
+        self.scenario = self.scenario.model_copy(update={"invocations": invocations, "script": script})
+        return len(self.talks)
+
+    def live(self, number: int, fault: Fault | None = None) -> bool:
+        """Let a new process take up run `number`, under a fault perhaps; whether the run has ended then.
+
+        A fault that did not happen is forgotten: it is no part of the story. A process that hangs is ended.
+        """
+        life = len(self.scenario.lives) + 1
+        armed = () if fault is None else (replace(fault, incarnation=life),)
+        before = self.plan
+        self.plan = FaultPlan((*before.faults, *armed))
+        lives = (*self.scenario.lives, (number,))
+        self.scenario = self.scenario.model_copy(update={"lives": lives})
+        self._live(life)
+        fired = {event.fault for event in self.history.fired}
+        self.plan = FaultPlan((*before.faults, *(each for each in armed if str(each) in fired)))
+        self.scenario = self.scenario.with_plan(self.plan)
+        return number in self.history.outcomes
+
+    def steps(self, number: int) -> list[str]:
+        """The steps that a run's conversation asks for, in order: its requests and calls."""
+        found: list[str] = []
+        numbering = Numbering(Conversation(tuple(self.talks[number - 1])))
+        for turn in range(1, len(self.talks[number - 1]) + 1):
+            found.append(Stamp(turn).step)
+            found += [CallStamp(Stamp(turn), each.call.tool, each.number).step for each in numbering.of_turn(turn)]
+        return found
+
+    def judge(self) -> RunReport:
+        """Compare what happened so far with the same runs without faults. For when no run is pending."""
+        known = fair(self.scenario.model_copy(update={"lives": ()}))
+        return known.judge(self.scenario, self._so_far())
+
+    def _so_far(self) -> History:
+        """The history with the engine's own records and an end, as a run that is over has them."""
+        events = [*self.history.events, *self.bench.session.observe(self.store), RunEnded(how="finished")]
+        return History(tuple(replace(event, seq=number) for number, event in enumerate(events, 1)))
+
+    def close(self) -> None:
+        """Forget it."""
+        self.journal.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _life(self, incarnation: int) -> dict[str, Any]:
+        return {**super()._life(incarnation), "script": self.scenario.script}

@@ -1,0 +1,155 @@
+"""A state machine for what one run cannot show: several runs in one store, some of them dead, others going on.
+
+The rules are what happens to a service in production. Each is a real process that lives, or dies, on a real store. When
+no run is left lying, everything that happened is compared with the same prompts without faults.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis import reject
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from harness.explore.properties.conversations import calling, endings
+from harness.explore.properties.episode import Episode
+from harness.explore.properties.offered import Offer, offer_of
+from harness.explore.properties.surviving import DoesNotSurvive
+from harness.explore.properties.trials import Unfit
+from harness.faults import WINDOWS, Fault, Window
+from harness.history import spelled
+from harness.scenario import Scenario
+from harness.subjects.script import Turn
+from harness.verdict import Owner, RunReport, Severity
+
+AT = st.integers(0, 5)
+"""Which step a fault strikes, by its place in the conversation; past the end is at the end."""
+WHEN = st.sampled_from(WINDOWS)
+MISHAPS: tuple[tuple[str, Window], ...] = (
+    *(("crash", window) for window in WINDOWS),
+    ("lost", "between"),
+    ("hang", "before"),
+)
+
+
+class DurableMachine(RuleBasedStateMachine):
+    """A service that is sent prompts and is killed. Subclass it, name `subject` and `engine`, and run `TestCase`.
+
+    `owners` are those whose errors fail it: an answer that is lost, or a step that hangs, rightly fails a run that no
+    retry or timeout was configured for, which is not what is searched for here. Raises `DoesNotSurvive`, whose message
+    is a scenario that replays without Hypothesis.
+    """
+
+    subject: ClassVar[str]
+    engine: ClassVar[str] = "journal"
+    scenario: ClassVar[dict[str, Any]] = {}
+    """Other fields of the scenario: `tools`, `deps`, `world`, `options`, …"""
+    most_runs: ClassVar[int] = 3
+    owners: ClassVar[frozenset[Owner]] = frozenset({Owner.ENGINE, Owner.INTEGRATION})
+
+    episode: Episode
+    offer: Offer
+
+    @initialize()
+    def open_the_store(self) -> None:
+        """An empty store, and a service that knows what its agent can do."""
+        given = Scenario.make(subject=self.subject, engine=self.engine, **{"stall": 2.0, **self.scenario})
+        self.offer = offer_of(given)
+        self.episode = Episode(given, self.offer)
+        self.turns: list[Turn] = []
+        self.judged = 0
+
+    @rule(data=st.data())
+    @precondition(lambda self: self._may_begin() and len(self.turns) < 2 and self.offer.tools)
+    def call_tools(self, data: st.DataObject) -> None:
+        """The next conversation calls tools first."""
+        self.turns.append(data.draw(calling(self.offer), label="calls"))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self._may_begin())
+    def prompt(self, data: st.DataObject) -> None:
+        """A prompt is answered."""
+        self._live(self._begin(data))
+
+    @rule(data=st.data(), what=st.sampled_from(MISHAPS), at=AT)
+    @precondition(lambda self: self._may_begin())
+    def prompt_and_fail(self, data: st.DataObject, what: tuple[str, Window], at: int) -> None:
+        """The process that works on a prompt dies; or an answer is lost; or a step hangs, and the process is ended."""
+        self._live(self._begin(data), *what, at)
+
+    @rule(data=st.data(), siblings=st.integers(1, 2))
+    @precondition(lambda self: self._may_begin() and self.episode.settled)
+    def fork(self, data: st.DataObject, siblings: int) -> None:
+        """One or two other prompts go on from where an earlier run ended."""
+        after = data.draw(st.sampled_from(self.episode.settled), label="after")
+        for _ in range(siblings):
+            self._live(self._begin(data, after=after))
+
+    @rule(data=st.data())
+    @precondition(lambda self: self._pending())
+    def recover(self, data: st.DataObject) -> None:
+        """A new process picks up a run that lies dead."""
+        self._live(data.draw(st.sampled_from(self.episode.pending), label="run"))
+
+    @rule(data=st.data(), at=AT, window=WHEN)
+    @precondition(lambda self: self._pending() and len(self.episode.scenario.lives) < 2 * self.most_runs)
+    def recover_and_crash(self, data: st.DataObject, at: int, window: Window) -> None:
+        """The process that picks up a run dies, too."""
+        self._live(data.draw(st.sampled_from(self.episode.pending), label="run"), "crash", window, at)
+
+    @rule()
+    @precondition(lambda self: not self._may_begin() and not self._pending())
+    def rest(self) -> None:
+        """Nobody wants anything any more."""
+
+    @invariant()
+    def all_is_well(self) -> None:
+        """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
+        if hasattr(self, "episode") and not self._pending():
+            self._judge()
+
+    def teardown(self) -> None:
+        """Recover what still lies dead, and look once more."""
+        if not hasattr(self, "episode"):
+            return
+        try:
+            for number in self.episode.pending:
+                self._live(number)
+            self._judge()
+        finally:
+            self.episode.close()
+
+    def _may_begin(self) -> bool:
+        return hasattr(self, "episode") and len(self.episode.talks) < self.most_runs
+
+    def _pending(self) -> bool:
+        return hasattr(self, "episode") and bool(self.episode.pending)
+
+    def _begin(self, data: st.DataObject, after: int | None = None) -> int:
+        """A run with the calls that were made ready. Its prompt is its own: who gets another's answer has to show."""
+        said = [*self.turns, data.draw(endings(self.offer), label="ending")]
+        self.turns = []
+        return self.episode.begin(said, f"This is prompt {len(self.episode.talks) + 1}.", after=after)
+
+    def _live(self, number: int, action: str = "", window: Window = "before", at: int = 0) -> None:
+        fault = None
+        if action:
+            steps = self.episode.steps(number)
+            fault = Fault(action, spelled(steps[min(at, len(steps) - 1)], number), window)
+        self.episode.live(number, fault)
+
+    def _judge(self) -> None:
+        if self.judged == len(self.episode.scenario.lives):
+            return
+        self.judged = len(self.episode.scenario.lives)
+        try:
+            report = self.episode.judge()
+        except Unfit:
+            reject()
+        if self.blames(report):
+            raise DoesNotSurvive(self.episode.scenario, report)
+
+    def blames(self, report: RunReport) -> bool:
+        """Whether a report holds an error that one of `owners` must answer for."""
+        return any(found.severity is Severity.ERROR and found.owner in self.owners for found in report.findings)
