@@ -1,0 +1,83 @@
+"""`python bench/properties.py`: how many random crash scenarios run in a second, and how far they reach.
+
+Never a test. The rate counts examples, each with its fault-free run if its conversation is new, and all checks. Reach
+is how many different (durable state, fault) pairs a number of examples came to: drawn by Hypothesis at random, and with
+`target()` as `survives(aim=True)` calls it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from hypothesis import Phase, given, seed, target
+
+from harness.explore.properties import close_benches, durable, scenarios
+from harness.explore.properties.states import Pair, depth, pairs
+from harness.explore.properties.trials import play
+from harness.scenario import Scenario
+
+SUBJECT = "fixtures.agents.bench:agent"
+RATED = int(os.environ.get("BENCH_EXAMPLES", "60"))
+REACHED = int(os.environ.get("BENCH_REACH", "500"))
+SEED = 7
+
+
+def rate(engine: str, wanted: str) -> None:
+    """Random crash scenarios in a second, after the first."""
+    began: list[float] = []
+
+    def once(scenario: Scenario) -> None:
+        play(scenario)
+        began.append(time.perf_counter())
+
+    spent, started = cpu(), time.perf_counter()
+    drawn(engine, RATED, once)
+    close_benches()  # what children have used is known when they have ended
+    first, rest = began[0] - started, began[-1] - began[0]
+    print(f"{engine}: {(len(began) - 1) / rest:.1f} random crash scenarios per second ({wanted});", end=" ")
+    print(f"the first took {first:.1f} s (want < 5 s); CPU {(cpu() - spent) / len(began):.3f} s each, start included")
+    sys.stdout.flush()
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of its ended children: a busy machine changes the rate, and this much less."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def drawn(engine: str, examples: int, body: Callable[..., None]) -> None:
+    """Call `body` with so many random scenarios, the same ones each time."""
+    quietly = durable(max_examples=examples, database=None, phases=[Phase.generate, Phase.target])
+    quietly(seed(SEED)(given(scenarios(SUBJECT, [engine]))(body)))()
+
+
+def reached(*, aim: bool) -> int:
+    """Different (durable state, fault) pairs in `REACHED` examples."""
+    found: set[Pair] = set()
+
+    def once(scenario: Scenario) -> None:
+        history = play(scenario).history
+        found.update(pairs(history))
+        if aim:
+            target(depth(history))
+
+    drawn("journal", REACHED, once)
+    return len(found)
+
+
+def main() -> None:
+    rate("journal", "want >= 20 on 2 idle cores")
+    rate("dbos", "want >= 5")
+    print(f"reach: distinct (durable state, fault) pairs in {REACHED} examples:", end=" ")
+    print(f"{reached(aim=False)} at random, {reached(aim=True)} with target()")
+
+
+if __name__ == "__main__":
+    main()

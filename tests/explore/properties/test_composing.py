@@ -1,0 +1,121 @@
+"""The strategies are Hypothesis's own kind: they compose with everything that Hypothesis has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+from hypothesis import Phase, assume, event, example, given, note, target
+from hypothesis import strategies as st
+from hypothesis.database import InMemoryExampleDatabase
+from hypothesis.errors import Unsatisfiable
+from pydantic_ai import Agent
+
+from harness.errors import UsageError
+from harness.explore.properties import DoesNotSurvive, close_benches, durable, scenarios, scripts, survives
+from harness.explore.properties.offered import path_of
+from harness.scenario import Scenario
+from harness.subjects.script import Script
+
+TILL = "fixtures.agents.till:agent"
+KNOWN = Scenario.make(subject=TILL, script=["done"], faults=["crash@model#1/between"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_bench_stays_open() -> Iterator[None]:
+    yield
+    close_benches()
+
+
+def test_a_property_may_assume_note_aim_count_and_give_examples() -> None:
+    seen: list[Scenario] = []
+
+    @given(scenario=scenarios(TILL, rounds=2), strict=st.booleans())
+    @example(scenario=KNOWN, strict=False)
+    @durable(max_examples=6, derandomize=True, database=None)
+    def holds(scenario: Scenario, strict: bool) -> None:
+        assume("find" not in str(scenario.script))
+        note(f"strict: {strict}")
+        event(f"{len(scenario.faults)} faults")
+        target(float(len(scenario.faults)), label="faults")
+        seen.append(scenario)
+        assert scenario.plan.faults
+
+    holds()
+
+    assert seen[0] == KNOWN
+    assert len(seen) > 4
+
+
+def test_a_failure_is_kept_in_the_example_database_and_tried_first() -> None:
+    database = InMemoryExampleDatabase()
+    tried: list[str] = []
+
+    @given(scenarios(TILL, tools={"charge": "once"}, rounds=2))
+    @durable(max_examples=60, database=database, phases=[Phase.reuse, Phase.generate, Phase.shrink])
+    def holds(scenario: Scenario) -> None:
+        tried.append(str(scenario.plan))
+        survives(scenario)
+
+    with pytest.raises(DoesNotSurvive):
+        holds()
+    tried.clear()
+    with pytest.raises(DoesNotSurvive):
+        holds()
+
+    assert tried[0] == "crash@tool:charge#1/between"
+
+
+def test_conversations_call_the_tools_of_the_agent_with_arguments_that_fit() -> None:
+    tools, rejected = set(), []
+
+    @given(scripts(TILL))
+    @durable(max_examples=60, derandomize=True, database=None)
+    def look(script: Script) -> None:
+        calls = [call for turn in script.others[0].turns for call in turn.calls]
+        tools.update(call.tool for call in calls)
+        rejected.extend(call for call in calls if call.on_retry)
+
+    look()
+
+    assert tools == {"charge"}
+    assert all(call.args == {} for call in rejected)
+    assert rejected
+
+
+def test_a_conversation_that_the_agent_cannot_have_is_left_out() -> None:
+    @given(scenarios(TILL, script=[{"call": "refund"}, "done"]))
+    @durable(max_examples=5, derandomize=True, database=None)
+    def never(scenario: Scenario) -> None:
+        raise AssertionError(scenario)
+
+    with pytest.raises((Unsatisfiable, UsageError)):
+        never()
+
+
+def test_an_agent_is_found_by_the_variable_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = ModuleType("shop")
+    shop.seller = Agent("test")
+    monkeypatch.setitem(sys.modules, "shop", shop)
+
+    assert path_of(shop.seller) == "shop:seller"
+
+
+def test_an_agent_that_no_module_holds_is_refused() -> None:
+    with pytest.raises(UsageError, match="no variable of an imported module"):
+        path_of(Agent("test"))
+
+
+@pytest.mark.engine(name="dbos")
+def test_under_dbos_a_finished_tool_that_is_no_step_is_found_to_repeat() -> None:
+    @given(scenarios(TILL, ["dbos"], tools={"charge": "once"}, rounds=1, max_faults=1))
+    @durable(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
+    def holds(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(DoesNotSurvive) as caught:
+        holds()
+
+    assert {finding.step for finding in caught.value.report.findings} >= {"tool:charge#1"}

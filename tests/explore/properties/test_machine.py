@@ -1,0 +1,61 @@
+"""Several runs that share a store: the machine finds what no single run can show, and its story replays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import Phase
+from hypothesis.stateful import run_state_machine_as_test
+
+from fixtures.engines.rare import RARE
+from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, survives
+from harness.explore.properties.reproduction import to_yaml
+from harness.scenario import Scenario
+
+SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
+
+
+class Till(DurableMachine):
+    """Prompts to the till."""
+
+    subject = "fixtures.agents.till:agent"
+    scenario: dict[str, Any] = {"tools": {"charge": "repeatable"}, "stall": 1.5}  # noqa: RUF012 (as the base has it)
+    most_runs = 4
+
+
+@pytest.fixture(autouse=True)
+def no_bench_stays_open() -> Iterator[None]:
+    yield
+    close_benches()
+
+
+def tried(machine: type[DurableMachine], examples: int) -> None:
+    quietly = durable(
+        max_examples=examples, stateful_step_count=5, derandomize=True, database=None, phases=[Phase.generate]
+    )
+    run_state_machine_as_test(machine, settings=quietly)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(name: str, tmp_path: Path) -> None:
+    machine = type("Machine", (Till,), {"engine": f"fixtures.engines.rare.{name}:Engine"})
+
+    with pytest.raises(DoesNotSurvive) as caught:
+        tried(machine, 80)
+
+    file = tmp_path / "found.yaml"
+    file.write_text(to_yaml(caught.value.scenario), "utf-8")
+    with pytest.raises(DoesNotSurvive) as again:
+        survives(Scenario.from_yaml(file))
+    assert groups(caught.value) & groups(again.value)
+
+
+def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
+    return {finding.group for finding in failure.report.findings}
+
+
+def test_the_reference_engine_keeps_runs_apart() -> None:
+    tried(Till, 6)
