@@ -20,12 +20,16 @@ def confirmed(done: Sequence[RunReport], again: Callable[[RunReport], RunReport]
     `again` does a run once more in cold interpreters; it is asked once for each kind of finding.
     """
     seen: dict[Group, bool] = {}
+    excused: set[str] = set()
     for judged in done:
         if all(finding.group in seen for finding in blaming(judged)):
             continue
-        cold = {finding.group for finding in blaming(again(judged))}
-        seen |= {each.group: each.group in cold for each in blaming(judged) if each.group not in seen}
-    return [marked(judged, seen) for judged in done]
+        cold = again(judged)
+        if judged.status is Status.FAILED and cold.status is Status.PASSED:
+            excused.add(judged.plan)
+        groups = {finding.group for finding in blaming(cold)}
+        seen |= {each.group: each.group in groups for each in blaming(judged) if each.group not in seen}
+    return [marked(judged, seen, excused=judged.plan in excused) for judged in done]
 
 
 def blaming(judged: RunReport) -> list[Finding]:
@@ -33,13 +37,18 @@ def blaming(judged: RunReport) -> list[Finding]:
     return [finding for finding in judged.findings if finding.owner in (Owner.ENGINE, Owner.INTEGRATION)]
 
 
-def marked(judged: RunReport, seen: dict[Group, bool]) -> RunReport:
-    """The report with what cold interpreters showed: a kind of finding that they did not is a note to us."""
+def marked(judged: RunReport, seen: dict[Group, bool], *, excused: bool = False) -> RunReport:
+    """The report with what cold interpreters showed: a kind of finding that they did not is a note to us.
+
+    `excused`: the same run passed in cold interpreters, so that nothing that failed it here may stand.
+    """
 
     def mark(finding: Finding) -> Finding:
-        if finding.group not in seen or finding.owner not in (Owner.ENGINE, Owner.INTEGRATION):
+        accused = finding.group in seen and finding.owner in (Owner.ENGINE, Owner.INTEGRATION)
+        failing = excused and finding.severity is Severity.ERROR
+        if not (accused or failing):
             return finding
-        if seen[finding.group]:
+        if accused and seen[finding.group] and not failing:
             return replace(finding, confirmed="cold")
         return replace(
             finding,

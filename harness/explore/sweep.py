@@ -195,10 +195,16 @@ class _Sweep:
             return replace(empty, refused=bench.refused), None
         first = bench.run(NO_FAULT, name="baseline")
         second = bench.run(NO_FAULT, name="baseline", turn=1)  # another hash seed: an order of sets is volatile, too
-        compared = compare(load(first / "journal.jsonl"), load(second / "journal.jsonl"))
+        histories = {folder: load(folder / "journal.jsonl") for folder in (first, second)}
+        # How far a run came that never ended is chance; that it did not end is what has to be told.
+        endless = next((folder for folder, history in histories.items() if not history.outcomes), None)
+        compared = compare(histories[first], histories[second])
+        contract = bench.engine.contract()
         if isinstance(compared, Difference):
-            return replace(empty, runs=(self._unusable(first, unusable.differing(compared)),)), None
-        failed = unusable.failed(compared.history, self.scenario, bench.engine.contract())
+            stuck = unusable.failed(histories[endless], self.scenario, contract) if endless else None
+            why = stuck or unusable.differing(compared)
+            return replace(empty, runs=(self._unusable(endless or first, why),)), None
+        failed = unusable.failed(compared.history, self.scenario, contract)
         if failed is not None:
             return replace(empty, runs=(self._unusable(first, failed),)), None
         notes = (*bench.notes, *policies.idle(self.scenario, compared.history))

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.words import SEVERITY_STYLE, WHO, clean, counted, gravest, listed
+from harness.report.words import SEVERITY_STYLE, WHO, clean, counted, listed
 from harness.steps import StepId
 from harness.verdict import Finding, RunReport, Severity, Status, SweepReport
 
@@ -45,16 +45,18 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
     for group in report.groups:
         runs = [run for run in report.runs if run.engine == group[0]]
         found = [(finding, run) for run in runs for finding in run.findings if finding.group == group[1:]]
-        remedy = gravest(finding for finding, _run in found).remedy
-        members.setdefault((*group[1:], remedy), []).extend(found)
-    return tuple(_cause(found) for found in members.values())
+        # What one sentence is said of has one severity: a cell that only warns is not one of those that fail.
+        for severity in Severity:
+            alike = [(finding, run) for finding, run in found if finding.severity is severity]
+            if alike:
+                members.setdefault((severity, *group[1:], alike[0][0].remedy), []).extend(alike)
+    order = list(Severity)
+    return tuple(sorted(map(_cause, members.values()), key=lambda cause: order.index(cause.finding.severity)))
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:
-    """The gravest finding stands for its group; of several, one whose crash was at the very step it is about."""
-    worst = gravest(finding for finding, _run in found).severity
-    grave = [(finding, run) for finding, run in found if finding.severity is worst]
-    finding, told = min(grave, key=lambda each: (each[1].cell or ("", ""))[0] != each[0].step)
+    """Of several findings that are alike, one whose crash was at the very step it is about stands for all."""
+    finding, told = min(found, key=lambda each: (each[1].cell or ("", ""))[0] != each[0].step)
     return Cause(finding, told.plan, tuple(run for _finding, run in found))
 
 

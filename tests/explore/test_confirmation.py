@@ -55,3 +55,12 @@ def test_each_kind_of_finding_is_run_again_once() -> None:
     confirmed([judged(ACCUSED), judged(ACCUSED), judged(ACCUSED, other)], again)
 
     assert asked == [judged(ACCUSED), judged(ACCUSED, other)]
+
+
+def test_a_run_that_passes_cold_is_not_failed_by_anything_that_only_forks_showed() -> None:
+    stuck = replace(judged(ACCUSED), verdicts=(*judged(ACCUSED).verdicts, Verdict.of("completion", [OWN])))
+
+    [report] = confirmed([stuck], lambda _run: judged())
+
+    assert report.status is Status.UNKNOWN
+    assert {each.severity for each in report.findings} == {Severity.NOTE}

@@ -40,9 +40,9 @@ def test_errors_come_before_warnings_and_notes_last():
     assert [cause.finding.severity for cause in causes(mixed)] == [Severity.ERROR, Severity.WARNING, Severity.NOTE]
 
 
-def test_the_gravest_finding_stands_for_its_group():
+def test_what_only_warns_is_not_told_as_what_fails():
     mild, grave = a_finding(severity=Severity.WARNING, message="mild"), a_finding(message="grave")
-    assert [cause.finding.message for cause in causes(report(mild, grave))] == ["grave"]
+    assert [cause.finding.message for cause in causes(report(mild, grave))] == ["grave", "mild"]
 
 
 def test_a_crash_at_the_very_step_stands_for_those_further_away():
