@@ -274,6 +274,31 @@ async def test_uninstalling_gives_every_model_its_own_methods_back(keys: None) -
     assert their_models.infer_model is infer
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+async def test_a_watched_model_answers_itself_and_a_fallback_is_seen_around_its_models(
+    keys: None, streamed: bool
+) -> None:
+    seen: list[str] = []
+
+    async def asked(model: Any, _messages: Any, ask: Any) -> Any:
+        seen.append(type(model).__name__)
+        return await ask()
+
+    models.watch(asked)
+    try:
+        agent = Agent(InstrumentedModel(FallbackModel(TestModel(custom_output_text="mine"), TestModel())))
+        if streamed:
+            async with agent.run_stream("hello") as stream:
+                output = await stream.get_output()
+        else:
+            output = (await agent.run("hello")).output
+    finally:
+        models.uninstall()
+    assert (output, seen) == ("mine", ["FallbackModel", "TestModel"])
+    assert (await agent.run("again")).output == "mine"
+    assert len(seen) == 2
+
+
 async def test_nobody_is_asking_outside_a_run() -> None:
     assert models.asking() == models.Asking()
 

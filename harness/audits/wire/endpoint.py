@@ -45,7 +45,8 @@ PROVIDERS = frozenset(
     }
 )
 """Hosts that are a provider's whoever asks: a tool, or a flow that has no agent. Models say their own."""
-TELLING = ("idempotency-key", "x-stainless-retry-count", "x-request-id", "retry-after")
+TELLING = ("idempotency-key", "x-stainless-retry-count")
+"""Headers that tell attempts and repeats apart."""
 
 asking: ContextVar[str | None] = ContextVar("harness_asking", default=None)
 """The address of the provider whose model is asking here; an empty one if the model does not tell it."""
@@ -67,7 +68,8 @@ class Endpoint:
         self._pass_on(request)
         self._take_down(request)
         if self.failure is Failure.READ_TIMEOUT:
-            self._wait_in_thread(_patience(request))
+            seconds = _patience(request)
+            threading.Event().wait() if seconds is None else time.sleep(seconds)
         return self._answered(request, core)
 
     async def handle_async(self, request: Any, core: ModuleType) -> Any:
@@ -120,12 +122,6 @@ class Endpoint:
         if (error := _ERRORS.get(self.failure)) is not None:
             raise getattr(core, error)(f"harness: {self.failure.means}")
         return first(self.failure).happens(httpx, request)
-
-    def _wait_in_thread(self, seconds: float | None) -> None:
-        if seconds is None:
-            threading.Event().wait()
-        else:
-            time.sleep(seconds)
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}
