@@ -168,3 +168,24 @@ def test_each_engine_gets_the_options_that_are_its_own() -> None:
     assert scenario.under("dbos").options == {"store": "sqlite", "retries": 2}
     assert scenario.under("prefect").options == {"api_url": "http://127.0.0.1:1/api", "retries": 2}
     assert scenario.under("dbos").under("dbos") == scenario.under("dbos")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lives": [[1], [2]]}, "there is no invocation 2"),
+        ({"invocations": [{}, {"continues": 2}]}, "invocation 2 does not come before it"),
+        ({"invocations": [{}, {}], "lives": [[0]]}, "there is no invocation 0"),
+    ],
+)
+def test_numbers_of_invocations_that_are_not_there_are_refused(given: dict[str, object], said: str):
+    with pytest.raises(UsageError, match=said):
+        Scenario.make(subject="m:agent", **given)
+
+
+def test_an_invocation_goes_on_from_the_one_before_or_from_the_one_that_it_names():
+    runs = [{}, {"continues": True}, {"continues": 1}, {}]
+
+    scenario = Scenario.make(subject="m:agent", invocations=runs)
+
+    assert [scenario.origin(number) for number in (1, 2, 3, 4)] == [None, 1, 1, None]

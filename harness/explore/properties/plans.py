@@ -79,13 +79,20 @@ def in_order(history: History) -> list[str]:
     return sorted(history.steps, key=lambda step: StepId.parse(step).path[-1].kind == "run")
 
 
-def by_round(history: History) -> list[list[str]]:
-    """The steps of a conversation, round by round: a model request of the outermost agent begins a round."""
-    rounds: list[list[str]] = [[]]
-    for step in in_order(history):
-        path = StepId.parse(step).path
-        begins = len(path) == 1 and path[0].kind == "model" and not path[0].reissue
-        if begins and any(StepId.parse(known).kind == "model" for known in rounds[-1]):
-            rounds.append([])
-        rounds[-1].append(step)
-    return rounds
+Point = tuple[str, Strike]
+"""A step, and what can go wrong there."""
+
+
+def points(history: History, kinds: Sequence[Strike]) -> list[Point]:
+    """Everything that can go wrong in a run, in the order of time."""
+    recorded = history.recorded_steps()
+    return [
+        (step, kind)
+        for step in in_order(history)
+        for kind in kinds
+        if step in recorded or (kind.action, kind.window) != _NOWHERE
+    ]
+
+
+_NOWHERE = ("crash", "after")
+"""Where nothing is recorded, there is no moment after the record."""

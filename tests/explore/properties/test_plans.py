@@ -8,7 +8,7 @@ from hypothesis.errors import NoSuchExample
 
 from harness.errors import UsageError
 from harness.explore.properties import durable, fault_plans
-from harness.explore.properties.plans import by_round, strikes
+from harness.explore.properties.plans import points, strikes
 from harness.faults import FaultPlan
 from harness.history import History
 from tests.builders import Story
@@ -62,5 +62,8 @@ def test_an_unknown_action_is_refused() -> None:
         strikes(["crush"])
 
 
-def test_a_round_begins_with_a_request_and_the_run_ends_last() -> None:
-    assert by_round(history()) == [["model#1", "tool:find#1", "tool:charge#1"], ["model#2", "run"]]
+def test_points_are_in_the_order_of_time_and_the_run_ends_last() -> None:
+    known = [f"{step}/{kind.window}" for step, kind in points(history(), strikes())]
+
+    assert known[5:9] == ["tool:find#1/after", "tool:charge#1/before", "tool:charge#1/between", "model#2/before"]
+    assert known[-1] == "run/after"
