@@ -27,8 +27,3 @@ def durable(**changed: Any) -> settings:
         **changed,
     }
     return settings(**given)
-
-
-def register(name: str = "durable", **changed: Any) -> None:
-    """Register these settings as a Hypothesis profile, for `settings.load_profile` or `--hypothesis-profile`."""
-    settings.register_profile(name, durable(**changed))
