@@ -17,6 +17,8 @@ from harness.scenario import Scenario
 from harness.verdict import Status
 from tests.conformance import together
 
+pytestmark = pytest.mark.xdist_group("broken")  # what its tests share is made by one worker only
+
 ENGINES = Path(__file__).parents[2] / "fixtures" / "engines"
 STALL = 3.0
 

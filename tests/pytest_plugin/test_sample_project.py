@@ -12,6 +12,8 @@ import pytest
 from tests.pytest_plugin.conftest import ROOT, Ran
 from tests.pytest_plugin.installing import environment
 
+pytestmark = pytest.mark.xdist_group("sample_project")  # what its tests share is made by one worker only
+
 SAMPLE = ROOT / "fixtures" / "sample_project"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.pytest_plugin.conftest import Make, Project, Ran
 
+pytestmark = pytest.mark.xdist_group("workers")  # what its tests share is made by one worker only
+
 SWEPT = """
     import pytest
 
