@@ -219,9 +219,12 @@ class Life:
         self.journal.append(outcome, invocation=number)
 
     async def invoke(self, agent: Any, number: int) -> Any:
-        """Run the agent as a person would: prompt, deps, and the history of the invocation before."""
+        """Run the agent as a person would: prompt, deps, and the history of the invocation before.
+
+        `agent` may be a workflow or flow of the person's own instead, to be called, or whatever else has an agent's `run`.
+        """
         invocation = self.invocations[number]
-        if self.prepared.subject.agent is None:
+        if self.prepared.subject.agent is None and callable(agent):
             return await owned(agent, invocation["prompt"])
         deps = self.prepared.subject.deps
         if invocation["deps"] is not None:

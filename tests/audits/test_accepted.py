@@ -8,9 +8,11 @@ import pytest
 
 from harness.audits.accepted import accepting, load_accepted
 from harness.errors import UsageError
+from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted, AuditFinding
+from harness.retries.values import Failure
 from harness.verdict import Severity, Status
-from tests.audits.reports import report
+from tests.audits.reports import cell, model, report
 
 FINDING = AuditFinding(rule="no-backoff", severity=Severity.ERROR, unit="tool:charge", message="m", remedy="r")
 
@@ -32,7 +34,8 @@ def test_a_finding_is_accepted_by_rule_and_unit_until_its_end(accepted, matches)
 
 
 def test_an_accepted_finding_does_not_fail():
-    open_report = report().model_copy(update={"findings": (FINDING,)})
+    known_unit = model(cell(Failure.UNAVAILABLE, times(1, "openai")))
+    open_report = report(known_unit).model_copy(update={"findings": (FINDING,)})
     assert open_report.status is Status.FAILED
     known = FINDING.model_copy(update={"accepted": Accepted(rule="no-backoff", reason="known")})
     assert open_report.model_copy(update={"findings": (known,)}).status is Status.PASSED

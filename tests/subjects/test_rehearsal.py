@@ -51,7 +51,7 @@ def test_a_rehearsal_asks_nobody_and_changes_nobody(asked: list[Asked]) -> None:
 
 
 def test_a_rehearsal_that_fails_leaves_the_answer_in_place(asked: list[Asked], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "_perform", lambda: 1 / 0)
+    monkeypatch.setattr(rehearsal, "_perform", lambda *_: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         models.warm(None)
