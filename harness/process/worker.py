@@ -221,7 +221,7 @@ class Life:
     async def invoke(self, agent: Any, number: int) -> Any:
         """Run the agent as a person would: prompt, deps, and the history of the invocation before.
 
-        `agent` may be a workflow or flow of the person's own instead, to be called, or whatever else has an agent's `run`.
+        `agent` may be a workflow or flow of the person's own instead, to be called, or anything with an agent's `run`.
         """
         invocation = self.invocations[number]
         if self.prepared.subject.agent is None and callable(agent):
