@@ -17,6 +17,7 @@ from harness.plugin import options
 
 if TYPE_CHECKING:
     from harness.plugin.fixtures import Durable
+    from harness.retries.report import AuditReport
 
 __all__ = ["durable_sweep"]
 
@@ -50,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "durable(subject, engine=..., ...): crash `subject` at every step, a test each")
+    config.addinivalue_line(
+        "markers", "retry_budget(N, subject=..., engine=...): fail if a call can be tried more often"
+    )
     options.Settings.of(config)  # a mistake in them is better told before anything is collected
     config.pluginmanager.register(Listener(config), "harness.pytest_plugin.listener")
 
@@ -60,6 +64,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from harness.plugin.collection import generate
 
         generate(metafunc)
+    if metafunc.definition.get_closest_marker("retry_budget") is not None:
+        from harness.plugin.auditing import check
+
+        check(metafunc)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -77,6 +85,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from harness.plugin.running import set_up
 
         set_up(item)
+    if item.get_closest_marker("retry_budget") is not None:
+        from harness.plugin import auditing
+
+        auditing.set_up(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -86,6 +98,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         from harness.plugin.running import judge
 
         judge(pyfuncitem)
+    if pyfuncitem.get_closest_marker("retry_budget") is not None:
+        from harness.plugin import auditing
+
+        auditing.judge(pyfuncitem)
     return (yield)
 
 
@@ -161,6 +177,20 @@ def durable_engine(request: pytest.FixtureRequest) -> str:
     from harness.plugin.fixtures import engine_of
 
     return engine_of(request.node, getattr(request, "param", None))
+
+
+@pytest.fixture
+def retry_audit(request: pytest.FixtureRequest) -> Callable[..., AuditReport]:
+    """Audit the retries of an agent: `retry_audit("shop.agents:payments", "dbos").units`; static unless told else."""
+
+    def audit(subject: Any = None, engine: str | None = None, **keywords: Any) -> AuditReport:
+        __tracebackhide__ = True
+        from harness.plugin.auditing import answered
+
+        named = {name: value for name, value in (("subject", subject), ("engine", engine)) if value is not None}
+        return answered(request.node, {**keywords, **named})
+
+    return audit
 
 
 @pytest.fixture

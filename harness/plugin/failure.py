@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from harness.errors import HarnessError, SubjectError
 from harness.history import History
 from harness.report.causes import findings, unsure
 from harness.report.paper import Paper
@@ -44,6 +45,12 @@ def of_finding(finding: Finding, subject: str, engine: str) -> str:
     lines = [clean(finding.message), f"who: {finding.owner}", f"do: {clean(finding.remedy)}"]
     lines += [f"replay: {finding.replay}"] if finding.replay else []
     return "\n".join([f"{judged.subject} under {engine} cannot be swept: {lines[0]}", "", *lines[1:]])
+
+
+def in_words(error: HarnessError) -> str:
+    """An error of ours as a person should see it: with the traceback of their code, and none of ours."""
+    traceback = error.traceback if isinstance(error, SubjectError) else None
+    return "\n\n".join(filter(None, [str(error), traceback]))
 
 
 def lives(history: History, found: Iterable[Finding] = (), *, short: bool = False) -> str:

@@ -11,8 +11,9 @@ from harness.errors import HarnessError, UsageError
 from harness.plugin import marker
 from harness.plugin.cases import case_of
 from harness.plugin.collection import DEFAULT_ENGINES
+from harness.plugin.failure import in_words
 from harness.plugin.report import Report
-from harness.plugin.running import MISSING, REPORTS, in_words, report_of
+from harness.plugin.running import MISSING, REPORTS, report_of
 from harness.plugin.session import desk_of
 from harness.scenario import Scenario
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -61,15 +61,20 @@ def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *,
     return Wanted(where, Scenario.make(where, **values), engines, faults, expected)
 
 
-def merged(where: str, marks: Sequence[tuple[Any, pytest.Mark]]) -> dict[str, Any]:
+def merged(
+    where: str,
+    marks: Iterable[tuple[Any, pytest.Mark]],
+    read: Callable[[str, pytest.Mark], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """The keywords of all markers: those of a function complete and override those of its class and module.
 
+    `read` is how one marker is read: as one of ours that make a test durable, if nothing is said.
     Raises `UsageError` for two markers of one node that disagree: nobody could say which was meant.
     """
     said: dict[str, Any] = {}
     origin: dict[str, Any] = {}
     for node, mark in marks:
-        for name, value in _keywords(where, mark).items():
+        for name, value in (read or _keywords)(where, mark).items():
             if name not in said:
                 said[name], origin[name] = value, node
             elif origin[name] is node and said[name] is not value and said[name] != value:

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from harness.errors import HarnessError, SubjectError
+from harness.errors import HarnessError
 from harness.plugin.cases import Case, case_of, is_marked
-from harness.plugin.failure import of_finding, told
+from harness.plugin.failure import in_words, of_finding, told
 from harness.plugin.maps import CrashMap
 from harness.plugin.report import Report
 from harness.plugin.session import ahead_of, desk_of
@@ -86,12 +86,6 @@ def _absent(item: pytest.Item, case: Case, found: CrashMap) -> None:
     if case.engine in desk_of(item.config).settings.require:
         _stop(f"engine {case.engine!r} is required: {said}")
     pytest.skip(said)
-
-
-def in_words(error: HarnessError) -> str:
-    """An error of ours as a person should see it: with the traceback of their code, and none of ours."""
-    traceback = error.traceback if isinstance(error, SubjectError) else None
-    return "\n\n".join(filter(None, [str(error), traceback]))
 
 
 def _stop(text: str) -> NoReturn:
