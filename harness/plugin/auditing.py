@@ -58,7 +58,8 @@ def wanted(node: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     where = FIXTURE if given is not None else f"@pytest.mark.{MARKER} on {node.nodeid}"
     own = [(None, pytest.Mark(MARKER, (), given, _ispytest=True))] if given is not None else []
     alone = given is not None and "subject" in given  # what a marker says is about another subject
-    said = marker.merged(where, [*own, *([] if alone else node.iter_markers_with_node(MARKER))], _keywords)
+    told = marker.merged(where, [*own, *([] if alone else node.iter_markers_with_node(MARKER))], _keywords)
+    said = {name: value for name, value in told.items() if value is not None}
     taken = {} if "subject" in said else _durable(node)
     if said.get("engine", taken.get("engine")) != taken.get("engine"):
         taken.pop("options", None)

@@ -27,7 +27,7 @@ RUNS = """
     import pytest
     from harness import Status
 
-    @pytest.mark.retry_budget(3, subject="shop:agent")
+    @pytest.mark.retry_budget(3, subject="shop:agent", engine=None, accepted=None)
     def test_within():
         pass
 
