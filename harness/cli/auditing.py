@@ -46,7 +46,14 @@ STATIC = click.option("--static", is_flag=True, help="Predict only: nothing is r
 @click.command()
 @taking(options.SUBJECT, options.ENGINE, STATIC, BUDGET, FAIL_ON, ACCEPT, AUDIT_FORMAT)
 @taking(options.DEPS, options.TOOLS, options.STORE, options.API_URL, options.ADDRESS, options.NAMESPACE, options.OPTION)
-def audit(engine: str, static: bool, budget: int, accept: Path | None, style: str, **given: Any) -> int:  # noqa: FBT001
+def audit(
+    engine: str | None,
+    static: bool,  # noqa: FBT001  click calls by name
+    budget: int,
+    accept: Path | None,
+    style: str,
+    **given: Any,
+) -> int:
     """Say how often each call of SUBJECT will really be tried, and prove it.
 
     Every owner of retries is asked: the provider's SDK, the HTTP transport, fallback models, the agent, the engine's
@@ -56,6 +63,7 @@ def audit(engine: str, static: bool, budget: int, accept: Path | None, style: st
     from harness.audits.run import audit as audited
     from harness.verdict import EXIT_CODES
 
+    engine = engine or options.CONTROL
     accepted = load_accepted(accept) if accept else ()
     report = audited(
         given["subject"],

@@ -88,7 +88,7 @@ class UnitAudit(Value):
 
     def cell(self, failure: Failure) -> Cell | None:
         """The cell of a class of failure, if it applies to this unit."""
-        return next((cell for cell in self.cells if cell.failure is failure), None)
+        return next((cell for cell in self.cells if cell.failure == failure), None)
 
     @property
     def worst(self) -> Cell | None:

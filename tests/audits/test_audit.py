@@ -110,6 +110,7 @@ def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
 EXITS = {
     "passed": (("fixtures.audit.small:agent", "-e", "none", "--static"), 0),
     "failed": (("fixtures.audit.small:agent", "-e", "none", "--static", "--budget", "2"), 1),
+    "no engine said": (("fixtures.audit.small:agent", "--static"), 0),
     "unknown": (("fixtures.audit.awkward:dark", "-e", "none", "--static"), 3),
 }
 

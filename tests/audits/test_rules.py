@@ -204,3 +204,9 @@ def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
     assert cell(F.UNAVAILABLE, endless, measured=measured(25, capped=True)).agrees is True
     assert cell(F.UNAVAILABLE, endless, measured=measured(7)).agrees is False
     assert cell(F.UNAVAILABLE, SDK_3, measured=measured(3, capped=True)).agrees is False
+
+
+def test_a_chain_of_models_is_over_the_budget_by_its_length() -> None:
+    long = report(fallback(added(ONCE, times(1, "anthropic"), times(1, "groq"))), budget=2)
+
+    assert "many-retries" in {finding.rule for finding in found(long)}

@@ -21,9 +21,10 @@ def _stacked(unit: UnitAudit, report: AuditReport) -> Found:
 
 def _many(unit: UnitAudit, report: AuditReport) -> Found:
     worst = _over(unit, report)
-    if worst is None or len(owners := trying(worst)) != 1:
+    if worst is None or len(owners := trying(worst)) > 1:
         return
-    owner = named(unit, owners[0].layer)
+    # A chain of models that are tried once each is over the budget by its length.
+    owner = named(unit, owners[0].layer) if owners else layer(unit, "fallback")
     if owner is not None and owner.kind != "recovery":
         text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {worst.failure.means}"
         remedy = f"lower its number of attempts; the budget is {report.budget}"
