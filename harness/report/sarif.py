@@ -38,7 +38,6 @@ def document(report: AuditReport, rules: Sequence[Described]) -> dict[str, Any]:
     numbers = {rule.id: number for number, rule in enumerate(rules)}
     driver = {
         "name": "harness audit",
-        "informationUri": "https://pypi.org/project/durable-harness/",
         "rules": [_rule(rule) for rule in rules],
     }
     results = [_result(finding, numbers[finding.rule], report) for finding in report.findings]
