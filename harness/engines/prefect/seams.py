@@ -15,6 +15,7 @@ from typing import Any
 import certifi
 import prefect.context
 from prefect import Flow, flow_engine, task_engine
+from prefect.client import base
 from prefect.events.worker import EventsWorker
 from prefect.results import ResultStore
 from prefect.transactions import AsyncTransaction, Transaction
@@ -37,6 +38,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (Flow, "__call__", ()),
     (flow_engine, "run_flow_async", ("flow", "flow_run", "parameters")),
     (EventsWorker, "drain_all", ("timeout",)),
+    (base, "clamped_poisson_interval", ("average_interval",)),
 )
 """Owner, name, and the parameters that we use."""
 

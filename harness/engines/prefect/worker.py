@@ -100,6 +100,7 @@ class PrefectWorker:
         self._clock = self._clock_of(store)
         self._hook.scaled(self._clock.delay)
         pace.scale_times(self._clock)
+        pace.ask_again_sooner()
         self._ledger = Ledger(Path(values["ledger"]))
         self._entered = True
 
