@@ -24,7 +24,8 @@ def ask_again_sooner() -> None:
 
     @wraps(usual)
     def sooner(average_interval: float, *args: Any, **kwargs: Any) -> float:
-        return usual(average_interval / SOONER, *args, **kwargs)
+        wait: float = usual(average_interval / SOONER, *args, **kwargs)
+        return wait
 
     requests.clamped_poisson_interval = sooner
 
