@@ -5,6 +5,7 @@ What the person declared about a tool decides the severity; what the engine clai
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -20,8 +21,9 @@ Recovery = Literal["automatic", "on_restart", "operator", "none"]
 class ToolPolicy(BaseModel):
     """What a person says that a tool may do when it runs twice.
 
-    `repeatable`: harmless. `keyed`: harmless while `key` (an argument's name, a dotted path into the arguments, or
-    `tool_call_id`) is the same. `once`: never twice. `unsaid`: nobody has said.
+    `repeatable`: harmless. `keyed`: harmless while `key` (an argument's name, a path into the arguments such as
+    `order.lines.0.id` or `order.lines[0].id`, or `tool_call_id`) is the same. `once`: never twice. `unsaid`: nobody
+    has said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,10 +53,17 @@ class ToolPolicy(BaseModel):
             return None
         if self.key == "tool_call_id":
             return call
-        value = _found(arguments, self.key)
-        if value is None and (fields := _only_model(arguments)) is not None:
-            value = _found(fields, self.key)
-        return None if value in (None, "") else str(value)
+        value = self._stands_at(self.key, arguments)
+        return None if value in (None, "", _ABSENT) else str(value)
+
+    def has_its_key(self, arguments: Any) -> bool:
+        """Whether the arguments of a call have a place for the key at all, be it empty."""
+        return self.key in (None, "tool_call_id") or self._stands_at(self.key or "", arguments) is not _ABSENT
+
+    @staticmethod
+    def _stands_at(path: str, arguments: Any) -> Any:
+        value = _found(arguments, path)
+        return _found(_only_model(arguments), path) if value is _ABSENT else value
 
 
 def _only_model(arguments: Any) -> Any | None:
@@ -63,16 +72,19 @@ def _only_model(arguments: Any) -> Any | None:
     return only if isinstance(only, dict) else None
 
 
+_ABSENT = object()
+
+
 def _found(arguments: Any, path: str) -> Any:
-    """What stands at a dotted path: names of arguments and fields, positions in lists. None if nothing does."""
+    """What stands at a path: names of arguments and fields, positions in lists. `_ABSENT` if there is no such place."""
     value = arguments
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
+    for part in re.sub(r"\[(\d+)\]", r".\1", path).split("."):
+        if isinstance(value, dict) and part in value:
+            value = value[part]
         elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
             value = value[int(part)]
         else:
-            return None
+            return _ABSENT
     return value
 
 

@@ -69,9 +69,13 @@ def plain(value: Any) -> Any:
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     try:
-        return to_jsonable_python(value)
+        return to_jsonable_python(value, fallback=_named)
     except (PydanticSerializationError, ValueError, RecursionError):
-        return f"<{type(value).__module__}.{type(value).__qualname__}>"
+        return _named(value)
+
+
+def _named(value: Any) -> str:
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 _ENCODER = json.JSONEncoder(default=plain, ensure_ascii=False)  # `json.dumps` would make one for every event

@@ -252,3 +252,7 @@ def test_a_value_that_nothing_can_show_loses_nobody_else(tmp_path, value):
 
 def test_a_type_stands_for_an_object_without_its_address():
     assert plain(Opaque()) == plain(Opaque())
+
+
+def test_one_value_that_cannot_be_said_hides_none_of_its_neighbours():
+    assert plain({"session": Opaque(), "order_id": "o-7"})["order_id"] == "o-7"

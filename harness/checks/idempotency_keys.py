@@ -17,6 +17,7 @@ from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "idempotency_keys"
+KEY_CHANGED = "key-changed"
 Carried = dict[tuple[str, str], list[tuple[str, Execution]]]
 
 
@@ -39,7 +40,7 @@ def _change(case: Case, step: str, first: tuple[Execution, Keys], second: tuple[
     (earlier, one), (later, other) = first, second
     return Finding(
         check=NAME,
-        rule="key-changed",
+        rule=KEY_CHANGED,
         step=step,
         severity=Severity.ERROR,
         owner=Owner.TOOL,

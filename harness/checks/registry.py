@@ -16,9 +16,10 @@ from harness.checks.conversation import conversation
 from harness.checks.determinism import determinism
 from harness.checks.effects import effects
 from harness.checks.faults_fired import faults_fired
-from harness.checks.idempotency_keys import idempotency_keys
+from harness.checks.idempotency_keys import KEY_CHANGED, idempotency_keys
 from harness.checks.liveness import liveness
 from harness.checks.resume import resume
+from harness.checks.stories import KEY_DIFFERS
 from harness.checks.usage import usage
 from harness.contract import Contract
 from harness.errors import HarnessError, UsageError
@@ -58,8 +59,23 @@ def judge(
     case = Case(history, baseline, scenario, contract)
     chosen = list(names) if names is not None else list(scenario.checks)
     checks = {name: CHECKS[name] for name in map(known, chosen)} if chosen else CHECKS
-    verdicts = (safely(name, check, case) for name, check in checks.items())
+    verdicts = told_once([safely(name, check, case) for name, check in checks.items()])
     return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
+
+
+def told_once(verdicts: list[Verdict]) -> list[Verdict]:
+    """One cause is one finding: a key that changed is told by the repeat that it made harmful, where there is one.
+
+    Both checks have failed all the same.
+    """
+    repeated = {finding.step for verdict in verdicts for finding in verdict.findings if finding.rule == KEY_DIFFERS}
+    return [_without(verdict, repeated) for verdict in verdicts]
+
+
+def _without(verdict: Verdict, repeated: set[str | None]) -> Verdict:
+    left = tuple(found for found in verdict.findings if found.rule != KEY_CHANGED or found.step not in repeated)
+    told = "a key changed, which `effects` tells" if len(left) < len(verdict.findings) else verdict.reason
+    return replace(verdict, findings=left, reason=told)
 
 
 def known(name: str) -> str:

@@ -11,6 +11,7 @@ from harness.checks.words import between, evidence, life, plural, times, titled,
 from harness.verdict import Finding, Owner, Severity
 
 NAME = "effects"
+KEY_DIFFERS = "key-differs"
 
 
 def told(case: Case, rerun: Rerun) -> Finding:
@@ -100,8 +101,11 @@ def _cause_without_keys(case: Case, rerun: Rerun, name: str) -> tuple[str, Owner
 
 def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
     if all(keys.said for keys in rerun.keys):
-        remedy = f"derive the key of `{name}` from the call itself, so that every attempt carries the same one"
-        return "key-differs", Owner.TOOL, remedy
+        remedy = (
+            f"derive the key of `{name}` from the call itself (an argument or the tool call id), so that every attempt"
+            " carries the same one"
+        )
+        return KEY_DIFFERS, Owner.TOOL, remedy
     remedy = f"send an idempotency key with every `{name}`, and say where it is (`--tools {name}=keyed:ARGUMENT`)"
     return "key-missing", Owner.TOOL, remedy
 

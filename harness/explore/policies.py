@@ -1,10 +1,16 @@
-"""What was said of tools that never ran: a policy with a typing mistake protects nothing, and nobody notices."""
+"""What was said of tools and does not fit them: a policy with a typing mistake protects nothing, and nobody notices.
+
+The arguments that the fault-free run was seen to give decide, because nothing else says what a key is looked up in.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from harness.history import History
+from harness.contract import ToolPolicy
+from harness.errors import UsageError
+from harness.history import Execution, History, StepEntered
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.subjects.script import nearest
@@ -19,3 +25,31 @@ def idle(scenario: Scenario, history: History) -> Iterator[str]:
     for tool in scenario.tools:
         if tool not in names:
             yield f"what may happen to {tool!r} was said, but the fault-free run never calls it{nearest(tool, names)}"
+
+
+def refuse_lost_keys(scenario: Scenario, history: History) -> None:
+    """Raise `UsageError` for the key of a tool that no call of it has a place for."""
+    for tool, policy in scenario.tools.items():
+        named = [run for run in history.executions if StepId.parse(run.step).name == tool]
+        calls = [run for run in named if isinstance(run.entered, StepEntered)]  # a unit's arguments are not seen
+        if calls and not any(policy.has_its_key(run.arguments) for run in calls):
+            raise UsageError(_no_such_place(tool, policy, calls))
+
+
+def _no_such_place(tool: str, policy: ToolPolicy, calls: list[Execution]) -> str:
+    places = sorted({place for run in calls for place in _places(run.arguments)})
+    hint = nearest(policy.key or "", [*places, "tool_call_id"])
+    return (
+        f"{tool!r} is said to be keyed by {policy.key!r}, and no call of it in the fault-free run has such an"
+        f" argument{hint} (an optional argument has to be given by the script)"
+    )
+
+
+def _places(arguments: Any, above: str = "") -> Iterator[str]:
+    """The path of everything in the arguments that may be a key."""
+    if isinstance(arguments, dict | list):
+        items = arguments.items() if isinstance(arguments, dict) else enumerate(arguments)
+        for name, value in items:
+            yield from _places(value, f"{above}.{name}" if above else str(name))
+    elif above:
+        yield above

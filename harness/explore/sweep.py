@@ -207,6 +207,7 @@ class _Sweep:
         failed = unusable.failed(compared.history, self.scenario, contract)
         if failed is not None:
             return replace(empty, runs=(self._unusable(first, failed),)), None
+        policies.refuse_lost_keys(self.scenario, compared.history)
         notes = (*bench.notes, *policies.idle(self.scenario, compared.history))
         return replace(empty, rows=rows(compared), notes=notes), compared
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.engines import registry
 from harness.errors import UsageError
+from harness.explore import policies
 from harness.explore.available import demand
 from harness.explore.confirmation import Group, blaming, marked
 from harness.explore.plans import Cell, replay_line
@@ -72,6 +73,7 @@ class Desk:
         found = self.map(scenario)
         if not found.usable:
             raise UsageError(found.unavailable or found.refused or found.problem)
+        policies.refuse_lost_keys(scenario, found.baseline.history)
         plan = scenario.plan.expand(found.baseline.history.steps)
         with self._lock:
             bench = replace(self._rehearsed(scenario, found), scenario=scenario)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -30,13 +30,19 @@ WIDEST_VALUES = 40
 
 @dataclass(frozen=True)
 class Happened:
-    """One row: a step, what each life did there, and the word for what is wrong with it."""
+    """One row: a step, what each life did there, the word for what is wrong with it, and in which life that was."""
 
     step: str
     cells: tuple[str, ...]
     wrong: str = ""
+    life: int | None = None
+
+    def remark(self, lives: list[int], shown: list[int]) -> str:
+        """The word in a block that shows some of the lives: only where it went wrong, if that is anywhere here."""
+        return self.wrong if self.life in shown or self.life not in lives else ""
 
 
+Wrong = tuple[str, int | None]
 Fold = Callable[[tuple[Happened, ...]], tuple[Happened, ...]]
 
 
@@ -59,17 +65,17 @@ def timeline(
             column.max_width = room
         for row in drawn:
             cells = [_styled(cell) for cell in row.cells[start : start + LIVES_ABREAST]]
-            made.add_row(clean(shortened(row.step, step_width)), *cells, Text(row.wrong, "bold red"))
+            made.add_row(clean(shortened(row.step, step_width)), *cells, Text(row.remark(lives, shown), "bold red"))
         if start:
             yield ""
         yield indented(made)
 
 
-def rows(history: History, lives: list[int], wrong: Mapping[str, str]) -> tuple[Happened, ...]:
+def rows(history: History, lives: list[int], wrong: Mapping[str, Wrong]) -> tuple[Happened, ...]:
     """Every step that ran or was struck, in the order in which they were first reached, and the lives' ends."""
     steps = list(dict.fromkeys(_place(event) for event in sorted(_reached(history), key=lambda event: event.seq)))
     made = [
-        Happened(step, tuple(_cell(history, step, life, steps) for life in lives), wrong.get(step, ""))
+        Happened(step, tuple(_cell(history, step, life, steps) for life in lives), *wrong.get(step, ()))
         for step in steps
     ]
     return (*made, Happened("the end", tuple(_end(history, life) for life in lives)))
@@ -80,20 +86,21 @@ def folded(drawn: tuple[Happened, ...]) -> tuple[Happened, ...]:
     if len(drawn) <= MANY:
         return drawn
     kept: list[Happened] = []
-    for _key, group in groupby(drawn, lambda row: (row.cells, row.wrong)):
+    for _key, group in groupby(drawn, lambda row: replace(row, step="")):
         same = list(group)
-        between = Happened(f".. {len(same) - 2} more steps", same[0].cells, same[0].wrong)
+        between = replace(same[0], step=f".. {len(same) - 2} more steps")
         kept += same if len(same) < 4 else [same[0], between, same[-1]]
     return tuple(kept)
 
 
-def _wrong(findings: Iterable[Finding]) -> dict[str, str]:
-    """The word that marks a step: in capitals for an error, small for a warning."""
-    told: dict[str, str] = {}
+def _wrong(findings: Iterable[Finding]) -> dict[str, Wrong]:
+    """The word that marks a step, in capitals for an error, small for a warning; and the life that it is about."""
+    told: dict[str, Wrong] = {}
     for finding in sorted(findings, key=lambda finding: finding.severity is not Severity.ERROR):
         if finding.step and finding.severity is not Severity.NOTE:
             word = mark_of_finding(finding).word
-            told.setdefault(finding.step, f"<- {word if finding.severity is Severity.ERROR else word.lower()}")
+            said = word if finding.severity is Severity.ERROR else word.lower()
+            told.setdefault(finding.step, (f"<- {said}", finding.incarnation))
     return told
 
 

@@ -95,3 +95,21 @@ def test_every_finding_has_what_a_person_needs():
         assert not finding.remedy.endswith(".")
         assert isinstance(finding.owner, Owner)
         assert isinstance(finding.severity, Severity)
+
+
+def another_key() -> Story:
+    story = Story("crash@model#2/before").life().kept("model#1")
+    story.entered(CHARGE).effect("charge", CHARGE, "k1").left(CHARGE).crash().life()
+    return story.entered(CHARGE).effect("charge", CHARGE, "k2").left(CHARGE).kept("model#2").finished()
+
+
+def test_a_repeat_with_another_key_fails_two_checks_and_is_one_finding():
+    verdicts = judged(another_key())
+    assert [verdicts[name].status for name in ("effects", "idempotency_keys")] == [Status.FAILED, Status.FAILED]
+    told = [(finding.check, finding.rule) for verdict in verdicts.values() for finding in verdict.findings]
+    assert [pair for pair in told if "key" in pair[1]] == [("effects", "key-differs")]
+
+
+def test_a_key_that_changed_is_told_by_its_own_check_where_no_other_tells_it():
+    (verdict,) = judged(another_key(), names=["idempotency_keys"]).values()
+    assert [finding.rule for finding in verdict.findings] == ["key-changed"]

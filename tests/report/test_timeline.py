@@ -149,6 +149,14 @@ def test_many_lives_are_drawn_in_blocks_that_fit():
     assert max(map(len, picture)) <= 100
 
 
+def test_of_many_lives_only_the_block_with_the_second_body_is_marked():
+    story = Story("; ".join(f"crash@model#{number}/after" for number in range(1, 5)))
+    story.life().ran(CHARGE).kept("model#1").crash().life().ran(CHARGE).kept("model#2").crash()
+    story.life().kept("model#3").crash().life().kept("model#4").crash().life().finished()
+    picture = drawn(story.history(), a_finding(incarnation=2))
+    assert ["TWICE" in line for line in picture if CHARGE in line] == [True, False]
+
+
 def test_long_runs_are_folded_and_the_crash_is_still_there():
     story = Story("crash@model#150/before").life()
     for number in range(1, 150):
