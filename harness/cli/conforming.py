@@ -24,7 +24,8 @@ def conform(engine: str, out: Path, style: str, **given: Any) -> int:
     """Try ENGINE on everything that an engine must do.
 
     ENGINE is a name, or module:Class of an adapter that is still being written. It runs small agents of our own, with
-    real crashes, and reports requirement by requirement.
+    real crashes, and says of each requirement: met, not met, or n/a and why. The exit code
+    is 0 when all that apply are met, 1 when one is not, 3 when one could not be tried or none applies.
     """
     from harness.conformance import conform as conforming
     from harness.conformance.suite import named
@@ -34,7 +35,7 @@ def conform(engine: str, out: Path, style: str, **given: Any) -> int:
     with watching() as progress:
 
         def tell(result: Result) -> None:
-            progress.note(f"{result.requirement}: {result.status}")
+            progress.note(f"{result.requirement}: {result.answer}")
 
         report = conforming(adapter, out=out, options=mine, tell=tell)
     _print(report, style)

@@ -10,6 +10,6 @@ reported by itself, so that an engine can be written against it from the first o
 """
 
 from harness.conformance.suite import REQUIREMENTS, conform
-from harness.conformance.values import Conformance, Requirement, Result
+from harness.conformance.values import Answer, Conformance, Requirement, Result
 
-__all__ = ["REQUIREMENTS", "Conformance", "Requirement", "Result", "conform"]
+__all__ = ["REQUIREMENTS", "Answer", "Conformance", "Requirement", "Result", "conform"]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from harness.conformance.values import Conformance, Result
+from harness.conformance.values import Answer, Conformance
 from harness.report.paper import Paper
 from harness.report.tables import indented, table
 from harness.report.words import clean, counted
-from harness.verdict import Status
 
-_WORDS = {Status.PASSED: ("ok", "green"), Status.FAILED: ("FAIL", "bold red"), Status.UNKNOWN: ("?", "yellow")}
+_WORDS = {
+    Answer.MET: ("met", "green"),
+    Answer.NOT_MET: ("NOT MET", "bold red"),
+    Answer.NOT_APPLICABLE: ("n/a", "dim"),
+    Answer.NOT_KNOWN: ("?", "yellow"),
+}
 
 
 def rendered(report: Conformance, paper: Paper) -> str:
@@ -20,12 +24,14 @@ def rendered(report: Conformance, paper: Paper) -> str:
         return paper.write(head, "", Text(clean(report.exempt)))
     rows = table("requirement", "", "")
     for result in report.results:
-        word, style = _word(result)
+        word, style = _WORDS[result.answer]
         rows.add_row(result.requirement, Text(word, style), Text(clean(result.sentence)))
-    met = sum(result.status is Status.PASSED for result in report.results)
-    last = f"{met} of {counted(len(report.results), 'requirement')} met; the runs are in {clean(report.folder)}"
+    last = f"{_counted(report)}; the runs are in {clean(report.folder)}"
     return paper.write("", head, "", indented(rows), "", Text(last, no_wrap=True))
 
 
-def _word(result: Result) -> tuple[str, str]:
-    return _WORDS[result.status] if result.applies else ("n/a", "dim")
+def _counted(report: Conformance) -> str:
+    """How many there are of each answer: what was met and what was not always, the others where there are any."""
+    counts = {answer: len(report.named(answer)) for answer in Answer}
+    told = [f"{count} {answer}" for answer, count in counts.items() if count or answer in (Answer.MET, Answer.NOT_MET)]
+    return f"of {counted(len(report.results), 'requirement')}: {', '.join(told)}"

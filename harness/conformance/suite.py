@@ -9,12 +9,11 @@ from typing import Any
 
 from harness.conformance import crashes, promises
 from harness.conformance.lab import Lab, open_lab
-from harness.conformance.values import CannotTell, Conformance, DoesNotApply, Requirement, Result, Try
+from harness.conformance.values import Answer, CannotTell, Conformance, DoesNotApply, Requirement, Result, Try
 from harness.engines.base import Engine
 from harness.engines.registry import load
 from harness.errors import EngineUnavailable, HarnessError, UsageError
 from harness.runner import new_folder
-from harness.verdict import Status
 
 SHOWN = 3
 """How many of the things that are wrong a sentence names."""
@@ -123,16 +122,16 @@ def tried(requirement: Requirement, lab: Lab) -> Result:
     try:
         wrong = list(dict.fromkeys(requirement.tried(lab)))
     except DoesNotApply as reason:
-        return Result(requirement.name, Status.PASSED, str(reason), applies=False)
+        return Result(requirement.name, Answer.NOT_APPLICABLE, str(reason))
     except CannotTell as reason:
-        return Result(requirement.name, Status.UNKNOWN, str(reason))
+        return Result(requirement.name, Answer.NOT_KNOWN, str(reason))
     except EngineUnavailable:
         raise
     except HarnessError as error:
-        return Result(requirement.name, Status.UNKNOWN, str(error))
+        return Result(requirement.name, Answer.NOT_KNOWN, str(error))
     except Exception as error:  # noqa: BLE001  a stranger's adapter may raise anything
-        return Result(requirement.name, Status.FAILED, f"the adapter raised {type(error).__name__}: {error}")
+        return Result(requirement.name, Answer.NOT_MET, f"the adapter raised {type(error).__name__}: {error}")
     if wrong:
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        return Result(requirement.name, Status.FAILED, "; ".join(wrong[:SHOWN]) + more)
-    return Result(requirement.name, Status.PASSED, requirement.says)
+        return Result(requirement.name, Answer.NOT_MET, "; ".join(wrong[:SHOWN]) + more)
+    return Result(requirement.name, Answer.MET, requirement.says)

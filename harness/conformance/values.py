@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from harness.verdict import Status, worst
@@ -32,22 +33,28 @@ class Requirement:
     tried: Try
 
 
+class Answer(StrEnum):
+    """What is said of one requirement. One that does not apply is not met either: nothing was tried."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    NOT_APPLICABLE = "n/a"
+    NOT_KNOWN = "not known"
+
+
+_JUDGED = {Answer.MET: Status.PASSED, Answer.NOT_MET: Status.FAILED, Answer.NOT_KNOWN: Status.UNKNOWN}
+
+
 @dataclass(frozen=True)
 class Result:
-    """How an engine met one requirement. `sentence` says what is wrong, or what holds."""
+    """How an engine met one requirement. `sentence` says what is wrong, what holds, or why nothing was tried."""
 
     requirement: str
-    status: Status
+    answer: Answer
     sentence: str
-    applies: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "requirement": self.requirement,
-            "status": str(self.status),
-            "sentence": self.sentence,
-            "applies": self.applies,
-        }
+        return {"requirement": self.requirement, "answer": str(self.answer), "sentence": self.sentence}
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,17 @@ class Conformance:
 
     @property
     def status(self) -> Status:
-        return worst(result.status for result in self.results)
+        """Passed if all that apply are met. Where none applies nothing is known: an engine is not good for refusing."""
+        return worst(_JUDGED[result.answer] for result in self.results if result.answer in _JUDGED)
 
     @property
     def failed(self) -> tuple[str, ...]:
         """The names of the requirements that were not met."""
-        return tuple(result.requirement for result in self.results if result.status is Status.FAILED)
+        return self.named(Answer.NOT_MET)
+
+    def named(self, answer: Answer) -> tuple[str, ...]:
+        """The names of the requirements of which this is said."""
+        return tuple(result.requirement for result in self.results if result.answer is answer)
 
     def to_json(self) -> dict[str, Any]:
         """One document, as the command line prints it with `--format json`."""
@@ -74,6 +86,7 @@ class Conformance:
             "engine": self.engine,
             "status": str(self.status),
             "exempt": self.exempt,
+            "counts": {str(answer): len(self.named(answer)) for answer in Answer},
             "requirements": [result.to_json() for result in self.results],
             "folder": self.folder,
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.shell import outcome
-from harness.conformance import REQUIREMENTS, Conformance, conform
+from harness.conformance import REQUIREMENTS, Answer, Conformance, Result, conform
 from harness.engines.journal.engine import JournalEngine
 from harness.errors import EngineUnavailable, UsageError
 from harness.verdict import Status
@@ -22,11 +22,10 @@ NOT_OFFERED = {"journal": set(), "dbos": set(), "prefect": set(), "temporal": {"
 def test_an_engine_of_ours_meets_every_requirement(tmp_path: Path, engine: str):
     report = conform(engine, out=tmp_path)
 
-    assert {
-        result.requirement: result.sentence for result in report.results if result.status is not Status.PASSED
-    } == {}
+    unmet = {result.requirement: result.sentence for result in report.results if result.answer is not Answer.MET}
+    assert unmet.keys() == NOT_OFFERED[engine], unmet
+    assert set(report.named(Answer.NOT_APPLICABLE)) == NOT_OFFERED[engine]
     assert [result.requirement for result in report.results] == [requirement.name for requirement in REQUIREMENTS]
-    assert {result.requirement for result in report.results if not result.applies} == NOT_OFFERED[engine]
 
 
 def test_the_engine_without_durability_is_exempt_and_nothing_tried_is_unknown(tmp_path: Path):
@@ -61,7 +60,7 @@ def test_an_adapter_that_raises_has_not_met_the_requirement(tmp_path: Path):
     report = conform(Sulking(), out=tmp_path, only=["fault-free run"])
 
     [result] = report.results
-    assert result.status is Status.FAILED
+    assert result.answer is Answer.NOT_MET
     assert result.sentence == "the adapter raised ZeroDivisionError: no session today"
 
 
@@ -73,7 +72,7 @@ def test_a_requirement_that_does_not_exist_is_refused(tmp_path: Path):
 def test_one_requirement_can_be_tried_by_itself(tmp_path: Path):
     report = conform("journal", out=tmp_path, only=["unit keys"])
 
-    assert [(result.requirement, result.status) for result in report.results] == [("unit keys", Status.PASSED)]
+    assert [(result.requirement, result.answer) for result in report.results] == [("unit keys", Answer.MET)]
 
 
 COMMANDS = {
@@ -99,7 +98,7 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str], tmp
     assert outcome(["conform", "none", "--format", "json", "--out", str(tmp_path)]) == 3
 
     said = json.loads(capsys.readouterr().out)
-    assert said.keys() == {"engine", "status", "exempt", "requirements", "folder"}
+    assert said.keys() == {"engine", "status", "exempt", "counts", "requirements", "folder"}
     assert said["status"] == "unknown"
 
 
@@ -114,14 +113,29 @@ def test_a_report_names_every_requirement(style: str, tmp_path: Path):
 
     text = rendered(report, Paper())
     assert "CONFORMANCE  engine flux: FAILED" in text
-    assert "FAIL  two share a key" in " ".join(text.split()).replace("FAIL two", "FAIL  two")
-    assert "n/a" in text
-    assert "1 of 2 requirements met" in text
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    assert "unit keys NOT MET two share a key" in rows
+    assert "fingerprint n/a it makes none" in rows
+    assert "of 2 requirements: 0 met, 1 not met, 1 n/a; the runs are in out" in rows
 
 
 def _report() -> Conformance:
-    from harness.conformance import Result
-
-    wrong = Result("unit keys", Status.FAILED, "two share a key")
-    absent = Result("fingerprint", Status.PASSED, "it makes none", applies=False)
+    wrong = Result("unit keys", Answer.NOT_MET, "two share a key")
+    absent = Result("fingerprint", Answer.NOT_APPLICABLE, "it makes none")
     return Conformance("flux", (wrong, absent), folder="out")
+
+
+MET, NOT_MET, ABSENT, NOT_KNOWN = (Result("some", answer, "so it is") for answer in Answer)
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        pytest.param((MET, ABSENT), Status.PASSED, id="all that apply are met"),
+        pytest.param((MET, ABSENT, NOT_MET), Status.FAILED, id="one is not met"),
+        pytest.param((MET, NOT_KNOWN), Status.UNKNOWN, id="one could not be tried"),
+        pytest.param((ABSENT, ABSENT), Status.UNKNOWN, id="none applies"),
+    ],
+)
+def test_what_does_not_apply_is_neither_met_nor_missed(results: tuple[Result, ...], status: Status):
+    assert Conformance("flux", results).status is status
