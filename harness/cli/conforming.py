@@ -24,8 +24,8 @@ def conform(engine: str, out: Path, style: str, **given: Any) -> int:
     """Try ENGINE on everything that an engine must do.
 
     ENGINE is a name, or module:Class of an adapter that is still being written. It runs small agents of our own, with
-    real crashes, and says of each requirement: met, not met, or n/a and why. The exit code
-    is 0 when all that apply are met, 1 when one is not, 3 when one could not be tried or none applies.
+    real crashes, and says of each requirement: met, not met, or n/a and why. The exit code is 0 when all that apply are
+    met, 1 when one is not, 3 when one could not be tried or none applies.
     """
     from harness.conformance import conform as conforming
     from harness.conformance.suite import named

@@ -5,11 +5,13 @@ A second tool takes a second after the charge, so that what a given-up charge st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
-from harness.history import Effect, EngineRecord, Execution, History, RunEnded, StepEntered, UnitEntered
+from harness.history import Effect, EngineRecord, Event, Execution, History, RunEnded, StepEntered, UnitEntered
 from harness.report.words import NOT_RUN, REFUSED
 from tests.tables.lab import Lab
 from tests.tables.page import Column, Page, Section
@@ -45,7 +47,10 @@ record*: what the engine says of the step when the run is over.
 
 In the rows called *late* the body begins only when its time is over. Where the customer is charged twice there, the
 attempt that was given up did its work all the same, beside the one that took its place: a zombie. In a thread under
-Prefect it is none: the timeout is noticed when the body has returned, and then the task is tried again."""
+Prefect it is none: the timeout is noticed when the body has returned, and then the task is tried again.
+
+Of *two owners* no numbers are told, because they are nobody's: the first owner stands still, its connections do not,
+and a server that tries the charge again may hand it to either of them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Row:
     fault: str
     tool: str = "awaiting"
     timeout: str = NO_TIMEOUT
+    options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """How an engine is run for it, where that is not as usual."""
 
     def subject(self, engine: str) -> str | None:
         """The agent for one engine, None if the engine has no such timeout."""
@@ -86,7 +93,12 @@ ROWS = (
         "A second process takes the run, and the first stands still before the charge is recorded.",
         f"duplicate@{DONE}",
     ),
-    Row("server crash", "The engine's server is killed at that moment, and comes back.", f"crash(server)@{DONE}"),
+    Row(
+        "server crash",
+        "The engine's server is killed at that moment, and comes back; of DBOS the PostgreSQL (`--store postgres`).",
+        f"crash(server)@{DONE}",
+        options={"dbos": {"store": "postgres"}},
+    ),
 )
 
 
@@ -96,12 +108,14 @@ def measure(lab: Lab) -> Column:
 
 
 def _lines(row: Row, lab: Lab) -> dict[str, str]:
-    subject = row.subject(lab.engine.name)
+    engine = lab.engine.name
+    subject, options = row.subject(engine), row.options.get(engine, {})
     if subject is None:
-        return _not_applicable(f"{lab.engine.name} has no timeouts of its own")
+        return _not_applicable(f"{engine} has no timeouts of its own")
     try:
         stall = STALL if row.fault == HANG else PATIENCE
-        ran = lab.trial(subject=subject, stall=stall, **SCENARIO).unprepared(FaultPlan.parse(row.fault))
+        trial = lab.trial(subject=subject, stall=stall, options=options, **SCENARIO)
+        ran = trial.unprepared(FaultPlan.parse(row.fault))
     except UsageError as error:
         return _not_applicable(str(error))
     if ran.refused:
@@ -118,12 +132,13 @@ def _told(history: History, fault: Fault) -> dict[str, str]:
     """What happened, in words that are the same on every machine."""
     bodies = [run for run in history.executions if run.step.partition("+")[0] == fault.step]
     limits = _limits(history, bodies)
-    counted = fault.action != "duplicate"  # a server hands work to either owner, so the number is nobody's
+    counted = fault.action != "duplicate"
+    effects = history.of(Effect)
     return {
         ENDS: _ended(history, limits),
         LIMITS: ", ".join(f"{seconds:g} s" for seconds in limits) or "none",
-        BODIES: _began(bodies) if counted else f"of {len({run.entered.worker for run in bodies})} owners",
-        EFFECT: _times(len(history.of(Effect))) if counted else _more_than_once(len(history.of(Effect))),
+        BODIES: _began(bodies) if counted else f"of {_owners([run.entered for run in bodies])}",
+        EFFECT: _times(len(effects)) if counted else f"by {_owners(effects)}",
         RECORD: _recorded(history, bodies),
     }
 
@@ -165,8 +180,9 @@ def _began(bodies: list[Execution]) -> str:
     return f"{len(bodies)} began, {sum(run.finished for run in bodies)} returned"
 
 
-def _more_than_once(count: int) -> str:
-    return "more than once" if count > 1 else _times(count)
+def _owners(events: Sequence[Event]) -> str:
+    count = len({event.worker for event in events})
+    return {1: "one owner", 2: "both owners"}.get(count, f"{count} owners")
 
 
 def _times(count: int) -> str:

@@ -120,19 +120,32 @@ class Trial:
 
 
 class Lab:
-    """An engine's session and a zygote that has imported it."""
+    """A zygote that has imported an engine, and a session for each way of running it (a store, a server) that is asked.
 
-    def __init__(self, engine: Engine, session: Session, zygote: Zygote, folder: Path) -> None:
-        self.engine, self._session, self._zygote, self._folder = engine, session, zygote, folder
+    Sessions live as long as `stack`.
+    """
+
+    def __init__(self, engine: Engine, zygote: Zygote, folder: Path, stack: ExitStack) -> None:
+        self.engine, self._zygote, self._folder, self._stack = engine, zygote, folder, stack
+        self._sessions: dict[str, Session] = {}
         self._trials = 0
+
+    def session(self, options: dict[str, Any]) -> Session:
+        """What the runs with these options share, opened by the first of them."""
+        key = repr(sorted(options.items()))
+        if key not in self._sessions:
+            folder = self._folder / f"session-{len(self._sessions) + 1}"
+            self._sessions[key] = self._stack.enter_context(self.engine.session(options, folder))
+        return self._sessions[key]
 
     def trial(self, **scenario: Any) -> Trial:
         """A subject with its scenario; the engine is this one."""
         made = Scenario.make(engine=self.engine.name, **scenario)
+        session = self.session(made.options)
         zygote = cast(Zygote, _Fork(self._zygote, _prepare(made, self.engine)))
         self._trials += 1
         name = f"trial-{self._trials}"  # runs of one session must not share a name
-        return Trial(Bench(made, self.engine, self._session, [zygote], self._folder / name, cold=False), name)
+        return Trial(Bench(made, self.engine, session, [zygote], self._folder / name, cold=False), name)
 
 
 def _prepare(scenario: Scenario, engine: Engine) -> dict[str, Any]:
@@ -158,6 +171,7 @@ def open_lab(name: str, folder: Path) -> Iterator[Lab]:
                 "tests.tables.lab:preload", {"worker": engine.worker}, hash_seed=1, env=None, log=folder / "zygote.log"
             )
         )
-        session = stack.enter_context(engine.session({}, folder / "session"))
+        lab = Lab(engine, zygote, folder, stack)
+        lab.session({})  # its server starts while the zygote imports
         zygote.ready(READY_SECONDS)
-        yield Lab(engine, session, zygote, folder)
+        yield lab
