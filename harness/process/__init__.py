@@ -5,6 +5,6 @@ Everything else runs in other processes, so each of those files says in which:
 
     harness             the person's process                                        zygote, watchdog, environment
       guard             ends everything when the harness is gone; does nothing else guard
-        nursery         has imported the subject once and forks on request          nursery, complaint
-          incarnation   one life of the subject; dies often, by design              newborn, stacks, worker
+        nursery         has imported the subject once and forks it for each life    nursery, spare, complaint
+          incarnation   one life of the subject; dies often, by design              newborn, pages, stacks, worker
 """

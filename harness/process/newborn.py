@@ -35,16 +35,21 @@ class Birth:
     reply: int | None = None
 
 
-def settle(birth: Birth, nursery: int) -> None:
-    """Make this fork a process of its own: a session, no terminal, its output, and death with the nursery."""
+def leave_home(nursery: int) -> None:
+    """Make this fork a process of its own: a session, no terminal, no input, and death with the nursery."""
     os.setsid()
     kin.die_with(nursery)
     kin.adopt_orphans()  # so that a nursery knows: an orphan that reaches it belongs to a dead incarnation
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (birth.output, 1), (birth.output, 2)):
-        os.dup2(source, target)
-    for descriptor in (nothing, birth.output):
-        os.close(descriptor)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def put_out(birth: Birth) -> None:
+    """Give it its own output."""
+    for target in (1, 2):
+        os.dup2(birth.output, target)
+    os.close(birth.output)
 
 
 def awaken() -> None:
@@ -55,11 +60,11 @@ def awaken() -> None:
             sys.modules["numpy"].random.seed()
 
 
-def live(birth: Birth) -> NoReturn:
+def live(birth: Birth, at_end: Callable[[], None] = lambda: None) -> NoReturn:
     """Run the entry and end the process: code 0, what `sys.exit` said, or 1 after an exception (told on stderr).
 
     Ends by `os._exit`, so a thread that the subject left running cannot keep the process alive, and nothing that was
-    registered to run at exit runs twice in two forks. What was printed is flushed first.
+    registered to run at exit runs twice in two forks. What was printed is flushed first, and `at_end` called.
     """
     stacks.arm(birth.stacks)
     code = FAILED
@@ -67,6 +72,7 @@ def live(birth: Birth) -> NoReturn:
         code = _run(birth)
     finally:
         flush()
+        at_end()
         os._exit(code)
 
 

@@ -1,6 +1,7 @@
 """The zygote's own side: import the subject once, then fork an incarnation whenever the harness asks.
 
-One thread, one loop: a second thread would make every fork unsafe. A cold nursery imports nothing; each of its
+One thread, one loop: a second thread would make every fork unsafe. A fork is made before it is asked for, and waits
+(`spare.py`). A cold nursery imports nothing; each of its
 incarnations is a fresh interpreter (`cold.py`) that imports for itself.
 
 Everything an incarnation started ends with it. Each incarnation adopts its own orphans while it lives, so a child of
@@ -23,7 +24,9 @@ from typing import NoReturn
 
 from harness.process import cold, kin, loading, stacks
 from harness.process.letters import Letter, Letters
-from harness.process.newborn import FAILED, Birth, awaken, flush, live, print_at_once, settle
+from harness.process.newborn import FAILED, Birth, awaken, flush, leave_home, live, print_at_once, put_out
+from harness.process.pages import Pages
+from harness.process.spare import Spare, await_birth
 
 MOURNING = 2.0  # seconds that the report of an incarnation's end may wait for its orphans to die
 
@@ -36,11 +39,12 @@ def main(control: socket.socket) -> NoReturn:
     letters = Letters(control)
     with contextlib.suppress(EOFError):
         letters.send({"event": "hello", "pid": os.getpid()})
-        Nursery(letters, _prepare(letters)).serve()
+        pages = Pages()
+        Nursery(letters, _prepare(letters, pages), pages).serve()
     os._exit(0)
 
 
-def _prepare(letters: Letters) -> Callable[[Birth], NoReturn]:
+def _prepare(letters: Letters, pages: Pages) -> Callable[[Birth], NoReturn]:
     """Import the subject, unless the harness wants it cold; how the incarnations will begin."""
     order = letters.first()
     if order["cold"]:
@@ -51,21 +55,23 @@ def _prepare(letters: Letters) -> Callable[[Birth], NoReturn]:
     loading.fill_standard_streams()
     gc.collect()
     gc.freeze()
-    return _begin_warm
 
+    def begin(birth: Birth) -> NoReturn:
+        awaken()
+        live(birth, at_end=pages.note)
 
-def _begin_warm(birth: Birth) -> NoReturn:
-    awaken()
-    live(birth)
+    return begin
 
 
 class Nursery:
     """Bears incarnations on request, and reports the end of each when everything it left behind has ended too."""
 
-    def __init__(self, letters: Letters, begin: Callable[[Birth], NoReturn]) -> None:
+    def __init__(self, letters: Letters, begin: Callable[[Birth], NoReturn], pages: Pages) -> None:
         self._letters = letters
         self._begin = begin
+        self._pages = pages
         self._pid = os.getpid()
+        self._spare: Spare | None = None
         self._alive: dict[int, Birth] = {}
         self._ended: list[Letter] = []
         self._deadline = 0.0
@@ -80,6 +86,7 @@ class Nursery:
             try:
                 self._obey(self._letters.early)
                 while True:
+                    self._provide()
                     for key, _ in self._selector.select(MOURNING if self._ended else None):
                         key.data()
                     self._bury()
@@ -107,25 +114,51 @@ class Nursery:
         number = letter["number"]
         try:
             with contextlib.ExitStack() as opened:
-                birth = _birth(letter, opened)
-                pid = self._fork(birth)
+                spare = self._spare or self._fork()
+                birth = _birth(letter, spare.stacks, opened)
+                self._spare = None
+                spare.bear(birth)
         except OSError as error:
             self._letters.send({"event": "unborn", "number": number, "message": str(error)})
         else:
-            self._alive[pid] = birth
-            self._letters.send({"event": "born", "number": number, "pid": pid, "stacks": birth.stacks})
+            self._alive[spare.pid] = birth
+            self._letters.send({"event": "born", "number": number, "pid": spare.pid, "stacks": birth.stacks})
 
-    def _fork(self, birth: Birth) -> int:
+    def _provide(self) -> None:
+        """Have a fork ready for when it is asked for. If the system refuses one now, it will be asked again then."""
+        if self._spare is None:
+            with contextlib.suppress(OSError):
+                self._spare = self._fork()
+
+    def _fork(self) -> Spare:
         flush()  # or a fork prints it once more
-        if pid := os.fork():
-            return pid
-        try:
-            self._leave()
-            settle(birth, self._pid)
-            self._begin(birth)
-        finally:  # not reached by a life that began; an incarnation must never run this loop
-            traceback.print_exc()
-            os._exit(FAILED)
+        with contextlib.ExitStack() as opened:
+            ours, theirs = socket.socketpair()
+            opened.callback(theirs.close)
+            opened.callback(os.close, stacks := kin.private_file("stacks"))
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                raise
+            if pid:
+                return Spare(pid, ours, stacks)
+            try:
+                opened.pop_all()
+                ours.close()
+                self._wait(theirs, stacks)
+            finally:  # not reached by a life that began; an incarnation must never run this loop
+                traceback.print_exc()
+                os._exit(FAILED)
+
+    def _wait(self, line: socket.socket, stacks: int) -> NoReturn:
+        """In the fork: get ready, wait for the birth, and live."""
+        self._leave()
+        leave_home(self._pid)
+        self._pages.copy()
+        birth = await_birth(line, stacks)
+        put_out(birth)
+        self._begin(birth)
 
     def _leave(self) -> None:
         """In the fork: let go of everything that is the nursery's."""
@@ -145,6 +178,9 @@ class Nursery:
             while (dead := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = dead
                 self._staff.discard(pid)
+                if self._spare is not None and pid == self._spare.pid:
+                    self._spare.line.close()
+                    self._spare = None
                 if pid in self._alive:
                     self._ended.append(_obituary(self._alive.pop(pid), status))
                     self._deadline = time.monotonic() + MOURNING
@@ -153,7 +189,7 @@ class Nursery:
         """Kill what dead incarnations left to us. True if there was any; each death calls us again."""
         if not kin.has_children():
             return False
-        known = self._alive.keys() | self._staff
+        known = self._alive.keys() | self._staff | ({self._spare.pid} if self._spare else set())
         killed = [kin.kill(pid) for pid in kin.children() if pid not in known]
         return any(killed)
 
@@ -180,19 +216,16 @@ class Alarm:
         self._signalled.close()
 
 
-def _birth(letter: Letter, opened: contextlib.ExitStack) -> Birth:
+def _birth(letter: Letter, stacks: int, opened: contextlib.ExitStack) -> Birth:
     """Open what the incarnation will be born with; the nursery closes its own copies afterwards."""
-
-    def keep(descriptor: int) -> int:
-        opened.callback(os.close, descriptor)
-        return descriptor
-
+    output = os.open(letter["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    opened.callback(os.close, output)
     return Birth(
         number=letter["number"],
         entry=letter["entry"],
         argument=letter["argument"],
-        output=keep(os.open(letter["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)),
-        stacks=keep(kin.private_file("stacks")),
+        output=output,
+        stacks=stacks,
         reply=kin.private_file("reply") if letter["entry"] is None else None,  # read, and closed, at its end
     )
 

@@ -23,6 +23,11 @@ def test_children_are_the_direct_ones(child: subprocess.Popen[bytes]) -> None:
     assert kin.has_children()
 
 
+def test_children_are_found_where_the_kernel_keeps_no_list(child: subprocess.Popen[bytes]) -> None:
+    assert child.pid in kin._children_by_parent()
+    assert os.getpid() not in kin._children_by_parent()
+
+
 def test_kill_says_whether_there_was_anybody(child: subprocess.Popen[bytes]) -> None:
     assert kin.kill(child.pid)
 

@@ -234,7 +234,28 @@ def test_two_hundred_incarnations_leave_no_descriptors_and_no_processes(zygote: 
         made.spawn(LIFE + "do_nothing", {}, output=tmp_path / "output").wait(30)
 
     assert (descriptors("self"), descriptors(nursery)) == before
-    assert below(nursery) == []
+    assert len(below(nursery)) == 1  # the one that waits for the next
+
+
+def test_incarnation_was_forked_before_it_was_asked_for(zygote: Make, tmp_path: Path) -> None:
+    made = zygote()
+    nursery = made.ready(30).pid
+    assert happens(lambda: below(nursery))
+    [waiting] = below(nursery)
+
+    assert made.spawn(LIFE + "do_nothing", {}, output=tmp_path / "output").pid == waiting
+
+
+def test_fork_that_dies_while_it_waits_is_replaced(zygote: Make, tmp_path: Path) -> None:
+    made = zygote()
+    nursery = made.ready(30).pid
+    assert happens(lambda: below(nursery))
+    [waiting] = below(nursery)
+
+    os.kill(waiting, signal.SIGKILL)
+
+    assert happens(lambda: below(nursery) not in ([], [waiting]))
+    assert made.spawn(LIFE + "do_nothing", {}, output=tmp_path / "output").wait(30) == Exit(0, None)
 
 
 def test_several_threads_use_one_zygote_at_once(zygote: Make, tmp_path: Path) -> None:
