@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Literal, NoReturn, get_args
 
 from harness.errors import UsageError
-from harness.steps import StepId
+from harness.steps import StepId, readable
 
 Window = Literal["before", "between", "after"]
 WINDOWS: tuple[Window, ...] = get_args(Window)
@@ -133,13 +133,15 @@ class FaultPlan:
 def _expanded(fault: Fault, steps: Sequence[str]) -> list[Fault]:
     if fault.step in steps:
         return [fault]
-    if fault.is_glob and (matching := [step for step in steps if fnmatchcase(step, fault.step)]):
+    shown = {readable(step): step for step in steps}
+    matching = [step for name, step in shown.items() if fnmatchcase(step, fault.step) or fnmatchcase(name, fault.step)]
+    if fault.is_glob and matching:
         return [replace(fault, step=step) for step in matching]
-    near = difflib.get_close_matches(fault.step, steps, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(readable(fault.step), shown, n=3, cutoff=0.5)
     hint = f" Did you mean {_listed(near)}?" if near else ""
     raise UsageError(
-        f"fault {str(fault)!r} names {fault.step!r}, which the fault-free run does not have.{hint}"
-        f" It has {_listed(list(steps))}."
+        f"fault {readable(str(fault))!r} names {readable(fault.step)!r}, which the fault-free run does not have.{hint}"
+        f" It has {_listed(list(shown))}."
     )
 
 
@@ -203,7 +205,7 @@ class _Reader:
 
     def _step(self) -> str:
         start = self.at
-        step = self._take(r"([^@/~;\s]+)")
+        step = self._take(r"([^@/~;\s]+(?: +[^@/~;\s]+)*)")
         if step is None:
             self._fail("the step is missing")
         if not any(character in step for character in "*?["):

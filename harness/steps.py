@@ -4,6 +4,9 @@ A step is numbered in *message order* within one agent run, never in start order
 the same id after a restart. Nested and repeated runs are paths: `tool:delegate#1.model#2` is the second model request
 of the agent that the first `delegate` call ran. A call re-issued after a retry prompt is `tool:charge#1+1`, and never
 shifts later ids.
+
+Ids are compared as text, so names in them are percent-encoded (`tool:docs%2Esearch#1`). People read them, and may type
+them, as they are (`tool:docs.search#1`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ PLAIN = ("model", "event", "sleep", "run")
 """Kinds without one: `model#2`."""
 KINDS = NAMED + PLAIN
 
-_SEGMENT = re.compile(r"(?P<kind>[a-z]+)(?::(?P<name>[\w%\-]+))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?")
+_TYPED = r"(?! )[^#/@~;*?\[\]\\'\"`$\x00-\x1f\x7f]+(?<! )"
+"""A name as a person may type it: without what the grammars of ids and faults, and shells within quotes, use."""
+_SEGMENT = re.compile(
+    rf"(?P<kind>[a-z]+)(?::(?P<name>{_TYPED}))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?"
+)
+_ENCODED = re.compile(rf"\b({'|'.join(NAMED)}):([\w-]*%[\w%-]*)")
 
 
 @dataclass(frozen=True, order=True)
@@ -80,6 +88,17 @@ class StepId:
         return self if parent is None else StepId(parent.path + self.path)
 
 
+def readable(text: str) -> str:
+    """A text for people: in the step ids that it mentions, names stand as they are, where they can be typed so."""
+    return _ENCODED.sub(_as_typed, text)
+
+
+def _as_typed(match: re.Match[str]) -> str:
+    name = unquote(match[2])
+    can_be_typed = re.fullmatch(_TYPED, name) and unquote(name) == name
+    return f"{match[1]}:{name}" if can_be_typed else match[0]
+
+
 def _quoted(name: str) -> str:
     """Percent-encode what the grammar of ids and faults uses itself (`.`, `#`, `/`, `@`, `~`, `*`, …)."""
     return quote(name, safe="-_").replace(".", "%2E").replace("~", "%7E")
@@ -87,7 +106,18 @@ def _quoted(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _path(text: str) -> tuple[Segment, ...]:
-    return tuple(_segment(part, text) for part in text.split("."))
+    return tuple(_segment(part, text) for part in _parts(text))
+
+
+def _parts(text: str) -> list[str]:
+    """The levels of an id. A dot in a name is none between levels: a level that has a name ends in its number."""
+    parts: list[str] = []
+    for part in text.split("."):
+        if parts and "#" not in parts[-1] and parts[-1].partition(":")[0] in NAMED:
+            parts[-1] += f".{part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _segment(part: str, text: str) -> Segment:

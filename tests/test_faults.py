@@ -32,6 +32,8 @@ GOOD = [
     pytest.param("crash@tool:delegate#1.model#2/after", None, id="a step in a step"),
     pytest.param("crash@tool:charge#1+1/after", None, id="a re-issued call"),
     pytest.param("crash@tool:my%20tool%2E#1/after", None, id="a name with odd characters"),
+    pytest.param("crash@tool:docs.search#1/after", "crash@tool:docs%2Esearch#1/after", id="a name with a dot"),
+    pytest.param("hang@step:send mail#1", "hang@step:send%20mail#1", id="a name with a blank"),
     pytest.param("crash@*/after", None, id="every step"),
     pytest.param("error@tool:*#1", None, id="every tool's first call"),
 ]
@@ -62,7 +64,7 @@ BAD = [
     pytest.param("crash@tool:charge", 7, "needs a number, as in 'tool:charge#1'", id="a step without a number"),
     pytest.param("crash@tool:charge#0", 7, "is none of", id="number zero"),
     pytest.param("crash@run+1", 7, "never issued again", id="a re-issued run"),
-    pytest.param("crash@tool:zahlen:ä#1", 7, "write such a name as 'tool:zahlen%3A%C3%A4#1'", id="an unquoted name"),
+    pytest.param("crash@tool:a$ä#1", 7, "write such a name as 'tool:a%24%C3%A4#1'", id="a name to be encoded"),
     pytest.param("crash@model#1/befor", 15, "unknown window 'befor', did you mean 'before'", id="a misspelt window"),
     pytest.param("crash@model#1/", 15, "unknown window '', known are before, between, after", id="an empty window"),
     pytest.param("hang@model#1/after", 14, "'hang' can only strike before or between", id="a window it cannot strike"),
@@ -138,7 +140,7 @@ def test_an_empty_part_of_a_plan_is_refused(text):
         FaultPlan.parse(text)
 
 
-STEPS = ["run", "model#1", "tool:charge#1", "tool:charge#2", "model#2"]
+STEPS = ["run", "model#1", "tool:charge#1", "tool:charge#2", "model#2", "step:Shop%2Esend#1"]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,7 @@ STEPS = ["run", "model#1", "tool:charge#1", "tool:charge#2", "model#2"]
         pytest.param("hang@model#1", ["hang@model#1"], id="a step stays itself"),
         pytest.param("hang@model#*", ["hang@model#1", "hang@model#2"], id="in the order of the baseline"),
         pytest.param("hang@tool:*#2", ["hang@tool:charge#2"], id="one match"),
+        pytest.param("hang@step:Shop.*", ["hang@step:Shop%2Esend#1"], id="a name as it is shown"),
         pytest.param("hang@model#[2-9]", ["hang@model#2"], id="a range"),
         pytest.param("hang@*; hang@model#1", [f"hang@{step}" for step in STEPS], id="a step named twice strikes once"),
         pytest.param(

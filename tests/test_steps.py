@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.steps import KINDS, NAMED, Segment, StepId
+from harness.steps import KINDS, NAMED, Segment, StepId, readable
 
 GOOD = [
     # spelling, kind, name, without numbers
@@ -46,7 +46,8 @@ BAD = [
     pytest.param("tool:charge#1+0", "is none of", id="re-issue zero"),
     pytest.param("run+1", "never issued again", id="re-issued run"),
     pytest.param("tool:delegate#1..model#2", "'' is none of", id="empty level"),
-    pytest.param("tool:my tool#1", "write such a name as 'tool:my%20tool#1'", id="blank in a name"),
+    pytest.param("tool:my[tool]#1", "write such a name as 'tool:my%5Btool%5D#1'", id="a bracket in a name"),
+    pytest.param("tool:docs.search", "needs a number", id="a dotted name without a number"),
 ]
 
 
@@ -68,8 +69,25 @@ def test_every_name_survives_printing(name):
     assert not set(str(step)) & set("/@~*?[; ")
 
 
-def test_letters_of_another_alphabet_may_be_typed_as_they_are():
-    assert StepId.parse("tool:zürich#1") == StepId.parse("tool:z%C3%BCrich#1") == StepId.of("tool", "zürich")
+TYPED = [
+    pytest.param("tool:zürich#1", "tool:z%C3%BCrich#1", id="letters of another alphabet"),
+    pytest.param("tool:docs.search#1", "tool:docs%2Esearch#1", id="a dot"),
+    pytest.param("tool:docs.model#2.model#1", "tool:docs%2Emodel#2.model#1", id="a dot before what could be a kind"),
+    pytest.param("step:Shop.<locals>.send mail#3+1", "step:Shop%2E%3Clocals%3E%2Esend%20mail#3+1", id="a function"),
+    pytest.param("run#2.tools:<agent>#1", "run#2.tools:%3Cagent%3E#1", id="a toolset"),
+]
+
+
+@pytest.mark.parametrize(("typed", "canonical"), TYPED)
+def test_names_may_be_typed_as_they_are_and_are_shown_so(typed, canonical):
+    assert str(StepId.parse(typed)) == canonical
+    assert readable(f"it died at {canonical}/after") == f"it died at {typed}/after"
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_shown_of_an_id_reads_back_as_that_id(name):
+    step = StepId.of("tool", name, 2, 1).inside(StepId.of("tool", name))
+    assert StepId.parse(readable(str(step))) == step
 
 
 @pytest.mark.parametrize("kind", KINDS)

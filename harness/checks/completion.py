@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.checks.base import Case
 from harness.checks.words import lines, titled
-from harness.history import Event, Outcome, ProcessEnded, RunEnded, spelled
+from harness.history import Event, Execution, Outcome, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
@@ -110,7 +110,7 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
     invocation = outcome.invocation
     if _same_error(case, expected, outcome):
         if not case.scenario.faults:
-            message = f"the run fails without any fault{_where(case, outcome)}: {_said(outcome)}"
+            message = f"the run fails without any fault{where(case, outcome)}: {_said(outcome)}"
             remedy = "make the fault-free run succeed first: look at the agent's set-up, deps, prompt and script"
             yield _finding(case, "baseline-failed", Owner.CONFIGURATION, message, remedy, invocation, outcome)
         return
@@ -126,16 +126,25 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
         yield _finding(case, "failed", Owner.ENGINE, message, remedy, invocation, outcome)
 
 
-def _where(case: Case, outcome: Outcome) -> str:
-    """The body that raised what ended the run; or the one that returned what the engine could not record."""
-    bodies = [run for run in case.history.executions if run.left and StepId.parse(run.step).kind != "run"]
-    raised = [run for run in bodies if run.left and (run.left.error or "").startswith(f"{outcome.error_type}:")]
+def where(case: Case, outcome: Outcome) -> str:
+    """The body that raised what ended the run, or returned what the engine could not record: the end of a clause."""
+    raised = [run for run in _bodies(case) if run.left and (run.left.error or "").startswith(f"{outcome.error_type}:")]
     if raised:
         innermost = min(raised, key=lambda run: run.left.seq if run.left else 0)
         return f", in the body of {titled(innermost.step)}"
-    if bodies and bodies[-1].entered.unit and bodies[-1].finished and not bodies[-1].recorded:
-        return f", when {titled(bodies[-1].step)} had returned and {case.contract.engine} was to record its result"
+    if last := withheld(case):
+        return f", when {titled(last.step)} had returned and {case.contract.engine} was to record its result"
     return ""
+
+
+def withheld(case: Case) -> Execution | None:
+    """The body that returned last, if its engine was to record that and did not: its result cannot be encoded."""
+    last = next(reversed(_bodies(case)), None)
+    return last if last and last.entered.unit and last.finished and not last.recorded else None
+
+
+def _bodies(case: Case) -> list[Execution]:
+    return [run for run in case.history.executions if run.left and StepId.parse(run.step).kind != "run"]
 
 
 def _same_error(case: Case, expected: Outcome, outcome: Outcome) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from harness.checks import Baseline, Difference, compare
+from harness.checks import Baseline
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore import policies, unusable
@@ -28,6 +28,7 @@ from harness.scenario import Scenario
 from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 
 NO_FAULT = FaultPlan()
+JOURNAL = "journal.jsonl"
 
 
 class Progress(Protocol):
@@ -126,15 +127,34 @@ def replay(folder: Path, *, out: Path, progress: Progress | None = None) -> Swee
 def show(folder: Path, *, strict: bool = False) -> tuple[RunReport, History]:
     """Judge a run folder again, with no engine installed. Its baselines lie beside it."""
     scenario = read_scenario(folder)
-    history = load(folder / "journal.jsonl")
-    found = sorted(folder.parent.glob("*-baseline/journal.jsonl"))
+    history = load(folder / JOURNAL)
+    found = sorted(folder.parent.glob(f"*-baseline/{JOURNAL}"))
     if not found:
         raise UsageError(f"{folder} has no baseline beside it, so nothing can be compared; keep the whole sweep folder")
-    baseline = compare(load(found[0]), load(found[-1]))
-    if isinstance(baseline, Difference):
-        raise UsageError(f"the two fault-free runs beside {folder} differ: {baseline.sentence}")
-    judged = report(history, baseline, scenario, load_engine(scenario.engine), folder, strict=strict)
-    return _with_replay(judged, replay_line(scenario, scenario.plan, str(folder), strict=strict)), history
+    engine = load_engine(scenario.engine)
+    settled = unusable.settle((load(found[0]), load(found[-1])), scenario, engine.contract())
+    if isinstance(settled, Baseline):
+        judged = report(history, settled, scenario, engine, folder, strict=strict)
+        return _with_replay(judged, replay_line(scenario, scenario.plan, str(folder), strict=strict)), history
+    if scenario.faults:
+        said = settled[1].findings[0].message
+        raise UsageError(f"the fault-free runs beside {folder} are nothing to compare it with: {said}")
+    told = _unusable(scenario, folder, history, settled[1])
+    return _with_replay(told, replay_line(scenario, NO_FAULT, str(folder), strict=strict)), history
+
+
+def _unusable(scenario: Scenario, folder: Path, history: History, why: Verdict) -> RunReport:
+    """The report of a fault-free run that nothing can be compared with."""
+    return RunReport(
+        engine=scenario.engine,
+        subject=scenario.subject,
+        plan=str(NO_FAULT),
+        verdicts=(why,),
+        incarnations=history.incarnations,
+        folder=str(folder),
+        steps=history.steps,
+        notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
+    )
 
 
 class _Sweep:
@@ -195,36 +215,16 @@ class _Sweep:
             return replace(empty, refused=bench.refused), None
         first = bench.run(NO_FAULT, name="baseline")
         second = bench.run(NO_FAULT, name="baseline", turn=1)  # another hash seed: an order of sets is volatile, too
-        histories = {folder: load(folder / "journal.jsonl") for folder in (first, second)}
-        # How far a run came that never ended is chance; that it did not end is what has to be told.
-        endless = next((folder for folder, history in histories.items() if not history.outcomes), None)
-        compared = compare(histories[first], histories[second])
-        contract = bench.engine.contract()
-        if isinstance(compared, Difference):
-            stuck = unusable.failed(histories[endless], self.scenario, contract) if endless else None
-            why = stuck or unusable.differing(compared)
-            return replace(empty, runs=(self._unusable(endless or first, why),)), None
-        failed = unusable.failed(compared.history, self.scenario, contract)
-        if failed is not None:
-            return replace(empty, runs=(self._unusable(first, failed),)), None
-        policies.refuse_lost_keys(self.scenario, compared.history)
-        notes = (*bench.notes, *policies.idle(self.scenario, compared.history))
-        return replace(empty, rows=rows(compared), notes=notes), compared
-
-    def _unusable(self, folder: Path, verdict: Verdict) -> RunReport:
-        scenario = self.scenario.with_plan(NO_FAULT)
-        history = load(folder / "journal.jsonl")
-        judged = RunReport(
-            engine=scenario.engine,
-            subject=scenario.subject,
-            plan=str(NO_FAULT),
-            verdicts=(verdict,),
-            incarnations=history.incarnations,
-            folder=str(folder),
-            steps=history.steps,
-            notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
-        )
-        return _with_replay(judged, self._replay_line(NO_FAULT, str(folder)))
+        histories = load(first / JOURNAL), load(second / JOURNAL)
+        settled = unusable.settle(histories, self.scenario, bench.engine.contract())
+        if not isinstance(settled, Baseline):
+            which, why = settled
+            folder = (first, second)[which]
+            told = _unusable(self.scenario, folder, histories[which], why)
+            return replace(empty, runs=(_with_replay(told, self._replay_line(NO_FAULT, str(folder))),)), None
+        policies.refuse_lost_keys(self.scenario, settled.history)
+        notes = (*bench.notes, *policies.idle(self.scenario, settled.history))
+        return replace(empty, rows=rows(settled), notes=notes), settled
 
     def _parallel(
         self, bench: Bench, baseline: Baseline, plans: list[tuple[Cell, FaultPlan]]

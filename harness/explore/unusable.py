@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import signal
 
-from harness.checks import Baseline, Difference
+from harness.checks import Baseline, Difference, compare
 from harness.checks.base import Case
+from harness.checks.completion import where, withheld
 from harness.checks.liveness import liveness
 from harness.checks.words import titled
 from harness.contract import Contract
@@ -20,6 +21,23 @@ from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
 SET_UP = "make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`"
+
+
+def settle(
+    histories: tuple[History, History], scenario: Scenario, contract: Contract
+) -> Baseline | tuple[int, Verdict]:
+    """The baseline that two fault-free runs make; else which of them, 0 or 1, is of no use, and why.
+
+    Raises `UsageError` for a script that does not fit.
+    """
+    compared = compare(*histories)
+    if isinstance(compared, Difference):
+        # How far a run came that never ended is chance; that it did not end is what has to be told.
+        endless = next((index for index, history in enumerate(histories) if not history.outcomes), 0)
+        stuck = None if histories[endless].outcomes else failed(histories[endless], scenario, contract)
+        return endless, stuck or differing(compared)
+    unusable = failed(compared.history, scenario, contract)
+    return compared if unusable is None else (0, unusable)
 
 
 def differing(difference: Difference) -> Verdict:
@@ -46,7 +64,10 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
         return None if history.outcomes else _without_outcome(history, scenario, contract)
     if ended.error_type in ("ScriptError", "UsageError"):
         raise UsageError(f"the script does not fit the agent: {ended.error}")
-    return _verdict(f"{ended.error_type}: {ended.error}", SET_UP)
+    case = Case(history, Baseline(history), scenario, contract)
+    kept_back = withheld(case)
+    remedy = SET_UP if kept_back is None else f"let {titled(kept_back.step)} return what {contract.engine} can record"
+    return _verdict(f"{ended.error_type}: {ended.error}", remedy, where(case, ended))
 
 
 def _without_outcome(history: History, scenario: Scenario, contract: Contract) -> Verdict:
@@ -72,14 +93,14 @@ def _last_body(history: History) -> str | None:
     return bodies[-1] if bodies else None
 
 
-def _verdict(said: str, remedy: str) -> Verdict:
+def _verdict(said: str, remedy: str, place: str = "") -> Verdict:
     finding = Finding(
         check="completion",
         rule="baseline-failed",
         step="run",
         severity=Severity.ERROR,
         owner=Owner.CONFIGURATION,
-        message=f"the run fails without any fault: {said}",
+        message=f"the run fails without any fault{place}: {said}",
         remedy=remedy,
     )
     return Verdict("completion", Status.FAILED, (finding,))

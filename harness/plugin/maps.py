@@ -131,16 +131,15 @@ class Maps:
         if bench.refused:
             return empty
         folders = [bench.run(NO_FAULT, name="baseline", turn=turn) for turn in (0, 1)]
-        compared = compare(*(load(folder / "journal.jsonl") for folder in folders))
-        if isinstance(compared, Difference):
-            return _unusable(empty, unusable.differing(compared), scenario, folders[0])
-        failed = unusable.failed(compared.history, scenario, bench.engine.contract())
-        if failed is not None:
-            return _unusable(empty, failed, scenario, folders[0])
+        first, second = (load(folder / "journal.jsonl") for folder in folders)
+        settled = unusable.settle((first, second), scenario, bench.engine.contract())
+        if not isinstance(settled, Baseline):
+            which, why = settled
+            return _unusable(empty, why, scenario, folders[which])
         self.fresh.add(key)
         kept = self._keep(key, folders)
         found = fingerprint.sources(scenario, bench.info.get("sources", ()))
-        return replace(empty, rows=rows(compared), folder=str(kept), sources=found)
+        return replace(empty, rows=rows(settled), folder=str(kept), sources=found)
 
     def _keep(self, key: str, folders: list[Path]) -> Path:
         """A new folder each time: a session that runs beside this one may still read the old one."""

@@ -25,10 +25,10 @@ def of_steps(run: RunReport) -> Iterator[RenderableType]:
     if book is None or not any(map(_is_remarkable, book.lines)):
         return
     shown = [line for line in book.lines if len(book.lines) <= MANY or line.re_executed or line.orphaned]
-    width = min(WIDEST_STEP, max((len(line.step) for line in shown), default=0))
+    width = min(WIDEST_STEP, max((len(clean(line.step)) for line in shown), default=0))
     made = table("step", "executed", "replayed", "re-executed", "indeterminate", "orphaned", widest=(width,))
     for line in shown:
-        made.add_row(clean(shortened(line.step, width)), *_figures(line))
+        made.add_row(shortened(clean(line.step), width), *_figures(line))
     yield ""
     yield indented(made)
     if len(shown) < len(book.lines):

@@ -52,10 +52,10 @@ def crash_map(sweep: EngineSweep, width: int) -> Iterator[RenderableType]:
     drawn = lines(sweep)
     if drawn:
         shown = folded(drawn)
-        step_width = min(width // 2 - 10, max(len(line.step) for line in shown))
+        step_width = min(width // 2 - 10, max(len(clean(line.step)) for line in shown))
         made = table("step", *WINDOWS, "", widest=(step_width, 7, 7, 7))
         for line in shown:
-            made.add_row(clean(shortened(line.step, step_width)), *map(cell, line.marks), Text(line.remark, "dim"))
+            made.add_row(shortened(clean(line.step), step_width), *map(cell, line.marks), Text(line.remark, "dim"))
         yield indented(made)
         yield ""
         yield indented(legend(mark for line in drawn for mark in line.marks))
@@ -83,5 +83,5 @@ def _other_plans(sweep: EngineSweep, width: int) -> Iterator[RenderableType]:
     if others and sweep.rows:
         made = table("other faults", "", widest=(min(width - 20, max(len(run.plan) for run in others)), 7))
         for run in others:
-            made.add_row(clean(shortened(run.plan, width - 20)), cell(mark_of(run)))
+            made.add_row(shortened(clean(run.plan), width - 20), cell(mark_of(run)))
         yield from ("", indented(made))

@@ -31,7 +31,7 @@ def _rendered(report: SweepReport, paper: Paper) -> Iterator[RenderableType]:
     for run in report.runs:
         said = Text(WORDS[run.status], STATUS_STYLE[run.status])
         workflow = "".join(note.removeprefix("workflow ") for note in run.notes)
-        made.add_row(clean(shortened(run.plan, width)), said, clean(workflow))
+        made.add_row(shortened(clean(run.plan), width), said, clean(workflow))
     yield indented(made)
     yield from findings(report)
     yield from unsure(report)

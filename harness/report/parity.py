@@ -81,11 +81,11 @@ def _matrix(swept: Sequence[EngineSweep], found: Sequence[Cell], width: int) -> 
     names = [sweep.engine for sweep in swept]
     columns = [max(7, len(name)) for name in names]
     room = width - sum(columns) - 2 * len(columns) - len("every window") - 16
-    step_width = max(16, min(room, max(len(each.step) for each in found)))
+    step_width = max(16, min(room, max(len(clean(each.step)) for each in found)))
     made = table("step", "crash", *names, "", widest=(step_width, 12, *columns))
     shown = ""
     for each in _joined(found):
-        step = "" if each.step == shown else clean(shortened(each.step, step_width))
+        step = "" if each.step == shown else shortened(clean(each.step), step_width)
         shown = each.step
         marks = [cell(each.marks[name]) for name in names]
         made.add_row(step, each.window, *marks, Text("<- differ" if each.differs else "", "bold"))

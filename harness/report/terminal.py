@@ -164,13 +164,13 @@ def _steps(report: SweepReport, paper: Paper) -> Iterator[RenderableType]:
 
 
 def _listing(subject: str, sweep: EngineSweep, paper: Paper) -> Iterator[RenderableType]:
-    step_width = min(paper.width // 2 - 10, max(len(row.step) for row in sweep.rows))
+    step_width = min(paper.width // 2 - 10, max(len(clean(row.step)) for row in sweep.rows))
     room = paper.width - step_width - 30
     made = table("step", "windows", "arguments", widest=(step_width, 24, None))
     for row in sweep.rows:
         windows = ", ".join(WINDOWS) if row.recorded else "before, between = after"
         arguments = "" if row.arguments is None else values(row.arguments, max(room, 10))
-        made.add_row(clean(shortened(row.step, step_width)), windows, arguments)
+        made.add_row(shortened(clean(row.step), step_width), windows, arguments)
     yield indented(made)
     yield ""
     if any(not row.recorded for row in sweep.rows):

@@ -56,7 +56,7 @@ def timeline(
     """
     lives = sorted({started.incarnation for started in history.of(ProcessStarted)})
     drawn = (fold or folded)(rows(history, lives, _wrong(findings)))
-    step_width = min(30, max([len(row.step) for row in drawn] + [4]))
+    step_width = min(30, max([len(clean(row.step)) for row in drawn] + [4]))
     for start in range(0, len(lives), LIVES_ABREAST):
         shown = lives[start : start + LIVES_ABREAST]
         room = (width - step_width - 14) // len(shown) - 2
@@ -65,7 +65,7 @@ def timeline(
             column.max_width = room
         for row in drawn:
             cells = [_styled(cell) for cell in row.cells[start : start + LIVES_ABREAST]]
-            made.add_row(clean(shortened(row.step, step_width)), *cells, Text(row.remark(lives, shown), "bold red"))
+            made.add_row(shortened(clean(row.step), step_width), *cells, Text(row.remark(lives, shown), "bold red"))
         if start:
             yield ""
         yield indented(made)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.steps import readable
 from harness.verdict import Finding, Owner, RunReport, Severity, Status
 
 
@@ -84,9 +85,10 @@ def shortened(text: str, width: int) -> str:
 
 
 def clean(text: str) -> str:
-    """A text from outside without control characters: somebody else's output must not steer the terminal."""
+    """A text for people: names of steps are readable, and control characters of others cannot steer the terminal."""
     return "".join(
-        character if character.isprintable() or character == "\n" else _escaped(character) for character in text
+        character if character.isprintable() or character == "\n" else _escaped(character)
+        for character in readable(text)
     )
 
 

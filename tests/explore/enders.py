@@ -21,6 +21,7 @@ leaves = Agent("openai:gpt-5", name="leaves")
 exits = Agent("openai:gpt-5", name="exits")
 faults = Agent("openai:gpt-5", name="faults")
 raises = Agent("openai:gpt-5", name="raises")
+keeps = Agent("openai:gpt-5", name="keeps")
 needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
 
 
@@ -54,3 +55,8 @@ def fault() -> str:
 @raises.tool_plain
 async def fail() -> str:
     raise ValueError("no such order")
+
+
+@keeps.tool_plain
+def session() -> object:
+    return {"session": object()}

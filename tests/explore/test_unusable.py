@@ -19,7 +19,8 @@ ENDS = [
     pytest.param("leaves", "baseline-failed", ("ended by itself with code 3", "that of `leave`"), id="os._exit"),
     pytest.param("exits", "baseline-failed", ("ended by itself with code 1", "no configuration"), id="sys.exit"),
     pytest.param("faults", "baseline-failed", ("ended by SIGSEGV", "that of `fault`"), id="a signal"),
-    pytest.param("raises", "baseline-failed", ("ValueError: no such order",), id="an exception"),
+    pytest.param("raises", "baseline-failed", ("in the body of `fail`: ValueError: no such order",), id="an exception"),
+    pytest.param("keeps", "baseline-failed", ("when `session` had returned", "record its result"), id="no record"),
 ]
 
 
@@ -40,6 +41,8 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert finding.rule == rule
     assert [text for text in said if text not in finding.message] == []
     assert "no outcome was written" not in finding.message
+    shown, _history = exploring.show(max(tmp_path.glob("*/journal/*-baseline")))
+    assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
 
 
 def test_a_script_that_cannot_be_made_because_deps_are_missing_says_that_they_are(tmp_path: Path) -> None:
