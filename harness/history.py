@@ -339,9 +339,13 @@ class History:
         return tuple(end for end in self.of(ProcessEnded) if end.cause != "exit")
 
     def siblings(self) -> dict[str, tuple[str, ...]]:
-        """For each tool step of a response with several calls: all calls of that response, in message order."""
-        groups = [tuple(left.calls) for left in self.of(StepLeft) if len(left.calls) > 1]
-        return {step: group for group in groups for step in group}
+        """For each tool step of a response with several calls: those calls of it that ran, in message order.
+
+        A call that the agent rejected has no body: whoever waited for its end would wait in vain.
+        """
+        ran = {execution.step for execution in self.executions}
+        groups = [tuple(step for step in left.calls if step in ran) for left in self.of(StepLeft)]
+        return {step: group for group in groups if len(group) > 1 for step in group}
 
     def calls(self, invocation: int) -> dict[str, list[str]]:
         """For each model request of one invocation, the tool calls that it asked for, in message order."""

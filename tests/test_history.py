@@ -174,8 +174,15 @@ def test_lives_deaths_and_faults_are_counted():
 
 def test_the_calls_of_one_response_are_siblings_in_message_order():
     calls = ("tool:a#1", "tool:b#1")
-    history = Story().life().kept("model#1", calls=calls).kept("model#2", calls=("tool:c#1",)).history()
+    story = Story().life().kept("model#1", calls=calls).kept("tool:b#1").kept("tool:a#1")
+    history = story.kept("model#2", calls=("tool:c#1",)).kept("tool:c#1").history()
     assert history.siblings() == {"tool:a#1": calls, "tool:b#1": calls}
+
+
+def test_a_call_that_was_rejected_is_nobodys_sibling():
+    calls = ("tool:a#1", "tool:b#1", "tool:c#1")
+    history = Story().life().kept("model#1", calls=calls).kept("tool:b#1").kept("tool:c#1").history()
+    assert history.siblings() == {"tool:b#1": calls[1:], "tool:c#1": calls[1:]}
 
 
 def test_a_history_can_be_cut():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import threading
 import time
 from collections import Counter, defaultdict
@@ -28,6 +29,10 @@ from harness.subjects.strikes import Strikes
 T = TypeVar("T")
 
 RUN_UNIT = "run"
+PATIENCE = 5.0
+"""Seconds that a call waits for those before it, at most."""
+RECORDING = 0.2
+"""Seconds within which an engine that records errors has recorded one."""
 
 
 @dataclass
@@ -93,6 +98,7 @@ class Probes:
     _keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _attempts: Counter[str] = field(default_factory=Counter)
     settled: set[str] = field(default_factory=set)
+    _failed: dict[str, float] = field(default_factory=dict)
     _runs: int = 0
     _inner: Counter[tuple[StepId, int]] = field(default_factory=Counter)
 
@@ -100,6 +106,7 @@ class Probes:
         """Another invocation begins: what was counted belongs to the one before, and steps have their ids anew."""
         if invocation != self.invocation:
             self.settled.clear()
+            self._failed.clear()
         self.invocation, self._runs = invocation, 0
         self._units.clear()
         self._keys.clear()
@@ -112,6 +119,11 @@ class Probes:
         """Run one body between its probes. With `opens_unit` the engine decides whether it runs at all."""
         body = self._placed(body)
         await self._keep_order(body.step)
+        with self._failing(body.step):
+            return await self._under(body, run, opens_unit=opens_unit)
+
+    async def _under(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool) -> T:
+        """Run a body under the unit that is there for it, or that the engine will open for it."""
         if opens_unit:
             if (around := _unit.get()) is not None:
                 around.claimed = True  # it only holds the tool's own unit, which is the record of the body
@@ -144,7 +156,8 @@ class Probes:
         def called(*args: Any, **kwargs: Any) -> Any:
             return self._run_sync(body, lambda: function(*args, **kwargs), unit)
 
-        return await call(wraps(function)(awaited if is_async else called))
+        with self._failing(body.step):
+            return await call(wraps(function)(awaited if is_async else called))
 
     def _placed(self, body: Body) -> Body:
         return replace(body, step=body.step.inside(_step.get()))
@@ -392,10 +405,23 @@ class Probes:
             return
         earlier = group[: group.index(str(step))]
         waits_for = [sibling for sibling in earlier if str(step) in targets or sibling in targets]
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + PATIENCE
         # A poll, because calls may run in several event loops and threads, and engines may run them one by one.
-        while not self.settled.issuperset(waits_for) and time.monotonic() < deadline:  # noqa: ASYNC110
+        while not all(map(self._is_over, waits_for)) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
+
+    @contextmanager
+    def _failing(self, step: StepId) -> Iterator[None]:
+        """Take down when a call ends with an error, its own or one that was planned."""
+        try:
+            yield
+        except BaseException:
+            self._failed[str(step)] = time.monotonic()
+            raise
+
+    def _is_over(self, step: str) -> bool:
+        """Whether a call is settled. An error may be recorded or not, and if it is, then at once."""
+        return step in self.settled or time.monotonic() - self._failed.get(step, math.inf) > RECORDING
 
 
 async def _pause(seconds: float) -> None:

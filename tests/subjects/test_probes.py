@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 from collections.abc import Callable
@@ -298,6 +299,22 @@ def test_parallel_calls_around_a_fault_happen_in_message_order(tmp_path: Path, f
     assert ended == -signal.SIGKILL
     assert [commit.step for commit in history.of(CommitLeft)] == ["tool:charge#1"]
     assert [entered.step for entered in history.of(StepEntered)] == ["tool:charge#1"]
+
+
+def test_a_call_whose_error_nobody_records_holds_no_other_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.subjects.probes.PATIENCE", math.inf)
+    path = tmp_path / "journal"
+    steps = [StepId.of("tool", "charge", number) for number in (1, 2)]
+    siblings = {str(step): tuple(map(str, steps)) for step in steps}
+    probes = probes_for(path, "error@tool:charge#1", siblings=siblings)
+
+    async def together() -> list[Any]:
+        calls = [recorded_call(probes, Body(step), str(step)) for step in steps]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    failed, done = asyncio.run(asyncio.wait_for(together(), 30))
+
+    assert (type(failed), done) == (RuntimeError, "charged")
 
 
 @pytest.mark.parametrize(
