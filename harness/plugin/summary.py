@@ -88,7 +88,8 @@ def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
     ended = report.when == "call" or not report.passed
     known = facts(item) if ended else None
     if known is not None:
-        vars(report)["durable"] = known  # pytest sends what it finds there to other processes, too
+        # Plain values only: they are sent to other processes, and pytest-xdist ends a session over any other kind.
+        vars(report)["durable"] = json.loads(json.dumps(known, default=str))
         for run in known["runs"]:
             shown = {name: run[name] for name in ("engine", "fault", "status", "replay")}
             item.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]

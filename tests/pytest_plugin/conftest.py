@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+OTHERS = ("-p", "no:randomly", "-p", "no:asyncio")
 SHOP = '''
 """A shop with one tool that can charge twice."""
 from pydantic_ai import Agent
@@ -35,7 +36,8 @@ class Ran:
 
     def count(self, word: str) -> int:
         """How many tests pytest's closing line says `word` of."""
-        found = re.findall(rf"(\d+) {word}", self.out.strip().splitlines()[-1])
+        closing = [line for line in self.out.splitlines() if re.search(r" in \d+\.\d+s", line)][-1:]
+        found = re.findall(rf"(\d+) {word}", "".join(closing))
         return int(found[0]) if found else 0
 
 
@@ -52,7 +54,8 @@ class Project:
             path.write_text(textwrap.dedent(text).lstrip("\n"), "utf-8")
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-p", "harness.pytest_plugin", *arguments]
+        """Only our plugin, of those that change what other tests see; `-p NAME` brings one of the others back."""
+        return [sys.executable, "-m", "pytest", *OTHERS, "-p", "harness.pytest_plugin", *arguments]
 
     @property
     def environment(self) -> dict[str, str]:

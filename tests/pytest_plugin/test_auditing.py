@@ -99,7 +99,7 @@ WRONG = {
 @pytest.fixture(scope="module")
 def ran(project: Make) -> Ran:
     made = project({"lazy.py": LAZY, "accepted.yaml": ACCEPTED, "test_runs.py": RUNS})
-    return made.pytest("-v", "-p", "no:randomly")
+    return made.pytest("-v")
 
 
 @pytest.mark.parametrize(

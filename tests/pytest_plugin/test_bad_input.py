@@ -108,7 +108,7 @@ def collected(project: Make) -> Ran:
     """One session that collects every mistake there is."""
     marked = {f"test_{name}.py": f"{HEAD}{marker}\ndef test_it(): pass\n" for name, (marker, _told) in MARKED.items()}
     written = {f"scenarios/{name}.yaml": text for name, (text, _told) in YAML.items()}
-    return project({**marked, **written}).pytest("--collect-only", "-p", "no:randomly")
+    return project({**marked, **written}).pytest("--collect-only")
 
 
 @pytest.mark.parametrize("name", MARKED)
@@ -131,7 +131,7 @@ def test_a_scenario_that_cannot_be_used_is_a_collection_error_with_its_place(col
 
 @pytest.fixture(scope="module")
 def ran(project: Make) -> Ran:
-    return project({"agents.py": AGENTS, "test_runs.py": RUNS}).pytest("-v", "-p", "no:randomly")
+    return project({"agents.py": AGENTS, "test_runs.py": RUNS}).pytest("-v")
 
 
 def test_a_subject_whose_baseline_fails_is_one_error_and_not_forty(ran: Ran) -> None:

@@ -46,7 +46,7 @@ def shop(project: Make) -> Project:
 
 
 def test_a_missing_engine_is_a_skip_with_its_reason(shop: Project) -> None:
-    ran = shop.pytest("-v", "-rs", "-p", "no:randomly")
+    ran = shop.pytest("-v", "-rs")
 
     assert "test_swept[theirs:Missing-missing] SKIPPED" in ran.out
     assert "test_chosen[theirs:Missing-crash@model#1/after] SKIPPED" in ran.out
@@ -73,7 +73,7 @@ def test_a_required_engine_that_is_missing_ends_the_session(shop: Project) -> No
 
 
 def test_engines_can_be_chosen_for_a_session(shop: Project) -> None:
-    ran = shop.pytest("-v", "--durable-engines", "journal", "-p", "no:randomly")
+    ran = shop.pytest("-v", "--durable-engines", "journal")
 
     assert "theirs:Missing-" not in ran.out
     assert "test_swept[no-engine] SKIPPED" in ran.out
