@@ -175,6 +175,14 @@ class Effect(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Called(Event):
+    """A function of the person's own ran outside every step. `role` says what it is to the agent."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpRequest(Event):
     """A request that reached the wire, and what it met there: a `status`, or the name of an error.
 

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from harness.checks import Baseline, Case, judge
 from harness.checks.account import account, time_scale
+from harness.checks.calls import called_again
 from harness.checks.ledger import ledger
 from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
@@ -425,7 +426,7 @@ def report(
         incarnations=history.incarnations,
         folder=str(folder),
         steps=history.steps,
-        notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
+        notes=tuple(dict.fromkeys([*(note.text for note in history.of(Note)), *called_again(history, baseline)])),
         ledger=ledger(Case(history, baseline, scenario, contract)),
         account=units,
         time_scale=time_scale(units, scenario),

@@ -26,7 +26,7 @@ from harness.journal import Journal, plain
 from harness.process.owned import owned
 from harness.process.summons import await_answer
 from harness.steps import StepId
-from harness.subjects import bodies, events, guard, models, output_functions
+from harness.subjects import around, bodies, events, guard, models, output_functions
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
 from harness.subjects.deps import load_deps
@@ -74,6 +74,7 @@ def protect(argument: dict[str, Any]) -> Worker:
     bodies.install()
     output_functions.install()
     events.install()
+    around.install()
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     return worker

@@ -288,6 +288,13 @@ class Probes:
         step = _step.get()
         return None if step is None else str(step)
 
+    @property
+    def is_around(self) -> bool:
+        """Whether what runs here is the agent's own code: in no body, in no unit, and not merely replayed."""
+        step = _step.get()
+        inside = step is not None and any(segment.kind != "run" for segment in step.path)
+        return not inside and _unit.get() is None and not _replaying.get()
+
     # Units and commits: what adapters call (`engines.base.Hook`).
 
     def called(self, key: str, name: str) -> None:
