@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import signal
@@ -53,6 +54,30 @@ def gone(folder: Path) -> bool:
     while processes(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not processes(folder)
+
+
+def test_what_the_server_answers_is_sent_at_once() -> None:
+    async def is_sent_at_once() -> bool:
+        told: asyncio.Queue[bool] = asyncio.Queue()
+
+        async def connected(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            await told.put(bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        serving = await asyncio.start_server(connected, sock=host.listen(0))
+        async with serving:
+            _, writer = await asyncio.open_connection(*serving.sockets[0].getsockname())
+            said = await told.get()
+            writer.close()
+        return said
+
+    assert asyncio.run(is_sent_at_once())
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with host.listen(0) as taken, pytest.raises(OSError, match="in use"):
+        host.listen(taken.getsockname()[1])
 
 
 def test_a_server_answers_with_the_version_that_is_installed(running: Server) -> None:

@@ -148,7 +148,7 @@ def serve(port: int, ear: int) -> None:
 
     with os.fdopen(ear, "w") as said:
         try:
-            listening = socket.create_server(("127.0.0.1", port), backlog=512)
+            listening = listen(port)
         except OSError as error:
             said.write(f"port {port} cannot be used again: {error.strerror}\n")
             return
@@ -164,6 +164,23 @@ def serve(port: int, ear: int) -> None:
             await serving
 
         asyncio.run(run())
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on `port`, or on a free one for 0, whose connections asyncio will not let wait. OSError if it is taken.
+
+    A socket that does not say which protocol it speaks is none that asyncio turns Nagle's algorithm off for, and then
+    every second answer waits for 40 ms, which no server of a person's does.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a crash, on the port of before
+        listening.bind(("127.0.0.1", port))
+        listening.listen(512)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def _end_with(lifeline: int) -> None:
