@@ -81,14 +81,33 @@ def _named(value: Any) -> str:
 _ENCODER = json.JSONEncoder(default=plain, ensure_ascii=False)  # `json.dumps` would make one for every event
 
 
+class Reader:
+    """Reads a journal while it grows: a line that was whole once is not read again. Safe in one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._events: list[Event] = []
+        self._seen = 0  # bytes, up to the end of the last whole line
+
+    def read(self) -> History:
+        """What the journal says now. Raises `UsageError` if there is none, `JournalCorrupt` for a bad line in it."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._seen)
+                new = file.read()
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the journal {self._path}: {error.strerror}; is this a run folder?"
+            ) from error
+        *lines, rest = new.split(b"\n")
+        self._events += [_event(self._path, number, line) for number, line in enumerate(lines, len(self._events) + 1)]
+        self._seen += len(new) - len(rest)
+        return History(tuple(self._events), torn=bool(rest))
+
+
 def load(path: Path) -> History:
     """Read a journal back. Raises `UsageError` if there is none and `JournalCorrupt` for a bad line in the middle."""
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"cannot read the journal {path}: {error.strerror}; is this a run folder?") from error
-    torn = bool(lines and lines[-1])
-    return History(tuple(_event(path, number, line) for number, line in enumerate(lines[:-1], 1)), torn)
+    return Reader(path).read()
 
 
 def _event(path: Path, number: int, line: bytes) -> Event:

@@ -36,7 +36,7 @@ from harness.history import (
     RunStarted,
     ServerChanged,
 )
-from harness.journal import Journal, load
+from harness.journal import Journal, Reader, load
 from harness.process.incarnation import Incarnation
 from harness.process.summons import KILL, START, is_summons
 from harness.process.tally import Tally
@@ -207,6 +207,7 @@ class Run:
         self.scenario = (scenario or bench.scenario).with_plan(plan)
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
+        self._reader = Reader(self.journal.path)
         self.store: Store = bench.session.store(folder.name, folder)
         self.needs_serving = any(is_summons(str(fault)) for fault in plan.faults)
         self.served = 0
@@ -217,7 +218,7 @@ class Run:
 
     @property
     def history(self) -> History:
-        return load(self.journal.path)
+        return self._reader.read()
 
     def execute(self) -> None:
         """Run to the end. Everything that happened is in the folder's journal afterwards."""

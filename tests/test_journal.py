@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from harness.errors import JournalCorrupt, UsageError
 from harness.history import Effect, Note, StepEntered, StepLeft
-from harness.journal import Journal, load, plain
+from harness.journal import Journal, Reader, load, plain
 
 
 def written(path: Path, *texts: str) -> bytes:
@@ -74,6 +74,16 @@ def test_a_journal_torn_at_any_byte_gives_every_whole_line(tmp_path):
         history = load(path)
         assert len(history.events) == data[:size].count(b"\n")
         assert history.torn is (not data[:size].endswith(b"\n") and size > 0)
+
+
+def test_a_reader_of_a_growing_journal_sees_at_every_byte_what_a_fresh_one_sees(tmp_path):
+    whole = written(tmp_path / "whole.jsonl", "one", "zwei\u2028", "three")
+    growing = tmp_path / "growing.jsonl"
+    growing.touch()
+    reader = Reader(growing)
+    for end in range(len(whole) + 1):
+        growing.write_bytes(whole[:end])
+        assert reader.read() == load(growing)
 
 
 def test_what_a_death_tore_off_does_not_hide_the_next_line(tmp_path):
