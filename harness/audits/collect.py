@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic_ai import ModelRetry, models
 
-from harness.audits.asking.enclosing import BODY, Unknowns, enclosed, first_to_stop, through
+from harness.audits.asking.enclosing import BODY, Unknowns, enclosed, through
+from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.modeling import Asker, Outcome
 from harness.audits.asking.tools import ToolAsked, decorators, others_of, tools_of
 from harness.retries.arithmetic import Course, product, times
-from harness.retries.live import Live, Unit
+from harness.retries.live import Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.origins import default_of, explicit
@@ -20,14 +21,18 @@ Engine = Callable[[Unit], Sequence[Live]]
 """Asks the engine for its layers around a unit."""
 
 
-def units_of(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
-    """Every unit of an agent: its model, its tools, its toolsets that are listed, and the run itself."""
+def units_of(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator[UnitAudit]:
+    """Every unit of an agent: its model, its tools, its toolsets that are listed, and the run itself.
+
+    `usage` are the limits of its runs, pydantic-ai's own if nobody says others.
+    """
+    usage = usage or Usage()
     yield from model_units(agent, engine)
     for tool in tools_of(agent):
-        yield tool_unit(tool, engine)
+        yield tool_unit(tool, engine, usage)
     for unit, layer in others_of(agent):
         yield listing_unit(unit, layer, engine)
-    yield run_unit(agent, engine)
+    yield run_unit(agent, engine, usage)
 
 
 def model_units(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
@@ -49,18 +54,18 @@ def model_unit(name: str, asker: Asker, lives: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit=name, layers=_told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
 
 
-def tool_unit(tool: ToolAsked, engine: Engine) -> UnitAudit:
+def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     """One function tool: a decorator of its own, the engine's unit around it, and the agent that asks again."""
     own, around = decorators(tool.unit.function), engine(tool.unit)
     unknown: Unknowns = {}
     raised = enclosed(_once(RuntimeError("harness")), [*own, *around], Failure.TOOL_EXCEPTION, unknown, "executions")
-    cells = (raised, _asked_again(tool, own, around, unknown))
-    layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer]
+    cells = (raised, _asked_again(tool, own, around, usage, unknown))
+    layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer, usage.layer]
     told = tuple(tool.unit.metadata or ())
     return UnitAudit(unit=f"tool:{tool.unit.name}", metadata=told, layers=_told(layers, unknown), cells=cells)
 
 
-def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], unknown: Unknowns) -> Cell:
+def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], usage: Usage, unknown: Unknowns) -> Cell:
     """`ModelRetry`: an engine's unit takes it for a result, so only what is inside the unit can retry it.
 
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
@@ -68,10 +73,15 @@ def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], u
     inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
     passed = through(_once(ModelRetry("harness")), inside, unknown)
     reached = isinstance(passed.error, ModelRetry)
-    again = product(passed.expression, times(tool.retries + 1 if reached else 1, "agent"))
-    return Cell(
-        failure=Failure.MODEL_RETRY, expression=again, stops=first_to_stop(again), seconds=None, counts="executions"
-    )
+    turns = usage.over(times(tool.retries + 1 if reached else 1, "agent"))
+    recorded = any(live.layer.kind == "unit" for live in around)
+    spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else passed.error)
+    again = enclosed(spent, _containers(around), Failure.MODEL_RETRY, unknown, "executions")
+    return again.model_copy(update={"seconds": None})
+
+
+def _containers(lives: Sequence[Live]) -> list[Live]:
+    return [live for live in lives if live.layer.kind == "container"]
 
 
 def _wraps(function: Any) -> bool:
@@ -105,17 +115,20 @@ def recovered_unit(lives: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit="run", layers=_told([live.layer for live in lives], unknown), cells=tuple(died))
 
 
-def run_unit(agent: Any, engine: Engine) -> UnitAudit:
+def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
     retries = getattr(agent, "_max_output_retries", 1)
     origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
     asks = RetryLayer(name="agent output", kind="agent", settings={"output": str(retries)}, origin=origin)
     lives = engine(Unit("run"))
     unknown: Unknowns = {}
-    again = Cell(failure=Failure.INVALID_OUTPUT, expression=times(retries + 1, asks.name), stops=asks.name, seconds=0.0)
+    turns = usage.over(times(retries + 1, asks.name))
+    spent = Outcome(turns, Course(), Unfit())
+    again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
     recovering = [live for live in lives if live.layer.kind == "recovery"]
     died = [enclosed(_once(SystemExit()), recovering, Failure.CRASH, unknown, "executions")] if recovering else []
-    layers = [asks, *(live.layer for live in lives)]
+    waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
+    layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     return UnitAudit(unit="run", layers=_told(layers, unknown), cells=(again, *died))
 
 

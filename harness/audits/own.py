@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import Any
 
 from pydantic_ai.agent import AbstractAgent
+from pydantic_ai.usage import UsageLimits
 
 from harness.audits import collect
+from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker
 from harness.audits.asking.sdks import is_sdk
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
+from harness.subjects.attach import engine_of
 from harness.subjects.naming import unwrapped
 
 CLIENTS = ("openai", "anthropic", "groq", "mistralai", "cohere", "google.genai", "huggingface_hub", "boto3")
@@ -31,9 +35,36 @@ def units_of(workflow: Any, engine: collect.Engine) -> Iterator[UnitAudit]:
     own = {name: (value, lives) for name, value in referred(workflow) if (lives := engine(Unit("own", name, value)))}
     around = [live for live in run if live.layer.kind == "container"]
     found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives)]
-    found += _used("", workflow, around, leaving=own)
+    asked = list(_used("", workflow, around, leaving=own))
+    found += [unit for one in _agents(workflow, engine, around, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
+
+
+def _agents(
+    workflow: Any, engine: collect.Engine, around: Sequence[Live], leaving: Any
+) -> Iterator[Iterator[UnitAudit]]:
+    """The units of every durable agent that the workflow itself runs: its configuration says what they are."""
+    named = list(referred(workflow, leaving))
+    usage = Usage(next((value for _, value in named if isinstance(value, UsageLimits) or value is UsageLimits), None))
+    for key, agent in named:
+        if durable(agent):
+            yield _units_of_agent(key, agent, engine, around, usage)
+
+
+def durable(value: Any) -> bool:
+    """Whether this is an agent whose requests are units of an engine, in a workflow of the person's own."""
+    return isinstance(value, AbstractAgent) and engine_of(value) is not None
+
+
+def _units_of_agent(
+    key: str, agent: Any, engine: collect.Engine, around: Sequence[Live], usage: Usage
+) -> Iterator[UnitAudit]:
+    def lives(unit: Unit) -> Sequence[Live]:
+        return around if unit.kind == "run" else engine(replace(unit, owner=agent))
+
+    for unit in collect.units_of(unwrapped(agent), lives, usage):
+        yield unit.model_copy(update={"unit": f"{key}.{unit.unit}"})
 
 
 def _hidden(run: Sequence[Live]) -> UnitAudit:
@@ -45,7 +76,8 @@ def _hidden(run: Sequence[Live]) -> UnitAudit:
 
 def _used(name: str, function: Any, lives: Sequence[Live], leaving: Any = ()) -> Iterator[UnitAudit]:
     """What one unit asks: provider clients and agents. One that asks nobody fails by itself."""
-    asked = [(key, value) for key, value in referred(function, leaving) if _asks(value)]
+    own = bool(name)  # inside a unit of the person's own, an agent's requests are no units of their own
+    asked = [(key, value) for key, value in referred(function, leaving) if _asks(value) and (own or not durable(value))]
     prefix = f"step:{name}." if name else ""
     for key, value in asked:
         yield _asking(f"{prefix}{key}", value, lives)

@@ -76,11 +76,14 @@ class Sum(Value):
 
 
 class AtMost(Value):
-    """What a deadline leaves of it: `most` requests are begun before `layer`'s `seconds` are over."""
+    """What a deadline or a limit leaves of it: `most` are begun before `layer` ends it.
+
+    A deadline ends it after `seconds`; a limit, which has none, when so many are begun.
+    """
 
     kind: Literal["at-most"] = "at-most"
     most: int
-    seconds: float
+    seconds: float | None = None
     layer: str
     part: Expression
 
@@ -90,6 +93,8 @@ class AtMost(Value):
         return None if inner is None else min(self.most, inner)
 
     def __str__(self) -> str:
+        if self.seconds is None:
+            return f"{self.most} ({self.layer} stop {self.part})"
         return f"{self.most} ({self.layer} ends {self.part} after {self.seconds:g} s)"
 
 
@@ -136,6 +141,14 @@ def added(*parts: Expression) -> Expression:
     return parts[0] if len(parts) == 1 else Sum(parts=tuple(parts))
 
 
+def limited(part: Expression, most: int | None, layer: str) -> Expression:
+    """What a limit leaves: the part itself where it stays below, or nobody knows what it comes to."""
+    total = part.total
+    if most is None or total is None or total <= most:
+        return part
+    return AtMost(most=most, layer=layer, part=part)
+
+
 def _count(total: float | None) -> str:
     return "?" if total is None else "unlimited" if math.isinf(total) else str(int(total))
 
@@ -171,7 +184,7 @@ class Course:
             return self
         done, moment = self, self.seconds
         begun = list(self.begun)
-        for attempt in range(1, min(attempts or MEASURED_TO, LONGEST)):
+        for attempt in range(1, min(attempts or LONGEST, LONGEST)):
             moment += wait(attempt)
             begun += [moment + each for each in self.begun]
             moment += self.seconds
@@ -183,8 +196,11 @@ class Course:
         return Course(tuple(begun[:LONGEST]), seconds, endless, requests)
 
     def ended(self, deadline: float | None) -> Course:
-        """What a deadline leaves of it: what has begun by then. Nothing is begun in the moment of the deadline."""
-        if deadline is None or self.seconds <= deadline:
+        """What a deadline leaves of it: what has begun by then. Nothing is begun in the moment of the deadline.
+
+        Where nobody knows how long it takes, or how much has begun by then, it is left as it is.
+        """
+        if deadline is None or self.seconds <= deadline or math.isnan(self.seconds):
             return self
         begun = tuple(moment for moment in self.begun if moment < deadline)
         if len(begun) == LONGEST:

@@ -44,11 +44,31 @@ class TimedOut(Exception):
     """Stands for the engine's own error when it ends an attempt at its deadline."""
 
 
+class Died(BaseException):
+    """Stands for the end of the process in which an attempt was made: no code of that process hears of it."""
+
+
+class Unfit(Exception):
+    """Stands for the failure of a run whose units had all finished: what they said was recorded, and is of no use."""
+
+
+class Deadline:
+    """A layer that tries once and ends what takes too long."""
+
+    def __init__(self, layer: RetryLayer) -> None:
+        self.layer = layer
+
+    def answer(self, error: BaseException) -> Answer:
+        """Once, whatever the error is."""
+        return Answer(raises=error)
+
+
 @dataclass(frozen=True)
 class Unit:
     """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event` or the `run` itself.
 
-    A tool comes with its name, the function that it calls, its metadata and the id of its toolset.
+    A tool comes with its name, the function that it calls, its metadata and the id of its toolset. `owner` is the agent
+    that it belongs to, where the subject is a workflow around that agent.
     """
 
     kind: str
@@ -57,3 +77,4 @@ class Unit:
     metadata: Any = None
     toolset: str | None = None
     mcp: bool = False
+    owner: Any = None

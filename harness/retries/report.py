@@ -83,8 +83,8 @@ class UnitAudit(Value):
 
     @property
     def unknown(self) -> tuple[RetryLayer, ...]:
-        """Layers that could not be resolved."""
-        return tuple(layer for layer in self.layers if layer.unknown)
+        """Layers that could not be resolved, and on which the prediction depends."""
+        return tuple(layer for layer in self.layers if layer.unknown and layer.decides)
 
     def cell(self, failure: Failure) -> Cell | None:
         """The cell of a class of failure, if it applies to this unit."""

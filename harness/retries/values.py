@@ -68,7 +68,20 @@ STATUSES = {
 RETRY_AFTER = 2
 """Seconds that a provider asks for which says `Retry-After`."""
 
-Kind = Literal["transport", "sdk", "model", "fallback", "unit", "container", "agent", "tool", "mcp", "recovery"]
+Kind = Literal[
+    "transport",
+    "sdk",
+    "model",
+    "fallback",
+    "unit",
+    "container",
+    "agent",
+    "tool",
+    "mcp",
+    "recovery",
+    "limit",
+]
+"""What a layer is. A `limit` retries nothing: it only takes away, by number or by the clock."""
 
 
 class Value(BaseModel):
@@ -97,7 +110,8 @@ class Origin(Value):
 class RetryLayer(Value):
     """One owner of retries, as it is configured. `unknown` is why it could not be resolved, if it could not.
 
-    `settings` are spelled as its library spells them. Timeouts are seconds: `each` for one attempt, `all` for all.
+    `settings` are spelled as its library spells them. Timeouts are seconds: `each` for one attempt, `all` for all; one
+    that does not interrupt lets a unit that is running come to its end, with all its retries.
     """
 
     name: str
@@ -106,9 +120,15 @@ class RetryLayer(Value):
     origin: Origin = Origin()
     each: float | None = None
     all: float | None = None
+    interrupts: bool = True
     jitter: bool | None = None
     unknown: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def decides(self) -> bool:
+        """Whether the prediction depends on it. An unknown limit leaves it what it is: the worst."""
+        return self.kind != "limit"
 
     def __str__(self) -> str:
         if self.unknown:

@@ -206,6 +206,26 @@ def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
     assert cell(F.UNAVAILABLE, SDK_3, measured=measured(3, capped=True)).agrees is False
 
 
+OVER = layer("dbos workflow timeout", "limit", all=30.0, interrupts=False)
+LATE = {
+    "a call that takes longer": (cell(F.UNAVAILABLE, SDK_3, STEP_3, seconds=31.0), True),
+    "a call that never ends": (cell(F.UNAVAILABLE, growing(None, "dbos step", endless=True)), True),
+    "a call that is done by then": (cell(F.UNAVAILABLE, SDK_3, STEP_3, seconds=29.0), False),
+    "a call of which nobody knows": (cell(F.UNAVAILABLE, times(None, "Mine")), False),
+}
+
+
+@pytest.mark.parametrize(("one", "late"), LATE.values(), ids=LATE.keys())
+def test_a_deadline_that_lets_a_call_finish_is_past_when_the_call_takes_longer(one, late):
+    rules = rules_of(report(model(one, layers=(SDK, STEP, OVER))))
+    assert ("past-deadline" in rules) is late
+
+
+def test_a_usage_limit_is_no_deadline():
+    stopped = AtMost(most=2, layer="flow", part=SDK_3)
+    assert "past-deadline" not in rules_of(report(model(cell(F.UNAVAILABLE, stopped), layers=(SDK, FLOW))))
+
+
 def test_a_chain_of_models_is_over_the_budget_by_its_length() -> None:
     long = report(fallback(added(ONCE, times(1, "anthropic"), times(1, "groq"))), budget=2)
 

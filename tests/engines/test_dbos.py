@@ -262,6 +262,8 @@ def test_a_server_that_is_not_there_cannot_be_crashed(session: DbosSession) -> N
 
 def test_an_unknown_option_is_a_problem() -> None:
     assert DbosEngine().problems({"shop": 1}) == ["engine 'dbos' has no option 'shop'"]
+    (wrong,) = DbosEngine().problems({"workflow_timeout": -1})
+    assert "is a number of seconds above 0, not -1" in wrong
 
 
 def test_a_session_leaves_no_process_behind_when_nobody_ran_anything(tmp_path: Path) -> None:

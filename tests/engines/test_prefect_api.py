@@ -143,12 +143,17 @@ def test_keys_are_taken_from_prefects_usual_variables(environ: dict[str, str], h
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"shop": 1}, "engine 'prefect' has no option 'shop'; it has api_url, flow_retries, persist_results"),
+        (
+            {"shop": 1},
+            "engine 'prefect' has no option 'shop'; it has api_url, flow_retries, flow_timeout, persist_results",
+        ),
         ({"flow_retries": -1}, "option flow_retries of engine 'prefect' is a whole number from 0, not -1"),
         ({"flow_retries": True}, "is a whole number from 0, not True"),
+        ({"flow_timeout": 0}, "option flow_timeout of engine 'prefect' is a number of seconds above 0, not 0"),
+        ({"flow_timeout": "soon"}, "is a number of seconds above 0, not 'soon'"),
         ({"persist_results": "no"}, "option persist_results of engine 'prefect' is true or false, not 'no'"),
     ],
-    ids=["unknown", "negative", "a truth value", "a text"],
+    ids=["unknown", "negative", "a truth value", "no time", "a word", "a text"],
 )
 def test_an_option_that_makes_no_sense_is_a_problem(options: dict[str, Any], says: str) -> None:
     [said] = PrefectEngine().problems(options)

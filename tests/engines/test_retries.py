@@ -20,7 +20,7 @@ from temporalio.workflow import ActivityConfig
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.engines.temporal import retries as temporal
-from harness.retries.live import Unit
+from harness.retries.live import Died, Unfit, Unit
 
 LOST = ConnectionError("lost")
 MODEL, TOOL, RUN = Unit("model"), Unit("tool", "charge"), Unit("run")
@@ -38,7 +38,7 @@ def waits(answer, number: int) -> list[float]:
 
 
 def step(**config) -> dbos.Step:
-    (layer,) = dbos.layers(agent(DBOSDurability(model_step_config=StepConfig(**config))), MODEL)
+    (layer,) = dbos.layers(agent(DBOSDurability(model_step_config=StepConfig(**config))), MODEL, {})
     return layer
 
 
@@ -63,9 +63,9 @@ def decorated(**config):
 
 
 def test_a_tool_that_is_a_step_says_what_it_was_decorated_with():
-    (layer,) = dbos.layers(None, decorated(retries_allowed=True, max_attempts=5))
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, max_attempts=5), {})
     assert layer.answer(LOST).attempts == 5
-    assert dbos.layers(None, Unit("tool", "plain", lambda: None)) == ()
+    assert dbos.layers(None, Unit("tool", "plain", lambda: None), {}) == ()
 
 
 def test_a_steps_own_condition_decides_and_may_be_broken():
@@ -75,9 +75,9 @@ def test_a_steps_own_condition_decides_and_may_be_broken():
     def broken(_error: BaseException) -> bool:
         raise LookupError("no policy")
 
-    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=wanted))
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=wanted), {})
     assert (layer.answer(LOST).attempts, layer.answer(ValueError()).attempts) == (3, 1)
-    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=broken))
+    (layer,) = dbos.layers(None, decorated(retries_allowed=True, should_retry=broken), {})
     assert layer.answer(LOST).unknown == "should_retry raises LookupError: no policy"
 
 
@@ -91,9 +91,31 @@ def test_a_workflow_says_how_often_it_is_recovered():
     def workflow() -> None:
         """Nothing."""
 
-    (layer,) = dbos.layers(workflow, RUN)
+    (layer, _timeout) = dbos.layers(workflow, RUN, {})
     assert layer.answer(LOST).attempts == 3
     assert layer.layer.settings == {"max_recovery_attempts": "2"}
+
+
+def test_nobody_knows_when_a_workflow_is_ended_that_somebody_else_starts():
+    @DBOS.workflow(name="started-elsewhere")
+    def workflow() -> None:
+        """Nothing."""
+
+    (_recovery, unknown) = dbos.layers(workflow, RUN, {})
+    assert "SetWorkflowTimeout" in unknown.layer.unknown
+    (_recovery, said) = dbos.layers(workflow, RUN, {"workflow_timeout": 9})
+    assert (said.layer.unknown, said.layer.all, said.layer.interrupts) == ("", 9, False)
+
+
+def test_a_workflows_timeout_is_around_every_unit_and_lets_a_step_finish():
+    durable = agent(DBOSDurability(model_step_config=StepConfig(retries_allowed=True)))
+    (one, timeout) = dbos.layers(durable, MODEL, {"workflow_timeout": 9})
+    assert (one.layer.kind, timeout.layer.kind, timeout.answer(LOST).attempts) == ("unit", "limit", 1)
+    assert [live.layer.name for live in dbos.layers(durable, TOOL, {"workflow_timeout": 9})] == [timeout.layer.name]
+
+
+def test_a_step_that_died_with_its_process_is_not_retried_by_itself():
+    assert step(retries_allowed=True).answer(Died()).attempts == 1
 
 
 # Prefect
@@ -163,6 +185,29 @@ def test_a_condition_that_raises_is_unknown():
     )
 
 
+def flowing(given, options=None) -> prefect.FlowLayer:
+    (layer,) = prefect.layers(given, RUN, options or {})
+    return layer
+
+
+def test_a_flow_says_its_retries_and_its_timeout():
+    layer = flowing(flow(lambda: None, name="f", retries=2, retry_delay_seconds=3, timeout_seconds=7))
+    assert (layer.answer(LOST).attempts, layer.layer.each, waits(layer.answer(LOST), 1)) == (3, 7.0, [3])
+    ours = flowing(agent(PrefectDurability()), {"flow_retries": 1, "flow_timeout": 5})
+    assert (ours.answer(LOST).attempts, ours.layer.each) == (2, 5)
+
+
+def test_a_flow_does_not_do_again_what_it_kept():
+    kept = flowing(flow(lambda: None, name="g", retries=2, persist_result=True))
+    forgotten = flowing(flow(lambda: None, name="h", retries=2, persist_result=False))
+    assert [layer.answer(Unfit()).attempts for layer in (kept, forgotten)] == [1, 3]
+
+
+def test_nobody_retries_a_flow_or_a_task_whose_process_died():
+    assert tasked(retries=4).answer(Died()).attempts == 1
+    assert flowing(flow(lambda: None, name="i", retries=2)).answer(Died()).attempts == 1
+
+
 TOOL_CONFIGS = {"of its own": ({"retries": 0}, [1, 2]), "no task at all": (False, [2]), "nothing said": (None, [3, 2])}
 
 
@@ -179,7 +224,7 @@ def test_a_tools_metadata_configures_its_task(config, attempts):
 
 def activity(unit: Unit = MODEL, **config) -> temporal.Activity:
     given = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), **config)
-    return temporal.layers(agent(TemporalDurability(activity_config=given)), unit)[0]
+    return temporal.layers(agent(TemporalDurability(activity_config=given)), unit, {})[0]
 
 
 def test_an_activity_is_retried_without_end_by_default():
@@ -209,7 +254,7 @@ def test_types_that_are_not_retried_are_matched_as_the_server_matches_them():
 def test_model_errors_may_be_marked_for_the_server():
     durable = agent(TemporalDurability(non_retryable_model_errors=[ModelRateLimitError]))
     limited = ModelHTTPError.for_category(ModelRateLimitError, status_code=429, model_name="m")
-    (layer, _workflow) = temporal.layers(durable, MODEL)
+    (layer, _workflow) = temporal.layers(durable, MODEL, {})
     assert (layer.answer(limited).attempts, layer.answer(LOST).attempts) == (1, None)
 
 
@@ -221,5 +266,33 @@ def test_timeouts_are_told_in_seconds():
 
 def test_a_tool_without_an_activity_has_the_workflow_only():
     durable = agent(TemporalDurability())
-    layers = temporal.layers(durable, Unit("tool", "charge", metadata={"temporal": False}))
+    layers = temporal.layers(durable, Unit("tool", "charge", metadata={"temporal": False}), {})
     assert [layer.layer.kind for layer in layers] == ["container"]
+
+
+def test_an_activity_that_died_is_tried_again_when_its_timeout_has_passed():
+    assert activity(retry_policy=RetryPolicy(maximum_attempts=3)).answer(Died()).attempts == 3
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    from fixtures.audit import own_temporal
+
+    return own_temporal
+
+
+def test_nobody_knows_how_a_workflow_is_retried_that_somebody_else_starts(theirs):
+    (unknown,) = temporal.layers(theirs.Limited, RUN, {})
+    assert "said by whoever starts it" in unknown.layer.unknown
+    (said,) = temporal.layers(theirs.Limited, RUN, {"workflow_attempts": 3, "workflow_timeout": 60})
+    assert (said.layer.unknown, said.layer.all, said.answer(LOST).attempts) == ("", 60, 3)
+    (ours,) = temporal.layers(agent(TemporalDurability()), RUN, {})
+    assert (ours.layer.unknown, ours.answer(LOST).attempts) == ("", 1)
+
+
+def test_an_activity_of_the_persons_own_is_unknown_and_an_agents_is_not(theirs):
+    (called, _workflow) = temporal.layers(theirs.Limited, Unit("own", "archive", theirs.archive), {})
+    assert "workflow.execute_activity" in called.layer.unknown
+    assert temporal.layers(theirs.Limited, Unit("own", "PATIENCE", theirs.PATIENCE), {}) == ()
+    (model, _workflow) = temporal.layers(theirs.Limited, Unit("model", owner=theirs.agent), {})
+    assert model.answer(LOST).attempts == 2

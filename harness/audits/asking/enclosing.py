@@ -39,30 +39,35 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
     expression, course, error = outcome.expression, outcome.course, outcome.error
     ended_by = ""
     for live in lives:
-        if course.endless or (error is None and expression.total is not None):
+        if not course.endless and error is None and expression.total is not None:
             break  # the layers around it never hear of it
-        cut = course.ended(live.layer.each)
-        if cut is not course:
-            expression = _cut(expression, int(cut.requests), live.layer.each or 0.0, live.layer)
-            course, error, ended_by = cut, TimedOut(f"ended by {live.layer.name}"), live.layer.name
-        answer = _asked(live, error, unknown)
-        expression = product(expression, _factor(live.layer, answer))
-        course = course.repeated(answer.attempts, answer.wait)
-        if (cut := course.ended(live.layer.all)) is not course:
-            expression = _cut(expression, int(cut.requests), live.layer.all or 0.0, live.layer)
-            course, ended_by = cut, ended_by or live.layer.name
-        error = answer.raises
+        each, total = (live.layer.each, live.layer.all) if live.layer.interrupts else (None, None)
+        ended = TimedOut(f"ended by {live.layer.name}")
+        if (cut := course.ended(each)) is not course:
+            expression = _cut(expression, int(cut.requests), each, live.layer)
+            course, error, ended_by = cut, ended, live.layer.name
+        if not course.endless:  # of what never ends, only a deadline further out hears
+            answer = _asked(live, error, unknown)
+            expression = product(expression, _factor(live.layer, answer))
+            course, error = course.repeated(answer.attempts, answer.wait), answer.raises
+        if (cut := course.ended(total)) is not course:
+            expression = _cut(expression, int(cut.requests), total, live.layer)
+            course, error, ended_by = cut, ended, ended_by or live.layer.name
     return Outcome(expression, course, error, stops=ended_by)
 
 
 def first_to_stop(expression: Expression) -> str:
-    """The layer that gives up first: the innermost one that tries more than once, else the innermost."""
+    """The layer that gives up first: a limit, or the innermost one that tries more than once, else the innermost."""
+    if limits := [part.layer for part in (expression, *getattr(expression, "parts", ())) if isinstance(part, AtMost)]:
+        return limits[0]
     every = [factor for factor in factors(expression) if factor.layer != BODY]
     trying = [factor.layer for factor in every if factor.times != 1 and not factor.endless]
     return (trying or [factor.layer for factor in every] or [""])[0]
 
 
 def _asked(live: Live, error: BaseException | None, unknown: Unknowns) -> Answer:
+    if not live.layer.decides:
+        return Answer(raises=error)
     if live.layer.unknown or error is None:
         return Answer(unknown=live.layer.unknown or "what is inside is unknown")
     answer = live.answer(error)
@@ -77,5 +82,5 @@ def _factor(layer: RetryLayer, answer: Answer) -> Times:
     return times(answer.attempts, layer.name, endless=answer.attempts is None, wait=answer.wait)
 
 
-def _cut(expression: Expression, most: int, seconds: float, layer: RetryLayer) -> Expression:
+def _cut(expression: Expression, most: int, seconds: float | None, layer: RetryLayer) -> Expression:
     return AtMost(most=most, seconds=seconds, layer=layer.name, part=expression)

@@ -14,10 +14,12 @@ from typing import Any
 from pydantic_ai import models
 from pydantic_ai.messages import ModelRequest
 from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first
@@ -44,15 +46,18 @@ class Asker:
     """One model of an agent, with everything below it; or a provider's client without any model, `client`."""
 
     def __init__(self, model: Any, settings: Any = None, *, client: Any = None) -> None:
-        self.model = unwrapped(model)
+        self.model = to_ask(model)
         self.settings = settings if isinstance(settings, dict) else None  # a function of the run is only known in one
+        self.wrappers = list(_wrapping(model))
         self.fallbacks: Sequence[Asker] = ()
         self.unknown: dict[str, str] = {}
         self.sdk: Sdk | None = None
-        if isinstance(self.model, FallbackModel):
-            self.fallbacks = [Asker(one, settings) for one in self.model.models]
+        bare = unwrapped(model)
+        if isinstance(bare, FallbackModel):
+            self.model = bare
+            self.fallbacks = [Asker(one, settings) for one in bare.models]
         else:
-            self.sdk = Sdk(_client(self.model) if client is None else client)
+            self.sdk = Sdk(_client(bare) if client is None else client)
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -64,7 +69,19 @@ class Asker:
             yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel"))
         if self.sdk is not None:
             yield from (transport.layer for transport in self.sdk.transports)
-            yield self._named(self.sdk.layer)
+            yield self._named(self._said(self.sdk.layer))
+        yield from self.wrappers
+
+    @property
+    def _retries_said(self) -> Any:
+        """`max_retries` of the model's settings, which pydantic-ai hands to the SDK in place of the client's own."""
+        return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get("max_retries")
+
+    def _said(self, layer: RetryLayer) -> RetryLayer:
+        if layer.unknown or (said := self._retries_said) is None:
+            return layer
+        changed = {"settings": {**layer.settings, "max_retries": str(said)}, "origin": explicit("max_retries")}
+        return layer.model_copy(update=changed)
 
     def _named(self, layer: RetryLayer) -> RetryLayer:
         """A layer that cannot be asked says whose it is."""
@@ -74,6 +91,8 @@ class Asker:
 
     def ask(self, failure: Failure) -> Outcome:
         """What becomes of a request to this model."""
+        if hidden := [layer.name for layer in self.wrappers if layer.unknown and layer.decides]:
+            return _nobody_knows(hidden[0])
         if self.fallbacks:
             return self._fall_back(failure)
         assert self.sdk is not None
@@ -88,19 +107,21 @@ class Asker:
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
         for transport in sdk.transports:
-            asked = transport.ask(trouble)
-            trouble = asked.trouble
-            if asked.unknown:
-                self.unknown[transport.layer.name] = asked.unknown
-            answer = asked.answer
+            met = transport.ask(trouble)
+            trouble = met.trouble
+            if met.unknown:
+                self.unknown[transport.layer.name] = met.unknown
+            answer = met.answer
             if transport.layer.unknown or transport.inner is not None:
-                sends = None if asked.unknown else asked.sends
-                below.append(times(sends, transport.layer.name, endless=asked.endless, wait=answer.wait))
+                sends = None if met.unknown else met.sends
+                below.append(times(sends, transport.layer.name, endless=met.endless, wait=answer.wait))
             course = course.repeated(answer.attempts, answer.wait)
         if course.endless:
             return Outcome(product(*below), course, None)
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = self._rehearsed(sdk, trouble)
+        if not asked.sends:
+            raise RuntimeError(f"nothing was sent: {error}")
         if self.model is None and error is None and not asked.endless:
             error = TypeError("harness: whoever reads this answer fails over it, at worst")
         tries = asked.sends // max(1, own.sends)
@@ -123,9 +144,12 @@ class Asker:
         self, sdk: Sdk, trouble: Trouble, *, retries: int | None = None
     ) -> tuple[Asked, BaseException | None]:
         """Send one request of the model over a transport that meets the trouble."""
+        settings = self.settings
+        if retries is not None and self._retries_said is not None:
+            settings = {**(settings or {}), "max_retries": retries}
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
             try:
-                sdk.post() if self.model is None else run_once(_requested(self.model, self.settings))
+                sdk.post() if self.model is None else run_once(_requested(self.model, settings))
             except Enough:
                 return Asked(MOST, tuple(slept[:MOST]), trouble, endless=True), None
             except Exception as error:  # noqa: BLE001  whatever its caller would see
@@ -147,6 +171,28 @@ class Asker:
 
 def _nobody_knows(layer: str) -> Outcome:
     return Outcome(times(None, layer), Course(seconds=float("nan")), None)
+
+
+def to_ask(model: Any) -> Any:
+    """The model without pydantic-ai's own wrappers, which pass requests on: one of the person's own may not."""
+    while isinstance(model, WrapperModel) and type(model).__module__.startswith("pydantic_ai."):
+        model = model.wrapped
+    return model
+
+
+def _wrapping(model: Any) -> Iterator[RetryLayer]:
+    """The layers that wrap a model, the innermost first."""
+    if not isinstance(model, WrapperModel):
+        return
+    yield from _wrapping(model.wrapped)
+    if isinstance(model, ConcurrencyLimitedModel):
+        limit = concurrency(model._limiter, "model")  # noqa: SLF001  it is told nowhere else
+        yield from () if limit is None else (limit,)
+    elif to_ask(model) is model:
+        name = type(model).__name__
+        hidden = "what it does around a fallback is only known in a run"
+        unknown = hidden if isinstance(unwrapped(model), FallbackModel) else ""
+        yield RetryLayer(name=name, kind="model", origin=explicit(name), unknown=unknown)
 
 
 def unwrapped(model: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named
 from harness.retries.arithmetic import AtMost, Expression
-from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Severity
 
@@ -67,20 +68,33 @@ def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _past(unit: UnitAudit, _report: AuditReport) -> Found:
+    remedy = "make the deadline longer than the worst time, or the retries fewer"
     for cell in unit.cells:
         for cut in _deadlines(cell.expression):
             one = named(unit, cut.layer)
             if one is None or (one.all is None and one.kind != "container"):
                 continue
             text = f"{cut.layer} ends everything after {cut.seconds:g} s, before its retries are done ({cut})"
-            remedy = "make the deadline longer than the worst time, or the retries fewer"
             yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
             return
+    for one in unit.layers:
+        if one.all is not None and not one.interrupts and (late := _later_than(one.all, unit)):
+            worst = max(cell.seconds or math.inf for cell in late)
+            takes = f"{worst:g} s" if math.isfinite(worst) else "for ever"
+            text = f"one call may take {takes}, and {one.name} is over after {one.all:g} s; it does not end a call"
+            yield Said(text, remedy, Severity.WARNING, tuple(cell.failure for cell in late), one)
+
+
+def _later_than(seconds: float, unit: UnitAudit) -> list[Cell]:
+    """The cells of a unit that come to their end after so many seconds, or never."""
+    endless = [cell for cell in unit.cells if cell.predicted is not None and math.isinf(cell.predicted)]
+    return endless + [cell for cell in unit.cells if cell.seconds is not None and cell.seconds > seconds]
 
 
 def _deadlines(expression: Expression) -> Iterator[AtMost]:
     if isinstance(expression, AtMost):
-        yield expression
+        if expression.seconds is not None:
+            yield expression
         yield from _deadlines(expression.part)
     for part in getattr(expression, "parts", ()):
         yield from _deadlines(part)

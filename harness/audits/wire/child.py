@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_ai import models as gate
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
-from harness.audits.own import referred
+from harness.audits.own import durable, referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
@@ -65,8 +65,8 @@ def _layers(engine: Worker) -> list[Live]:
 
 def _enclosing(lives: Sequence[Live]) -> dict[str, Any]:
     return {
-        "each": _shortest(live.layer.each for live in lives),
-        "all": _shortest(live.layer.all for live in lives),
+        "each": _shortest(live.layer.each for live in lives if live.layer.interrupts),
+        "all": _shortest(live.layer.all for live in lives if live.layer.interrupts),
         "endless": any(live.answer(ConnectionError("harness")).attempts is None for live in lives),
     }
 
@@ -76,7 +76,9 @@ def _units() -> list[Unit]:
     subject = worker.subject()
     if subject.agent is not None:
         return [Unit("model")]
-    return [Unit("run"), *(Unit("own", name, value) for name, value in referred(subject.value))]
+    named = list(referred(subject.value))
+    models = [Unit("model", owner=value) for _, value in named if durable(value)]
+    return [Unit("run"), *models, *(Unit("own", name, value) for name, value in named)]
 
 
 def _shortest(seconds: Iterable[float | None]) -> float | None:

@@ -12,9 +12,10 @@ from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.dbos import records, versions
 from harness.engines.dbos.stores import Stores, opened, problems
+from harness.engines.given import unlike_seconds
 from harness.history import EngineRecord
 
-OPTIONS = ("store",)
+OPTIONS = ("store", "workflow_timeout")
 
 
 class DbosEngine:
@@ -27,7 +28,8 @@ class DbosEngine:
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'dbos' has no option {name!r}" for name in options if name not in OPTIONS]
-        return [*versions.problems(), *unknown, *problems(options.get("store"))]
+        wrong = unlike_seconds("dbos", "workflow_timeout", options)
+        return [*versions.problems(), *unknown, *wrong, *problems(options.get("store"))]
 
     def contract(self) -> Contract:
         return Contract(

@@ -14,7 +14,7 @@ from dbos import DBOS
 from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 
-from harness.retries.live import Answer, Live, Unit
+from harness.retries.live import Answer, Deadline, Died, Live, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
@@ -43,8 +43,8 @@ class Step:
         )
 
     def answer(self, error: BaseException) -> Answer:
-        """All attempts, unless its own `should_retry` is against it."""
-        if not self.config["retries_allowed"]:
+        """All attempts, unless its own `should_retry` is against it. A process that dies takes its retries along."""
+        if not self.config["retries_allowed"] or isinstance(error, Died):
             return Answer(raises=error)
         try:
             if not _wanted(self.config.get("should_retry"), error):
@@ -85,16 +85,46 @@ class Recovery:
         return Answer(None if self.limit is None else self.limit + 1, raises=error)
 
 
-def layers(value: Any, unit: Unit) -> Sequence[Live]:
+def deadline(value: Any, options: dict[str, Any]) -> Deadline:
+    """The timeout of the workflow. DBOS heeds it between steps: a step that runs comes to its end, retries and all.
+
+    It is said where the workflow is started (`SetWorkflowTimeout`), so of a workflow of the person's own nobody knows.
+    """
+    seconds = options.get("workflow_timeout")
+    ours = not hasattr(value, "dbos_function_name")
+    layer = RetryLayer(
+        name="dbos workflow timeout",
+        kind="limit",
+        settings={"timeout": f"{seconds:g} s" if seconds else "none"},
+        origin=explicit() if seconds else default_of("dbos"),
+        all=seconds,
+        interrupts=False,
+        unknown="" if ours or seconds else _STARTED,
+        notes=(_OURS,) if ours and not seconds else (),
+    )
+    return Deadline(layer)
+
+
+_SAY = "say so with `--option workflow_timeout=SECONDS`"
+_OURS = f"the workflow is started by us without `SetWorkflowTimeout`; if yours has a timeout, {_SAY}"
+_STARTED = f"the timeout of a workflow is said by whoever starts it, with `SetWorkflowTimeout`; {_SAY}"
+
+
+def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that DBOS has around a unit, the innermost first. `value` is the subject: an agent or a wrapper."""
+    ending = deadline(value, options)
     if unit.kind == "run":
-        return (Recovery(value),)
+        return (Recovery(value), ending)
+    around = (ending,) if ending.layer.all else ()
+    value = unit.owner or value
     if unit.kind in ("tool", "own") and not unit.mcp:
         given = step_config(unit.function)
-        return () if given is None else (Step(given, decorated(unit.function)),)
+        if given is None:
+            return around if unit.kind == "tool" else ()
+        return (Step(given, decorated(unit.function)), *around)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
-    return (Step(dict(config), explicit(name.strip("_"), "max_attempts")),)
+    return (Step(dict(config), explicit(name.strip("_"), "max_attempts")), *around)
 
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:

@@ -56,7 +56,7 @@ class DbosWorker:
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
         from harness.engines.dbos.retries import layers
 
-        return layers(self._case.subject.value, unit)
+        return layers(self._case.subject.value, unit, self._case.options)
 
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
@@ -80,7 +80,7 @@ class DbosWorker:
         return opens
 
     async def start(self, store: Store, invocation: int) -> Any:
-        from dbos import SetWorkflowID
+        from dbos import SetWorkflowID, SetWorkflowTimeout
 
         from harness.engines.dbos import seams
 
@@ -88,7 +88,7 @@ class DbosWorker:
         if self._is_twofold:  # the second owner is to take the run, and no thread of this one, which stands still
             seams.leave_recovery_to_others()
         self._launch(store)
-        with SetWorkflowID(workflow):
+        with SetWorkflowID(workflow), SetWorkflowTimeout(self._case.options.get("workflow_timeout")):
             return await self._run(invocation)
 
     async def recover(self, store: Store, invocation: int) -> Any:

@@ -54,7 +54,7 @@ def our_flow(case: Case, agent: Any, replaying: Replaying) -> Run:
     """The flow that a careful person would write around `agent.run`: it keeps its result, and those of its tasks.
 
     The option `flow_retries` is how often Prefect itself tries a failed run again, in the same process. Its second try
-    replays what the first one recorded.
+    replays what the first one recorded. `flow_timeout` is when it ends a run that takes too long, in seconds.
     """
     tried: set[int] = set()
 
@@ -68,6 +68,7 @@ def our_flow(case: Case, agent: Any, replaying: Replaying) -> Run:
         name=case.subject.name,
         retries=case.options.get("flow_retries", 0),
         retry_delay_seconds=0,
+        timeout_seconds=case.options.get("flow_timeout"),
         persist_result=case.options.get("persist_results", True),
         validate_parameters=False,
     )(run)

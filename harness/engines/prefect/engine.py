@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.prefect import api, records, versions
 from harness.engines.prefect.clock import choose
 from harness.engines.prefect.server import Server
 from harness.errors import UsageError
 from harness.history import EngineRecord
 
-OPTIONS = ("api_url", "flow_retries", "persist_results")
+OPTIONS = ("api_url", "flow_retries", "flow_timeout", "persist_results")
 
 _ASKED = "nothing retries a flow run whose process died until a person, an automation or a worker asks for it"
 NOTES = (
@@ -70,9 +71,8 @@ def _mistaken(options: dict[str, Any]) -> list[str]:
     found = [
         f"engine 'prefect' has no option {name!r}; it has {known}" for name in sorted(options.keys() - set(OPTIONS))
     ]
-    retries = options.get("flow_retries", 0)
-    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-        found.append(f"option flow_retries of engine 'prefect' is a whole number from 0, not {retries!r}")
+    found += unlike_count("prefect", "flow_retries", options, 0)
+    found += unlike_seconds("prefect", "flow_timeout", options)
     keeps = options.get("persist_results", True)
     if not isinstance(keeps, bool):
         found.append(f"option persist_results of engine 'prefect' is true or false, not {keeps!r}")

@@ -14,7 +14,7 @@ from prefect import Flow, Task
 from prefect.states import Failed
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 
-from harness.retries.live import Answer, Live, Unit
+from harness.retries.live import Answer, Died, Live, Unfit, Unit
 from harness.retries.values import RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
@@ -45,8 +45,11 @@ class TaskLayer:
         )
 
     def answer(self, error: BaseException) -> Answer:
-        """The first attempt and the retries, unless the task's own condition is against it."""
-        if not self.task.retries:
+        """The first attempt and the retries, unless the task's own condition is against it.
+
+        Nobody retries a task whose process died: its flow run says `Running`, until a person asks for another run.
+        """
+        if not self.task.retries or isinstance(error, Died):
             return Answer(raises=error)
         try:
             wanted = _wanted(self.task, error)
@@ -64,28 +67,48 @@ class TaskLayer:
 
 
 class FlowLayer:
-    """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again."""
+    """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again.
 
-    def __init__(self, retries: int, delay: float, origin: Any, *, persists: bool, notes: tuple[str, ...] = ()) -> None:
-        self.retries, self.delay = retries, delay
+    Its timeout ends one run of it, and a run that was ended is retried like any that failed.
+    """
+
+    def __init__(
+        self,
+        retries: int,
+        delay: float,
+        origin: Any,
+        *,
+        persists: bool,
+        timeout: float | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.retries, self.delay, self.persists = retries, delay, persists
         self.layer = RetryLayer(
             name="flow",
             kind="container",
-            settings={"retries": str(retries), "persist_result": str(persists)},
+            settings={"retries": str(retries), "persist_result": str(persists)}
+            | ({"timeout_seconds": f"{timeout:g}"} if timeout else {}),
             origin=origin,
+            each=timeout,
             jitter=False,
             unknown=_absurd(retries),
             notes=notes,
         )
 
     def answer(self, error: BaseException) -> Answer:
-        """The first run and the retries, whatever the error is."""
+        """The first run and the retries, whatever the error is; none by itself if its process died.
+
+        What was recorded is not done again, if results are kept.
+        """
+        if isinstance(error, Died) or (isinstance(error, Unfit) and self.persists):
+            return Answer(raises=error)
         return Answer(self.retries + 1, lambda _attempt: self.delay, error)
 
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Prefect has around a unit, the innermost first. `value` is the subject."""
     flow = _flow(value, options)
+    value = unit.owner or value
     if unit.kind == "run":
         return (flow,)
     if unit.kind == "own":
@@ -122,16 +145,25 @@ _ASKED = ("retries", "retry_delay_seconds", "retry_jitter_factor", "retry_condit
 
 def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
     if isinstance(value, Flow):
-        origin = decorated(value.fn) if value.retries else default_of("prefect")
+        said = value.retries or value.timeout_seconds
+        origin = decorated(value.fn) if said else default_of("prefect")
         return FlowLayer(
-            value.retries, float(value.retry_delay_seconds or 0), origin, persists=bool(value.persist_result)
+            value.retries,
+            float(value.retry_delay_seconds or 0),
+            origin,
+            persists=bool(value.persist_result),
+            timeout=value.timeout_seconds,
         )
     if isinstance(value, PrefectAgent):
         return FlowLayer(0, 0, default_of("pydantic_ai"), persists=True)
     retries = options.get("flow_retries", 0)
-    note = "the flow around the agent is ours; say how often yours is retried with `--option flow_retries=N`"
-    origin = explicit() if "flow_retries" in options else default_of("prefect")
-    return FlowLayer(retries, 0, origin, persists=options.get("persist_results", True), notes=(note,))
+    note = (
+        "the flow around the agent is ours; say how often yours is retried with `--option flow_retries=N`, and when it"
+        " is ended with `--option flow_timeout=SECONDS`"
+    )
+    origin = explicit() if {"flow_retries", "flow_timeout"} & options.keys() else default_of("prefect")
+    persists, timeout = options.get("persist_results", True), options.get("flow_timeout")
+    return FlowLayer(retries, 0, origin, persists=persists, timeout=timeout, notes=(note,))
 
 
 def _wanted(task: Any, error: BaseException) -> bool:

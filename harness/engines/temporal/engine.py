@@ -10,13 +10,23 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.temporal import clock, greeting, records, server, versions
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
 from harness.history import EngineRecord, Note, Observation
 
 SANDBOX = ("strict", "passthrough")
-OPTIONS = ("address", "namespace", "server", "port", "sandbox", "passthrough")
+OPTIONS = (
+    "address",
+    "namespace",
+    "server",
+    "port",
+    "sandbox",
+    "passthrough",
+    "workflow_attempts",
+    "workflow_timeout",
+)
 
 
 class TemporalEngine:
@@ -29,15 +39,12 @@ class TemporalEngine:
     replays: ClassVar[str] = "harness.engines.temporal.saved:answer"
 
     def problems(self, options: dict[str, Any]) -> list[str]:
-        unknown = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]
-        if (sandbox := options.get("sandbox")) not in (None, *SANDBOX):
-            unknown.append(f"option 'sandbox' of engine 'temporal' is {sandbox!r}, and may be {' or '.join(SANDBOX)}")
         missing = versions.problems()
-        return missing + unknown + ([] if missing else _server_problems(options))
+        return missing + _mistaken(options) + ([] if missing else _server_problems(options))
 
     def packages(self, options: dict[str, Any]) -> list[str]:
         """What is missing for looking at a subject only: no server is asked."""
-        return versions.problems()
+        return versions.problems() + _mistaken(options)
 
     def contract(self) -> Contract:
         return Contract(
@@ -109,6 +116,15 @@ class TemporalSession:
             if activity.took is not None:
                 took[activity.name] = max(activity.took, took.get(activity.name, 0.0))
         self._usual = {**took, **self._usual}
+
+
+def _mistaken(options: dict[str, Any]) -> list[str]:
+    """What is wrong with the options by themselves."""
+    found = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]
+    if (sandbox := options.get("sandbox")) not in (None, *SANDBOX):
+        found.append(f"option 'sandbox' of engine 'temporal' is {sandbox!r}, and may be {' or '.join(SANDBOX)}")
+    found += unlike_count("temporal", "workflow_attempts", options, 1)
+    return found + unlike_seconds("temporal", "workflow_timeout", options)
 
 
 def _server_problems(options: dict[str, Any]) -> list[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from temporalio.common import RetryPolicy
+
+from harness.engines.temporal.clock import Clock
 from harness.errors import UsageError
 
+FIRST_INTERVAL = RetryPolicy().initial_interval.total_seconds()
 _WORKFLOW = "__temporal_workflow_definition"
 _ACTIVITY = "__temporal_activity_definition"
 
@@ -18,13 +23,18 @@ def is_workflow(value: Any) -> bool:
     return isinstance(value, type) and getattr(vars(value).get(_WORKFLOW), "cls", None) is value
 
 
+def is_activity(value: Any) -> bool:
+    """Whether `value` is decorated with `@activity.defn`."""
+    return hasattr(value, _ACTIVITY)
+
+
 def activities_beside(kind: type) -> list[Callable[..., Any]]:
     """The activities that the workflow's module holds: its author's worker would register them.
 
     Those of its agents are registered by pydantic-ai.
     """
     held = vars(sys.modules[kind.__module__]).values()
-    return list({id(one): one for one in held if hasattr(one, _ACTIVITY)}.values())
+    return list({id(one): one for one in held if is_activity(one)}.values())
 
 
 def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
@@ -43,6 +53,17 @@ def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
         missing = ", ".join(needed[len(given) :])
         raise UsageError(f"the workflow's `{run.__name__}` needs {missing}; give it as `--deps`, in JSON")
     return given
+
+
+def ends(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    """How to start a workflow that is retried and ended as the options say: they stand for what its caller says."""
+    said: dict[str, Any] = {}
+    if (attempts := options.get("workflow_attempts")) is not None:
+        interval = timedelta(seconds=clock.wait(FIRST_INTERVAL))
+        said["retry_policy"] = RetryPolicy(initial_interval=interval, maximum_attempts=attempts)
+    if (seconds := options.get("workflow_timeout")) is not None:
+        said["execution_timeout"] = timedelta(seconds=clock.timeout("workflow", seconds))
+    return said
 
 
 def _takes_text(run: Callable[..., Any], parameter: inspect.Parameter) -> bool:

@@ -16,10 +16,11 @@ from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_appl
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from harness.retries.live import Answer, Live, TimedOut, Unit
+from harness.engines.temporal.own_workflow import is_activity, is_workflow
+from harness.retries.live import Answer, Died, Live, TimedOut, Unit
 from harness.retries.values import RetryLayer
 from harness.subjects.attach import durability_of
-from harness.subjects.origins import default_of, explicit
+from harness.subjects.origins import decorated, default_of, explicit
 
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
 GROWS_TO = 100
@@ -58,7 +59,7 @@ class Activity:
 
     def _typed(self, error: BaseException) -> tuple[str, bool]:
         """The type that the server is told, and whether it may retry at all."""
-        if isinstance(error, TimedOut):
+        if isinstance(error, TimedOut | Died):
             return "", True
         try:
             with model_errors_as_application_errors(self._non_retryable):
@@ -69,44 +70,72 @@ class Activity:
             return type(same).__name__, True
 
     def _wait(self, attempt: int) -> float:
-        first = self.policy.initial_interval.total_seconds()
-        longest = _seconds(self.policy.maximum_interval) or GROWS_TO * first
-        grown: float = first * self.policy.backoff_coefficient ** min(attempt - 1, 64)
-        return min(grown, longest)
+        return _backoff(self.policy, attempt)
 
 
 class Workflow:
-    """The workflow around the units. Temporal retries none unless its caller says so."""
+    """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
 
-    def __init__(self) -> None:
-        note = "the workflow is started by us without a retry policy, as workflows usually are"
+    That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it.
+    """
+
+    def __init__(self, options: dict[str, Any], *, ours: bool) -> None:
+        self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
+        timeout = options.get("workflow_timeout")
+        said = {"workflow_attempts", "workflow_timeout"} & options.keys()
         self.layer = RetryLayer(
             name="temporal workflow",
             kind="container",
-            settings={"retry_policy": "none"},
-            origin=default_of("temporalio"),
-            notes=(note,),
+            settings={
+                "retry_policy": "none" if self.policy.maximum_attempts == 1 else f"{self.policy.maximum_attempts}"
+            }
+            | ({"execution_timeout": f"{timeout:g} s"} if timeout else {}),
+            origin=explicit() if said else default_of("temporalio"),
+            all=timeout,
+            jitter=False,
+            unknown="" if ours or "workflow_attempts" in options else _STARTED,
+            notes=(_OURS,) if ours and not said else (),
         )
 
     def answer(self, error: BaseException) -> Answer:
-        """Once."""
-        return Answer(raises=error)
+        """All attempts of its policy: a failed activity never forbids them, whatever it failed with."""
+        attempts = self.policy.maximum_attempts
+        return Answer(attempts, lambda attempt: _backoff(self.policy, attempt), error)
 
 
-def layers(value: Any, unit: Unit) -> Sequence[Live]:
+_SAY = "say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
+_OURS = f"the workflow is started by us without a retry policy, as workflows usually are; if yours has one, {_SAY}"
+_STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
+
+
+class Called:
+    """An activity of a workflow of the person's own: its options are said in the call."""
+
+    def __init__(self, function: Any) -> None:
+        reason = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
+        self.layer = RetryLayer(name="temporal activity", kind="unit", origin=decorated(function), unknown=reason)
+
+    def answer(self, error: BaseException) -> Answer:
+        """Nobody knows."""
+        return Answer(raises=error, unknown=self.layer.unknown)
+
+
+def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
-    if unit.kind == "own":
-        return ()
+    workflow = Workflow(options, ours=not is_workflow(value))
     if unit.kind == "run":
-        return (Workflow(),)
+        return (workflow,)
+    if unit.kind == "own":
+        return (Called(unit.function), workflow) if is_activity(unit.function) else ()
+    value = unit.owner or value
     if (config := _config(value, unit)) is None:
-        return (Workflow(),)
+        return (workflow,)
     said = (unit.kind == "model" and _says(value, "_model_activity_config")) or _says(value, "activity_config")
     origin = explicit("model_activity_config", "activity_config", "retry_policy") if said else default_of("pydantic_ai")
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
     beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
-    return (Activity(config, origin, refused, beats=beats), Workflow())
+    return (Activity(config, origin, refused, beats=beats), workflow)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
@@ -130,6 +159,14 @@ def _says(value: Any, name: str) -> bool:
         return False
     policy = config.get("retry_policy")
     return bool(policy and policy.maximum_attempts) or config.get("start_to_close_timeout") != timedelta(seconds=60)
+
+
+def _backoff(policy: RetryPolicy, attempt: int) -> float:
+    """The seconds that a policy waits after an attempt."""
+    first = policy.initial_interval.total_seconds()
+    longest = _seconds(policy.maximum_interval) or GROWS_TO * first
+    grown: float = first * policy.backoff_coefficient ** min(attempt - 1, 64)
+    return min(grown, longest)
 
 
 def _seconds(value: timedelta | None) -> float | None:

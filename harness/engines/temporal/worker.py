@@ -70,7 +70,7 @@ class TemporalWorker:
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
         from harness.engines.temporal.retries import layers
 
-        return layers(self._case.subject.value, unit)
+        return layers(self._case.subject.value, unit, self._case.options)
 
     def seams(self, hook: Hook) -> None:
         self._hook = hook
@@ -81,6 +81,8 @@ class TemporalWorker:
     async def start(self, store: Store, invocation: int) -> Any:
         from temporalio.common import WorkflowIDConflictPolicy
 
+        from harness.engines.temporal import own_workflow
+
         client = await self._working(store)
         prompt, keywords = await self._case.invoke(_Listener(), invocation)
         handle: Any = await client.start_workflow(
@@ -90,6 +92,7 @@ class TemporalWorker:
             task_queue=store.values["queue"],
             task_timeout=self._task,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            **own_workflow.ends(self._case.options, await self._clock(client, store)),
         )
         return await self._result(handle)
 
