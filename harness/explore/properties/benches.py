@@ -7,20 +7,35 @@ world, invocations and faults travel with each run. They are closed with the pro
 from __future__ import annotations
 
 import atexit
-import json
 import tempfile
 from collections import OrderedDict
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.explore.properties.foresight import Foresight
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
 
+BOUND = {"subject", "engine", "deps", "options", "time_scale"}
+"""The fields of a scenario that a bench is bound to."""
 MOST = 6
 """How many benches stay open; each holds two interpreters. The one that was used longest ago is closed first."""
 
-_open: OrderedDict[str, tuple[Bench, ExitStack]] = OrderedDict()
+
+@dataclass(frozen=True)
+class Opened:
+    """A bench, a thread in which it can do one thing beside another, and what its fault-free runs have taught."""
+
+    bench: Bench
+    beside: Executor
+    foresight: Foresight
+    closing: ExitStack
+
+
+_open: OrderedDict[str, Opened] = OrderedDict()
 
 
 def bench_for(scenario: Scenario) -> Bench:
@@ -28,23 +43,21 @@ def bench_for(scenario: Scenario) -> Bench:
 
     Raises `UsageError` for a subject or engine that cannot be used, also for an engine that refuses the subject.
     """
-    common = Scenario(
-        subject=scenario.subject,
-        engine=scenario.engine,
-        deps=scenario.deps,
-        options=scenario.options,
-        time_scale=scenario.time_scale,
-    )
-    key = json.dumps(common.model_dump(mode="json"), sort_keys=True, default=repr)
+    return opened_for(scenario).bench
+
+
+def opened_for(scenario: Scenario) -> Opened:
+    """The same with what belongs to it."""
+    key = scenario.model_dump_json(include=BOUND)
     if key not in _open:
-        _open[key] = _opened(common)
+        _open[key] = _opened(Scenario(**{name: getattr(scenario, name) for name in BOUND}))
         if len(_open) > MOST:
-            _open.popitem(last=False)[1][1].close()
+            _open.popitem(last=False)[1].closing.close()
     _open.move_to_end(key)
-    return _open[key][0]
+    return _open[key]
 
 
-def _opened(common: Scenario) -> tuple[Bench, ExitStack]:
+def _opened(common: Scenario) -> Opened:
     with ExitStack() as stack:
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="harness-property-", ignore_cleanup_errors=True)
@@ -52,14 +65,15 @@ def _opened(common: Scenario) -> tuple[Bench, ExitStack]:
         bench = stack.enter_context(open_bench(common, Path(folder)))
         if bench.refused:
             raise UsageError(f"engine {common.engine!r} refuses {common.subject}: {bench.refused}")
-        return bench, stack.pop_all()
+        beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="harness-property"))
+        return Opened(bench, beside, Foresight(), stack.pop_all())
     raise AssertionError("an ExitStack swallows nothing here")
 
 
 def close_benches() -> None:
     """End every interpreter and server that properties have left open. The next one opens what it needs again."""
     while _open:
-        _open.popitem()[1][1].close()
+        _open.popitem()[1].closing.close()
 
 
 atexit.register(close_benches)

@@ -14,10 +14,11 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from harness.explore.properties.benches import opened_for
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
 from harness.explore.properties.offered import Offer, offer_of, path_of
 from harness.explore.properties.plans import Strike, points, strikes
-from harness.explore.properties.trials import Unfit, fair
+from harness.explore.properties.trials import Guess, Unfit, fair
 from harness.faults import Fault, FaultPlan
 from harness.history import History
 from harness.scenario import Scenario
@@ -52,14 +53,17 @@ def scenarios(
 def _scenarios(draw: st.DrawFn, bases: list[Scenario], kinds: tuple[Strike, ...], most: int, longest: int) -> Scenario:
     scenario = bases[draw(st.integers(0, len(bases) - 1))]
     places = [draw(st.integers(0, POINTS - 1)) for _ in range(draw(st.integers(1, most)))]
+    guess = None
     if scenario.script is None:
         turns = _turns(draw, offer_of(scenario), longest)
         scenario = scenario.model_copy(update={"script": to_data(script_of(offer_of(scenario), turns))})
+        if (expected := opened_for(scenario).foresight.history(turns)) is not None:
+            guess = Guess(expected, _under(scenario, places, kinds, expected))
     try:
-        history = fair(scenario).history
+        history = fair(scenario, guess).history
     except Unfit:
         reject()
-    return scenario.with_plan(FaultPlan(tuple(_faults(places, kinds, history))))
+    return _under(scenario, places, kinds, history)
 
 
 def _turns(draw: st.DrawFn, offer: Offer, longest: int) -> list[Turn]:
@@ -68,12 +72,13 @@ def _turns(draw: st.DrawFn, offer: Offer, longest: int) -> list[Turn]:
     return [*called, draw(endings(offer))]
 
 
-def _faults(places: list[int], kinds: tuple[Strike, ...], history: History) -> list[Fault]:
-    """The faults of a plan at the steps of a history. Each place counts from the fault before it."""
+def _under(scenario: Scenario, places: list[int], kinds: tuple[Strike, ...], history: History) -> Scenario:
+    """The scenario with faults at the steps of a history. Each place counts from the fault before it."""
     known, recorded = points(history, kinds), history.recorded_steps()
-    at, faults = 0, []
+    at = 0
+    faults: list[Fault] = []
     for life, place in enumerate(places, 1):
         at = min(at + place, len(known) - 1)
         step, strike = known[at]
         faults.append(strike.at(step, recorded=step in recorded, incarnation=life))
-    return faults
+    return scenario.with_plan(FaultPlan(tuple(faults)))
