@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
+import httpx
+import httpx2
 import pytest
 from pydantic_ai.models.fallback import FallbackModel
 
 from fixtures.audit import awkward, clients
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.modeling import Asker
+from harness.audits.asking.transports import TransportLayer
+from harness.audits.asking.trouble import first
 from harness.retries.arithmetic import spelled
 from harness.retries.values import Failure
 
@@ -81,12 +85,29 @@ def test_a_transport_that_stops_by_the_clock_is_asked_without_waiting():
     assert "4 (tenacity transport)" in spelled(asked.expression)
 
 
-def test_a_transport_that_connects_again_says_so_and_counts_no_request():
+def test_a_transport_that_connects_again_does_so_when_it_is_refused_and_only_then():
     asker = Asker(awkward.connecting.model)
     (transport, *_rest) = asker.layers
     assert transport.settings == {"retries": "3"}
     assert "up to 3 more connections" in transport.notes[0]
-    assert asker.ask(F.UNAVAILABLE).expression.total == 3
+    assert spelled(asker.ask(F.UNAVAILABLE).expression) == "3 (openai) = 3"
+    refused = asker.ask(F.REFUSED)
+    assert spelled(refused.expression) == "4 (httpx2 transport) × 3 (openai) = 12"
+    assert refused.course.seconds == 3 * (0 + 0.5 + 1) + 0.5 + 1
+
+
+@pytest.mark.parametrize("http", [httpx, httpx2], ids=lambda http: http.__name__)
+@pytest.mark.parametrize("name", ["HTTPTransport", "AsyncHTTPTransport"])
+def test_every_library_is_asked_how_often_it_connects(http, name):
+    layer = TransportLayer(getattr(http, name)(retries=2), http)
+    asked = layer.ask(first(F.REFUSED))
+    assert (asked.sends, asked.slept) == (3, (0.0, 0.5))
+    assert isinstance(asked.trouble.error, http.ConnectError)
+    assert layer.ask(first(F.READ_TIMEOUT)).sends == 1
+
+
+def test_an_absurd_number_of_connections_never_ends():
+    assert TransportLayer(httpx2.HTTPTransport(retries=10**9), httpx2).ask(first(F.REFUSED)).endless
 
 
 def test_a_client_that_two_agents_share_is_asked_for_both():

@@ -112,7 +112,7 @@ class Asker:
             if met.unknown:
                 self.unknown[transport.layer.name] = met.unknown
             answer = met.answer
-            if transport.layer.unknown or transport.inner is not None:
+            if transport.layer.unknown or transport.inner is not None or met.sends > 1:
                 sends = None if met.unknown else met.sends
                 below.append(times(sends, transport.layer.name, endless=met.endless, wait=answer.wait))
             course = course.repeated(answer.attempts, answer.wait)

@@ -14,9 +14,10 @@ from types import ModuleType
 from typing import Any
 
 from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
 from harness.retries.live import Answer
-from harness.retries.values import RetryLayer
+from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
@@ -60,7 +61,7 @@ class TransportLayer:
         if self.layer.unknown:
             return Asked(1, (), trouble, unknown=self.layer.unknown)
         if self.inner is None:
-            return _connecting(self.transport, trouble)
+            return _connecting(self.transport, self.http, trouble)
         return _rehearsed(self, trouble)
 
 
@@ -94,7 +95,7 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
     if kind in OWN and (retries := _connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
         origin = default_of(transport) if retries == 0 else explicit("retries")
-        note = f"up to {retries} more connections are tried when one is refused; none is a request"
+        note = f"up to {retries} more connections are tried when one is refused, and each is counted as a request"
         name = f"{_package(transport)} transport"
         return RetryLayer(name=name, kind="transport", settings=settings, origin=origin, notes=(note,) * bool(retries))
     reason = f"the transport {type(transport).__qualname__} shows nothing of what it does with an error"
@@ -123,9 +124,31 @@ def _connect_retries(transport: Any) -> int | None:
     return retries if isinstance(retries, int) and retries >= 0 else None
 
 
-def _connecting(transport: Any, trouble: Trouble) -> Asked:
-    """The library's own transport retries one thing: connecting. Each try is a connection, none is a request."""
-    return Asked(1, (), trouble)
+def _connecting(transport: Any, http: ModuleType, trouble: Trouble) -> Asked:
+    """The library's own transport retries one thing, connecting, and raises its own error when it gives up."""
+    if trouble.failure is not Failure.REFUSED or not _connect_retries(transport):
+        return Asked(1, (), trouble)
+    tried: list[int] = []
+
+    def refused() -> None:
+        tried.append(1)
+        if len(tried) > MOST:
+            raise Enough
+
+    twin = refused_twin(transport, refused)
+    with without_waiting() as slept:
+        try:
+            _sent(twin, http.Request("POST", "http://harness.invalid/", content=b"{}"))
+        except Enough:
+            return Asked(MOST, tuple(slept[:MOST]), trouble, endless=True)
+        except Exception as error:  # noqa: BLE001  whatever its caller would see
+            return Asked(len(tried), _padded(slept, len(tried) - 1), Trouble(trouble.failure, error=error))
+    return Asked(len(tried), (), trouble, unknown="it took a refused connection for an answer")
+
+
+def _padded(slept: list[float], waits: int) -> tuple[float, ...]:
+    """The waits between attempts, with those of no time at all, which nobody sleeps: they come first."""
+    return (*(0.0 for _ in range(waits - len(slept))), *slept)
 
 
 def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:

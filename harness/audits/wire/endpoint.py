@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.audits.asking.connects import refusing
 from harness.audits.asking.trouble import first
 from harness.audits.wire import answers
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
@@ -81,11 +82,21 @@ class Endpoint:
             await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
         return self._answered(request, core)
 
+    def refuses(self, request: Any, instance: Any) -> bool:
+        """Whether a provider's connections are refused. Then this pool or connection finds nobody, and goes on itself.
+
+        Its own retries are below every request; what is written down is each attempt to connect.
+        """
+        if self.failure is not Failure.REFUSED or not _is_asked(request):
+            return False
+        instance._network_backend = refusing(instance, lambda: self._take_down(request))  # noqa: SLF001
+        return True
+
     def _pass_on(self, request: Any) -> None:
         """Let go what is none of ours. Raises respx's word for that."""
         from respx.models import PassThrough
 
-        if not is_providers(request.url.host, request.url.port, asking.get()):
+        if not _is_asked(request):
             raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
 
     def _take_down(self, request: Any) -> None:
@@ -125,6 +136,10 @@ class Endpoint:
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}
+
+
+def _is_asked(request: Any) -> bool:
+    return is_providers(request.url.host, request.url.port, asking.get())
 
 
 def is_providers(host: str, port: int | None, asked: str | None) -> bool:
@@ -171,6 +186,18 @@ def _mocker(base: Any, core: ModuleType, endpoint: Endpoint) -> Any:
         @classmethod
         async def async_handler(cls, httpx_request: Any) -> Any:
             return await endpoint.handle_async(httpx_request, core)
+
+        @classmethod
+        def _send_sync_request(cls, httpx_request: Any, *, target_spec: Any, instance: Any, **given: Any) -> Any:
+            if endpoint.refuses(httpx_request, instance):
+                return target_spec(instance, **given)
+            return super()._send_sync_request(httpx_request, target_spec=target_spec, instance=instance, **given)
+
+        @classmethod
+        async def _send_async_request(cls, httpx_request: Any, *, target_spec: Any, instance: Any, **given: Any) -> Any:
+            if endpoint.refuses(httpx_request, instance):
+                return await target_spec(instance, **given)
+            return await super()._send_async_request(httpx_request, target_spec=target_spec, instance=instance, **given)
 
         @classmethod
         def from_sync_httpx_response(cls, httpx_response: Any, target: Any, **kwargs: Any) -> Any:

@@ -29,6 +29,7 @@ CLIENTS = (
     "google.genai.",
     "tenacity.",
     "harness.audits.wire.",
+    "harness.audits.asking.",
 )
 """Who waits for a provider, also where no body is known: in a flow that asks without any agent."""
 

@@ -68,6 +68,11 @@ def test_known_products_are_what_reaches_the_wire(engine, failure, requests, bod
     assert (seen.requests, seen.bodies["model#1"], seen.outcome, seen.unbounded) == (requests, bodies, outcome, False)
 
 
+def test_connections_that_the_transport_tries_again_are_counted(measured):
+    seen = measured("none", "refused", "fixtures.audit.awkward:connecting")
+    assert (seen.requests, seen.outcome, seen.unbounded) == (4 * 3, "ModelConnectionError", False)
+
+
 def test_waits_are_told_as_they_were_configured_though_nobody_waits(measured):
     assert measured("none", "429-retry-after").seconds == 4.0  # the provider asked for 2 s, twice
     assert measured("none", "read-timeout").seconds >= 1800  # the SDK's patience is 600 s, three times
