@@ -56,6 +56,30 @@ def gone(folder: Path) -> bool:
     return not processes(folder)
 
 
+GATHERED = """
+import inspect, os
+from harness.engines.prefect import home, host
+home.replace(os.environ, home.of_zygote(os.environ))
+from prefect.server.services import task_run_recorder as recorder
+known = inspect.signature(recorder.consumer)
+def consumer(write_batch_size, flush_every, max_persist_retries):
+    return write_batch_size, flush_every, max_persist_retries
+assert list(inspect.signature(consumer).parameters) == list(known.parameters)
+recorder.consumer = consumer
+host.record_together()
+print(*recorder.consumer(write_batch_size=1, flush_every=5, max_persist_retries=7))
+recorder.consumer = other = lambda: None
+host.record_together()
+print(recorder.consumer is other)
+"""
+
+
+def test_changes_of_task_runs_are_written_together_by_a_version_that_can() -> None:
+    # In a process of its own: Prefect must find its variables before it is imported.
+    done = subprocess.run([sys.executable, "-c", GATHERED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["500 0.05 7", "True"]
+
+
 def test_what_the_server_answers_is_sent_at_once() -> None:
     async def is_sent_at_once() -> bool:
         told: asyncio.Queue[bool] = asyncio.Queue()

@@ -45,9 +45,9 @@ class Api:
             raise EngineUnavailable(f"{self.url} answers, but not as a Prefect server does; {_EXAMPLE}")
         return said
 
-    def flow_runs(self, name: str) -> list[dict[str, Any]]:
-        """The flow runs of one name, oldest first."""
-        return list(self._all("/flow_runs/filter", {"flow_runs": {"name": {"any_": [name]}}}))
+    def flow_runs(self, names: list[str]) -> list[dict[str, Any]]:
+        """The flow runs of these names, oldest first."""
+        return list(self._all("/flow_runs/filter", {"flow_runs": {"name": {"any_": names}}}))
 
     def task_runs(self, flow_run: str) -> list[dict[str, Any]]:
         """The task runs of one flow run, oldest first. The server hears of them late."""

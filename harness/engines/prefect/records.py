@@ -8,6 +8,7 @@ the process that opens the unit.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import time
@@ -25,6 +26,8 @@ Times = dict[str, dict[str, float]]
 """Seconds by their name: `configured` by the subject, and `effective` here."""
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PATIENCE = (0.02, 0.04, 0.08, 0.16, 0.0)
+AT_ONCE = 8
+"""How many invocations a server is asked for at once: few runs have more."""
 
 
 def run_name(store: Store, invocation: int) -> str:
@@ -143,10 +146,15 @@ def _heard(runs: list[tuple[int, dict[str, Any]]], api: Api, awaited: set[str]) 
 
 def flow_runs(store: Store, api: Api) -> Iterator[tuple[int, dict[str, Any]]]:
     """The flow run of each invocation that the server has, with the invocation's number."""
-    invocation = 1
-    while found := api.flow_runs(run_name(store, invocation)):
-        yield invocation, found[0]
-        invocation += 1
+    for first in itertools.count(1, AT_ONCE):
+        numbers = {run_name(store, invocation): invocation for invocation in range(first, first + AT_ONCE)}
+        oldest: dict[str, dict[str, Any]] = {}
+        for flow_run in api.flow_runs(list(numbers)):
+            oldest.setdefault(flow_run["name"], flow_run)
+        for name, invocation in numbers.items():
+            if name not in oldest:
+                return
+            yield invocation, oldest[name]
 
 
 def fingerprint(store: Store, api: Api) -> str:

@@ -42,8 +42,8 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 )
 """Owner, name, and the parameters that we use."""
 
-VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT",)
-"""What we set besides, for the documents."""
+VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT", "prefect.server.services.task_run_recorder.consumer")
+"""What we set besides, for the documents; the latter in a server of ours, which does without (`host.py`)."""
 
 DRAINING = 5.0
 

@@ -74,15 +74,18 @@ class PrefectWorker:
         return await self._through(lambda flow: self._create(store, invocation, flow), invocation)
 
     async def recover(self, store: Store, invocation: int) -> Any:
+        from prefect.context import AsyncClientContext
+
         self._enter(store)
-        known = await _find(run_name(store, invocation))
-        if known is None:
-            raise NotStarted
-        if known.state.is_failed():
-            return await known.state.aresult()  # raises what the run raised: nobody retries a run that has ended
-        if known.state.is_completed() and (kept := await _kept(known.state)):
-            return kept
-        return await self._through(lambda _flow: self._retry(known), invocation)
+        async with AsyncClientContext.get_or_create():  # one for all that is asked here
+            known = await _find(run_name(store, invocation))
+            if known is None:
+                raise NotStarted
+            if known.state.is_failed():
+                return await known.state.aresult()  # raises what the run raised: nobody retries a run that has ended
+            if known.state.is_completed() and (kept := await _kept(known.state)):
+                return kept
+            return await self._through(lambda _flow: self._retry(known), invocation)
 
     def _enter(self, store: Store) -> None:
         """Point this process at the run's server and folders."""
@@ -154,7 +157,7 @@ class PrefectWorker:
 
 
 def _client() -> Any:
-    """The client of the flow run that is being made."""
+    """The client of whatever is asked now."""
     from prefect.context import AsyncClientContext
 
     context = AsyncClientContext.get()
@@ -164,14 +167,12 @@ def _client() -> Any:
 
 async def _find(name: str) -> Any:
     """The flow run of that name, None if the server never heard of it."""
-    from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
     from prefect.client.schemas.sorting import FlowRunSort
 
-    async with get_client() as client:
-        named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
-        found = await client.read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_ASC, limit=1)
-        return found[0] if found else None
+    named = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+    found = await _client().read_flow_runs(flow_run_filter=named, sort=FlowRunSort.START_TIME_ASC, limit=1)
+    return found[0] if found else None
 
 
 async def _kept(state: Any) -> Any:
