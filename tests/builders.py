@@ -82,6 +82,12 @@ class Story:
         self.pid += 1
         return self._write(ProcessStarted(recovering=self.incarnation > 1 and not twin))
 
+    def wakes(self) -> Story:
+        """The process beside the twin goes on, which stood still until the twin had come to its end."""
+        self.dies("exit")
+        self.incarnation, self.pid = self.incarnation - 1, self.pid - 1
+        return self
+
     def crash(self, fault: str = "") -> Story:
         """Die by a fault: the given one, or the first of the plan that has not fired."""
         spelling = fault or self._next_crash()

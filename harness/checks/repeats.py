@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.checks.base import Case, during, place
+from harness.faults import Fault
 from harness.history import Execution, spelled
 from harness.steps import StepId
 
@@ -61,17 +62,37 @@ def _pairs(case: Case, step: str, runs: tuple[Execution, ...]) -> Iterator[Repea
 
 
 def _before(case: Case, step: str, earlier: Execution, later: Execution) -> Before:
-    left, entered = earlier.left, later.entered.seq
-    if left is None or left.seq > entered:
+    left, asked = earlier.left, _asked(case, earlier, later)
+    if left is None or left.seq > asked:
         return Before.IN_FLIGHT
     if left.outcome != "ok":
         return Before.RAISED
     if answer_lost(case, earlier, later):
         return Before.IN_FLIGHT
     if case.is_recorded(step):
-        return Before.RECORDED if _is_kept(earlier, entered) else Before.IN_FLIGHT
+        return Before.RECORDED if _is_kept(earlier, asked) else Before.IN_FLIGHT
     outer = _recorded_around(case, earlier)
-    return Before.FINISHED if outer is None or _is_kept(outer, entered) else Before.IN_FLIGHT
+    return Before.FINISHED if outer is None or _is_kept(outer, asked) else Before.IN_FLIGHT
+
+
+def _asked(case: Case, earlier: Execution, later: Execution) -> int:
+    """Where the journal stood when the engine had a body run: what it learned after that cannot have kept it from it.
+
+    That is where the body was entered, or the recorded one around it; unless its process stood still just before, and
+    a second owner of the run came past.
+    """
+    outer = _recorded_around(case, later)
+    bodies = [later] if outer is None or _is_around(outer, earlier) else [later, outer]
+    return min(_stood(case, body) for body in bodies)
+
+
+def _stood(case: Case, run: Execution) -> int:
+    entered, pid = run.entered.seq, run.entered.pid
+    bodies = [body.entered for body in case.history.by_step.get(place(run), ()) if body.entered.pid == pid]
+    before = max((body.seq for body in bodies if body.seq < entered), default=0)
+    still = [fired for fired in case.history.fired if Fault.parse(fired.fault).action == "duplicate"]
+    here = [fired.seq for fired in still if (fired.pid, fired.step, fired.window) == (pid, place(run), "before")]
+    return min((seq for seq in here if before < seq < entered), default=entered)
 
 
 def _is_kept(run: Execution, until: int) -> bool:

@@ -50,6 +50,8 @@ def _state(case: Case, rerun: Rerun) -> str:
             return "it had finished"
         case Before.RAISED:
             return "it had failed, perhaps after its effect,"
+        case _ if earlier.finished and earlier.incarnation > rerun.pair.later.incarnation:
+            return "it had done its work"
         case _ if earlier.finished:
             return f"it had done its work but {case.contract.engine} had not recorded it yet"
         case _:

@@ -39,6 +39,8 @@ def between(history: History, earlier: Event, later: Event) -> str:
     """What ended the earlier life, as a clause: `the process died at model#2/before`."""
     if (earlier.incarnation, earlier.pid) == (later.incarnation, later.pid):
         return "the same process went on"
+    if earlier.incarnation > later.incarnation:
+        return "the process that had stood still went on"
     since = [event for event in history if earlier.seq < event.seq < later.seq]
     crashes = [fired for fired in history.fired if earlier.seq < fired.seq < later.seq and is_crash(fired.fault)]
     if crashes:

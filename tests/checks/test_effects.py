@@ -321,6 +321,25 @@ def delegating(*, recorded: bool = False) -> Story:
     return (story.committed(ASK) if recorded else story).kept("model#2").finished()
 
 
+def test_an_inner_body_of_a_body_that_a_second_owner_overtook_was_in_flight():
+    fault = f"duplicate@{ASK}.model#1"
+    story = Story(fault).life().kept("model#1").entered(ASK, recorded=True).fires(fault).life(twin=True)
+    story.entered(ASK, recorded=True).ran(f"{ASK}.model#1").ran(INNER).ran(f"{ASK}.model#2").left(ASK).committed(ASK)
+    story.kept("model#2").finished().wakes().ran(f"{ASK}.model#1").ran(INNER).ran(f"{ASK}.model#2").left(ASK)
+    _status, found = findings(story, delegating(recorded=True))
+    assert {finding.rule for finding in found} == {"in-flight-ran-again", "container-ran-again"}
+
+
+def test_what_a_second_owner_had_done_when_the_first_went_on_is_told_in_this_order():
+    fault = f"duplicate@{CHARGE}"
+    story = Story(fault).life().kept("model#1").fires(fault).life(twin=True).kept(CHARGE).kept("model#2").finished()
+    finding = only(story.wakes().kept(CHARGE), usual(recorded=True))
+    assert (finding.rule, finding.owner) == ("in-flight-ran-again", Owner.TOOL)
+    assert finding.message.startswith(
+        "`charge` ran twice: it had done its work in life 2, the process that had stood still went on, and its body"
+    )
+
+
 def test_an_outer_body_that_had_finished_takes_the_blame_for_what_ran_inside_it():
     story = Story("crash@model#2/before").life().kept("model#1").entered(ASK).ran(f"{ASK}.model#1").ran(INNER)
     story.ran(f"{ASK}.model#2").left(ASK).crash().life().entered(ASK).ran(f"{ASK}.model#1").ran(INNER)

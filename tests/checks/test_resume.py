@@ -90,6 +90,26 @@ def test_an_attempt_after_a_lost_answer_is_a_retry():
     assert found(story.ran(CHARGE, unit="7").kept("model#2").finished()) == []
 
 
+def overtaken(fault: str) -> Story:
+    """The second owner of a run did everything while the first stood still just before the charge."""
+    story = Story(fault).life().kept("model#1").fires(fault).life(twin=True).kept(CHARGE).kept("model#2")
+    return story.finished().wakes()
+
+
+def test_a_body_that_was_asked_for_before_a_second_owner_recorded_it_may_run():
+    assert found(overtaken(f"duplicate@{CHARGE}").kept(CHARGE)) == []
+
+
+def test_an_owner_that_asks_once_more_when_all_is_recorded_is_found():
+    (finding,) = found(overtaken(f"duplicate@{CHARGE}").kept(CHARGE).kept(CHARGE))
+    assert (finding.rule, finding.step) == ("recorded-ran-again", CHARGE)
+
+
+def test_an_owner_that_stood_still_somewhere_else_must_look_at_the_records():
+    (finding,) = found(overtaken("duplicate@model#2").kept(CHARGE))
+    assert (finding.rule, finding.step) == ("recorded-ran-again", CHARGE)
+
+
 def test_finished_work_that_is_repeated_after_a_failure_in_the_same_life_is_found_too():
     story = Story().life().kept("model#1").kept(CHARGE).ran("model#2", error="boom", recorded=True)
     story.kept(CHARGE).kept("model#2").finished()
