@@ -16,8 +16,9 @@ from harness.process import complaint, kin
 from harness.process.letters import Letter
 from harness.process.newborn import resolve
 
-RARELY = 1_000_000
-"""Objects between two looks for garbage while a subject is imported: more than an import usually makes."""
+RARELY = 20_000
+"""Objects between two looks for garbage while a subject is imported. Never to look would spread what stays over more
+pages, each of which every life pays for."""
 
 # Run as `python -c`, not `-m`: a subject that starts processes by `multiprocessing` would run our module in each again.
 # Our folder is on the path for a moment only: in another environment, everything beside us would come with it.
