@@ -78,6 +78,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return collected(file_path, parent)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "harness.plugin.scenarios" in sys.modules:
+        from harness.plugin.scenarios import grouped
+
+        grouped(items)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     __tracebackhide__ = True

@@ -18,13 +18,18 @@ ENTRIES = [catalogue.read(path) for path in sorted(FOLDER.glob("*.yaml"))]
 
 
 def telling(entry: catalogue.Entry) -> list[str]:
-    """The engines that are tried here: the reference, and DBOS where it differs. `pytest scenarios` tries them all."""
+    """The engines that are tried here: the reference, and each that differs from it; `pytest scenarios` tries all."""
     expected = entry.expectations
-    differs = "dbos" in expected and expected["dbos"] != expected.get("journal")
-    return [*(["journal"] if "journal" in expected else []), *(["dbos"] if differs else [])]
+    return [engine for engine in expected if engine == "journal" or expected[engine] != expected.get("journal")]
 
 
-PAIRS = sorted(((entry, engine) for entry in ENTRIES for engine in telling(entry)), key=lambda pair: pair[1])
+# Engine by engine, so that the processes and the server of one are kept until its last scenario.
+PAIRS = [
+    pytest.param(entry, engine, id=f"{entry.path.stem}-{engine}", marks=pytest.mark.engine(name=engine))
+    for entry, engine in sorted(
+        ((each, engine) for each in ENTRIES for engine in telling(each)), key=lambda pair: pair[1]
+    )
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,8 @@ def test_a_scenario_says_why_a_person_should_care(entry: catalogue.Entry) -> Non
     assert len(entry.scenario.why.split()) > 15
 
 
-@pytest.mark.parametrize(("entry", "engine"), PAIRS, ids=lambda value: getattr(value, "path", Path(str(value))).stem)
+@pytest.mark.xdist_group("scenarios")
+@pytest.mark.parametrize(("entry", "engine"), PAIRS)
 def test_a_scenario_comes_to_what_it_says(entry: catalogue.Entry, engine: str, desk: Desk) -> None:
     report = desk.report(entry.under(engine))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,18 @@ def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
         return None
     meant = globs != SCENARIO_GLOBS or parent.session.isinitpath(path)
     return ScenarioFile.from_parent(parent, path=path) if meant or _looks_like_one(path) else None
+
+
+def grouped(items: list[pytest.Item]) -> None:
+    """Put scenarios that follow each other in order of their engines, as pytest does with what shares a fixture.
+
+    Most of them are about one agent. File by file each would close the processes and servers that the next one needs.
+    """
+    for together, run in groupby(enumerate(items[:]), lambda each: isinstance(each[1], ScenarioItem)):
+        if together:
+            places, found = zip(*run, strict=True)
+            engines = list(dict.fromkeys(item.name for item in found))
+            items[places[0] : places[-1] + 1] = sorted(found, key=lambda item: engines.index(item.name))
 
 
 def _looks_like_one(path: Path) -> bool:

@@ -65,6 +65,16 @@ def test_a_scenario_that_comes_to_something_else_says_what_was_expected_and_why_
     assert "replay: harness run scenarios/missing.yaml --engine none" in ran.out
 
 
+def test_scenarios_that_follow_each_other_are_run_engine_by_engine(project: Make) -> None:
+    both = SCENARIO.replace(", theirs:Missing: passed", "")
+    made = project({"scenarios/a.yaml": both, "scenarios/b.yaml": both, "test_z.py": "def test_z(): pass\n"})
+
+    order = [line for line in made.pytest("--collect-only", "-q").out.splitlines() if "::" in line]
+
+    files = [("a", "journal"), ("b", "journal"), ("a", "none"), ("b", "none")]
+    assert order == [*(f"scenarios/{name}.yaml::{engine}" for name, engine in files), "test_z.py::test_z"]
+
+
 def test_a_required_engine_that_is_missing_ends_the_session(shop: Project) -> None:
     ran = shop.pytest("--durable-require", "theirs:Missing")
 
