@@ -128,13 +128,17 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
 
 def where(case: Case, outcome: Outcome) -> str:
     """The body that raised what ended the run, or returned what the engine could not record: the end of a clause."""
-    raised = [run for run in _bodies(case) if run.left and (run.left.error or "").startswith(f"{outcome.error_type}:")]
-    if raised:
-        innermost = min(raised, key=lambda run: run.left.seq if run.left else 0)
-        return f", in the body of {titled(innermost.step)}"
+    if raised := raised_in(case, outcome):
+        return f", in the body of {titled(raised.step)}"
     if last := withheld(case):
         return f", when {titled(last.step)} had returned and {case.contract.engine} was to record its result"
     return ""
+
+
+def raised_in(case: Case, outcome: Outcome) -> Execution | None:
+    """The innermost body that raised what ended the run."""
+    bodies = [run for run in _bodies(case) if run.left and (run.left.error or "").startswith(f"{outcome.error_type}:")]
+    return min(bodies, key=lambda run: run.left.seq if run.left else 0, default=None)
 
 
 def withheld(case: Case) -> Execution | None:

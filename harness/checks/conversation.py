@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.checks.base import Case, place
 from harness.checks.values import ABSENT, Mismatch
-from harness.checks.words import evidence, lines, times, titled
+from harness.checks.words import evidence, life, lines, times, titled
 from harness.history import Execution, History, StepEntered, StepLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -71,22 +71,44 @@ def _at(messages: Any, message: int, part: int) -> dict[str, Any]:
 
 
 def _other_answer(case: Case, run: Execution, where: Mismatch) -> Finding:
-    """A tool that answered otherwise: because it had run before, or because its answers vary anyway."""
+    """A tool that answered otherwise: it had run before, or has lost its memory, or its answers vary anyway."""
     step, runs = place(run), case.history.by_step[place(run)]
-    again = len(runs) > 1
+    why, remedy = _why_otherwise(case, run, titled(step))
     return Finding(
         check=NAME,
         rule="answer-differs",
         step=step,
-        severity=Severity.ERROR if again and not case.injected else Severity.WARNING,
+        severity=Severity.ERROR if why and not case.injected else Severity.WARNING,
         owner=Owner.TOOL,
-        message=f"{titled(step)} itself answered otherwise than without faults, {where}"
-        + (f": it ran {times(len(runs))}, and the agent was told the last answer" if again else ""),
-        remedy=f"let {titled(step)} answer a repeated call as it answered the first"
-        if again
-        else f"take what varies (time, chance, the order of a set) out of the answer of {titled(step)}",
+        message=f"{titled(step)} itself answered otherwise than without faults, {where}{why}",
+        remedy=remedy,
         incarnation=run.incarnation,
         events=evidence(*runs),
+    )
+
+
+def _why_otherwise(case: Case, run: Execution, name: str) -> tuple[str, str]:
+    """What the crash has to do with an answer, if anything, and the remedy."""
+    varies = "take what varies (time, chance, the order of a set) out of the answer"
+    runs = case.history.by_step[place(run)]
+    if len(runs) > 1:
+        told = f": it ran {times(len(runs))}, and the agent was told the last answer"
+        return told, f"let {name} answer a repeated call as it answered the first"
+    if earlier := _lived_through(case, run):
+        told = f": it ran in {life(run)}, without what {titled(earlier.step)} had left in memory in {life(earlier)}"
+        return told, (
+            f"let {name} find what it needs in the arguments or a store, not in deps or variables that die with"
+            f" the process; or, if the answer varies anyway, {varies}"
+        )
+    return "", f"{varies} of {name}"
+
+
+def _lived_through(case: Case, run: Execution) -> Execution | None:
+    """The last tool that had run in an earlier life, and was replayed, not run, in this one."""
+    tools = [other for other in case.history.executions if StepId.parse(other.step).kind == "tool" and other.finished]
+    here = {place(other) for other in tools if other.incarnation == run.incarnation}
+    return next(
+        (tool for tool in reversed(tools) if tool.incarnation < run.incarnation and place(tool) not in here), None
     )
 
 

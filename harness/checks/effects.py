@@ -13,7 +13,7 @@ from harness.checks.base import Case
 from harness.checks.losses import losses
 from harness.checks.reruns import settle
 from harness.checks.stories import told
-from harness.checks.words import lines, times
+from harness.checks.words import lines, one, times
 from harness.history import Effect, History
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -45,7 +45,7 @@ def _repeated_outside(case: Case) -> Iterator[Finding]:
             owner=Owner.CONFIGURATION,
             message=f"the effect `{name}` happened {times(count)}, and without faults {times(usual[name])}: it is"
             " outside every step, so nothing keeps it",
-            remedy=f"move `{name}` into a {case.contract.unit} of {case.contract.engine}, or give it an idempotency"
+            remedy=f"move `{name}` into {one(case.contract.unit)} of {case.contract.engine}, or give it an idempotency"
             " key",
             incarnation=events[-1].incarnation,
             events=lines(*events),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.checks.base import Case, family
+from harness.checks.base import Case, during, family, place
 from harness.checks.words import lines, plural, titled
 from harness.history import Effect, Execution, History, StepEntered, StepLeft, spelled
 from harness.steps import StepId
@@ -124,14 +124,35 @@ def _effects_missing(case: Case, known: list[str]) -> Iterator[Finding]:
     for (step, name), count in usual.items():
         if seen[step, name] >= count or step in known or any(family(fired.step) == step for fired, _f in case.injected):
             continue
+        owner, why, remedy = _who_dropped(case, step, name)
         yield _finding(
             "effect-missing",
             step or None,
-            Owner.ENGINE,
-            f"the effect `{name}` happened {seen[step, name]} of {count} times in a run that says it succeeded",
-            f"find out what {case.contract.engine} took for the work that declares `{name}`",
+            owner,
+            f"the effect `{name}` happened {seen[step, name]} of {count} times in a run that says it succeeded{why}",
+            remedy,
             lines(*case.history.outcomes.values()),
         )
+
+
+def _who_dropped(case: Case, step: str, name: str) -> tuple[Owner, str, str]:
+    """Owner, reason and remedy: work that a body left behind, a body that did less this time, or a body left out."""
+    if step and _is_left_behind(case, step, name):
+        why = f": it is work that {titled(step)} leaves behind when it returns, which no engine waits for"
+        return Owner.TOOL, why, f"let {titled(step)} wait for that work before it returns"
+    if any(family(place(run)) == step and run.finished for run in case.history.executions):
+        why = f": the body of {titled(step)} came to its end without it this time"
+        return Owner.TOOL, why, f"find out what {titled(step)} remembers of earlier calls, and where"
+    return Owner.ENGINE, "", f"find out what {case.contract.engine} took for the work that declares `{name}`"
+
+
+def _is_left_behind(case: Case, step: str, name: str) -> bool:
+    """Whether, without faults, the effect comes when its body has returned: the body did not wait for it."""
+    history = case.baseline.history
+    bodies = [run for run in history.executions if family(place(run)) == step]
+    declared = [event for event in history.of(Effect) if event.step and event.name == name]
+    mine = [event for event in declared if family(spelled(event.step or "", event.invocation)) == step]
+    return any(not any(during(run, event.seq, event.pid, event.invocation) for run in bodies) for event in mine)
 
 
 def _declared(history: History) -> Counter[tuple[str, str]]:

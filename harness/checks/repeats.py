@@ -46,6 +46,11 @@ class Repeat:
         """Whether the process that ran the earlier body ran the later one too: a retry, not a recovery."""
         return self.earlier.entered.pid == self.later.entered.pid and self.earlier.incarnation == self.later.incarnation
 
+    @property
+    def is_retry(self) -> bool:
+        """Whether the later body makes up for a failure that somebody knew of, not for one that a death swallowed."""
+        return self.before is Before.RAISED and (self.same_life or self.earlier.recorded)
+
 
 def repeats(case: Case, *kinds: str) -> dict[str, tuple[Repeat, ...]]:
     """Per step of these kinds, each body that was not the first, beside the least excusable of those before it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from harness.checks.base import Case, place
 from harness.checks.keys import Keys, keys_of, same_key
-from harness.checks.repeats import Before, Repeat, inner, repeats
+from harness.checks.repeats import Repeat, inner, repeats
 from harness.contract import May, severity_of_repeat
 from harness.steps import StepId
 from harness.verdict import Severity
@@ -70,7 +70,7 @@ def _weighed(case: Case, pair: Repeat) -> Rerun:
     declared = not any(found.from_policy for found in keys) and all(found.said for found in keys)
     policy = policy.model_copy(update={"may": "keyed"}) if policy.may == "unsaid" and declared else policy
     severity = severity_of_repeat(policy, finished=pair.before.certain, same_key=same_key(*keys))
-    if pair.before is Before.RAISED and policy.may == "unsaid":
+    if pair.is_retry and policy.may == "unsaid":
         severity = None  # a body that failed is tried again: that is what retries are for
     return Rerun(pair, severity, policy.may, keys)
 

@@ -8,6 +8,7 @@ from harness.checks.base import Case
 from harness.checks.repeats import Before
 from harness.checks.reruns import Rerun
 from harness.checks.words import between, evidence, life, plural, times, titled, tool_of
+from harness.history import StepEntered
 from harness.verdict import Finding, Owner, Severity
 
 NAME = "effects"
@@ -33,7 +34,7 @@ def told(case: Case, rerun: Rerun) -> Finding:
 
 def _message(case: Case, rerun: Rerun) -> str:
     pair = rerun.pair
-    verb = "was tried again" if pair.before is Before.RAISED else "was entered again"
+    verb = "was tried again" if pair.is_retry else "was entered again"
     return (
         f"{titled(rerun.step)} ran {times(len(pair.runs))}: {_state(case, rerun)} in {life(pair.earlier)},"
         f" {between(case.history, pair.earlier.entered, pair.later.entered)}, and its body {verb}"
@@ -91,14 +92,21 @@ def _cause_without_keys(case: Case, rerun: Rerun, name: str) -> tuple[str, Owner
     match rerun.pair.before:
         case Before.FINISHED:
             return "finished-ran-again", Owner.CONFIGURATION, _have_it_recorded(case, rerun)
-        case Before.RAISED:
+        case Before.RAISED if rerun.pair.is_retry:
             remedy = f"switch retries off for `{name}`, or give it an idempotency key so that a retry is harmless"
             return "retried-once-only", Owner.CONFIGURATION, remedy
     if rerun.may == "once":
         remedy = f"give `{name}` an idempotency key: no engine can promise that a body in flight runs only once"
     else:
-        remedy = f"give `{name}` an idempotency key and say so (`--tools {name}=keyed:ARGUMENT`)"
+        remedy = _give_a_key(rerun, name)
     return "in-flight-ran-again", Owner.TOOL, remedy
+
+
+def _give_a_key(rerun: Rerun, name: str) -> str:
+    """How to make a repeat harmless, or say that it is. A tool's arguments are seen, those of a plain unit are not."""
+    seen = isinstance(rerun.pair.later.entered, StepEntered)
+    how = f"say so (`--tools {name}=keyed:ARGUMENT`)" if seen else "declare it (`harness.effect(..., key=...)`)"
+    return f"give `{name}` an idempotency key and {how}, or say that a repeat is harmless (`--tools {name}=repeatable`)"
 
 
 def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
@@ -108,8 +116,7 @@ def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
             " carries the same one"
         )
         return KEY_DIFFERS, Owner.TOOL, remedy
-    remedy = f"send an idempotency key with every `{name}`, and say where it is (`--tools {name}=keyed:ARGUMENT`)"
-    return "key-missing", Owner.TOOL, remedy
+    return "key-missing", Owner.TOOL, _give_a_key(rerun, name)
 
 
 def _have_it_recorded(case: Case, rerun: Rerun) -> str:

@@ -14,6 +14,11 @@ def times(count: int) -> str:
     return _COUNTS.get(count, f"{count} times")
 
 
+def one(unit: str) -> str:
+    """`a step`, `an entry`."""
+    return f"{'an' if unit[:1] in 'aeiou' else 'a'} {unit}"
+
+
 def plural(unit: str) -> str:
     """`steps`, `entries`."""
     return f"{unit[:-1]}ies" if unit.endswith("y") else f"{unit}s"

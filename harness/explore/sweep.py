@@ -20,6 +20,7 @@ from harness.explore import policies, unusable
 from harness.explore.available import demand
 from harness.explore.confirmation import confirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
+from harness.explore.varying import varying
 from harness.faults import FaultPlan
 from harness.history import History, Note
 from harness.journal import load
@@ -223,7 +224,7 @@ class _Sweep:
             told = _unusable(self.scenario, folder, histories[which], why)
             return replace(empty, runs=(_with_replay(told, self._replay_line(NO_FAULT, str(folder))),)), None
         policies.refuse_lost_keys(self.scenario, settled.history)
-        notes = (*bench.notes, *policies.idle(self.scenario, settled.history))
+        notes = (*bench.notes, *policies.idle(self.scenario, settled.history), *varying(settled))
         return replace(empty, rows=rows(settled), notes=notes), settled
 
     def _parallel(

@@ -10,12 +10,12 @@ import signal
 
 from harness.checks import Baseline, Difference, compare
 from harness.checks.base import Case
-from harness.checks.completion import where, withheld
+from harness.checks.completion import raised_in, where, withheld
 from harness.checks.liveness import liveness
 from harness.checks.words import titled
 from harness.contract import Contract
 from harness.errors import UsageError
-from harness.history import History, ProcessEnded, RunEnded
+from harness.history import History, Outcome, ProcessEnded, RunEnded
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
@@ -65,9 +65,20 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
     if ended.error_type in ("ScriptError", "UsageError"):
         raise UsageError(f"the script does not fit the agent: {ended.error}")
     case = Case(history, Baseline(history), scenario, contract)
-    kept_back = withheld(case)
-    remedy = SET_UP if kept_back is None else f"let {titled(kept_back.step)} return what {contract.engine} can record"
-    return _verdict(f"{ended.error_type}: {ended.error}", remedy, where(case, ended))
+    return _verdict(f"{ended.error_type}: {ended.error}", _mend(case, ended), where(case, ended))
+
+
+def _mend(case: Case, ended: Outcome) -> str:
+    """What to do about a run that fails by itself, by what raised the error that ended it."""
+    raising, keeping = raised_in(case, ended), withheld(case)
+    if ended.error_type == "UserError":
+        return "change what is refused, in the words above"
+    if raising is not None and StepId.parse(raising.step).kind == "tool":
+        given = "what it needs (`--deps`, `--world`) and the arguments that it is given (`--script`)"
+        return f"make {titled(raising.step)} succeed first: look at {given}"
+    if raising is None and keeping is not None:
+        return f"let {titled(keeping.step)} return what {case.contract.engine} can record"
+    return SET_UP
 
 
 def _without_outcome(history: History, scenario: Scenario, contract: Contract) -> Verdict:

@@ -71,7 +71,9 @@ def findings(report: SweepReport) -> Iterator[RenderableType]:
 def _shown(number: int, cause: Cause, *, engines: bool) -> Iterator[RenderableType]:
     finding = cause.finding
     heading = Text(f"{number}. ").append(finding.severity.upper(), SEVERITY_STYLE[finding.severity])
-    heading.append(f" {cause.step or 'the run'}" + (f", under {listed(cause.engines)}" if engines else ""), "bold")
+    heading.append(
+        f" {clean(cause.step) or 'the run'}" + (f", under {listed(cause.engines)}" if engines else ""), "bold"
+    )
     yield heading
     confirmed = " (seen again in cold interpreters)" if finding.confirmed else ""
     yield Padding(Text(clean(finding.message) + confirmed), (0, 0, 0, 3))

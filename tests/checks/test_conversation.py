@@ -158,6 +158,16 @@ def test_a_tool_whose_answers_vary_is_not_the_engines_fault():
     assert (finding.rule, finding.owner, finding.severity) == ("answer-differs", Owner.TOOL, Severity.WARNING)
 
 
+def test_a_tool_that_answers_otherwise_because_its_memory_died_with_the_process_has_changed_the_conversation():
+    usually = Story().life().kept("model#1").kept("tool:reserve#1").ran(CHARGE, "paid", call="c1")
+    story = Story("crash@tool:reserve#1/after").life().kept("model#1").kept("tool:reserve#1").crash().life()
+    story.ran(CHARGE, "nothing", call="c1").finished(messages=told("nothing"))
+    (finding,) = conversation(a_case(story, usually.finished(messages=CALLED))).findings
+    assert (finding.rule, finding.owner, finding.severity) == ("answer-differs", Owner.TOOL, Severity.ERROR)
+    assert "it ran in life 2, without what `reserve` had left in memory in life 1" in finding.message
+    assert "let `charge` find what it needs in the arguments or a store" in finding.remedy
+
+
 def test_an_answer_that_was_changed_underway_is():
     (finding,) = answering("paid", message="refused")
     assert (finding.rule, finding.owner) == ("messages-differ", Owner.ENGINE)

@@ -212,6 +212,7 @@ def test_an_effect_outside_every_step_that_happened_twice_is_repeated():
     finding = only(story, baseline)
     assert (finding.rule, finding.owner) == ("effect-repeated", Owner.CONFIGURATION)
     assert "`mail` happened twice, and without faults once" in finding.message
+    assert finding.remedy.startswith("move `mail` into an entry of keeper")
 
 
 def test_an_effect_outside_every_step_with_one_key_is_harmless():
@@ -508,8 +509,42 @@ def test_calls_that_rightly_never_ran(calls, then):
 def test_a_declared_effect_that_is_missing_is_lost():
     story = Story().life().kept("model#1").ran(CHARGE).kept("model#2").finished()
     finding = only(story, usual_declaring())
-    assert (finding.rule, finding.step) == ("effect-missing", CHARGE)
+    assert (finding.rule, finding.step, finding.owner) == ("effect-missing", CHARGE, Owner.TOOL)
+    assert "the body of `charge` came to its end without it this time" in finding.message
+
+
+def test_an_effect_that_its_body_left_behind_is_lost_by_the_tool_and_not_by_the_engine():
+    usually = Story().life().kept("model#1").kept(CHARGE).effect("mail", CHARGE, "m").kept("model#2").finished()
+    story = Story(f"crash@{CHARGE}/after").life().kept("model#1").kept(CHARGE).crash().life().kept("model#2")
+    finding = only(story.finished(), usually)
+    assert (finding.rule, finding.owner) == ("effect-missing", Owner.TOOL)
+    assert finding.remedy == "let `charge` wait for that work before it returns"
 
 
 def test_nothing_that_ran_is_nothing_checked():
     assert effects(a_case(Story().life(), usual())).status is Status.UNKNOWN
+
+
+def test_a_failure_that_died_with_its_process_is_no_reason_for_a_retry_but_a_body_in_flight():
+    story = Story("crash@model#2/before").life().kept("model#1").ran(CHARGE, error="ModelRetry: too much").crash()
+    story.life().ran(CHARGE).kept("model#2").finished()
+    finding = only(story, usual(), KEEPS_MODELS)
+    assert (finding.severity, finding.rule) == (Severity.WARNING, "in-flight-ran-again")
+    assert "it had failed, perhaps after its effect, in life 1, the process died" in finding.message
+
+
+def test_a_failure_that_the_engine_had_recorded_is_retried_in_whatever_life():
+    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE, error="TimeoutError: late").crash()
+    story.life().kept(CHARGE, attempt=2).kept("model#2").finished()
+    assert findings(story, usual(), KEEPS_ALL) == (Status.PASSED, [])
+
+
+def test_a_unit_whose_arguments_nobody_sees_is_to_say_its_key_itself():
+    post = f"{CHARGE}.step:post#1"
+    story = Story(f"crash@{post}/between").life().entered(CHARGE).unit(post, until="left").crash().life()
+    story.entered(CHARGE).unit(post).left(CHARGE).finished()
+    usually = Story().life().entered(CHARGE).unit(post).left(CHARGE).finished()
+    _status, found = findings(story, usually, KEEPS_MODELS)
+    assert [finding.remedy.partition("(")[2] for finding in found if finding.step == post] == [
+        "`harness.effect(..., key=...)`), or say that a repeat is harmless (`--tools post=repeatable`)"
+    ]

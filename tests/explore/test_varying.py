@@ -1,0 +1,34 @@
+"""What two fault-free runs had otherwise is named, each thing once."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks import Baseline
+from harness.explore.varying import varying
+from harness.history import History
+
+FIRST = "two fault-free runs differ in "
+LAST = ": what a crash changes there is not seen"
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        pytest.param(["tool:find#1.result[0]", "tool:find#1.result[1]"], "the result of `find`", id="a result"),
+        pytest.param(["tool:a#1.model#2.arguments.x"], "the arguments of `tool:a#1.model#2`", id="a step in a step"),
+        pytest.param(["tool:mail#1.effect[0].key"], "an effect of `mail`", id="an effect"),
+        pytest.param(["effect[0].key"], "an effect outside every step", id="an effect of nobody's"),
+        pytest.param(
+            ["outcome#1.messages[2].parts[0].content", "outcome#1.output.when", "tool:now#1.result"],
+            "the output of the run, the result of `now`",
+            id="messages only repeat it",
+        ),
+    ],
+)
+def test_what_varies_is_named(paths: list[str], said: str) -> None:
+    assert list(varying(Baseline(History(()), frozenset(paths)))) == [FIRST + said + LAST]
+
+
+def test_nothing_is_said_where_nothing_varies() -> None:
+    assert list(varying(Baseline(History(())))) == []
