@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import islice
 from math import isfinite
-from pathlib import Path
 
 from harness.audits.wire import measuring
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, ON_THE_WIRE, Failure
 from harness.runner import Bench
-from harness.scenario import Scenario
 from harness.steps import StepId
 
 MODEL = "model"
@@ -22,25 +20,23 @@ BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
 
-def proven(units: Sequence[UnitAudit], scenario: Scenario, folder: Path, refused: str = "") -> tuple[UnitAudit, ...]:
-    """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all.
-
-    Raises `EngineUnavailable` for what the proof needs and is not there, `UsageError` if the subject cannot be run.
-    """
+def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
+    """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     asking = next((unit.unit for unit in units if any(cell.failure in ON_THE_WIRE for cell in unit.cells)), "")
-    targets = {unit.unit: [_target(unit, cell, asking) for cell in unit.cells] for unit in units}
-    if refused or not any(isinstance(target, Target) for found in targets.values() for target in found):
+    targets = [_target(unit, cell, asking) for unit in units for cell in unit.cells]
+    if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
-    with (
-        measuring.open_wire(scenario, folder) as bench,
-        ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool,
-    ):
-        measure = partial(_cell, scenario=scenario, bench=bench)
-        return tuple(
-            unit.model_copy(update={"cells": tuple(pool.map(measure, unit.cells, targets[unit.unit]))})
-            for unit in units
-        )
+    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench))
+    return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
+
+
+def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench) -> list[Cell]:
+    """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
+    longest = sorted(range(len(cells)), key=lambda place: -(cells[place].seconds or 0.0))
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
+        begun = {place: pool.submit(_cell, cells[place], targets[place], bench=bench) for place in longest}
+        return [begun[place].result() for place in range(len(cells))]
 
 
 def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
@@ -74,10 +70,10 @@ def _target(unit: UnitAudit, cell: Cell, asking: str) -> Target | str:
     return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
 
 
-def _cell(cell: Cell, target: Target | str, *, scenario: Scenario, bench: Bench) -> Cell:
+def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
-    seen = measuring.measure(scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step)
+    seen = measuring.measure(bench.scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step)
     if seen.outcome in ("stuck", "broken"):
         return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
     bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))

@@ -8,9 +8,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from harness.contract import May, ToolPolicy
@@ -20,6 +19,9 @@ from harness.errors import EngineUnavailable, UsageError
 from harness.process.zygote import Zygote
 from harness.retries.findings import Accepted
 from harness.retries.report import AuditReport, UnitAudit
+
+if TYPE_CHECKING:
+    from harness.scenario import Scenario
 
 BUDGET = 6
 """Requests that one model call, or executions that one tool call, may come to at worst, if nobody says otherwise."""
@@ -49,16 +51,15 @@ def audit(
         raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
     may = {name: ToolPolicy.parse(text).may for name, text in (tools or {}).items()}
     _usable(loaded, options, static=static)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-audit-")))
-        info = _asked(subject, loaded, options, deps, folder)
-        units = _permitted([UnitAudit.model_validate(unit) for unit in info["units"]], may)
-        if not static:
-            from harness.audits.proof import proven
+    with tempfile.TemporaryDirectory(prefix="harness-audit-") as folder:
+        if static:
+            info = _asked(subject, loaded, options, deps, Path(folder))
+            units = _permitted(info, may)
+        else:
             from harness.scenario import Scenario
 
             scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
-            units = proven(units, scenario, folder / "wire", info["no_run"])
+            info, units = _proven(scenario, may, Path(folder))
     report = AuditReport(
         subject=subject,
         engine=engine,
@@ -75,9 +76,23 @@ def audit(
 def _asked(subject: str, engine: Engine, options: dict[str, Any], deps: Any, folder: Path) -> dict[str, Any]:
     """What the child says: it imports the subject and asks every layer."""
     with _zygote(subject, engine, options, deps, folder) as zygote:
-        info = zygote.ready(READY_SECONDS).info
+        return _taken(zygote.ready(READY_SECONDS).info, engine.name, subject)
+
+
+def _proven(scenario: Scenario, may: Mapping[str, May], folder: Path) -> tuple[dict[str, Any], tuple[UnitAudit, ...]]:
+    """The same, and what was measured: in the interpreter that the proof needs, so that all is imported once."""
+    from harness.audits.proof import proven
+    from harness.audits.wire import measuring
+
+    with measuring.open_wire(scenario, folder) as bench:
+        info = _taken(measuring.ask(bench), scenario.engine, scenario.subject)
+        return info, proven(_permitted(info, may), bench, info["no_run"])
+
+
+def _taken(info: dict[str, Any], engine: str, subject: str) -> dict[str, Any]:
+    """What the child said. Raises `UsageError` if the engine refuses the subject."""
     if info["refused"]:
-        raise UsageError(f"engine {engine.name!r} does not take {subject!r}: {info['refused']}")
+        raise UsageError(f"engine {engine!r} does not take {subject!r}: {info['refused']}")
     return info
 
 
@@ -91,8 +106,9 @@ def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditRepor
     return report.model_copy(update={"findings": findings, "advice": advised(report)})
 
 
-def _permitted(units: Sequence[UnitAudit], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:
+def _permitted(info: dict[str, Any], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:
     """The units, with what was said about tools. Raises `UsageError` for a tool that is not there."""
+    units = [UnitAudit.model_validate(unit) for unit in info["units"]]
     said = {f"tool:{name}": may for name, may in tools.items()}
     if unknown := sorted(said.keys() - {unit.unit for unit in units}):
         known = ", ".join(unit.unit.partition(":")[2] for unit in units if unit.unit.startswith("tool:")) or "none"

@@ -5,13 +5,17 @@ Nothing here answers in place of a provider: models keep their own code, and the
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.audits import collect, own
 from harness.engines.base import Case, Worker
 from harness.engines.registry import attribute
+from harness.process import complaint
+from harness.process import worker as life
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -32,15 +36,30 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
+    refused = worker.bind(Case(subject, _nothing_runs, argument.get("options", {}), own=True))
+    return _told(subject, worker, argument, refused.reason if refused is not None else "")
+
+
+def tell(argument: dict[str, Any]) -> None:
+    """The same in a life of an interpreter that is ready for the proof: what `prepare` returns goes to a file.
+
+    `argument`: subject and engine as above, `refused` (the engine's words when it was bound), `answer` (the file, which
+    gets the complaint instead if this fails).
+    """
+    try:
+        answer = _told(life.subject(), life.engine(), argument, argument["refused"])
+    except Exception as error:  # noqa: BLE001  whatever the subject's own objects raise when they are asked
+        answer = {"failed": complaint.describe(error)}
+    Path(argument["answer"]).write_text(json.dumps(answer), "utf-8")
+
+
+def _told(subject: Subject, worker: Worker, argument: dict[str, Any], refused: str) -> dict[str, Any]:
     look_in(_modules(argument["subject"]))
-    case = Case(subject, _nothing_runs, argument.get("options", {}), own=True)
-    refused = worker.bind(case)
-    if refused is not None and subject.agent is not None:
-        return {"refused": refused.reason, "no_run": "", "units": [], "notes": list(subject.notes), "versions": {}}
-    units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
-    no_run = refused.reason if refused is not None else ""
     notes = list(subject.notes)
-    return {"refused": "", "no_run": no_run, "units": units, "notes": notes, "versions": _versions()}
+    if refused and subject.agent is not None:
+        return {"refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
+    units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
+    return {"refused": "", "no_run": refused, "units": units, "notes": notes, "versions": _versions()}
 
 
 def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:

@@ -141,6 +141,12 @@ def subject() -> Subject:
     return _prepared.subject
 
 
+def engine() -> Worker:
+    """The engine's child half, as this process has bound it."""
+    assert _prepared is not None, "prepare comes first"
+    return _prepared.worker
+
+
 def script_models(script: Any = None) -> None:
     """Let the script answer every model request of this process; another one than was prepared, if it is given."""
     models.install(_answered)

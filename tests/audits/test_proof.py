@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from harness import audit
+from harness.errors import UsageError
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Status
 
@@ -58,6 +59,11 @@ def test_what_no_run_can_show_says_why():
     report = audit("fixtures.workflows.temporal_orders:Orders", "temporal")
     assert report.status is Status.UNKNOWN
     assert "are said in `workflow.execute_activity`" in report.unknown[0]
+
+
+def test_what_the_engine_refuses_is_refused_with_its_proof_as_without():
+    with pytest.raises(UsageError, match=r"engine 'dbos' does not take .*Prefect"):
+        audit("fixtures.audit.documented_prefect:openai", "dbos")
 
 
 @pytest.mark.parametrize("subject", ["fixtures.audit.leaving:agent"])

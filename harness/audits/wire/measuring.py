@@ -8,6 +8,7 @@ made again with everything, waits and deadlines, divided by one factor, so that 
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,16 +17,20 @@ from typing import Any, ClassVar
 
 from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, longest_wait
 from harness.audits.wire.failures import calling, check, plan
-from harness.errors import EngineUnavailable, UsageError
+from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
 from harness.history import HttpRequest, RunEnded
 from harness.journal import load
+from harness.process import complaint
 from harness.process.watchdog import Watched
 from harness.retries.values import MEASURED_TO
 from harness.runner import Bench, Run, open_bench
 from harness.scenario import Scenario
 
-__all__ = ["Measured", "measure", "open_wire"]
+__all__ = ["Measured", "ask", "measure", "open_wire"]
+
+ASKING = 120.0
+"""Seconds for a life to ask every layer: it takes a tenth of one, and an import where lives are cold."""
 
 QUICK = 50.0
 """What an engine's waits are divided by at most: what is left of them is still more than its own overhead."""
@@ -42,7 +47,7 @@ def open_wire(scenario: Scenario, folder: Path) -> Iterator[Bench]:
     """A bench for `measure`: the subject under its engine, with its own models. One serves all classes of failure.
 
     Raises `EngineUnavailable` if respx is not installed, `UsageError` for everything else that cannot be used: the
-    subject, the engine, an engine that refuses the subject.
+    subject, the engine. What the bench has `refused` can be asked, and not measured.
     """
     if importlib.util.find_spec("respx") is None:
         raise EngineUnavailable(
@@ -51,9 +56,40 @@ def open_wire(scenario: Scenario, folder: Path) -> Iterator[Bench]:
         )
     bare = scenario.with_plan(FaultPlan())
     with open_bench(bare, folder, prepare="harness.audits.wire.child:prepare", seeds=(1,)) as bench:
-        if bench.refused:
-            raise UsageError(f"engine {scenario.engine!r} does not take {scenario.subject!r}: {bench.refused}")
         yield bench
+
+
+def ask(bench: Bench) -> dict[str, Any]:
+    """What the subject's layers say of themselves, as `harness.audits.worker.prepare` returns it.
+
+    A life is asked, for the interpreter has imported everything already and is to stay as it is. Raises `SubjectError`
+    if that fails, and whatever of ours it raised.
+    """
+    folder = bench.new_folder("layers")
+    answer, output = folder / "layers.json", folder / "output.log"
+    argument = {
+        "subject": bench.scenario.subject,
+        "engine": bench.engine.name,
+        "refused": bench.refused,
+        "answer": str(answer.absolute()),
+    }
+    life = bench.zygote(0, cold=bench.cold).spawn("harness.audits.worker:tell", argument, output=output)
+    asking = f"asking the layers of {bench.scenario.subject!r}"
+    if life.wait(ASKING) is None:
+        where = life.stacks()
+        life.kill()
+        raise SubjectError(f"{asking} took longer than {ASKING:g} s", traceback=where)
+    if not answer.exists():
+        raise SubjectError(f"{asking} ended its process: {_end(output)}")
+    info: dict[str, Any] = json.loads(answer.read_text("utf-8"))
+    if "failed" in info:
+        raise complaint.rebuild(info["failed"])
+    return info
+
+
+def _end(output: Path) -> str:
+    lines = output.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it printed nothing"
 
 
 def measure(
