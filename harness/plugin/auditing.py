@@ -17,9 +17,10 @@ from harness.audits.accepted import load_accepted
 from harness.audits.run import BUDGET, audit, judged
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, HarnessError, UsageError
-from harness.plugin import marker
+from harness.plugin import budgets, marker
 from harness.plugin.failure import PAPER, in_words
 from harness.plugin.options import Settings
+from harness.plugin.running import MISSING
 from harness.report.audit import render
 from harness.report.words import clean
 from harness.retries.findings import Accepted, AuditFinding
@@ -38,6 +39,8 @@ KINDS: dict[str, tuple[type, str]] = {
 REPORTS = pytest.StashKey[dict[str, AuditReport]]()
 """The audits of a session. They are kept unjudged: a budget and what is accepted change the findings, not the facts."""
 REPORT = pytest.StashKey[AuditReport]()
+ASKED = pytest.StashKey[list[dict[str, Any]]]()
+"""The audits that a test has used, for the summary."""
 TELLERS = pytest.StashKey[dict[str, str]]()
 """Which test has told an audit in full: the others of a sweep only point to it."""
 
@@ -127,8 +130,12 @@ def _answer(item: pytest.Item, given: Mapping[str, Any] | None = None) -> tuple[
     request: dict[str, Any] = {}
     try:
         request = wanted(item, given)
-        return audited(item.config, request), "", ""
+        report = audited(item.config, request)
+        status = str(_status(item, report)) if given is None else budgets.ASKED
+        item.stash.setdefault(ASKED, []).append(budgets.fact(report, status, item.nodeid))
+        return report, "", ""
     except EngineUnavailable as error:
+        item.stash[MISSING] = {"engine": request["engine"], "reason": str(error)}
         required = request["engine"] in Settings.of(item.config).require
         return None, str(error), f"engine {request['engine']!r} is required: {error}" if required else ""
     except HarnessError as error:

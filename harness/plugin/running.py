@@ -92,15 +92,13 @@ def _stop(text: str) -> NoReturn:
     pytest.fail(text, pytrace=False)
 
 
-def facts(item: pytest.Item) -> dict[str, Any] | None:
+def facts(item: pytest.Item) -> dict[str, Any]:
     """What the summary has to know of a finished item, in values that every pytest process can send to another."""
     reports = item.stash.get(REPORTS, [])
-    missing = item.stash.get(MISSING, None)
-    if not reports and missing is None:
-        return None
     own = case_of(item)
     expected = [str(own.expected) if own else "passed", *("passed" for _ in reports[1:])]
-    return {"missing": missing, "runs": [_run(item, *each) for each in zip(reports, expected, strict=False)]}
+    runs = [_run(item, *each) for each in zip(reports, expected, strict=False)]
+    return {"missing": item.stash.get(MISSING, None), "runs": runs}
 
 
 def _run(item: pytest.Item, report: Report, expected: str) -> dict[str, Any]:

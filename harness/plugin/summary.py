@@ -6,6 +6,7 @@ Facts travel on pytest's own reports, because under pytest-xdist the tests ran i
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from harness.plugin import budgets
 from harness.plugin.options import Settings
 from harness.plugin.running import facts
 from harness.report.words import counted
@@ -25,9 +27,10 @@ SHOWN = 10
 
 @dataclass
 class Tally:
-    """Every durable run of a session, and the engines that were missing."""
+    """Every durable run and retry audit of a session, and the engines that were missing."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
+    audits: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
 
@@ -72,8 +75,9 @@ class Tally:
 
     @property
     def wrong(self) -> bool:
-        """Whether any run came to something else than was expected of it."""
-        return any(run["status"] != run["expected"] for run in self.runs)
+        """Whether any run came to something else than was expected of it, or an audit did not pass."""
+        unexpected = any(run["status"] != run["expected"] for run in self.runs)
+        return unexpected or any(audit["status"] not in ("passed", budgets.ASKED) for audit in self.audits)
 
 
 def _origin(run: dict[str, Any]) -> dict[str, str]:
@@ -86,8 +90,8 @@ TALLY = pytest.StashKey[Tally]()
 def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put what is known of an item's runs on its report, once; and on the item, where JUnit's properties come from."""
     ended = report.when == "call" or not report.passed
-    known = facts(item) if ended else None
-    if known is not None:
+    known = {**facts(item), "audits": _audits(item)} if ended else {}
+    if any(known.values()):
         # Plain values only: they are sent to other processes, and pytest-xdist ends a session over any other kind.
         vars(report)["durable"] = json.loads(json.dumps(known, default=str))
         for run in known["runs"]:
@@ -95,11 +99,20 @@ def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
             item.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]
 
 
+def _audits(item: pytest.Item) -> list[dict[str, Any]]:
+    if "harness.plugin.auditing" not in sys.modules:
+        return []
+    from harness.plugin.auditing import ASKED
+
+    return item.stash.get(ASKED, [])
+
+
 def take(config: pytest.Config, report: pytest.TestReport) -> None:
     """Keep what a finished test says about its runs."""
     tally = config.stash.setdefault(TALLY, Tally())
     known: dict[str, Any] = vars(report)["durable"]
     tally.runs += known["runs"]
+    tally.audits = budgets.distinct([*tally.audits, *known["audits"]])
     tally.__dict__.pop("points", None)
     if missing := known["missing"]:
         tally.missing[missing["engine"]] = missing["reason"]
@@ -119,7 +132,8 @@ def finish(session: pytest.Session) -> None:
 
 def _write(folder: Path, tally: Tally, settings: Settings) -> None:
     """The files for CI. A folder that cannot be written is said at the end, and fails nothing that has been found."""
-    content = {"runs": tally.runs, "missing": tally.missing, "tried": tally.tried, "possible": tally.possible}
+    counts = {"tried": tally.tried, "possible": tally.possible}
+    content = {"runs": tally.runs, "audits": tally.audits, "missing": tally.missing, **counts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "summary.md").write_text("\n".join(markdown(tally, settings)) + "\n", "utf-8")
@@ -129,6 +143,8 @@ def _write(folder: Path, tally: Tally, settings: Settings) -> None:
 
 
 def _too_little(tally: Tally, settings: Settings) -> bool:
+    if not (tally.runs or tally.missing):
+        return False  # retry audits alone have no crash points
     return settings.min_coverage is not None and tally.coverage < settings.min_coverage
 
 
@@ -152,7 +168,7 @@ def show(reporter: Any, config: pytest.Config) -> None:
 
 
 def lines(tally: Tally) -> Iterator[str]:
-    """Runs, crashes, findings, coverage, and each engine that was missing with its reason."""
+    """Runs, crashes, findings, coverage, retry audits, and each engine that was missing with its reason."""
     crashes = sum(run["crashes"] for run in tally.runs)
     statuses = [run["status"] for run in tally.runs]
     said = [f"{statuses.count(status)} {status}" for status in ("passed", "failed", "unknown") if status in statuses]
@@ -168,6 +184,7 @@ def lines(tally: Tally) -> Iterator[str]:
         yield f"  do: {finding['remedy']}"
     if len(tally.findings) > SHOWN:
         yield f"and {len(tally.findings) - SHOWN} more findings"
+    yield from budgets.lines(tally.audits)
     for engine, reason in tally.missing.items():
         yield f"missing: {engine}: {reason}"
 
@@ -176,6 +193,15 @@ def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
     """The same for the summary of a CI job."""
     low = _too_little(tally, settings)
     yield f"## Durable tests: {'something is wrong' if tally.wrong or low else 'everything held'}"
+    if tally.runs or low:
+        yield from _runs(tally, settings)
+    yield from budgets.markdown(tally.audits)
+    for engine, reason in tally.missing.items():
+        yield ""
+        yield f"- engine **{engine}** is missing: {_cell(reason)}"
+
+
+def _runs(tally: Tally, settings: Settings) -> Iterator[str]:
     yield ""
     yield "| subject | engine | crash points tried | passed | failed | unknown |"
     yield "| -- | -- | -- | -- | -- | -- |"
@@ -186,15 +212,13 @@ def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
         counts = " | ".join(str(own.count(status)) for status in ("passed", "failed", "unknown"))
         yield f"| `{subject}` | {engine} | {f'{len(tried)} of {possible}' * bool(possible)} | {counts} |"
     yield ""
-    yield f"Crash-point coverage: {tally.coverage:.0f} %" + (f", less than {settings.min_coverage:g} %" if low else "")
+    low = f", less than {settings.min_coverage:g} %" if _too_little(tally, settings) else ""
+    yield f"Crash-point coverage: {tally.coverage:.0f} %{low}"
     for finding in tally.findings:
         yield ""
         yield f"- **{finding['severity']}** `{finding['about']}` under {finding['engine']}: {_cell(finding['message'])}"
         yield f"  - to do ({finding['owner']}): {_cell(finding['remedy'])}"
         yield f"  - again: `{finding['replay']}`"
-    for engine, reason in tally.missing.items():
-        yield ""
-        yield f"- engine **{engine}** is missing: {_cell(reason)}"
 
 
 def _cell(text: str) -> str:

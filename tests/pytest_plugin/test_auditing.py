@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.pytest_plugin.conftest import Make, Ran
@@ -99,7 +101,7 @@ WRONG = {
 @pytest.fixture(scope="module")
 def ran(project: Make) -> Ran:
     made = project({"lazy.py": LAZY, "accepted.yaml": ACCEPTED, "test_runs.py": RUNS})
-    return made.pytest("-v")
+    return made.pytest("-v", "--durable-report", "told")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +163,33 @@ def test_the_fixture_says_what_is_wrong_without_a_frame_of_ours(ran: Ran, name: 
 
     assert said in told
     assert "harness/" not in told
+
+
+def test_the_summary_tells_each_audit_once(ran: Ran) -> None:
+    told = ran.out.partition("= durable =")[2]
+
+    assert "9 retry audits: 3 passed, 2 failed, 1 unknown, 3 only asked for" in told
+    assert told.count("error: model of shop:agent (journal): openai alone makes 3 (openai) = 3 requests") == 1
+    assert "  do: lower its number of attempts; the budget is 2" in told
+
+
+def test_the_report_folder_has_the_audits_too(ran: Ran) -> None:
+    audits = json.loads((ran.folder / "told" / "report.json").read_text())["audits"]
+    summary = (ran.folder / "told" / "summary.md").read_text()
+
+    assert [audit["status"] for audit in audits if audit["test"] == "test_runs.py::test_over"] == ["failed"]
+    assert "| `shop.py:agent` | journal | model | 3 (openai) | 3 |  | 2 | failed |" in summary
+    assert "- **error** `model` of shop:agent (journal): openai alone makes" in summary
+    assert summary.startswith("## Durable tests: something is wrong")
+
+
+def test_audits_of_workers_are_told_too_and_have_no_crash_points(project: Make) -> None:
+    text = "import pytest\n@pytest.mark.retry_budget(3, subject='shop:agent')\ndef test_it(): pass\n"
+
+    ran = project({"test_one.py": text}).pytest("-n1", "--durable-min-coverage=50")
+
+    assert ran.code == 0
+    assert "1 retry audit: 1 passed" in ran.out
 
 
 @pytest.fixture(scope="module")
