@@ -12,7 +12,7 @@ from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.modeling import Asker, Outcome
 from harness.audits.asking.tools import ToolAsked, decorators, others_of, tools_of
 from harness.retries.arithmetic import Course, product, times
-from harness.retries.live import Live, Unfit, Unit
+from harness.retries.live import Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.origins import default_of, explicit
@@ -27,9 +27,10 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator
     `usage` are the limits of its runs, pydantic-ai's own if nobody says others.
     """
     usage = usage or Usage()
-    yield from model_units(agent, engine)
+    for model in model_units(agent, engine):
+        yield mortal(model, engine(Unit("model")), engine)
     for tool in tools_of(agent):
-        yield tool_unit(tool, engine, usage)
+        yield mortal(tool_unit(tool, engine, usage), engine(tool.unit), engine)
     for unit, layer in others_of(agent):
         yield listing_unit(unit, layer, engine)
     yield run_unit(agent, engine, usage)
@@ -80,6 +81,23 @@ def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], u
     return again.model_copy(update={"seconds": None})
 
 
+def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit:
+    """The unit, with how often its body runs when the process dies each time, just before that is recorded.
+
+    Nothing inside the process hears of it: only the engine can begin it again, or whatever begins the run again.
+    """
+    lives = [live for live in around if live.layer.kind in ("unit", "container")]
+    lives += _recovering(engine(Unit("run")))
+    if not lives:
+        return unit
+    died = enclosed(_once(Died()), lives, Failure.CRASH, {}, "executions")
+    return unit.model_copy(update={"cells": (*unit.cells, died.model_copy(update={"seconds": None}))})
+
+
+def _recovering(lives: Sequence[Live]) -> list[Live]:
+    return [live for live in lives if live.layer.kind == "recovery"]
+
+
 def _containers(lives: Sequence[Live]) -> list[Live]:
     return [live for live in lives if live.layer.kind == "container"]
 
@@ -110,9 +128,14 @@ def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
 def recovered_unit(lives: Sequence[Live]) -> UnitAudit:
     """A run of the person's own: how often it is begun again when its process dies."""
     unknown: Unknowns = {}
-    recovering = [live for live in lives if live.layer.kind == "recovery"]
-    died = [enclosed(_once(SystemExit()), recovering, Failure.CRASH, unknown, "executions")] if recovering else []
-    return UnitAudit(unit="run", layers=_told([live.layer for live in lives], unknown), cells=tuple(died))
+    cells = _begun_again(lives, unknown)
+    return UnitAudit(unit="run", layers=_told([live.layer for live in lives], unknown), cells=cells)
+
+
+def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
+    if not (recovering := _recovering(lives)):
+        return ()
+    return (enclosed(_once(Died()), recovering, Failure.CRASH, unknown, "executions"),)
 
 
 def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
@@ -125,11 +148,9 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     turns = usage.over(times(retries + 1, asks.name))
     spent = Outcome(turns, Course(), Unfit())
     again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
-    recovering = [live for live in lives if live.layer.kind == "recovery"]
-    died = [enclosed(_once(SystemExit()), recovering, Failure.CRASH, unknown, "executions")] if recovering else []
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
-    return UnitAudit(unit="run", layers=_told(layers, unknown), cells=(again, *died))
+    return UnitAudit(unit="run", layers=_told(layers, unknown), cells=(again, *_begun_again(lives, unknown)))
 
 
 def _once(error: BaseException) -> Outcome:

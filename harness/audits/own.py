@@ -36,20 +36,18 @@ def units_of(workflow: Any, engine: collect.Engine) -> Iterator[UnitAudit]:
     around = [live for live in run if live.layer.kind == "container"]
     found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives)]
     asked = list(_used("", workflow, around, leaving=own))
-    found += [unit for one in _agents(workflow, engine, around, leaving=own) for unit in one] + asked
+    found += [unit for one in _agents(workflow, engine, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
 
 
-def _agents(
-    workflow: Any, engine: collect.Engine, around: Sequence[Live], leaving: Any
-) -> Iterator[Iterator[UnitAudit]]:
+def _agents(workflow: Any, engine: collect.Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
     """The units of every durable agent that the workflow itself runs: its configuration says what they are."""
     named = list(referred(workflow, leaving))
     usage = Usage(next((value for _, value in named if isinstance(value, UsageLimits) or value is UsageLimits), None))
     for key, agent in named:
         if durable(agent):
-            yield _units_of_agent(key, agent, engine, around, usage)
+            yield _units_of_agent(key, agent, engine, usage)
 
 
 def durable(value: Any) -> bool:
@@ -57,11 +55,9 @@ def durable(value: Any) -> bool:
     return isinstance(value, AbstractAgent) and engine_of(value) is not None
 
 
-def _units_of_agent(
-    key: str, agent: Any, engine: collect.Engine, around: Sequence[Live], usage: Usage
-) -> Iterator[UnitAudit]:
+def _units_of_agent(key: str, agent: Any, engine: collect.Engine, usage: Usage) -> Iterator[UnitAudit]:
     def lives(unit: Unit) -> Sequence[Live]:
-        return around if unit.kind == "run" else engine(replace(unit, owner=agent))
+        return engine(unit if unit.kind == "run" else replace(unit, owner=agent))
 
     for unit in collect.units_of(unwrapped(agent), lives, usage):
         yield unit.model_copy(update={"unit": f"{key}.{unit.unit}"})

@@ -9,6 +9,7 @@ from itertools import islice
 from math import isfinite
 
 from harness.audits.wire import measuring
+from harness.engines.registry import load as load_engine
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, ON_THE_WIRE, Failure
 from harness.runner import Bench
@@ -16,14 +17,17 @@ from harness.steps import StepId
 
 MODEL = "model"
 AT_ONCE = 2
+DEATHS, MOST_DEATHS = 3, 8
+"""Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
 
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
+    comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
     asking = next((unit.unit for unit in units if any(cell.failure in ON_THE_WIRE for cell in unit.cells)), "")
-    targets = [_target(unit, cell, asking) for unit in units for cell in unit.cells]
+    targets = [_target(unit, cell, asking, comes_back) for unit in units for cell in unit.cells]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
@@ -33,10 +37,15 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
 
 def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
-    longest = sorted(range(len(cells)), key=lambda place: -(cells[place].seconds or 0.0))
+    longest = sorted(range(len(cells)), key=lambda place: _haste(cells[place]))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
         begun = {place: pool.submit(_cell, cells[place], targets[place], bench=bench) for place in longest}
         return [begun[place].result() for place in range(len(cells))]
+
+
+def _haste(cell: Cell) -> tuple[bool, float]:
+    """How little a cell takes to be measured: deaths take several processes, and long waits some time."""
+    return cell.failure is not Failure.CRASH, -(cell.seconds or 0.0)
 
 
 def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
@@ -53,13 +62,13 @@ class Target:
     name: str | None = None
 
 
-def _target(unit: UnitAudit, cell: Cell, asking: str) -> Target | str:
+def _target(unit: UnitAudit, cell: Cell, asking: str, comes_back: bool) -> Target | str:  # noqa: FBT001
     """What to make fail for a cell, or why nothing can be.
 
     The first unit that asks a provider is the one that the wire shows: it fails, and with it the run.
     """
     if cell.failure is Failure.CRASH:
-        return "crashes are for `harness sweep`"
+        return _dying(unit, asking) if comes_back else "nothing begins it again by itself: a person has to"
     if cell.failure in ON_THE_WIRE or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
         return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
@@ -68,6 +77,15 @@ def _target(unit: UnitAudit, cell: Cell, asking: str) -> Target | str:
     if _decorated(unit):
         return "a fault cannot be put inside the decorator of the tool's function"
     return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
+
+
+def _dying(unit: UnitAudit, asking: str) -> Target | str:
+    """Where the process dies: when the body is done, and before that is recorded."""
+    if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
+        return Target("model#1")
+    if unit.unit.startswith("tool:"):
+        return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
+    return "it is measured where a process can die: in a model's request, in a tool"
 
 
 def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
@@ -92,7 +110,12 @@ def _decorated(unit: UnitAudit) -> bool:
 
 
 def _limit(cell: Cell) -> int:
-    """How many attempts are let through: what is predicted and some more, or as many as what never ends is given."""
+    """How many attempts are let through: what is predicted and some more, or as many as what never ends is given.
+
+    Deaths take their time, so of many only a few are measured.
+    """
+    if cell.failure is Failure.CRASH:
+        return DEATHS if cell.predicted is None or cell.predicted > MOST_DEATHS else int(cell.predicted) + 1
     if cell.predicted is None or not isfinite(cell.predicted):
         return MEASURED_TO
     return int(cell.predicted) + BEYOND

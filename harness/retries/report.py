@@ -61,8 +61,13 @@ class Cell(Value):
 
     @property
     def agrees(self) -> bool | None:
-        """Whether prediction and measurement are equal. None: one of them is missing."""
+        """Whether prediction and measurement are equal. None: one of them is missing.
+
+        So it is where the measurement was stopped below a prediction that is a number.
+        """
         if self.measured is None or self.predicted is None:
+            return None
+        if self.failure is Failure.CRASH and self.measured.capped and (self.counted or 0) < self.predicted < math.inf:
             return None
         if math.isinf(self.predicted):
             return self.measured.capped
@@ -92,8 +97,9 @@ class UnitAudit(Value):
 
     @property
     def worst(self) -> Cell | None:
-        """The cell with the most requests. Without end is more than any number."""
-        known = [cell for cell in self.cells if cell.predicted is not None]
+        """The cell with the most requests, but for crashes, which no budget is about. Without end is most of all."""
+        counted = [cell for cell in self.cells if cell.failure is not Failure.CRASH]
+        known = [cell for cell in counted if cell.predicted is not None]
         return max(known, key=lambda cell: cell.predicted or 0, default=None)
 
 

@@ -29,7 +29,7 @@ def test_what_never_ends_is_measured_to_its_limit():
 
 
 def test_requests_and_tools_happen_as_often_as_predicted():
-    report = audit("fixtures.audit.tools_dbos:agent", "dbos")
+    report = audit("fixtures.audit.tools_dbos:agent", "dbos", options={"max_recovery_attempts": 2})
     found = {(unit.unit, cell.failure): (cell.counted, cell.agrees) for unit in report.units for cell in unit.cells}
     assert all(found["model", failure][1] for failure in ON_THE_WIRE)
     assert found["model", F.UNAVAILABLE] == (3, True)
@@ -38,7 +38,16 @@ def test_requests_and_tools_happen_as_often_as_predicted():
     assert found["tool:charge", F.MODEL_RETRY] == (4, True)
     assert found["run", F.INVALID_OUTPUT] == (3, True)
     assert found["tool:fetch", F.TOOL_EXCEPTION] == (None, None)  # no fault gets inside a decorator
-    assert "prediction-differs" not in {finding.rule for finding in report.findings}
+    assert {unit: seen for (unit, failure), seen in found.items() if failure is F.CRASH} == {
+        "model": (3, True),  # the first life, and two recoveries
+        "tool:look": (3, True),
+        "tool:charge": (3, True),
+        "tool:fetch": (3, True),
+        "run": (None, None),  # it is measured in the model and the tools
+    }
+    rules = {(finding.rule, finding.unit) for finding in report.findings}
+    assert ("few-recoveries", "run") in rules
+    assert "prediction-differs" not in {rule for rule, _unit in rules}
 
 
 def test_a_transport_that_lies_is_a_finding():

@@ -7,7 +7,7 @@ import math
 from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, named, trying
 from harness.retries.arithmetic import AtMost, Expression, Sum, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
-from harness.retries.values import MEASURED_TO
+from harness.retries.values import MEASURED_TO, Failure
 from harness.verdict import Severity
 
 
@@ -32,19 +32,24 @@ def _many(unit: UnitAudit, report: AuditReport) -> Found:
 
 
 def _over(unit: UnitAudit, report: AuditReport) -> Cell | None:
-    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own."""
-    ending = [cell for cell in unit.cells if cell.predicted is not None and not math.isinf(cell.predicted)]
+    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own.
+
+    A process that dies is begun again because it died: nothing is paid twice in one call.
+    """
+    counted = [cell for cell in unit.cells if cell.failure is not Failure.CRASH]
+    ending = [cell for cell in counted if cell.predicted is not None and not math.isinf(cell.predicted)]
     worst = max(ending, key=lambda cell: cell.predicted or 0, default=None)
     return worst if worst is not None and (worst.predicted or 0) > report.budget else None
 
 
 def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
-        if endless := tuple(failure for failure, factor in failures.items() if factor.endless):
+        owner = named(unit, name)
+        if owner and (endless := tuple(failure for failure, factor in failures.items() if factor.endless)):
             text = f"{name} retries without end when {endless[0].means}"
             more = f" (and after {len(endless) - 1} other failures)" if len(endless) > 1 else ""
             remedy = "give it a number of attempts, so that the run fails when nothing helps"
-            yield Said(f"{text}{more}", remedy, Severity.ERROR, endless, named(unit, name))
+            yield Said(f"{text}{more}", remedy, Severity.ERROR, endless, owner)
 
 
 def _two_owners(unit: UnitAudit, _report: AuditReport) -> Found:

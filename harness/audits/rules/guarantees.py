@@ -63,7 +63,7 @@ def _results(unit: UnitAudit, _report: AuditReport) -> Found:
 def _recoveries(unit: UnitAudit, _report: AuditReport) -> Found:
     one = layer(unit, "recovery")
     limit = one.settings.get("max_recovery_attempts", "") if one else ""
-    if one is not None and limit.isdigit() and int(limit) < DEPLOY:
+    if unit.unit == "run" and one is not None and limit.isdigit() and int(limit) < DEPLOY:
         text = f"a run is given up after {limit} recoveries, and a single deploy may need {DEPLOY}"
         yield Said(text, f"raise `max_recovery_attempts` to {DEPLOY} or more", Severity.WARNING, (Failure.CRASH,), one)
 

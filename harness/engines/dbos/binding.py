@@ -51,9 +51,13 @@ def _own_workflow(case: Case, itself: Any) -> Run:
 
 
 def _our_workflow(case: Case, agent: Any) -> Run:
-    """The workflow that a person would write around `agent.run`."""
+    """The workflow that a person would write around `agent.run`.
 
-    @DBOS.workflow(name=RUN_WORKFLOW)
+    The option `max_recovery_attempts` is what they would give it; DBOS's own number if it is not said.
+    """
+    said = {name: case.options[name] for name in ("max_recovery_attempts",) if name in case.options}
+
+    @DBOS.workflow(name=RUN_WORKFLOW, **said)
     async def run(invocation: int) -> Any:
         return await case.invoke(agent, invocation)
 

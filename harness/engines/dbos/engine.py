@@ -12,10 +12,10 @@ from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.dbos import records, versions
 from harness.engines.dbos.stores import Stores, opened, problems
-from harness.engines.given import unlike_seconds
+from harness.engines.given import unlike_count, unlike_seconds
 from harness.history import EngineRecord
 
-OPTIONS = ("store", "workflow_timeout")
+OPTIONS = ("store", "max_recovery_attempts", "workflow_timeout")
 
 
 class DbosEngine:
@@ -29,6 +29,7 @@ class DbosEngine:
     def problems(self, options: dict[str, Any]) -> list[str]:
         unknown = [f"engine 'dbos' has no option {name!r}" for name in options if name not in OPTIONS]
         wrong = unlike_seconds("dbos", "workflow_timeout", options)
+        wrong += unlike_count("dbos", "max_recovery_attempts", options, 0)
         return [*versions.problems(), *unknown, *wrong, *problems(options.get("store"))]
 
     def contract(self) -> Contract:

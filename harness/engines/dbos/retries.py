@@ -13,6 +13,7 @@ from typing import Any
 from dbos import DBOS
 from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
+from pydantic_ai.durable_exec.dbos import DBOSAgent
 
 from harness.retries.live import Answer, Deadline, Died, Live, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -67,17 +68,20 @@ _NEWER = ("should_retry", "timeout_seconds")
 class Recovery:
     """How often a workflow is begun again after its process died."""
 
-    def __init__(self, workflow: Any) -> None:
+    def __init__(self, workflow: Any, options: dict[str, Any]) -> None:
         told = get_func_info(workflow) if callable(workflow) else None
-        self.limit = DEFAULT_MAX_RECOVERY_ATTEMPTS if told is None else told.max_recovery_attempts
+        wraps = isinstance(workflow, DBOSAgent)  # it makes a workflow of itself, and gives it no number
+        ours = {} if wraps else options
+        limit = ours.get("max_recovery_attempts", DEFAULT_MAX_RECOVERY_ATTEMPTS)
+        self.limit = limit if told is None else told.max_recovery_attempts
         usual = self.limit == DEFAULT_MAX_RECOVERY_ATTEMPTS
-        note = "the workflow around the agent is ours; the limit of yours counts in production"
+        note = "the workflow around the agent is ours; say yours with `--option max_recovery_attempts=N`"
         self.layer = RetryLayer(
             name="dbos recovery",
             kind="recovery",
             settings={"max_recovery_attempts": str(self.limit)},
             origin=default_of("dbos") if usual else explicit("max_recovery_attempts"),
-            notes=() if told is not None else (note,),
+            notes=(note,) if told is None and usual and not wraps else (),
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -114,7 +118,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that DBOS has around a unit, the innermost first. `value` is the subject: an agent or a wrapper."""
     ending = deadline(value, options)
     if unit.kind == "run":
-        return (Recovery(value), ending)
+        return (Recovery(value, options), ending)
     around = (ending,) if ending.layer.all else ()
     value = unit.owner or value
     if unit.kind in ("tool", "own") and not unit.mcp:
