@@ -183,6 +183,15 @@ class Called(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sent(Event):
+    """A request that the body of `step` sent to change something elsewhere, and the idempotency key in its headers."""
+
+    name: str
+    step: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpRequest(Event):
     """A request that reached the wire, and what it met there: a `status`, or the name of an error.
 

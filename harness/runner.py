@@ -160,6 +160,7 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
     argument = {
         "subject": scenario.subject,
         "deps": scenario.deps,
+        "world": scenario.world,
         "script": scenario.script,
         "worker": engine.worker,
         "options": scenario.options,

@@ -28,6 +28,7 @@ from harness.history import (
     ProcessStarted,
     RunEnded,
     RunStarted,
+    Sent,
     StepEntered,
     StepLeft,
     UnitEntered,
@@ -159,6 +160,9 @@ class Story:
 
     def effect(self, name: str, step: str | None = None, key: str | None = None, **arguments: Any) -> Story:
         return self._write(Effect(name=name, step=step, key=key, arguments=arguments))
+
+    def sent(self, name: str, step: str, key: str | None = None) -> Story:
+        return self._write(Sent(name=name, step=step, key=key))
 
     # Ends.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.checks.baseline import Baseline, facts
 from harness.checks.values import Clock, Mismatch, mismatches
 from harness.contract import Contract, ToolPolicy
 from harness.errors import UsageError
 from harness.faults import Fault
-from harness.history import Effect, Execution, FaultFired, History, StepEntered, spelled
+from harness.history import Effect, Event, Execution, FaultFired, History, Sent, StepEntered, spelled
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.verdict import Verdict
@@ -79,21 +79,37 @@ class Case:
         except ValueError as error:
             raise UsageError(f"the metadata of `{name}` is no policy: {said!r}; say {{'may': 'repeatable'}}") from error
 
-    def effects(self, execution: Execution) -> tuple[Effect, ...]:
-        """What one body itself declared to the world, nested bodies left out."""
-        declared = self._effects.get(execution.step, ())
-        return tuple(event for event in declared if during(execution, event.seq, event.pid, event.invocation))
+    def effects(self, execution: Execution) -> tuple[Effect | Sent, ...]:
+        """What one body itself declared to the world, nested bodies left out; else what it was seen to send there."""
+        declared = [event for event in self._told.get(execution.step, ()) if self._in_body(execution, event)]
+        return tuple(
+            declared or (event for event in self._sent.get(execution.step, ()) if self._in_body(execution, event))
+        )
+
+    @staticmethod
+    def _in_body(execution: Execution, event: Event) -> bool:
+        return during(execution, event.seq, event.pid, event.invocation)
 
     @cached_property
-    def _effects(self) -> dict[str, list[Effect]]:
-        found: dict[str, list[Effect]] = {}
-        for event in self.history.of(Effect):
-            found.setdefault(event.step or "", []).append(event)
-        return found
+    def _told(self) -> dict[str, list[Effect]]:
+        return _by_step(self.history.of(Effect))
 
+    @cached_property
+    def _sent(self) -> dict[str, list[Sent]]:
+        return _by_step(self.history.of(Sent))
+
+
+E = TypeVar("E", Effect, Sent)
 
 Check = Callable[[Case], Verdict]
 """Pure: the same case gives the same verdict. Findings name journal lines; `replay` is filled in later."""
+
+
+def _by_step(events: Iterable[E]) -> dict[str, list[E]]:
+    found: dict[str, list[E]] = {}
+    for event in events:
+        found.setdefault(event.step or "", []).append(event)
+    return found
 
 
 def during(execution: Execution, seq: int, pid: int, invocation: int) -> bool:

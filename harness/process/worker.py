@@ -7,11 +7,7 @@ subject and binds it to the engine. `live` runs in the forked child and leaves b
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +22,7 @@ from harness.journal import Journal, plain
 from harness.process.owned import owned
 from harness.process.summons import await_answer
 from harness.steps import StepId
-from harness.subjects import around, bodies, events, guard, models, output_functions
+from harness.subjects import around, bodies, events, guard, models, output_functions, wire, world
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
 from harness.subjects.deps import load_deps
@@ -84,6 +80,9 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     """The second half: import the subject and bind it to the engine."""
     global _prepared
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
+    if argument.get("world"):
+        world.load_world(argument["world"])
+    wire.install()
     for error in argument.get("errors", ()):
         exception(error)  # by import path perhaps, which is known here only
     script = load_script(argument["script"]) if argument.get("script") is not None else None
@@ -205,7 +204,7 @@ class Life:
         bodies.activate(self.probes, worker.opens_unit)
         events.activate(self.probes, lambda: self.calls[self.probes.invocation])
         effects.sink = self.effect
-        async with _world(self.argument.get("world")):
+        async with world.entered(self.argument.get("world")):
             for number in self.invocations:
                 self.probes.begin(number)
                 await self.settle(number)
@@ -318,20 +317,3 @@ def _message(error: BaseException) -> str:
             causes.append(f"{type(cause).__name__}: {cause}")
         cause = cause.__cause__
     return f"{text} (because of {', because of '.join(causes)})" if causes else text
-
-
-@asynccontextmanager
-async def _world(path: str | None) -> AsyncIterator[None]:
-    """Enter the scenario's world, a context manager (sync or async) by import path, called without arguments."""
-    if path is None:
-        yield
-        return
-    module, _, name = path.partition(":")
-    made = getattr(importlib.import_module(module), name)()
-    if hasattr(made, "__aenter__"):
-        async with made:
-            yield
-        return
-    entered = await made if inspect.isawaitable(made) else made
-    with entered:
-        yield

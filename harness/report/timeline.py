@@ -16,7 +16,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from harness.faults import Fault
-from harness.history import Effect, Execution, FaultFired, History, ProcessEnded, ProcessStarted, spelled
+from harness.history import Effect, Execution, FaultFired, History, ProcessEnded, ProcessStarted, Sent, spelled
 from harness.report.tables import indented, table
 from harness.report.words import clean, mark_of_finding, shortened
 from harness.steps import StepId
@@ -148,9 +148,11 @@ def _seen(history: History, step: str, here: list[Execution], bodies: tuple[Exec
     if StepId.parse(step).kind != "tool" or len(bodies) < 2:
         return
     yield values(here[-1].arguments)
-    for effect in history.of(Effect):
+    seen: list[Effect | Sent] = [*history.of(Effect), *history.of(Sent)]
+    for effect in seen:
         if effect.step == here[-1].step and effect.incarnation == here[-1].incarnation:
-            yield f"effect {clean(effect.name)}" + (f" key={clean(effect.key)}" if effect.key else "")
+            said = "sent" if isinstance(effect, Sent) else "effect"
+            yield f"{said} {clean(effect.name)}" + (f" key={clean(effect.key)}" if effect.key else "")
 
 
 def values(arguments: Any, width: int = WIDEST_VALUES) -> str:

@@ -64,3 +64,17 @@ def test_faults_that_a_caller_saw_are_not_crashes():
         Story(plan).life().crash().life().fires("error@model#2").fires("duplicate@model#3").fires("slow(1s)@model#4")
     )
     assert [fault.action for _fired, fault in a_case(story, story).injected] == ["error", "slow"]
+
+
+def sending(*, declared: bool) -> tuple[str | None, ...]:
+    """The keys of a body that posts without one, and perhaps says one of its own."""
+    story = Story().life().entered(CHARGE)
+    if declared:
+        story.effect("charge", CHARGE, "k1")
+    case = a_case(story.sent("POST pay.test", CHARGE).left(CHARGE).finished(), Story().life().finished())
+    return tuple(event.key for event in case.effects(case.history.by_step[CHARGE][0]))
+
+
+def test_what_a_body_sends_counts_where_it_declares_nothing():
+    assert sending(declared=False) == (None,)
+    assert sending(declared=True) == ("k1",)

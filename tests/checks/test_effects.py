@@ -1,4 +1,4 @@
-"""The table of what a tool may be, cell by cell, and the company that repeats keep: retries, nesting, losses."""
+"""The table of what a tool may be, cell by cell, and the company that repeats keep: retries and nesting."""
 
 from __future__ import annotations
 
@@ -310,6 +310,20 @@ def test_a_body_that_two_workers_ran_at_once_was_in_flight():
     assert "another process took the run while the first still lived" in finding.message
 
 
+def test_a_failure_that_died_with_its_process_is_no_reason_for_a_retry_but_a_body_in_flight():
+    story = Story("crash@model#2/before").life().kept("model#1").ran(CHARGE, error="ModelRetry: too much").crash()
+    story.life().ran(CHARGE).kept("model#2").finished()
+    finding = only(story, usual(), KEEPS_MODELS)
+    assert (finding.severity, finding.rule) == (Severity.WARNING, "in-flight-ran-again")
+    assert "it had failed, perhaps after its effect, in life 1, the process died" in finding.message
+
+
+def test_a_failure_that_the_engine_had_recorded_is_retried_in_whatever_life():
+    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE, error="TimeoutError: late").crash()
+    story.life().kept(CHARGE, attempt=2).kept("model#2").finished()
+    assert findings(story, usual(), KEEPS_ALL) == (Status.PASSED, [])
+
+
 # Bodies in bodies ---------------------------------------------------------------------------------------------
 
 ASK = "tool:delegate#1"
@@ -428,117 +442,6 @@ def test_a_unit_that_is_nobodys_tool_matters_once_somebody_spoke_of_it(tools, se
     assert [finding.severity for finding in found] == severities
 
 
-# Losses -------------------------------------------------------------------------------------------------------
-
-
-def test_a_charge_of_the_baseline_that_never_happened_is_lost():
-    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().kept("model#2").finished()
-    finding = only(story, usual(recorded=True))
-    assert (finding.rule, finding.owner) == ("lost", Owner.ENGINE)
-    assert "its body was never entered" in finding.message
-
-
-def test_a_charge_that_was_entered_and_never_finished_is_lost_too():
-    story = Story("crash@tool:charge#1/between").life().kept("model#1").entered(CHARGE).crash()
-    assert "never finished" in only(story.life().kept("model#2").finished(), usual(recorded=True)).message
-
-
-def test_a_run_that_failed_has_lost_nothing_yet():
-    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().failed().dies("exit").ended()
-    assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
-
-
-def test_a_reissued_charge_makes_up_for_the_first():
-    fault = "error(pydantic_ai.ModelRetry)@tool:charge#1"
-    story = Story(fault).life().kept("model#1").fires(fault).ran(f"{CHARGE}+1").kept("model#2").finished()
-    assert findings(story, usual()) == (Status.PASSED, [])
-
-
-def test_a_charge_that_a_fault_kept_from_happening_is_a_warning():
-    fault = "error(503)@tool:charge#1"
-    story = Story(fault).life().kept("model#1").fires(fault).kept("model#2").finished()
-    finding = only(story, usual())
-    assert (finding.rule, finding.severity, finding.owner) == ("not-done", Severity.WARNING, Owner.CONFIGURATION)
-
-
-def two_calls() -> Story:
-    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2"))
-    return story.kept(CHARGE).kept("tool:charge#2").kept("model#2").finished()
-
-
-def one_answer_for_two_calls() -> Story:
-    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE)
-    return story.kept("model#2").finished()
-
-
-def test_a_call_that_nobody_ran_is_found_even_if_the_baseline_has_the_same_fault():
-    finding = only(one_answer_for_two_calls(), one_answer_for_two_calls())
-    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.ENGINE)
-
-
-def test_whoever_wrote_the_unit_behind_a_tool_chose_the_key_that_two_calls_share():
-    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE, within="around")
-    finding = only(story.kept("model#2").finished(), story)
-    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.CONFIGURATION)
-    assert finding.remedy == "let the cache key of the entry behind `charge` depend on all its arguments"
-
-
-def test_a_call_that_nobody_ran_and_the_baseline_did_is_told_once():
-    assert only(one_answer_for_two_calls(), two_calls()).rule == "lost"
-
-
-@pytest.mark.parametrize(
-    ("calls", "then"),
-    [
-        pytest.param((CHARGE, "tool:final_result#1"), ("model#2",), id="an output tool has no body"),
-        pytest.param((CHARGE, "tool:charge#2"), (), id="calls beside the final output are left out"),
-        pytest.param(
-            (CHARGE, "tool:charge#2"), ("tool:charge#2+1", "model#2"), id="a refused call was asked for again"
-        ),
-        pytest.param((CHARGE, "tool:charge#2"), ("model#1+1", "model#2"), id="a refused call was given up"),
-    ],
-)
-def test_calls_that_rightly_never_ran(calls, then):
-    story = Story().life().kept("model#1", calls=calls).kept(CHARGE)
-    for step in then:
-        story.kept(step)
-    story.finished()
-    assert findings(story, story) == (Status.PASSED, [])
-
-
-def test_a_declared_effect_that_is_missing_is_lost():
-    story = Story().life().kept("model#1").ran(CHARGE).kept("model#2").finished()
-    finding = only(story, usual_declaring())
-    assert (finding.rule, finding.step, finding.owner) == ("effect-missing", CHARGE, Owner.TOOL)
-    assert "the body of `charge` came to its end without it this time" in finding.message
-
-
-def test_an_effect_that_its_body_left_behind_is_lost_by_the_tool_and_not_by_the_engine():
-    usually = Story().life().kept("model#1").kept(CHARGE).effect("mail", CHARGE, "m").kept("model#2").finished()
-    story = Story(f"crash@{CHARGE}/after").life().kept("model#1").kept(CHARGE).crash().life().kept("model#2")
-    finding = only(story.finished(), usually)
-    assert (finding.rule, finding.owner) == ("effect-missing", Owner.TOOL)
-    assert finding.remedy == "let `charge` wait for that work before it returns"
-
-
-def test_nothing_that_ran_is_nothing_checked():
-    assert effects(a_case(Story().life(), usual())).status is Status.UNKNOWN
-
-
-def test_a_failure_that_died_with_its_process_is_no_reason_for_a_retry_but_a_body_in_flight():
-    story = Story("crash@model#2/before").life().kept("model#1").ran(CHARGE, error="ModelRetry: too much").crash()
-    story.life().ran(CHARGE).kept("model#2").finished()
-    finding = only(story, usual(), KEEPS_MODELS)
-    assert (finding.severity, finding.rule) == (Severity.WARNING, "in-flight-ran-again")
-    assert "it had failed, perhaps after its effect, in life 1, the process died" in finding.message
-
-
-def test_a_failure_that_the_engine_had_recorded_is_retried_in_whatever_life():
-    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE, error="TimeoutError: late").crash()
-    story.life().kept(CHARGE, attempt=2).kept("model#2").finished()
-    assert findings(story, usual(), KEEPS_ALL) == (Status.PASSED, [])
-
-
 def test_a_unit_whose_arguments_nobody_sees_is_to_say_its_key_itself():
     post = f"{CHARGE}.step:post#1"
     story = Story(f"crash@{post}/between").life().entered(CHARGE).unit(post, until="left").crash().life()
@@ -548,3 +451,7 @@ def test_a_unit_whose_arguments_nobody_sees_is_to_say_its_key_itself():
     assert [finding.remedy.partition("(")[2] for finding in found if finding.step == post] == [
         "`harness.effect(..., key=...)`), or say that a repeat is harmless (`--tools post=repeatable`)"
     ]
+
+
+def test_nothing_that_ran_is_nothing_checked():
+    assert effects(a_case(Story().life(), usual())).status is Status.UNKNOWN

@@ -1,0 +1,127 @@
+"""Effects that a run has lost: a charge that never happened, a call that nobody ran, an effect that was left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.effects import effects
+from harness.contract import Contract
+from harness.verdict import Finding, Owner, Severity, Status
+from tests.builders import KEEPS_ALL, Story, a_case
+
+CHARGE = "tool:charge#1"
+ORDER = {"order_id": "o-1", "amount": 5}
+
+
+def usual(*, recorded: bool = False) -> Story:
+    """Ask, charge, answer."""
+    story = Story().life().kept("model#1", calls=(CHARGE,))
+    return story.ran(CHARGE, recorded=recorded, arguments=ORDER, call="c1").kept("model#2").finished()
+
+
+def findings(
+    story: Story, baseline: Story, contract: Contract = KEEPS_ALL, **tools: str
+) -> tuple[Status, list[Finding]]:
+    verdict = effects(a_case(story, baseline, contract=contract, tools=tools))
+    return verdict.status, list(verdict.findings)
+
+
+def only(story: Story, baseline: Story, contract: Contract = KEEPS_ALL, **tools: str) -> Finding:
+    _status, found = findings(story, baseline, contract, **tools)
+    assert len(found) == 1, [finding.message for finding in found]
+    return found[0]
+
+
+def usual_declaring() -> Story:
+    story = Story().life().kept("model#1").entered(CHARGE).effect("charge", CHARGE, "k1").left(CHARGE)
+    return story.kept("model#2").finished()
+
+
+def test_a_charge_of_the_baseline_that_never_happened_is_lost():
+    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().kept("model#2").finished()
+    finding = only(story, usual(recorded=True))
+    assert (finding.rule, finding.owner) == ("lost", Owner.ENGINE)
+    assert "its body was never entered" in finding.message
+
+
+def test_a_charge_that_was_entered_and_never_finished_is_lost_too():
+    story = Story("crash@tool:charge#1/between").life().kept("model#1").entered(CHARGE).crash()
+    assert "never finished" in only(story.life().kept("model#2").finished(), usual(recorded=True)).message
+
+
+def test_a_run_that_failed_has_lost_nothing_yet():
+    story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().failed().dies("exit").ended()
+    assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
+
+
+def test_a_reissued_charge_makes_up_for_the_first():
+    fault = "error(pydantic_ai.ModelRetry)@tool:charge#1"
+    story = Story(fault).life().kept("model#1").fires(fault).ran(f"{CHARGE}+1").kept("model#2").finished()
+    assert findings(story, usual()) == (Status.PASSED, [])
+
+
+def test_a_charge_that_a_fault_kept_from_happening_is_a_warning():
+    fault = "error(503)@tool:charge#1"
+    story = Story(fault).life().kept("model#1").fires(fault).kept("model#2").finished()
+    finding = only(story, usual())
+    assert (finding.rule, finding.severity, finding.owner) == ("not-done", Severity.WARNING, Owner.CONFIGURATION)
+
+
+def two_calls() -> Story:
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2"))
+    return story.kept(CHARGE).kept("tool:charge#2").kept("model#2").finished()
+
+
+def one_answer_for_two_calls() -> Story:
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE)
+    return story.kept("model#2").finished()
+
+
+def test_a_call_that_nobody_ran_is_found_even_if_the_baseline_has_the_same_fault():
+    finding = only(one_answer_for_two_calls(), one_answer_for_two_calls())
+    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.ENGINE)
+
+
+def test_whoever_wrote_the_unit_behind_a_tool_chose_the_key_that_two_calls_share():
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).kept(CHARGE, within="around")
+    finding = only(story.kept("model#2").finished(), story)
+    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", "tool:charge#2", Owner.CONFIGURATION)
+    assert finding.remedy == "let the cache key of the entry behind `charge` depend on all its arguments"
+
+
+def test_a_call_that_nobody_ran_and_the_baseline_did_is_told_once():
+    assert only(one_answer_for_two_calls(), two_calls()).rule == "lost"
+
+
+@pytest.mark.parametrize(
+    ("calls", "then"),
+    [
+        pytest.param((CHARGE, "tool:final_result#1"), ("model#2",), id="an output tool has no body"),
+        pytest.param((CHARGE, "tool:charge#2"), (), id="calls beside the final output are left out"),
+        pytest.param(
+            (CHARGE, "tool:charge#2"), ("tool:charge#2+1", "model#2"), id="a refused call was asked for again"
+        ),
+        pytest.param((CHARGE, "tool:charge#2"), ("model#1+1", "model#2"), id="a refused call was given up"),
+    ],
+)
+def test_calls_that_rightly_never_ran(calls, then):
+    story = Story().life().kept("model#1", calls=calls).kept(CHARGE)
+    for step in then:
+        story.kept(step)
+    story.finished()
+    assert findings(story, story) == (Status.PASSED, [])
+
+
+def test_a_declared_effect_that_is_missing_is_lost():
+    story = Story().life().kept("model#1").ran(CHARGE).kept("model#2").finished()
+    finding = only(story, usual_declaring())
+    assert (finding.rule, finding.step, finding.owner) == ("effect-missing", CHARGE, Owner.TOOL)
+    assert "the body of `charge` came to its end without it this time" in finding.message
+
+
+def test_an_effect_that_its_body_left_behind_is_lost_by_the_tool_and_not_by_the_engine():
+    usually = Story().life().kept("model#1").kept(CHARGE).effect("mail", CHARGE, "m").kept("model#2").finished()
+    story = Story(f"crash@{CHARGE}/after").life().kept("model#1").kept(CHARGE).crash().life().kept("model#2")
+    finding = only(story.finished(), usually)
+    assert (finding.rule, finding.owner) == ("effect-missing", Owner.TOOL)
+    assert finding.remedy == "let `charge` wait for that work before it returns"
