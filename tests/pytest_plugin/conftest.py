@@ -53,18 +53,19 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(text).lstrip("\n"), "utf-8")
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, plugin: bool = True) -> list[str]:
         """Only our plugin, of those that change what other tests see; `-p NAME` brings one of the others back."""
-        return [sys.executable, "-m", "pytest", *OTHERS, "-p", "harness.pytest_plugin", *arguments]
+        ours = "harness.pytest_plugin" if plugin else "no:harness.pytest_plugin"
+        return [sys.executable, "-m", "pytest", *OTHERS, "-p", ours, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COLUMNS"))}
         return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
-    def pytest(self, *arguments: str) -> Ran:
+    def pytest(self, *arguments: str, plugin: bool = True) -> Ran:
         done = subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, plugin=plugin),
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.conftest import ROOT, Ran
+from tests.pytest_plugin.conftest import OTHERS, ROOT, Ran
 from tests.pytest_plugin.installing import environment
 
 pytestmark = pytest.mark.xdist_group("sample_project")  # what its tests share is made by one worker only
@@ -24,7 +24,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     shutil.copytree(SAMPLE, folder / "casino")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "PYTHONPATH"))}
     done = subprocess.run(
-        [python, "-m", "pytest", "-v"],
+        [python, "-m", "pytest", *OTHERS, "-v"],
         cwd=folder / "casino",
         env={**kept, "OPENAI_API_KEY": "none", "COLUMNS": "120"},
         capture_output=True,
