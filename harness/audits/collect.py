@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_ai import ModelRetry, models
 
 from harness.audits.asking.enclosing import BODY, Unknowns, enclosed, through
 from harness.audits.asking.limits import Usage, concurrency
+from harness.audits.asking.mcp import Server
 from harness.audits.asking.modeling import Asker, Outcome
-from harness.audits.asking.tools import ToolAsked, decorators, others_of, tools_of
+from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, others_of, patience, tools_of
 from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
@@ -31,8 +33,8 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator
         yield mortal(model, engine(Unit("model")), engine)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, engine, usage), engine(tool.unit), engine)
-    for unit, layer in others_of(agent):
-        yield listing_unit(unit, layer, engine)
+    for name, toolset in others_of(agent):
+        yield from server_units(name, toolset, agent, engine, usage)
     yield run_unit(agent, engine, usage)
 
 
@@ -107,15 +109,58 @@ def _wraps(function: Any) -> bool:
     return hasattr(function, "dbos_function_name") or type(function).__module__.startswith("prefect.")
 
 
-def listing_unit(unit: Unit, layer: RetryLayer, engine: Engine) -> UnitAudit:
-    """A toolset that is asked for its tools."""
+def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
+    """A toolset whose tools are only known in a run: that it is asked for them, and that any of them is called."""
+    listing = Unit("listing", name, toolset=toolset.id, mcp=True)
+    if not is_mcp(toolset):
+        kind = type(toolset).__name__
+        hidden = RetryLayer(name=kind, kind="mcp", unknown=f"what the toolset {kind} does is only known in a run")
+        layers = (hidden, *(live.layer for live in engine(listing)))
+        yield UnitAudit(unit=f"tools:{name}", layers=layers)
+        return
+    server = Server(toolset)
+    yield served(f"tools:{name}", server, server.layers, engine(listing))
+    retries, said = patience(agent, toolset.max_retries)
+    called = ToolAsked(Unit("tool", name, toolset=toolset.id, mcp=True), retries, said)
+    yield _calls(called, server, engine, usage)
+
+
+def served(name: str, server: Server, layers: Sequence[RetryLayer], lives: Sequence[Live]) -> UnitAudit:
+    """One thing that a server is asked for: nobody reaches it, or it does not answer."""
     unknown: Unknowns = {}
-    lives = engine(unit)
-    failure = Failure.TOOL_EXCEPTION
-    start = Outcome(times(None if layer.unknown else 1, layer.name), Course(), ConnectionError("harness"))
-    cell = enclosed(start, lives, failure, unknown, "executions")
-    layers = [layer, *(live.layer for live in lives)]
-    return UnitAudit(unit=f"tools:{unit.name}", layers=_told(layers, unknown), cells=(cell,))
+    lost = {Failure.TOOL_EXCEPTION: server.refused(), Failure.READ_TIMEOUT: server.silent()}
+    cells = (
+        enclosed(Outcome(*tried, ConnectionError("harness")), lives, failure, unknown, "executions")
+        for failure, tried in lost.items()
+    )
+    every = [*layers, *(live.layer for live in lives)]
+    return UnitAudit(unit=name, layers=_told(every, unknown), cells=tuple(cells))
+
+
+def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> UnitAudit:
+    """Any call of a tool of a server. An error that the server tells of is for the model, unless it is to be raised."""
+    around = engine(tool.unit)
+    unknown: Unknowns = {}
+    unit = served(f"tool:{tool.unit.name}/*", server, server.layers, around)
+    raised = server.behavior == "error"
+    once = replace(tool, retries=tool.retries if server.behavior == "retry" else 0)
+    again = (
+        enclosed(_once(RuntimeError("harness")), around, Failure.MODEL_RETRY, unknown, "executions")
+        if raised
+        else _asked_again(once, (), around, usage, unknown)
+    )
+    cells = (*unit.cells, again)
+    layers = [*unit.layers, tool.agent_layer, usage.layer]
+    if (hook := server.hook) is not None:
+        layers.insert(len(server.layers), hook)
+        cells = tuple(_hooked(cell, hook) for cell in cells)
+    told = unit.model_copy(update={"layers": _told(layers, unknown), "cells": cells})
+    return mortal(told, around, engine)
+
+
+def _hooked(cell: Cell, hook: RetryLayer) -> Cell:
+    """A cell around a hook that may do as it likes."""
+    return cell.model_copy(update={"expression": product(times(None, hook.name), cell.expression), "seconds": None})
 
 
 def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:

@@ -26,7 +26,7 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asking = next((unit.unit for unit in units if any(cell.failure in ON_THE_WIRE for cell in unit.cells)), "")
+    asking = next((unit.unit for unit in units if any(_is_asked(cell) for cell in unit.cells)), "")
     targets = [_target(unit, cell, asking, comes_back) for unit in units for cell in unit.cells]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
@@ -69,21 +69,31 @@ def _target(unit: UnitAudit, cell: Cell, asking: str, comes_back: bool) -> Targe
     """
     if cell.failure is Failure.CRASH:
         return _dying(unit, asking) if comes_back else "nothing begins it again by itself: a person has to"
-    if cell.failure in ON_THE_WIRE or cell.failure is Failure.INVALID_OUTPUT:
+    if _is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
         return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
-    if not unit.unit.startswith("tool:"):
+    if not _is_tool(unit):
         return "no run of the harness can make it happen"
     if _decorated(unit):
         return "a fault cannot be put inside the decorator of the tool's function"
     return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
 
 
+def _is_asked(cell: Cell) -> bool:
+    """Whether a provider is asked for what fails in a cell."""
+    return cell.failure in ON_THE_WIRE and cell.counts == "requests"
+
+
+def _is_tool(unit: UnitAudit) -> bool:
+    """Whether a script can call it: what an MCP server has is only known in a run."""
+    return unit.unit.startswith("tool:") and not unit.unit.endswith("/*")
+
+
 def _dying(unit: UnitAudit, asking: str) -> Target | str:
     """Where the process dies: when the body is done, and before that is recorded."""
     if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
         return Target("model#1")
-    if unit.unit.startswith("tool:"):
+    if _is_tool(unit):
         return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
     return "it is measured where a process can die: in a model's request, in a tool"
 

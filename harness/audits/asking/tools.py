@@ -19,17 +19,22 @@ from harness.subjects.origins import decorated, default_of, explicit
 
 @dataclass(frozen=True)
 class ToolAsked:
-    """A tool as the audit sees it. `retries` is how often the agent lets the model try again."""
+    """A tool as the audit sees it. `retries` is how often the agent lets the model try again.
+
+    A tool that takes longer than `timeout` counts as one that asks for another try.
+    """
 
     unit: Unit
     retries: int
     said: bool
+    timeout: float | None = None
 
     @property
     def agent_layer(self) -> RetryLayer:
         """The agent's own patience with this tool."""
         origin = explicit("retries") if self.said else default_of("pydantic_ai")
-        return RetryLayer(name="agent", kind="agent", settings={"retries": str(self.retries)}, origin=origin)
+        settings = {"retries": str(self.retries)} | ({"timeout": f"{self.timeout:g} s"} if self.timeout else {})
+        return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin)
 
 
 class Decorator:
@@ -83,13 +88,13 @@ def decorators(function: Callable[..., Any] | None) -> Sequence[Decorator]:
 
 def tools_of(agent: Any) -> Iterator[ToolAsked]:
     """The function tools of an agent, with how often each may be retried."""
-    usual = getattr(agent, "_max_tool_retries", 1)
     for toolset in leaves(agent):
         if isinstance(toolset, FunctionToolset):
             for name, tool in toolset.tools.items():
-                asked = next((one for one in (tool.max_retries, toolset.max_retries) if one is not None), None)
+                retries, said = patience(agent, tool.max_retries, toolset.max_retries)
                 unit = Unit("tool", name, tool.function, tool.metadata, toolset.id)
-                yield ToolAsked(unit, usual if asked is None else asked, asked is not None or usual != 1)
+                timeout = tool.timeout or toolset.timeout
+                yield ToolAsked(unit, retries, said, timeout)
 
 
 def leaves(agent: Any) -> list[AbstractToolset[Any]]:
@@ -106,19 +111,25 @@ def _bare(toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
     return toolset
 
 
-def others_of(agent: Any) -> Iterator[tuple[Unit, RetryLayer]]:
-    """The toolsets whose tools are only known when they are asked for: MCP servers, and what we cannot look into."""
+def others_of(agent: Any) -> Iterator[tuple[str, Any]]:
+    """The toolsets whose tools are only known when they are asked for: MCP servers, and what we cannot look into.
+
+    Each with the name that it goes by.
+    """
     for toolset in leaves(agent):
         kind = type(toolset).__name__
         if isinstance(toolset, FunctionToolset) or kind.startswith(("_", "Output", "Combined")):
             continue
-        unit = Unit("listing", str(toolset.id or kind), toolset=toolset.id, mcp=True)
-        if "MCP" not in kind:
-            yield (
-                unit,
-                RetryLayer(name=kind, kind="mcp", unknown=f"what the toolset {kind} does is only known in a run"),
-            )
-            continue
-        names = ("max_retries", "timeout", "read_timeout")
-        told = {name: str(value) for name in names if (value := getattr(toolset, name, None)) is not None}
-        yield unit, RetryLayer(name="mcp client", kind="mcp", settings=told, origin=explicit(kind))
+        yield str(toolset.id or kind), toolset
+
+
+def is_mcp(toolset: Any) -> bool:
+    """Whether a toolset is pydantic-ai's client of an MCP server, or one of the person's own that extends it."""
+    return any(kind.__name__ == "MCPToolset" and kind.__module__ == "pydantic_ai.mcp" for kind in type(toolset).__mro__)
+
+
+def patience(agent: Any, *said: int | None) -> tuple[int, bool]:
+    """How often the agent lets the model try a tool again, by the first that says so; and whether anybody does."""
+    usual: int = getattr(agent, "_max_tool_retries", 1)
+    asked = next((one for one in said if one is not None), None)
+    return (usual, usual != 1) if asked is None else (asked, True)

@@ -57,7 +57,7 @@ def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
-    inner, outer = layer(unit, "sdk"), layer(unit, "unit")
+    inner, outer = layer(unit, "sdk", "mcp"), layer(unit, "unit")
     if inner is None or outer is None or outer.each is None or inner.unknown:
         return
     if inner.each is None or inner.each >= outer.each:

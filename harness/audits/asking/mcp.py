@@ -1,0 +1,88 @@
+"""MCP servers: how long their client waits, what it makes of a server's error, and the HTTP client below it.
+
+The client asks once, for tools as for calls (`pydantic_ai.mcp.MCPToolset`, `fastmcp.Client`): what repeats is below it,
+in an HTTP transport of the person's own, or around it, in a hook, in the agent, in the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.audits.asking.transports import TransportLayer, layers_of
+from harness.audits.asking.trouble import first, library_of
+from harness.retries.arithmetic import Course, Expression, product, times
+from harness.retries.values import Failure, RetryLayer
+from harness.subjects.origins import default_of, explicit
+
+CLIENT = "mcp client"
+USUAL = {"init_timeout": 5.0, "read_timeout": 300.0}
+"""What `MCPToolset` waits for by default, in seconds."""
+
+
+class Server:
+    """One MCP toolset: the layers of its client, and what they make of a server that nobody reaches."""
+
+    def __init__(self, toolset: Any) -> None:
+        self.toolset = toolset
+        self.client: Any = getattr(toolset, "client", None)
+        self.behavior = str(getattr(toolset, "tool_error_behavior", "retry"))
+        self.layer = self._client_layer()
+        self.transports = [] if self.layer.unknown else list(_transports(self.client))
+
+    @property
+    def layers(self) -> list[RetryLayer]:
+        """The innermost first."""
+        return [*(one.layer for one in self.transports), self.layer]
+
+    @property
+    def hook(self) -> RetryLayer | None:
+        """The hook around every call, which may call the server as often as it likes."""
+        given = getattr(self.toolset, "process_tool_call", None)
+        if given is None:
+            return None
+        name = getattr(given, "__qualname__", type(given).__name__)
+        reason = f"{name} decides how often the server is called, and only a run shows it"
+        return RetryLayer(name="process_tool_call", kind="mcp", origin=explicit("process_tool_call"), unknown=reason)
+
+    def refused(self) -> tuple[Expression, Course]:
+        """What is tried when the server cannot be reached, and how long that takes."""
+        if self.layer.unknown:
+            return times(None, self.layer.name), Course(seconds=float("nan"))
+        parts, course, trouble = [times(1, self.layer.name)], Course(), first(Failure.REFUSED)
+        for transport in self.transports:
+            asked = transport.ask(trouble)
+            trouble, answer = asked.trouble, asked.answer
+            sends = None if asked.unknown else asked.sends
+            parts.append(times(sends, transport.layer.name, endless=asked.endless, wait=answer.wait))
+            course = course.repeated(answer.attempts, answer.wait)
+        return product(*parts), course
+
+    def silent(self) -> tuple[Expression, Course]:
+        """What is tried when the server does not answer: the client gives up once, for good."""
+        if self.layer.unknown:
+            return self.refused()
+        patience = self.layer.each
+        return times(1, self.layer.name), Course(seconds=float("inf") if patience is None else patience)
+
+    def _client_layer(self) -> RetryLayer:
+        session = getattr(self.client, "_session_kwargs", None)
+        if not isinstance(session, dict) or not hasattr(self.client, "_init_timeout"):
+            reason = f"{type(self.toolset).__qualname__} has no client that the audit knows"
+            return RetryLayer(name=CLIENT, kind="mcp", unknown=reason)
+        told = {"init_timeout": self.client._init_timeout, "read_timeout": session.get("read_timeout_seconds")}  # noqa: SLF001
+        settings = {name: "none" if seconds is None else f"{seconds:g} s" for name, seconds in told.items()}
+        settings["tool_error_behavior"] = self.behavior
+        said = told != USUAL
+        origin = explicit("read_timeout", "init_timeout", "timeout") if said else default_of("pydantic_ai")
+        return RetryLayer(name=CLIENT, kind="mcp", settings=settings, origin=origin, each=told["read_timeout"])
+
+
+def _transports(client: Any) -> Iterator[TransportLayer]:
+    """The transports of an HTTP client of the person's own; the library's, without one, retries nothing."""
+    transport = getattr(client, "transport", None)
+    make, url = getattr(transport, "httpx_client_factory", None), getattr(transport, "url", None)
+    if make is None or url is None:
+        return
+    made = make()
+    yield from layers_of(made if library_of(made) else getattr(made, "_client", made), url)

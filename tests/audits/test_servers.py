@@ -1,0 +1,67 @@
+"""MCP servers: what their client, its HTTP client, a hook, the agent and the engine make of a failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.audit import servers
+from harness.audits import collect
+from harness.engines.dbos import retries as dbos
+from harness.retries.values import Failure
+
+F = Failure
+
+
+def audited(agent, engine=lambda _unit: ()):
+    units = {unit.unit: unit for unit in collect.units_of(agent, engine)}
+    return {name: unit for name, unit in units.items() if name.startswith("tool")}
+
+
+def chains(unit) -> dict[Failure, str]:
+    return {cell.failure: cell.chain for cell in unit.cells}
+
+
+def test_the_client_of_a_server_asks_once_and_waits_for_minutes():
+    found = audited(servers.usual)
+    listing, calls = found["tools:usual"], found["tool:usual/*"]
+    once = {F.TOOL_EXCEPTION: "1 (mcp client) = 1", F.READ_TIMEOUT: "1 (mcp client) = 1"}
+    assert chains(listing) == once
+    assert chains(calls) == once | {F.MODEL_RETRY: "2 (agent) = 2"}
+    assert listing.cell(F.READ_TIMEOUT).seconds == 300
+    told = {"init_timeout": "5 s", "read_timeout": "300 s", "tool_error_behavior": "retry"}
+    assert (listing.layers[0].settings, listing.layers[0].origin.said) == (told, "default")
+
+
+def test_an_engine_retries_listings_and_calls_and_the_agent_asks_again():
+    found = audited(servers.durable, lambda unit: dbos.layers(servers.durable, unit, {}))
+    assert found["tools:durable"].cell(F.TOOL_EXCEPTION).chain == "4 (dbos step) = 4"
+    calls = chains(found["tool:durable/*"])
+    assert calls[F.TOOL_EXCEPTION] == "4 (dbos step) = 4"
+    assert calls[F.MODEL_RETRY] == "3 (agent) = 3"  # the toolset's own number comes before the agent's
+    assert calls[F.CRASH] == "101 (dbos recovery) = 101"
+
+
+def test_an_http_client_below_it_retries_what_cannot_be_reached():
+    listing = audited(servers.patient)["tools:patient"]
+    assert listing.cell(F.TOOL_EXCEPTION).chain == "3 (tenacity transport) = 3"
+    assert listing.cell(F.TOOL_EXCEPTION).seconds == 4
+    assert (listing.cell(F.READ_TIMEOUT).seconds, listing.layers[-1].settings["init_timeout"]) == (20, "3 s")
+
+
+@pytest.mark.parametrize("name", ["raising", "telling"])
+def test_an_error_that_is_not_for_the_model_is_not_asked_for_again(name):
+    assert audited(getattr(servers, name))[f"tool:{name}/*"].cell(F.MODEL_RETRY).chain == "1 (body) = 1"
+
+
+def test_a_hook_around_the_calls_is_unknown_and_the_listing_is_not():
+    found = audited(servers.hooked)
+    calls, listing = found["tool:hooked/*"], found["tools:hooked"]
+    assert {cell.predicted for cell in calls.cells} == {None}
+    assert "hook decides how often" in calls.unknown[0].unknown
+    assert (listing.unknown, listing.cell(F.TOOL_EXCEPTION).predicted) == ((), 1)
+
+
+def test_a_toolset_of_somebodys_own_is_unknown():
+    (unit,) = audited(servers.mine).values()
+    assert (unit.unit, unit.cells) == ("tools:mine", ())
+    assert "only known in a run" in unit.unknown[0].unknown
