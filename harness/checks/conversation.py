@@ -95,7 +95,8 @@ def _why_otherwise(case: Case, run: Execution, name: str) -> tuple[str, str]:
         told = f": it ran {times(len(runs))}, and the agent was told the last answer"
         return told, f"let {name} answer a repeated call as it answered the first"
     if earlier := _lived_through(case, run):
-        told = f": it ran in {life(run)}, without what {titled(earlier.step)} had left in memory in {life(earlier)}"
+        names = ", ".join(dict.fromkeys(titled(tool.step) for tool in earlier))
+        told = f": it ran in {life(run)}, without what {names} had left in memory in {life(earlier[-1])}"
         return told, (
             f"let {name} find what it needs in the arguments or a store, not in deps or variables that die with"
             f" the process; or, if the answer varies anyway, {varies}"
@@ -103,13 +104,11 @@ def _why_otherwise(case: Case, run: Execution, name: str) -> tuple[str, str]:
     return "", f"{varies} of {name}"
 
 
-def _lived_through(case: Case, run: Execution) -> Execution | None:
-    """The last tool that had run in an earlier life, and was replayed, not run, in this one."""
+def _lived_through(case: Case, run: Execution) -> list[Execution]:
+    """The tools that had run in earlier lives, and were replayed, not run, in this one."""
     tools = [other for other in case.history.executions if StepId.parse(other.step).kind == "tool" and other.finished]
     here = {place(other) for other in tools if other.incarnation == run.incarnation}
-    return next(
-        (tool for tool in reversed(tools) if tool.incarnation < run.incarnation and place(tool) not in here), None
-    )
+    return [tool for tool in tools if tool.incarnation < run.incarnation and place(tool) not in here]
 
 
 def _rule(found: Mismatch) -> str:

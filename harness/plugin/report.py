@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from harness.checks import Baseline, Case
+from harness.checks.keys import keys_of
 from harness.checks.ledger import ledger
 from harness.contract import Contract
 from harness.errors import UsageError
 from harness.history import Effect, Execution, History
 from harness.plugin.failure import headline, lives, told
 from harness.scenario import Scenario
-from harness.steps import StepId
+from harness.steps import StepId, readable
 from harness.verdict import Finding, RunReport, Status
 
 
@@ -187,13 +188,13 @@ class Report:
     def attempts(self, step: str) -> int:
         """How often the body of a step was entered, in all lives together."""
         __tracebackhide__ = True
-        self._known("step", step, (*self.history.steps, *self.baseline.steps))
+        step = self._step(step)
         return len(self.history.by_step.get(step, ()))
 
     def replayed(self, step: str) -> bool:
         """Whether a later life used the recorded result of a step, instead of running its body again."""
         __tracebackhide__ = True
-        self._known("step", step, (*self.history.steps, *self.baseline.steps))
+        step = self._step(step)
         return any(line.step == step and line.replayed > 0 for line in self._ledger.lines)
 
     def timeline(self) -> str:
@@ -253,9 +254,15 @@ class Report:
 
     def _seen(self, body: Execution) -> Seen:
         case = Case(self.history, self.baseline, self.scenario, self.contract)
-        call = getattr(body.entered, "call", None)
-        key = case.policy(body).key_of(body.arguments, call)
-        return Seen(key, body.arguments, body.incarnation, body.step)
+        keys = keys_of(case, body).keys
+        return Seen(keys[0] if keys else None, body.arguments, body.incarnation, body.step)
+
+    def _step(self, text: str) -> str:
+        """The id of a step that this run or the fault-free one has. Raises `UsageError` for another."""
+        __tracebackhide__ = True
+        shown = {readable(step): step for step in (*self.history.steps, *self.baseline.steps)}
+        self._known("step", readable(text), tuple(shown))
+        return shown[readable(text)]
 
     def _known(self, kind: str, name: str, known: Sequence[str]) -> None:
         __tracebackhide__ = True

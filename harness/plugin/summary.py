@@ -19,7 +19,7 @@ from harness.plugin import budgets
 from harness.plugin.options import Settings
 from harness.plugin.running import facts
 from harness.report.words import counted
-from harness.steps import StepId
+from harness.steps import StepId, readable
 
 SHOWN = 10
 """Findings in the terminal's summary; the files have all of them."""
@@ -67,7 +67,7 @@ class Tally:
             for finding in run["findings"]:
                 step = StepId.parse(finding["step"]).unnumbered if finding["step"] else "the run"
                 kind = (run["engine"], finding["check"], finding["rule"], finding["owner"], step)
-                known = kinds.setdefault(kind, {**finding, "about": step, "runs": 0, **_origin(run)})
+                known = kinds.setdefault(kind, {**finding, "about": readable(step), "runs": 0, **_origin(run)})
                 known["runs"] += 1
         order = ["error", "warning"]
         grave = [finding for finding in kinds.values() if finding["severity"] in order]
