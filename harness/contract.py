@@ -6,12 +6,14 @@ What the person declared about a tool decides the severity; what the engine clai
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UsageError
+from harness.steps import StepId
 from harness.verdict import Severity
 
 May = Literal["repeatable", "unsaid", "keyed", "once"]
@@ -88,13 +90,21 @@ def _found(arguments: Any, path: str) -> Any:
     return value
 
 
+_TIMEOUTS = {
+    "model": "`model_settings={'timeout': SECONDS}`",
+    "tool": "`timeout=SECONDS` of the tool `{name}`, in pydantic-ai",
+}
+"""How pydantic-ai itself gives a step a timeout."""
+
+
 @dataclass(frozen=True)
 class Contract:
     """What an engine claims.
 
     `records` are the kinds of step whose results it keeps (`model`, `tool`, `tools`, `event`, `step`, `run`); a tool
     may be recorded even where `tool` is not in it, when the tool itself is one of the engine's units. `in_flight` says
-    what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded.
+    what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded;
+    `timeouts` what they write to give a step of some kind a timeout, `{name}` standing for its name.
     """
 
     engine: str
@@ -104,6 +114,13 @@ class Contract:
     in_flight: Literal["repeated", "lost"] = "repeated"
     remedy: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
+    timeouts: Mapping[str, str] = field(default_factory=dict)
+
+    def timeout_for(self, step: str) -> str:
+        """What to write to give this step a timeout: the engine's own way, or pydantic-ai's where it names none."""
+        found = StepId.parse(step)
+        ways = {**_TIMEOUTS, **self.timeouts}
+        return ways.get(found.kind, "around its body").replace("{name}", found.name or found.kind)
 
     def claims(self, kind: str) -> bool:
         """Whether the engine promises to keep the results of steps of this kind."""

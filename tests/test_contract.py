@@ -98,6 +98,20 @@ def test_the_table_of_what_a_tool_may_do(may, same_key, in_flight, finished):
     assert severity_of_repeat(policy, finished=True, same_key=same_key) is finished
 
 
+@pytest.mark.parametrize(
+    ("step", "way"),
+    [
+        ("model#2", "`model_settings={'timeout': SECONDS}`"),
+        ("tool:charge#1", "`@limited` on `charge`"),
+        ("tool:delegate#1.tool:charge#2+1", "`@limited` on `charge`"),
+        ("sleep#1", "around its body"),
+    ],
+)
+def test_a_step_is_given_a_timeout_in_the_engines_own_way_or_in_pydantic_ais(step: str, way: str):
+    contract = Contract("e", "u", frozenset(), "automatic", timeouts={"tool": "`@limited` on `{name}`"})
+    assert contract.timeout_for(step) == way
+
+
 def test_a_contract_claims_the_kinds_that_it_records():
     contract = Contract(engine="e", unit="u", records=frozenset({"model"}), recovery="automatic")
     assert contract.claims("model")

@@ -168,6 +168,8 @@ def _unretried(case: Case, outcome: Outcome) -> Finding:
         f" the run failed with {_said(outcome)}"
     )
     remedy = f"configure retries for `{fired.step}`, more than {count}, if such a failure is to be survived"
+    if fault.action == "hang":
+        remedy += f"; they need a timeout of its own, not one of the whole run: {case.contract.timeout_for(fired.step)}"
     owner, invocation = Owner.CONFIGURATION, outcome.invocation
     return replace(_finding(case, "not-retried", owner, message, remedy, invocation, fired, outcome), step=fired.step)
 

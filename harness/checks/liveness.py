@@ -31,7 +31,7 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
     endless = _endless(case)
     waiting = _waiting(case)
     if hung is not None and endless is None:
-        what, remedy = _hung(hung)
+        what, remedy = _hung(case, hung)
         return _finding(case, "no-timeout", hung.step, Owner.CONFIGURATION, what, remedy, ended, hung)
     if endless is not None:
         step, count = endless
@@ -46,20 +46,23 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
     if waiting is not None:
         step = place(waiting)
         what = f"the body of {titled(step)}, entered in {life(waiting)}, never returned"
-        remedy = f"give `{step}` a timeout; if it only takes long, wait longer for it (`--stall SECONDS`)"
+        way = case.contract.timeout_for(step)
+        remedy = f"give `{step}` a timeout: {way}; if it only takes long, wait longer for it (`--stall SECONDS`)"
         return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
     what = "no body was running: the engine waited for something that did not come"
     remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
     return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
 
 
-def _hung(fired: FaultFired) -> tuple[str, str]:
+def _hung(case: Case, fired: FaultFired) -> tuple[str, str]:
     """What a hang says about timeouts: that none is known to be there, or that it passed and changed nothing."""
+    way = case.contract.timeout_for(fired.step)
     if fired.wait:
-        passed = f"a timeout around it passed after {fired.wait:g} seconds and ended nothing"
+        passed = f"a timeout around it passed after {fired.wait:.3g} seconds and ended nothing"
         why = "a timeout cannot interrupt a thread, nor a body that takes no notice of being cancelled"
-        return f"`{fired.step}` hung, and {passed}", f"make the body of `{fired.step}` one that can be ended: {why}"
-    return f"`{fired.step}` hung, and nothing ended it", f"give `{fired.step}` a timeout"
+        remedy = f"make the body of `{fired.step}` one that can be ended: {why}; or give it a timeout of its own: {way}"
+        return f"`{fired.step}` hung, and {passed}", remedy
+    return f"`{fired.step}` hung, and nothing ended it", f"give `{fired.step}` a timeout: {way}"
 
 
 def _endless(case: Case) -> tuple[str, int] | None:

@@ -35,8 +35,8 @@ class Hook(Protocol):
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
 
-    def limit(self, seconds: float) -> float:
-        """What a configured timeout is to be here: shorter, if one has to act in this run."""
+    def limit(self, seconds: float, *, whole: bool = False) -> float:
+        """What a configured timeout (of the `whole` run) is to be here: shorter, if one has to act in this run."""
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""
@@ -46,6 +46,12 @@ class Hook(Protocol):
 
     def replaying(self) -> AbstractContextManager[None]:
         """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
+
+    def begun(self) -> int:
+        """How many agent runs the container has begun, for one that goes on as another container."""
+
+    def continues(self, begun: int) -> None:
+        """The container that begins here goes on with one that had `begun` so many agent runs: they keep their ids."""
 
     def current(self) -> str | None:
         """The step that is around us, to be carried to where its context does not reach."""
@@ -69,7 +75,7 @@ class Unwatched:
     def plans(self, *actions: str) -> bool:
         return False
 
-    def limit(self, seconds: float) -> float:
+    def limit(self, seconds: float, *, whole: bool = False) -> float:
         return seconds
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
@@ -80,6 +86,12 @@ class Unwatched:
 
     def replaying(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def begun(self) -> int:
+        return 0
+
+    def continues(self, begun: int) -> None:
+        pass
 
     def current(self) -> str | None:
         return None

@@ -6,6 +6,7 @@ alike, down to a floor that leaves bodies their room. A run that waits for no ti
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,8 @@ CEILING = 3.0
 """Seconds that the longest timeout should come to, or a run would wait for it longer than anybody watches."""
 ROOM = 10
 """How many times as long as the longest body a timeout must stay."""
+RUN_ROOM = 5
+"""How many times as long as the whole run one around it must stay. Bodies that are late by turns even out in it."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,20 @@ def limited(limit: Limit) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Clock:
-    """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own."""
+    """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own.
+
+    Below `floor` no timeout of a body is scaled, below `run_floor` none of the whole run.
+    """
 
     factor: float = 1.0
     floor: float = FLOOR
     asked: bool = False
+    run_floor: float = FLOOR
 
-    def limit(self, configured: float) -> Limit:
-        """A timeout, never longer than configured."""
-        return Limit(configured, min(configured, max(self.floor, configured / self.factor)))
+    def limit(self, configured: float, *, whole: bool = False) -> Limit:
+        """A timeout of a body, or of the `whole` run; never longer than configured."""
+        floor = self.run_floor if whole else self.floor
+        return Limit(configured, min(configured, max(floor, configured / self.factor)))
 
 
 def learned(history: History) -> Clock:
@@ -72,8 +80,26 @@ def learned(history: History) -> Clock:
     bodies = [run for run in history.executions if StepId.parse(run.step).path[-1].kind != "run" and run.left]
     longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
     known = [limit for event in history.of(StepEntered) for limit in event.limits if limit > 0]
-    floor = max(FLOOR, ROOM * longest)
-    return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor)
+    floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, RUN_ROOM * _lasted(history))
+    return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor, run_floor=run_floor)
+
+
+def _lasted(history: History) -> float:
+    """Seconds from the first to the last that the longest invocation did."""
+    times: dict[int, list[float]] = defaultdict(list)
+    for event in history:
+        if event.worker:
+            times[event.invocation].append(event.time)
+    return max((max(told) - min(told) for told in times.values()), default=0.0)
+
+
+def in_order(limit: Limit) -> Limit:
+    """The same timeout, later than those around it that are sooner: what acts first in production must do so here.
+
+    Floors differ, because a run takes longer than a body, so scaling alone would turn some round.
+    """
+    sooner = [around.effective + FLOOR for around in limits() if around.configured <= limit.configured]
+    return Limit(limit.configured, min(limit.configured, max([limit.effective, *sooner])))
 
 
 def passed(seconds: float) -> float:

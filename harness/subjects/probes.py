@@ -23,7 +23,7 @@ from typing import Any, TypeVar, cast
 from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
 from harness.journal import Journal
 from harness.steps import StepId
-from harness.subjects.clock import LATE, Clock, Limit, limited, limits
+from harness.subjects.clock import LATE, Clock, Limit, in_order, limited, limits
 from harness.subjects.strikes import Strikes
 
 T = TypeVar("T")
@@ -374,9 +374,11 @@ class Probes:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
         return any(fault.action in actions for fault in self.strikes.plan.faults)
 
-    def limit(self, seconds: float) -> float:
+    def limit(self, seconds: float, *, whole: bool = False) -> float:
         """What a configured timeout is to be here: shorter, if one has to act in this run."""
-        return self.clock.limit(seconds).effective if self.clock.asked or self.plans(*LATE) else seconds
+        if not self.clock.asked and not self.plans(*LATE):
+            return seconds
+        return in_order(self.clock.limit(seconds, whole=whole)).effective
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""
@@ -392,6 +394,19 @@ class Probes:
         self._runs = 0
         with _set(_replaying, True):
             yield
+
+    def begun(self) -> int:
+        """How many agent runs the container has begun, for one that goes on as another container."""
+        return self._runs
+
+    def continues(self, begun: int) -> None:
+        """The container that begins here goes on with one that had `begun` so many agent runs: they keep their ids.
+
+        The run's own end is still to be recorded, by whoever has come to it.
+        """
+        self._runs = begun
+        if self.records_run and begun:
+            self._units.setdefault(RUN_UNIT, _Unit(RUN_UNIT, StepId.of("run")))
 
     @contextmanager
     def inside(self, step: str | None) -> Iterator[None]:

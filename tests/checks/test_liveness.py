@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.checks.liveness import liveness
 from harness.history import ProcessEnded
 from harness.verdict import Finding, Owner, Status
-from tests.builders import Story, a_case
+from tests.builders import KEEPS_ALL, Story, a_case
 
 SEARCH = "tool:search#1"
 
@@ -54,6 +54,14 @@ def test_a_hang_that_a_timeout_did_not_end_is_not_said_to_have_none():
     (finding,) = found(story)
     assert "a timeout around it passed after 2 seconds and ended nothing" in finding.message
     assert "cannot interrupt a thread" in finding.remedy
+
+
+def test_the_remedy_of_a_hang_is_what_to_write_under_this_engine():
+    fault = f"hang@{SEARCH}"
+    story = stuck(Story(fault).life().kept("model#1").fires(fault))
+    limiting = replace(KEEPS_ALL, timeouts={"tool": "`@task(limit=SECONDS)` on `{name}`"})
+    (finding,) = liveness(a_case(story, usual(), contract=limiting)).findings
+    assert finding.remedy == f"give `{SEARCH}` a timeout: `@task(limit=SECONDS)` on `search`"
 
 
 def test_a_body_that_never_returned_is_named():

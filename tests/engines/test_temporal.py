@@ -214,6 +214,31 @@ def test_a_workflow_of_the_persons_own_may_run_an_agent_twice(live: Live) -> Non
     assert lived.replays == [True]
 
 
+ROUND_2 = ["run#2.model#1", "run#2.tool:charge#1", "run#2.model#2", "step:note#2"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "again"),
+    [
+        pytest.param("crash@step:note#1/after", ROUND_2, id="before it continues as new, or just after"),
+        pytest.param("crash@run#2.tool:charge#1/between", ROUND_2[1:], id="after it has"),
+        pytest.param("crash@step:note#2/between", ROUND_2[3:], id="in an activity of its own"),
+    ],
+)
+def test_a_workflow_that_continues_as_new_goes_on_with_its_steps_where_it_was(
+    live: Live, fault: str, again: list[str]
+) -> None:
+    lived = live("fixtures.workflows.temporal_continued:Continued", fault)
+    first, second = ([step for step in lived.bodies(life) if step != "run#2"] for life in (1, 2))
+    assert first == [*PAYS, "step:note#1", *ROUND_2][: len(first)]
+    assert second == again
+    assert lived.ended() == ("ok", "done after 2 rounds")
+    assert lived.replays == [True]
+    assert lived.history.recorded_steps() >= {*PAYS, "step:note#1", *ROUND_2}
+    held = [record.unit for record in lived.history.of(EngineRecord) if record.status == "recorded"]
+    assert len(held) == len(set(held)) == 9, "every unit of both rounds, and the run, each by a key of its own"
+
+
 def test_activities_beside_a_workflow_are_units_of_their_own(live: Live) -> None:
     subject = "fixtures.workflows.temporal_orders:Orders"
     lived = live(subject, "crash@step:ship#1/between", deps={"order_id": "7", "cents": 5})

@@ -155,7 +155,7 @@ def test_a_session_learns_from_the_first_run_how_long_bodies_take(tmp_path: Path
         history.keep(tmp_path / run)
         list(session.observe(session.store(run, tmp_path / run)))
     values = session.store("third", tmp_path).values
-    assert values["usual"] == {CHARGE: pytest.approx(0.5)}
+    assert values["usual"] == {CHARGE: pytest.approx(0.5), records.WHOLE: pytest.approx(1.5)}
     assert values["factor"] == pytest.approx(200.0)
 
 

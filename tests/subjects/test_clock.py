@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.history import History, StepEntered, StepLeft
-from harness.subjects.clock import CEILING, FLOOR, ROOM, Clock, Limit, learned, limited, limits, passed
+from harness.subjects.clock import (
+    CEILING,
+    FLOOR,
+    ROOM,
+    RUN_ROOM,
+    Clock,
+    Limit,
+    in_order,
+    learned,
+    limited,
+    limits,
+    passed,
+)
 
 
 def took(seconds: float, *configured: float, step: str = "tool:charge#1") -> History:
@@ -39,6 +53,33 @@ def test_a_delay_stays_on_its_side_of_the_shortest_timeout() -> None:
         assert passed(15.0) < 2.0 < passed(25.0)
         assert [limit.configured for limit in limits()] == [600.0, 20.0]
     assert limits() == ()
+
+
+def test_a_timeout_of_the_whole_run_leaves_it_room() -> None:
+    bodies = [*took(0.0, 60.0), *took(0.0, 60.0, step="tool:charge#2")]
+    first, *others = [replace(event, worker=1) for event in bodies]
+    clock = learned(History((first, *(replace(event, time=event.time + 2.0) for event in others))))
+
+    assert clock.limit(60.0) == Limit(60.0, pytest.approx(FLOOR, abs=20.0))
+    assert clock.limit(60.0, whole=True) == Limit(60.0, 2.0 * RUN_ROOM)
+    assert clock.limit(5.0, whole=True) == Limit(5.0, 5.0), "never longer than it was"
+
+
+@pytest.mark.parametrize(
+    ("around", "scaled", "effective"),
+    [
+        pytest.param(Limit(60.0, 6.0), Limit(600.0, 3.0), 6.0 + FLOOR, id="what is around it acts first"),
+        pytest.param(Limit(60.0, 6.0), Limit(60.0, 3.0), 6.0 + FLOOR, id="also when both are as long"),
+        pytest.param(Limit(60.0, 6.0), Limit(20.0, 3.0), 3.0, id="a shorter one acts before it"),
+        pytest.param(Limit(60.0, 60.0), Limit(60.1, 60.1), 60.1, id="none becomes longer than it was"),
+    ],
+)
+def test_timeouts_act_in_the_order_in_which_they_were_configured(
+    around: Limit, scaled: Limit, effective: float
+) -> None:
+    with limited(around):
+        assert in_order(scaled) == Limit(scaled.configured, pytest.approx(effective))
+    assert in_order(scaled) == scaled
 
 
 def test_a_factor_of_the_persons_own_is_kept_to() -> None:

@@ -33,6 +33,13 @@ ENGINES_OWN = {
 }
 """The agents whose charge has a timeout of the engine's own; `journal` knows none."""
 
+RUN_TIMEOUT = {
+    "dbos": {"workflow_timeout": 200},
+    "prefect": {"flow_timeout": 200},
+    "temporal": {"workflow_timeout": 200},
+}
+"""What the engines' callers say of a run as a whole; `journal` knows nothing of that either."""
+
 ENDS, LIMITS, BODIES, EFFECT, RECORD = LINES = ("the run", "timeouts", "bodies", "the charge", "the record")
 
 INTRODUCTION = """\
@@ -64,13 +71,21 @@ class Row:
     timeout: str = NO_TIMEOUT
     options: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """How an engine is run for it, where that is not as usual."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """The agents of engines that need one of their own for it."""
 
     def subject(self, engine: str) -> str | None:
         """The agent for one engine, None if the engine has no such timeout."""
+        if engine in self.forms:
+            return f"fixtures.agents.limited.{self.forms[engine]}"
         if self.timeout != BY_ENGINE:
             return f"fixtures.agents.limited.{self.timeout}:{self.tool}"
         own = ENGINES_OWN.get(engine)
         return own and f"fixtures.agents.limited.{own[self.tool]}"
+
+    def knows(self, engine: str) -> bool:
+        """Whether the engine has what the row is about."""
+        return self.subject(engine) is not None and (engine in self.options or self.options is not RUN_TIMEOUT)
 
 
 HANG, LATE, DONE = "hang@tool:charge#1", "delay(30s)@tool:charge#1", "tool:charge#1/between"
@@ -81,6 +96,13 @@ ROWS = (
     Row("hang in a thread, tool timeout", "A plain function with the same.", HANG, "blocking", BY_PYDANTIC),
     Row("hang, engine timeout", "An asynchronous tool, 20 s for its step, task or activity.", HANG, timeout=BY_ENGINE),
     Row("hang in a thread, engine timeout", "A plain function with the same.", HANG, "blocking", BY_ENGINE),
+    Row(
+        "hang, run timeout",
+        "The same without one, or with a longer one, and 200 s for the run: its flow or workflow as a whole.",
+        HANG,
+        options=RUN_TIMEOUT,
+        forms={"temporal": "by_temporal:patient"},
+    ),
     Row("late in a thread, tool timeout", "The body begins after 30 s; `timeout=20`.", LATE, "blocking", BY_PYDANTIC),
     Row("late, engine timeout", "The body begins after 30 s; 20 s for its unit.", LATE, timeout=BY_ENGINE),
     Row("late in a thread, engine timeout", "A plain function with the same.", LATE, "blocking", BY_ENGINE),
@@ -110,7 +132,7 @@ def measure(lab: Lab) -> Column:
 def _lines(row: Row, lab: Lab) -> dict[str, str]:
     engine = lab.engine.name
     subject, options = row.subject(engine), row.options.get(engine, {})
-    if subject is None:
+    if subject is None or not row.knows(engine):
         return _not_applicable(f"{engine} has no timeouts of its own")
     try:
         stall = STALL if row.fault == HANG else PATIENCE

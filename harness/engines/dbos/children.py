@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import Context, ContextVar, copy_context
 from functools import wraps
 from typing import Any
@@ -26,10 +27,13 @@ LOOK = 0.002
 
 
 class Children:
-    """Sees the bodies of child workflows. `is_run` knows the ids of our own runs, which are no children."""
+    """Sees the bodies of child workflows. `is_run` knows the ids of our own runs, which are no children.
 
-    def __init__(self, is_run: Callable[[str], bool]) -> None:
-        self._is_run = is_run
+    `around` surrounds the body of every workflow, ours among them.
+    """
+
+    def __init__(self, is_run: Callable[[str], bool], around: Callable[[], AbstractContextManager[None]]) -> None:
+        self._is_run, self._around = is_run, around
         self._hook: Hook | None = None
         self._asked: dict[str, Context] = {}
         self._opens: ContextVar[bool] = ContextVar("harness_dbos_opens", default=False)
@@ -66,7 +70,9 @@ class Children:
                 deadline = time.monotonic() + PATIENCE
                 while self._is_early() and time.monotonic() < deadline:  # noqa: ASYNC110  set by another thread
                     await asyncio.sleep(LOOK)
-                return await self._body(function, name)(*args, **kwargs)
+                body = self._body(function, name)
+                with self._around():
+                    return await body(*args, **kwargs)
 
             return awaited
 
@@ -75,7 +81,9 @@ class Children:
             deadline = time.monotonic() + PATIENCE
             while self._is_early() and time.monotonic() < deadline:
                 time.sleep(LOOK)
-            return self._body(function, name)(*args, **kwargs)
+            body = self._body(function, name)
+            with self._around():
+                return body(*args, **kwargs)
 
         return called
 

@@ -39,6 +39,12 @@ class DbosEngine:
             records=frozenset({"model", "tools", "event", "step", "run"}),
             recovery="on_restart",
             remedy="decorate it with `@DBOS.step()` so that its result is recorded",
+            timeouts={
+                "model": "`model_settings={'timeout': SECONDS}`, because DBOS's `StepConfig` has none",
+                "tool": "`@DBOS.step(timeout_seconds=SECONDS)` on `{name}` if it is asynchronous; for a plain function"
+                " pydantic-ai's own `timeout=SECONDS` of the tool",
+                "step": "`@DBOS.step(timeout_seconds=SECONDS)` on `{name}`, if it is asynchronous",
+            },
             notes=(
                 "a plain function tool is no step: it runs again whenever the workflow is recovered",
                 "a step in flight at the crash runs again",

@@ -51,6 +51,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 
 
 VALUES = (
+    "dbos._context.DBOSContext.workflow_deadline_epoch_ms",
     "dbos._core.DEFAULT_POLLING_INTERVAL",
     "dbos._dbos._dbos_global_instance",
     "dbos._queue.Queue._polling_interval_sec",
@@ -88,6 +89,11 @@ def internal_queue() -> Any:
 def context() -> Any:
     """The context of the workflow or step that is running here."""
     return contexts.get_local_dbos_context()
+
+
+def deadline() -> int | None:
+    """When the workflow that is running here is given up, in milliseconds of the epoch; None for never."""
+    return getattr(context(), "workflow_deadline_epoch_ms", None)
 
 
 def instance() -> Any:
@@ -209,20 +215,15 @@ def _written(answer: Any) -> Any:
     return answer
 
 
-def scale_waits(hook: Hook, scale: float) -> None:
-    """Divide durable sleeps and the timeouts of durable waits by `scale`; the hook says what those of workflows are."""
-    sleep, timeout = SystemDatabase.record_sleep, dbos.SetWorkflowTimeout.__init__
+def scale_waits(scale: float) -> None:
+    """Divide durable sleeps and the timeouts of durable waits by `scale`."""
+    sleep = SystemDatabase.record_sleep
 
     @wraps(sleep)
     def record_sleep(self: Any, workflow_uuid: str, function_id: int, seconds: float, **options: Any) -> float:
         return sleep(self, workflow_uuid, function_id, seconds / scale, **options)
 
-    @wraps(timeout)
-    def set_timeout(self: Any, workflow_timeout_sec: float | None) -> None:
-        timeout(self, None if workflow_timeout_sec is None else hook.limit(workflow_timeout_sec))
-
     SystemDatabase.record_sleep = record_sleep  # type: ignore[method-assign]
-    dbos.SetWorkflowTimeout.__init__ = set_timeout  # type: ignore[method-assign]
 
 
 def leave_recovery_to_others() -> None:

@@ -10,6 +10,7 @@ import importlib
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
@@ -31,6 +32,7 @@ class DbosWorker:
 
         from harness.engines.dbos import seams
         from harness.engines.dbos.children import Children
+        from harness.engines.dbos.deadlines import Deadlines
 
         seams.check()
         self._launch_dbos = DBOS.launch
@@ -38,7 +40,8 @@ class DbosWorker:
         DBOS.launch = _launch_later  # type: ignore[method-assign]
         self._launched = False
         self._ids: set[str] = set()
-        self._children = Children(self._ids.__contains__)
+        self._deadlines = Deadlines()
+        self._children = Children(self._ids.__contains__, self._deadlines.around)
         self._children.watch()
 
     def bind(self, case: Case) -> Unsupported | None:
@@ -67,7 +70,8 @@ class DbosWorker:
         transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
         self._children.report(hook)
-        seams.scale_waits(hook, scale)
+        self._deadlines.report(hook)
+        seams.scale_waits(scale)
 
     def opens_unit(self, function: Callable[..., Any]) -> bool:
         from dbos import DBOS
@@ -80,7 +84,7 @@ class DbosWorker:
         return opens
 
     async def start(self, store: Store, invocation: int) -> Any:
-        from dbos import SetWorkflowID, SetWorkflowTimeout
+        from dbos import SetWorkflowID
 
         from harness.engines.dbos import seams
 
@@ -88,7 +92,7 @@ class DbosWorker:
         if self._is_twofold:  # the second owner is to take the run, and no thread of this one, which stands still
             seams.leave_recovery_to_others()
         self._launch(store)
-        with SetWorkflowID(workflow), SetWorkflowTimeout(self._case.options.get("workflow_timeout")):
+        with SetWorkflowID(workflow), self._timeout():
             return await self._run(invocation)
 
     async def recover(self, store: Store, invocation: int) -> Any:
@@ -97,12 +101,20 @@ class DbosWorker:
         from harness.engines.dbos import seams
 
         workflow = self._known(store, invocation)
+        self._timeout()  # DBOS has kept when it is over; what was configured is known from here
         seams.poll_at_once()
         self._launch(store)
         if await DBOS.get_workflow_status_async(workflow) is None:
             raise NotStarted
         handle: Any = await DBOS.retrieve_workflow_async(workflow)
         return await handle.get_result(polling_interval_sec=seams.QUICK)
+
+    def _timeout(self) -> AbstractContextManager[Any]:
+        """What gives a run up as a whole, if the option `workflow_timeout` asks for it."""
+        from dbos import SetWorkflowTimeout
+
+        seconds = self._case.options.get("workflow_timeout")
+        return nullcontext() if seconds is None else SetWorkflowTimeout(seconds)
 
     def _known(self, store: Store, invocation: int) -> str:
         workflow = workflow_id(store.run_id, invocation)

@@ -27,6 +27,16 @@ NOTES = (
     "the flow that we put around an agent keeps its results, unless the option persist_results is false",
 )
 
+TIMEOUTS = {
+    "model": "`PrefectDurability(model_task_config=TaskConfig(timeout_seconds=SECONDS))`",
+    "tool": "`metadata={'prefect': TaskConfig(timeout_seconds=SECONDS)}` of the tool `{name}`, or for all of them"
+    " `PrefectDurability(tool_task_config=...)`, of an MCP server `mcp_task_config=...`; for a plain function, whose"
+    " thread Prefect does not interrupt, pydantic-ai's own `timeout=SECONDS` of the tool",
+    "tools": "`PrefectDurability(mcp_task_config=TaskConfig(timeout_seconds=SECONDS))`",
+    "event": "`PrefectDurability(event_stream_handler_task_config=TaskConfig(timeout_seconds=SECONDS))`",
+    "step": "`@task(timeout_seconds=SECONDS)` on `{name}`",
+}
+
 
 class PrefectEngine:
     """Model requests, tool calls, MCP, stream events and the run itself are recorded: each is a task with a result."""
@@ -51,6 +61,7 @@ class PrefectEngine:
             recovery="operator",
             remedy="have it called in a task with `persist_result=True`, which keeps the result",
             notes=NOTES,
+            timeouts=TIMEOUTS,
         )
 
     @contextmanager

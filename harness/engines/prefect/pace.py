@@ -10,6 +10,7 @@ from prefect import Flow, Task, flow_engine, task_engine
 from prefect.client import base
 
 from harness.engines.prefect.clock import Clock
+from harness.subjects.clock import ROOM, RUN_ROOM, Limit, in_order
 
 SOONER = 4
 """What the waits of Prefect's own client are divided by: it asks a server that is busy or gone again after 2, 4, 8, …
@@ -51,7 +52,7 @@ def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
     """A copy of a task or flow whose times are divided. What they were and what they are is in its `harness_times`."""
     changed: Any = copy.copy(unit)
     if unit.timeout_seconds:
-        changed.timeout_seconds = clock.timeout(unit.name, unit.timeout_seconds)
+        changed.timeout_seconds = _timeout(unit, unit.timeout_seconds, clock)
     delay = unit.retry_delay_seconds
     if isinstance(delay, list):
         changed.retry_delay_seconds = [clock.wait(one) for one in delay]
@@ -59,6 +60,16 @@ def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
         changed.retry_delay_seconds = clock.wait(delay)
     changed.harness_times = {"configured": times(unit), "effective": times(changed)}
     return changed
+
+
+def _timeout(unit: Task[Any, Any] | Flow[Any, Any], configured: float, clock: Clock) -> float:
+    room = ROOM if isinstance(unit, Task) else RUN_ROOM
+    return in_order(Limit(configured, clock.timeout(usual_name(unit), configured, room))).effective
+
+
+def usual_name(unit: Task[Any, Any] | Flow[Any, Any]) -> str:
+    """What a task or a flow is called where it is said how long it takes: a flow may be named as a task is."""
+    return unit.name if isinstance(unit, Task) else f"flow {unit.name}"
 
 
 def times(unit: Task[Any, Any] | Flow[Any, Any]) -> dict[str, float]:

@@ -36,13 +36,20 @@ def run_name(store: Store, invocation: int) -> str:
 
 
 class Ledger:
-    """Which units were opened, one line each, written before their body runs; and how long finished bodies took."""
+    """Which units were opened, one line each, written before their body runs; and how long finished bodies took.
+
+    Flows are no units, but they have times and take long, too.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def opened(self, key: str, name: str, task_run: str, times: Times) -> None:
         self._append({"key": key, "name": name, "task_run": task_run, "times": times, "pid": os.getpid()})
+
+    def began(self, times: Times) -> None:
+        """A flow begins, with these times."""
+        self._append({"times": times})
 
     def finished(self, name: str, seconds: float) -> None:
         self._append({"name": name, "seconds": seconds})
@@ -61,8 +68,8 @@ class Ledger:
         return {line["task_run"] for line in lines if line["pid"] == lines[-1]["pid"]}
 
     def timeouts(self) -> list[float]:
-        """The timeouts that tasks were configured with."""
-        configured = [line["times"].get("configured", {}) for line in self._lines("key")]
+        """The timeouts that tasks and flows were configured with."""
+        configured = [line["times"].get("configured", {}) for line in self._lines("times")]
         return [times["timeout"] for times in configured if "timeout" in times]
 
     def usual(self) -> dict[str, float]:

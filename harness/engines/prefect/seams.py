@@ -1,8 +1,9 @@
 """Every name inside Prefect that we hold on to, and a look at each before anything is run.
 
 An upgrade may move any of them; `check` then says clearly what has moved. What each is for: `units.py` (where tasks
-run), `commits.py` (where results become durable), `pace.py` (what makes Prefect wait), `adoption.py` (what makes flow
-runs); here, the settings that Prefect read when it was imported, and the events that it sends in the background.
+run), `flows.py` (what is around them), `commits.py` (where results become durable), `pace.py` (what makes Prefect
+wait), `adoption.py` (what makes flow runs); here, the settings that Prefect read when it was imported, and the events
+that it sends in the background.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (ResultStore, "persist_result_record", ("result_record",)),
     (ResultStore, "apersist_result_record", ("result_record",)),
     (flow_engine.BaseFlowRunEngine, "__post_init__", ()),
+    (flow_engine.FlowRunEngine, "call_flow_fn", ()),
+    (flow_engine.AsyncFlowRunEngine, "call_flow_fn", ()),
     (flow_engine.FlowRunEngine, "set_state", ("state",)),
     (flow_engine.AsyncFlowRunEngine, "set_state", ("state",)),
     (Flow, "__call__", ()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.results import should_persist_result
 
 from harness.engines.base import Hook
+from harness.engines.prefect.flows import limited
 
 task_engine: Any = _task_engine
 
@@ -101,18 +102,11 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         hook.called(unit.key, unit.name)
     before = _attempted.get()
     _attempted.set(unit)
-    around = _limited(hook, unit)
     try:
-        with around:
+        with limited(hook, unit.times):
             yield
     finally:
         _attempted.set(before)
-
-
-def _limited(hook: Hook, unit: Unit) -> AbstractContextManager[None]:
-    """Surround an attempt with the task's timeout, as it was configured and as it is here."""
-    configured, effective = (unit.times.get(kind, {}).get("timeout") for kind in ("configured", "effective"))
-    return hook.limited(configured, effective) if configured and effective else nullcontext()
 
 
 def keeps(task: Task[Any, Any]) -> bool:

@@ -91,7 +91,7 @@ class PrefectWorker:
         """Point this process at the run's server and folders."""
         if self._entered:
             return
-        from harness.engines.prefect import pace, seams
+        from harness.engines.prefect import flows, pace, seams
 
         values = store.values
         folder = Path(values["home"])
@@ -105,6 +105,7 @@ class PrefectWorker:
         pace.scale_times(self._clock)
         pace.ask_again_sooner()
         self._ledger = Ledger(Path(values["ledger"]))
+        flows.watch_flows(self._hook, self._ledger)
         self._entered = True
 
     async def _through(self, flow_run_of: Callable[[Any], Awaitable[Any]], invocation: int) -> Any:

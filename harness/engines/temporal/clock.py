@@ -47,15 +47,15 @@ class Clock:
         """What a planned delay is divided by: as the timeouts that it may run into."""
         return self.divisor if self.asked or self.hurried else 1.0
 
-    def timeout(self, name: str, configured: float) -> float:
-        """The timeout of a unit called `name`: never longer than configured."""
+    def timeout(self, name: str, configured: float, room: float = ROOM) -> float:
+        """The timeout of a unit called `name`: never longer than configured, and `room` times what it usually takes."""
         if self.asked:
             return self._divided(configured, FLOOR)
         if not self.hurried:
             return configured
         if name not in self.usual:
             return min(configured, PATIENCE)
-        return self._divided(configured, max(FLOOR, ROOM * self.usual[name]))
+        return self._divided(configured, max(FLOOR, room * self.usual[name]))
 
     def wait(self, configured: float) -> float:
         """A wait that limits nothing: a backoff, a durable sleep."""

@@ -28,6 +28,16 @@ OPTIONS = (
     "workflow_timeout",
 )
 
+_CONFIG = "ActivityConfig(start_to_close_timeout=timedelta(seconds=SECONDS))"
+TIMEOUTS = {
+    "model": f"`TemporalDurability(model_activity_config={_CONFIG})`",
+    "tool": f"`metadata={{'temporal': {_CONFIG}}}` of the tool `{{name}}`, or for a whole toolset"
+    " `TemporalDurability(toolset_activity_config={ID: ...})`",
+    "tools": f"`TemporalDurability(toolset_activity_config={{'{{name}}': {_CONFIG}}})`",
+    "event": f"`TemporalDurability(event_stream_handler_activity_config={_CONFIG})`",
+    "step": "`start_to_close_timeout=timedelta(seconds=SECONDS)` where the workflow asks for `{name}`",
+}
+
 
 class TemporalEngine:
     """Everything a workflow asks for is recorded; any worker goes on with a run whose worker died."""
@@ -53,6 +63,7 @@ class TemporalEngine:
             records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
             recovery="automatic",
             remedy="let it run as an activity: remove `metadata={'temporal': False}` from the tool",
+            timeouts=TIMEOUTS,
             notes=(
                 "an activity in flight at the crash runs again, when its timeout has passed",
                 "workflow code runs again on every recovery: instructions, validators, tools with `temporal: False`",
@@ -62,13 +73,14 @@ class TemporalEngine:
     @contextmanager
     def session(self, options: dict[str, Any], folder: Path) -> Iterator[TemporalSession]:
         namespace = options.get("namespace", "default")
+        timeouts = [options["workflow_timeout"]] if "workflow_timeout" in options else []
         if (address := options.get("address")) is not None:
-            yield TemporalSession(address, namespace, None)
+            yield TemporalSession(address, namespace, None, timeouts)
             return
         ours = Server(server.program(options), folder, _port(options))
         ours.start()
         try:
-            yield TemporalSession(ours.address, "default", ours)
+            yield TemporalSession(ours.address, "default", ours, timeouts)
         finally:
             ours.close()
 
@@ -76,11 +88,12 @@ class TemporalEngine:
 class TemporalSession:
     """A server, and a task queue of its own for each run, so that no worker ever takes another run's work."""
 
-    def __init__(self, address: str, namespace: str, ours: Server | None) -> None:
+    def __init__(self, address: str, namespace: str, ours: Server | None, timeouts: Iterable[float] = ()) -> None:
         self._address, self._namespace, self._server = address, namespace, ours
         self._id = uuid.uuid4().hex[:12]
         self._usual: dict[str, float] = {}
-        self._configured: set[float] = set()
+        self._longest = 0.0
+        self._configured = set(timeouts)
 
     def store(self, run_id: str, folder: Path) -> Store:
         values = {
@@ -90,7 +103,7 @@ class TemporalSession:
             "factor": clock.choose(self._configured),
             "usual": self._usual,
         }
-        return Store(run_id, str(folder), values, quiet=clock.ROOM * max(self._usual.values(), default=0.0))
+        return Store(run_id, str(folder), values, quiet=clock.ROOM * self._longest)
 
     def observe(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
         folder = Path(store.folder)
@@ -115,6 +128,8 @@ class TemporalSession:
             self._configured.update(value for name, value in activity.configured.items() if name.endswith("timeout"))
             if activity.took is not None:
                 took[activity.name] = max(activity.took, took.get(activity.name, 0.0))
+        self._longest = max([self._longest, *took.values()])
+        took[records.WHOLE] = max(records.spans_of_run(folder), default=0.0)
         self._usual = {**took, **self._usual}
 
 

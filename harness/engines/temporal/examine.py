@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.api.enums.v1 import ContinueAsNewInitiator, PendingActivityState
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from harness.engines.temporal import binding, records
@@ -32,15 +32,33 @@ async def examine(client: Client, workflow_id: Callable[[int], str], folder: Pat
                 return
             raise
         history = await handle.fetch_history()
+        before = await _before(client, handle.id, history)
+        failures = [await failure_of(bound.kind, told, binding.runner()) for told in (*before, history)]
         kept = {
             "history": json.loads(history.to_json()),
+            "before": [json.loads(told.to_json()) for told in before],
             "pending": [_pending(activity) for activity in description.raw_description.pending_activities],
             "notes": bound.notes,
-            "replay": await failure_of(bound.kind, history, binding.runner()),
+            "replay": next((failure for failure in failures if failure is not None), None),
         }
         (folder / records.FILE.format(number)).write_text(json.dumps(kept), "utf-8")
         if description.status is WorkflowExecutionStatus.RUNNING:
             await handle.terminate("the harness has ended this run")
+
+
+async def _before(client: Client, workflow: str, history: WorkflowHistory) -> list[WorkflowHistory]:
+    """The histories of the workflows that continued as this one, the first first."""
+    found: list[WorkflowHistory] = []
+    while (begun := _begun(history)).initiator == ContinueAsNewInitiator.CONTINUE_AS_NEW_INITIATOR_WORKFLOW:
+        handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow, run_id=begun.continued_execution_run_id)
+        history = await handle.fetch_history()
+        found.insert(0, history)
+    return found
+
+
+def _begun(history: WorkflowHistory) -> Any:
+    """What the first event says: whether a workflow was started, retried, or continues another."""
+    return history.events[0].workflow_execution_started_event_attributes
 
 
 def _pending(activity: Any) -> dict[str, Any]:

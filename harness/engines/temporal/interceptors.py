@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RetryPolicy
 from temporalio.worker import (
     ActivityInboundInterceptor,
+    ContinueAsNewInput,
     ExecuteActivityInput,
     ExecuteWorkflowInput,
     Interceptor,
     StartActivityInput,
+    StartChildWorkflowInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
@@ -30,7 +32,8 @@ from temporalio.worker import (
 
 from harness.engines.base import Hook
 from harness.engines.temporal.clock import Clock
-from harness.engines.temporal.records import HEADER
+from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
+from harness.subjects.clock import RUN_ROOM, Limit, in_order, limits
 
 IsAwaited = Callable[[activity.Info], Awaitable[bool]]
 TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
@@ -44,6 +47,7 @@ class Watch(Interceptor):
 
     def __init__(self, hook: Hook, clock: Clock, is_awaited: IsAwaited) -> None:
         self.hook, self.clock, self._is_awaited = hook, clock, is_awaited
+        self._configured: dict[float, float] = {}
         self._attempts: dict[str, activity.Info] = {}
         self._started: set[str] = set()
 
@@ -57,14 +61,32 @@ class Watch(Interceptor):
             """One execution of workflow code, from its beginning: the first in this process, or a replay of it."""
 
             def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-                super().init(_Requests(outbound, watch))
+                self._requests = _Requests(outbound, watch)
+                super().init(self._requests)
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
                 again = watch.begins_again(workflow.info().run_id)
-                with watch.hook.replaying() if again else nullcontext():
+                with watch.around_workflow(workflow.info()), watch.hook.replaying() if again else nullcontext():
+                    if BEFORE in input.headers:
+                        self._requests.goes_on(json.loads(input.headers[BEFORE].data))
                     return await super().execute_workflow(input)
 
         return Container
+
+    def whole(self, configured: timedelta) -> timedelta:
+        """What a timeout of a whole workflow is here. What it was is remembered: the server tells no more than this."""
+        effective = round(self.clock.timeout(WHOLE, _seconds(configured), RUN_ROOM), 3)
+        self._configured[effective] = _seconds(configured)
+        return timedelta(seconds=effective)
+
+    @contextmanager
+    def around_workflow(self, info: workflow.Info) -> Iterator[None]:
+        """Surround workflow code with the timeouts of the whole, as they were configured and as the server has them."""
+        with ExitStack() as around:
+            given = [_seconds(known) for known in (info.execution_timeout, info.run_timeout) if known]
+            for seconds in dict.fromkeys(given):  # where only one was asked for, the server says it of both
+                around.enter_context(self.hook.limited(self._configured.get(seconds, seconds), seconds))
+            yield
 
     def begins_again(self, run: str) -> bool:
         """Whether a workflow run has begun in this process before."""
@@ -97,16 +119,24 @@ class _Bodies(ActivityInboundInterceptor):
         key = told["unit"]
         self._asked_before(key)
         self._watch.entered(key)
-        with self._watch.hook.inside(told["inside"]), self._limited(info, told["configured"]):
+        with self._watch.hook.inside(told["inside"]), self._limited(info, told):
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
             return await super().execute_activity(input)
 
-    def _limited(self, info: activity.Info, configured: Mapping[str, float]) -> AbstractContextManager[None]:
-        """Surround an attempt with the timeout that ends it, as it was configured and as the server has it."""
-        known, effective = configured.get("start_to_close_timeout"), info.start_to_close_timeout
-        if known is None or effective is None:
-            return nullcontext()
-        return self._watch.hook.limited(known, _seconds(effective))
+    @contextmanager
+    def _limited(self, info: activity.Info, told: Mapping[str, Any]) -> Iterator[None]:
+        """Surround an attempt with what ends its workflow, and with the timeout that ends it by itself.
+
+        Both as they were configured and as the server has them.
+        """
+        limits = list(told.get("around", ()))
+        known, effective = told["configured"].get("start_to_close_timeout"), info.start_to_close_timeout
+        if known is not None and effective is not None:
+            limits.append((known, _seconds(effective)))
+        with ExitStack() as around:
+            for limit in limits:
+                around.enter_context(self._watch.hook.limited(*limit))
+            yield
 
     def _asked_before(self, key: str) -> None:
         """An attempt may come before the workflow has been replayed here: tell the hook what it would have told."""
@@ -128,12 +158,34 @@ class _Requests(WorkflowOutboundInterceptor):
         self._watch.hook.called(key, name)
         configured = {field: _seconds(value) for field in TIMEOUTS if (value := getattr(input, field)) is not None}
         for field, seconds in configured.items():
-            setattr(input, field, timedelta(seconds=self._watch.clock.timeout(name, seconds)))
+            limit = in_order(Limit(seconds, self._watch.clock.timeout(name, seconds)))
+            setattr(input, field, timedelta(seconds=limit.effective))
         policy = input.retry_policy or RetryPolicy()
         configured["initial_interval"] = _seconds(policy.initial_interval)
         input.retry_policy = _scaled(policy, self._watch.clock)
         input.headers = {**input.headers, HEADER: _header(key, self._watch.hook.current(), configured)}
         return super().start_activity(input)
+
+    async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:  # noqa: A002
+        for field in ("execution_timeout", "run_timeout"):
+            if (configured := getattr(input, field)) is not None:
+                setattr(input, field, self._watch.whole(configured))
+        return await super().start_child_workflow(input)
+
+    def goes_on(self, before: Mapping[str, Any]) -> None:
+        """Go on counting where the workflow that continued as this one has stopped: a run has each unit once."""
+        self._asked.update(before["asked"])
+        for name, count in before["asked"].items():
+            for number in range(1, count + 1):
+                self._watch.hook.called(f"{name}#{number}", name)
+        self._watch.hook.continues(before["begun"])
+
+    def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:  # noqa: A002
+        before = {"asked": self._asked, "begun": self._watch.hook.begun()}
+        input.headers = {**input.headers, BEFORE: _json(before)}
+        if input.run_timeout is not None:
+            input.run_timeout = self._watch.whole(input.run_timeout)
+        super().continue_as_new(input)
 
 
 def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
@@ -147,8 +199,12 @@ def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
 
 
 def _header(key: str, inside: str | None, configured: Mapping[str, float]) -> Payload:
-    data = json.dumps({"unit": key, "inside": inside, "configured": configured}).encode()
-    return Payload(metadata={"encoding": b"json/plain"}, data=data)
+    around = [(limit.configured, limit.effective) for limit in limits()]
+    return _json({"unit": key, "inside": inside, "configured": configured, "around": around})
+
+
+def _json(value: Any) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value).encode())
 
 
 def _seconds(value: timedelta) -> float:

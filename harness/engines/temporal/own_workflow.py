@@ -6,12 +6,14 @@ import inspect
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from temporalio.common import RetryPolicy
 
-from harness.engines.temporal.clock import Clock
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.engines.temporal.interceptors import Watch
 
 FIRST_INTERVAL = RetryPolicy().initial_interval.total_seconds()
 _WORKFLOW = "__temporal_workflow_definition"
@@ -55,14 +57,14 @@ def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
     return given
 
 
-def ends(options: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def ends(options: dict[str, Any], watch: Watch) -> dict[str, Any]:
     """How to start a workflow that is retried and ended as the options say: they stand for what its caller says."""
     said: dict[str, Any] = {}
     if (attempts := options.get("workflow_attempts")) is not None:
-        interval = timedelta(seconds=clock.wait(FIRST_INTERVAL))
+        interval = timedelta(seconds=watch.clock.wait(FIRST_INTERVAL))
         said["retry_policy"] = RetryPolicy(initial_interval=interval, maximum_attempts=attempts)
     if (seconds := options.get("workflow_timeout")) is not None:
-        said["execution_timeout"] = timedelta(seconds=clock.timeout("workflow", seconds))
+        said["execution_timeout"] = watch.whole(timedelta(seconds=seconds))
     return said
 
 

@@ -17,11 +17,18 @@ from harness.engines.base import RUN
 from harness.history import EngineRecord, Note, Observation
 
 FILE = "temporal-history-{}.json"
-"""What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null)."""
+"""What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null).
+
+`before` are the histories of the workflows that continued as that one, the first first."""
 FAILURES = "temporal-let-go.jsonl"
 """What the server said of attempts that a dead worker held; the history does not keep it."""
 HEADER = "harness-unit"
 """The header that carries a unit's key, and the times that its subject configured, into the history."""
+BEFORE = "harness-before"
+"""The header that carries what a workflow had asked for when it continued as a new one."""
+
+WHOLE = "the whole workflow"
+"""Where it is said how long units usually take, the name of no activity but of what is around all of them."""
 
 ENDINGS = {
     "activityTaskCompletedEventAttributes": "recorded",
@@ -100,17 +107,34 @@ def keep_failures(folder: Path, invocation: int, failures: Mapping[str, str]) ->
 def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
     """What is known of one run: each invocation's workflow (`run`), its activities, and whether it can be replayed."""
     for invocation, kept in _kept(folder):
-        yield from _of_workflow(kept["history"], kept["pending"], _failures(folder, invocation), invocation)
+        failures = _failures(folder, invocation)
+        for history in kept.get("before", ()):
+            yield from _of_activities(history, [], failures, invocation)
+        yield from _of_activities(kept["history"], kept["pending"], failures, invocation)
+        yield EngineRecord(unit=RUN, name="workflow", status=_status(kept["history"]), invocation=invocation)
         for text in (*kept["notes"], *_failing_code(kept["history"])):
             yield Note(text=text, invocation=invocation)
         ok, said = kept["replay"] is None, kept["replay"] or ""
         yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
 
 
+def spans_of_run(folder: Path) -> Iterator[float]:
+    """Seconds from the first to the last event of each invocation's history."""
+    for _, kept in _kept(folder):
+        events = [event for history in _histories(kept) for event in history["events"]]
+        yield _time(events[-1]) - _time(events[0])
+
+
 def activities_of_run(folder: Path) -> Iterator[Activity]:
     """The activities of all invocations of one run."""
     for _, kept in _kept(folder):
-        yield from activities(kept["history"]).values()
+        for history in _histories(kept):
+            yield from activities(history).values()
+
+
+def _histories(kept: Json) -> list[Json]:
+    """The histories of one invocation: of its workflow, and of those that continued as that one before it."""
+    return [*kept.get("before", ()), kept["history"]]
 
 
 def _kept(folder: Path) -> Iterator[tuple[int, Json]]:
@@ -126,7 +150,7 @@ def _failures(folder: Path, invocation: int) -> dict[str, str]:
     return {line["activity"]: line["failure"] for line in lines if line["invocation"] == invocation}
 
 
-def _of_workflow(
+def _of_activities(
     history: Json, pending: list[dict[str, Any]], failures: Mapping[str, str], invocation: int
 ) -> Iterator[EngineRecord]:
     waiting = {entry["activity"]: entry for entry in pending}
@@ -141,10 +165,12 @@ def _of_workflow(
             detail={**activity.times, **({"last_failure": failure} if failure else {}), **activity.detail},
             invocation=invocation,
         )
-    status = "running"
-    for event in history["events"]:
-        status = RUN_ENDINGS.get(event["eventType"], status)
-    yield EngineRecord(unit=RUN, name="workflow", status=status, invocation=invocation)
+
+
+def _status(history: Json) -> str:
+    """How the workflow ended, as far as it has."""
+    ends = [RUN_ENDINGS[event["eventType"]] for event in history["events"] if event["eventType"] in RUN_ENDINGS]
+    return ends[-1] if ends else "running"
 
 
 def _failing_code(history: Json) -> list[str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from temporalio import activity
     from temporalio.client import Client, WorkflowHandle
 
+    from harness.engines.temporal.interceptors import Watch
     from harness.engines.temporal.seams import Commits
 
 CONNECTING = 10.0
@@ -64,6 +65,7 @@ class TemporalWorker:
         self._task = timedelta(seconds=max(TASK, ROOM * bound.importing))
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
         self._commits: Commits | None = None
         return None
 
@@ -83,7 +85,7 @@ class TemporalWorker:
 
         from harness.engines.temporal import own_workflow
 
-        client = await self._working(store)
+        client, watch = await self._working(store)
         prompt, keywords = await self._case.invoke(_Listener(), invocation)
         handle: Any = await client.start_workflow(
             self._bound.run,
@@ -92,13 +94,15 @@ class TemporalWorker:
             task_queue=store.values["queue"],
             task_timeout=self._task,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            **own_workflow.ends(self._case.options, await self._clock(client, store)),
+            **own_workflow.ends(self._case.options, watch),
         )
         return await self._result(handle)
 
     async def recover(self, store: Store, invocation: int) -> Any:
         from temporalio.client import WorkflowExecutionStatus
         from temporalio.service import RPCError, RPCStatusCode
+
+        from harness.engines.temporal import own_workflow
 
         client = await self._connected(store)
         handle: Any = client.get_workflow_handle_for(self._bound.run, workflow_id(store, invocation))
@@ -110,7 +114,8 @@ class TemporalWorker:
             raise
         if description.status is WorkflowExecutionStatus.RUNNING:
             await self._take_over(client, handle, store, invocation)
-        await self._working(store)
+        _, watch = await self._working(store)
+        own_workflow.ends(self._case.options, watch)  # the server has kept it; what was configured is known from here
         return await self._result(handle)
 
     async def _result(self, handle: Any) -> Any:
@@ -139,22 +144,24 @@ class TemporalWorker:
             self._client = await connect(store.values["address"], store.values["namespace"])
         return self._client
 
-    async def _working(self, store: Store) -> Client:
-        """The client, with a worker at work behind it. Both once per process."""
-        client = await self._connected(store)
-        if self._running is None:
-            clock = await self._clock(client, store)
-            self._running = asyncio.create_task(self._worker(client, store, clock).run())
-        return client
+    async def _working(self, store: Store) -> tuple[Client, Watch]:
+        """The client, with a worker at work behind it, and what watches that. All once per process."""
+        from harness.engines.temporal.interceptors import Watch
 
-    def _worker(self, client: Client, store: Store, clock: Clock) -> Any:
+        client = await self._connected(store)
+        if self._watch is None:
+            clock = await self._clock(client, store)
+            self._watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
+            self._running = asyncio.create_task(self._worker(client, store, self._watch).run())
+        return client, self._watch
+
+    def _worker(self, client: Client, store: Store, watch: Watch) -> Any:
         from temporalio.worker import Worker
 
         from harness.engines.temporal import binding, seams
-        from harness.engines.temporal.interceptors import Watch
 
+        clock = watch.clock
         self._hook.scaled(clock.delay)
-        watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
         self._commits = seams.watch_commits(self._hook, watch.unit_of)
         seams.scale_timers(clock.wait)
         return Worker(
