@@ -259,6 +259,10 @@ class Observation(Event):
     value: Any = None
 
 
+SHOWN = "shown"
+"""The observation that holds the names of the tools that the model request of a `step` shows, in their order."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Note(Event):
     """A sentence for the report: what the harness did differently, or could not see."""

@@ -23,6 +23,7 @@ from harness.history import (
     Event,
     FaultFired,
     History,
+    Observation,
     Outcome,
     ProcessEnded,
     ProcessStarted,
@@ -163,6 +164,9 @@ class Story:
 
     def sent(self, name: str, step: str, key: str | None = None) -> Story:
         return self._write(Sent(name=name, step=step, key=key))
+
+    def observed(self, name: str, value: Any) -> Story:
+        return self._write(Observation(name=name, value=value))
 
     # Ends.
 

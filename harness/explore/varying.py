@@ -11,26 +11,38 @@ from collections.abc import Iterator
 from harness.checks import Baseline
 from harness.checks.words import titled
 
-_PATH = re.compile(r"(?:(?P<step>.+?)\.)?(?P<what>arguments|result|effect|output|messages|usage|error)(?=[.\[]|$).*")
+MANY = 3
+"""So many steps are named, and the rest counted."""
+_WHAT = {
+    "arguments": "the arguments",
+    "result": "the result",
+    "tools": "the order of the tools",
+    "effect": "an effect",
+    "output": "the output",
+    "error": "the error",
+    "instructions": "the instructions",
+}
+_PATH = re.compile(rf"(?:(?P<step>.+?)\.)?(?:messages\[.*\.)?(?P<what>{'|'.join(_WHAT)})(?=[.\[]|$).*")
 
 
 def varying(baseline: Baseline) -> Iterator[str]:
     """A note that names what varies, if anything does."""
-    named = [_named(path) for path in sorted(baseline.volatile)]
-    kept = [name for name in dict.fromkeys(named) if name]
+    kept: dict[str, dict[str, None]] = {}
+    for path in sorted(baseline.volatile):
+        match = _PATH.fullmatch(path)  # the rest of the messages repeats what the steps have said
+        if match is not None:
+            kept.setdefault(_WHAT[match["what"]], {})[_owner(match["step"])] = None
     if kept:
-        yield f"two fault-free runs differ in {', '.join(kept)}: what a crash changes there is not seen"
+        named = "; ".join(f"{what} of {_listed(list(owners))}" for what, owners in kept.items())
+        yield f"two fault-free runs differ in {named}: what a crash changes there is not seen"
 
 
-def _named(path: str) -> str:
-    """What a path is part of, for people. Messages repeat what the steps have said."""
-    match = _PATH.fullmatch(path)
-    if match is None or match["what"] in ("messages", "usage"):
-        return ""
-    step = match["step"]
+def _owner(step: str | None) -> str:
     if step is None:
-        return "an effect outside every step"
-    if step.startswith("outcome#"):
-        return f"the {match['what']} of the run"
-    what = {"arguments": "the arguments", "result": "the result", "effect": "an effect"}[match["what"]]
-    return f"{what} of {titled(step)}"
+        return "no step"
+    return "the run" if step.startswith("outcome#") else titled(step)
+
+
+def _listed(names: list[str]) -> str:
+    left = len(names) - MANY
+    return ", ".join(names[:MANY]) + (f" and {left} more" if left > 0 else "")

@@ -17,7 +17,7 @@ from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import Effect, Note, Observation, Outcome, spelled
+from harness.history import SHOWN, Effect, Note, Observation, Outcome, spelled
 from harness.journal import Journal, plain
 from harness.process.owned import owned
 from harness.process.summons import await_answer
@@ -29,7 +29,7 @@ from harness.subjects.deps import load_deps
 from harness.subjects.importing import own_files
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import agent_names
-from harness.subjects.offers import OFFER, offer
+from harness.subjects.offers import OFFER, offer, shown
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
@@ -273,6 +273,9 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     given: Answer = answer(conversation, messages, params, model_name=model.model_name, run=asked_by)
     for text in given.notes:
         life.note(text)
+    if not life.argument["plan"]:
+        asked_at = str(StepId.parse(given.step).inside(inside))
+        life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params)), invocation=number)
     calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
     life.calls[number][str(StepId.parse(given.step).inside(inside))] = calls
 

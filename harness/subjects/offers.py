@@ -18,6 +18,11 @@ OFFER = "offer"
 """The name of the observation that holds an offer."""
 
 
+def shown(step: str, params: ModelRequestParameters) -> dict[str, Any]:
+    """The tools of the request of `step`: their order is part of the prompt, and often the order of a set."""
+    return {"step": step, "tools": [tool.name for tool in params.function_tools]}
+
+
 def offer(agent: str, params: ModelRequestParameters) -> dict[str, Any]:
     """One request's offer in JSON values.
 

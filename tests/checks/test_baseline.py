@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.checks import Baseline, Difference, compare
+from harness.history import SHOWN
 from tests.builders import Story
 
 CHARGE = "tool:charge#1"
@@ -92,3 +93,13 @@ def test_runs_that_end_otherwise_are_a_difference():
     assert "ended with 'ok' in the first fault-free run and ended with 'error'" in parted(run(), failed).sentence
     unended = Story().life().kept("model#1").kept(CHARGE)
     assert "did not end in the second" in parted(run(), unended).sentence
+
+
+def test_the_order_in_which_tools_are_shown_is_compared():
+    def showing(*tools: str) -> Story:
+        story = run()
+        story.observed(SHOWN, {"step": "model#1", "tools": list(tools)})
+        return story
+
+    assert compared(showing("a", "b"), showing("b", "a")).volatile == {"model#1.tools[0]", "model#1.tools[1]"}
+    assert compared(showing("a", "b"), showing("a", "b")).volatile == frozenset()

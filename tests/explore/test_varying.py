@@ -18,10 +18,16 @@ LAST = ": what a crash changes there is not seen"
         pytest.param(["tool:find#1.result[0]", "tool:find#1.result[1]"], "the result of `find`", id="a result"),
         pytest.param(["tool:a#1.model#2.arguments.x"], "the arguments of `tool:a#1.model#2`", id="a step in a step"),
         pytest.param(["tool:mail#1.effect[0].key"], "an effect of `mail`", id="an effect"),
-        pytest.param(["effect[0].key"], "an effect outside every step", id="an effect of nobody's"),
+        pytest.param(["effect[0].key"], "an effect of no step", id="an effect of nobody's"),
+        pytest.param(
+            [f"model#{number}.tools[0]" for number in range(1, 6)],
+            "the order of the tools of `model#1`, `model#2`, `model#3` and 2 more",
+            id="more than a few",
+        ),
+        pytest.param(["outcome#1.messages[0].instructions"], "the instructions of the run", id="instructions"),
         pytest.param(
             ["outcome#1.messages[2].parts[0].content", "outcome#1.output.when", "tool:now#1.result"],
-            "the output of the run, the result of `now`",
+            "the output of the run; the result of `now`",
             id="messages only repeat it",
         ),
     ],
