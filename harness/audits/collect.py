@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator
     `usage` are the limits of its runs, pydantic-ai's own if nobody says others.
     """
     usage = usage or Usage()
-    for model in model_units(agent, engine):
+    for model in model_units(agent, engine, usage):
         yield mortal(model, engine(Unit("model")), engine)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, engine, usage), engine(tool.unit), engine)
@@ -38,21 +38,41 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator
     yield run_unit(agent, engine, usage)
 
 
-def model_units(agent: Any, engine: Engine) -> Iterator[UnitAudit]:
-    """The model of an agent; one that cannot be built here is an unknown layer."""
+def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator[UnitAudit]:
+    """The model of an agent; one that cannot be built here is an unknown layer.
+
+    A model may take an answer that says nothing for an answer: then it is the agent that asks again.
+    """
     try:
         model = models.infer_model(agent.model) if isinstance(agent.model, str) else agent.model
     except Exception as error:  # noqa: BLE001  a missing package, a key, whatever the provider's own code raises
         reason = f"the model {agent.model!r} cannot be built here: {error}"
         yield UnitAudit(unit="model", layers=(RetryLayer(name="model", kind="model", unknown=reason),))
         return
-    yield model_unit("model", Asker(model, agent.model_settings), engine(Unit("model")))
+    asks, usage = output_layer(agent), usage or Usage()
+    turns = usage.over(times(_output_retries(agent) + 1, asks.name))
+    asker = Asker(model, agent.model_settings)
+    outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
+    taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
+    for failure in taken:
+        outcomes[failure] = replace(outcomes[failure], expression=product(outcomes[failure].expression, turns))
+    unit = _model_unit("model", asker, outcomes, engine(Unit("model")))
+    yield unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
+
+
+def _is_taken(outcome: Outcome) -> bool:
+    """Whether a model took what came for an answer."""
+    return outcome.error is None and not outcome.course.endless and outcome.expression.total is not None
 
 
 def model_unit(name: str, asker: Asker, lives: Sequence[Live]) -> UnitAudit:
-    """One model under one engine."""
+    """One model, or one client without any, under one engine."""
+    return _model_unit(name, asker, {failure: asker.ask(failure) for failure in ON_THE_WIRE}, lives)
+
+
+def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:
     unknown: Unknowns = {}
-    cells = [enclosed(asker.ask(failure), lives, failure, unknown, "requests") for failure in ON_THE_WIRE]
+    cells = [enclosed(outcome, lives, failure, unknown, "requests") for failure, outcome in outcomes.items()]
     layers = [*asker.layers, *(live.layer for live in lives)]
     return UnitAudit(unit=name, layers=_told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
 
@@ -185,17 +205,25 @@ def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
 
 def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
-    retries = getattr(agent, "_max_output_retries", 1)
-    origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
-    asks = RetryLayer(name="agent output", kind="agent", settings={"output": str(retries)}, origin=origin)
-    lives = engine(Unit("run"))
+    asks, lives = output_layer(agent), engine(Unit("run"))
     unknown: Unknowns = {}
-    turns = usage.over(times(retries + 1, asks.name))
+    turns = usage.over(times(_output_retries(agent) + 1, asks.name))
     spent = Outcome(turns, Course(), Unfit())
     again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     return UnitAudit(unit="run", layers=_told(layers, unknown), cells=(again, *_begun_again(lives, unknown)))
+
+
+def output_layer(agent: Any) -> RetryLayer:
+    """How often an agent asks its model for a better output."""
+    retries = _output_retries(agent)
+    origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
+    return RetryLayer(name="agent output", kind="agent", settings={"output": str(retries)}, origin=origin)
+
+
+def _output_retries(agent: Any) -> int:
+    return int(getattr(agent, "_max_output_retries", 1))
 
 
 def _once(error: BaseException) -> Outcome:

@@ -16,6 +16,7 @@ from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.usage import UsageLimits
 
 from harness.audits import collect
+from harness.audits.asking.google import is_google
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker
 from harness.audits.asking.sdks import is_sdk
@@ -85,7 +86,7 @@ def _asking(name: str, value: Any, lives: Sequence[Live]) -> UnitAudit:
     if isinstance(value, AbstractAgent):
         (unit,) = collect.model_units(unwrapped(value), lambda _unit: lives)
         return unit.model_copy(update={"unit": f"{name}.model"})
-    if is_sdk(value):
+    if is_sdk(value) or is_google(value):
         return collect.model_unit(name, Asker(None, client=value), lives)
     reason = f"{value.__module__}.{value.__qualname__} is made in the call, where nobody can see its settings before"
     layers = (RetryLayer(name=value.__qualname__, kind="sdk", unknown=reason), *(live.layer for live in lives))
@@ -95,7 +96,7 @@ def _asking(name: str, value: Any, lives: Sequence[Live]) -> UnitAudit:
 def _asks(value: Any) -> bool:
     """Whether this asks a provider: a client, an agent, or a class that makes a client."""
     makes = inspect.isclass(value) and value.__module__.startswith(CLIENTS) and callable(getattr(value, "post", None))
-    return makes or is_sdk(value) or isinstance(value, AbstractAgent)
+    return makes or is_sdk(value) or is_google(value) or isinstance(value, AbstractAgent)
 
 
 def referred(value: Any, leaving: Any = ()) -> Iterator[tuple[str, Any]]:

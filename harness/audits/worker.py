@@ -102,6 +102,7 @@ def _versions() -> dict[str, str]:
         "openai",
         "anthropic",
         "groq",
+        "google.genai",
         "httpx2",
         "httpx",
         "tenacity",

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.retries.values import Origin
 
-_DISTRIBUTIONS = {"pydantic_ai": "pydantic-ai-slim"}
+_DISTRIBUTIONS = {"pydantic_ai": "pydantic-ai-slim", "google.genai": "google-genai"}
 _theirs: list[str] = []
 """Source files of the subject, its own module first."""
 

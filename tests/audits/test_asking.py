@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from pydantic_ai.models.fallback import FallbackModel
 
-from fixtures.audit import awkward, clients
+from fixtures.audit import awkward, clients, google
+from harness.audits import collect
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.modeling import Asker
 from harness.audits.asking.transports import TransportLayer
@@ -94,6 +95,34 @@ def test_a_transport_that_connects_again_does_so_when_it_is_refused_and_only_the
     refused = asker.ask(F.REFUSED)
     assert spelled(refused.expression) == "4 (httpx2 transport) × 3 (openai) = 12"
     assert refused.course.seconds == 3 * (0 + 0.5 + 1) + 0.5 + 1
+
+
+GOOGLE = {"usual": 1, "retrying": 4, "settled": 3}
+
+
+@pytest.mark.parametrize(("name", "attempts"), GOOGLE.items(), ids=GOOGLE.keys())
+def test_googles_sdk_is_asked_through_its_own_policy(name, attempts):
+    agent = getattr(google, name)
+    asker = Asker(agent.model, agent.model_settings)
+    tried = [asker.ask(failure).expression.total for failure in (F.UNAVAILABLE, F.REFUSED, F.BAD_REQUEST)]
+    assert tried == [attempts, attempts, 1]
+    if name == "retrying":
+        assert asker.ask(F.UNAVAILABLE).course.seconds == (1 + 1) + (2 + 1) + (4 + 1)  # the longest, with jitter
+        assert asker.ask(F.READ_TIMEOUT).course.seconds == 4 * 30 + 10
+
+
+def test_googles_sdk_over_aiohttp_is_unknown():
+    asker = Asker(google.plain.model)
+    assert asker.ask(F.UNAVAILABLE).expression.total is None
+    assert "aiohttp" in next(layer.unknown for layer in asker.layers if layer.name == "google-genai")
+
+
+def test_an_answer_that_says_nothing_is_asked_for_again_by_the_agent():
+    (unit, *_rest) = collect.units_of(google.usual, lambda _unit: ())
+    assert unit.cell(F.INVALID_RESPONSE).chain == "2 (agent output) = 2"
+    assert unit.layers[-1].name == "agent output"
+    (unit, *_rest) = collect.units_of(awkward.connecting, lambda _unit: ())
+    assert unit.cell(F.INVALID_RESPONSE).chain == "1 (openai) = 1"
 
 
 @pytest.mark.parametrize("http", [httpx, httpx2], ids=lambda http: http.__name__)

@@ -19,6 +19,7 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.google import sdk_of
 from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk, read_timeout
 from harness.audits.asking.transports import Asked
@@ -57,7 +58,7 @@ class Asker:
             self.model = bare
             self.fallbacks = [Asker(one, settings) for one in bare.models]
         else:
-            self.sdk = Sdk(_client(bare) if client is None else client)
+            self.sdk = sdk_of(_client(bare) if client is None else client)
 
     @property
     def layers(self) -> Iterator[RetryLayer]:

@@ -26,7 +26,7 @@ class Sdk:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.package = _package(client)
+        self.package: str = _package(client)
         self.http: ModuleType | None = library_of(getattr(client, "_client", None))
         self.layer = _layer(client, self.package)
         self.transports: list[TransportLayer] = (

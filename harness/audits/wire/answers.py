@@ -11,13 +11,14 @@ CHAT = {"id": "chat-harness", "created": WHEN, "model": "harness"}
 
 
 def answer(request: Any, text: str) -> Any:
-    """An `httpx` response that says `text`, as OpenAI (chat, responses) or Anthropic do, plain or streamed."""
+    """An `httpx` response that says `text`, as OpenAI (chat, responses), Anthropic or Google do, plain or streamed."""
     import httpx
 
     asked = _body(request)
     streamed = bool(asked.get("stream"))
     path = request.url.path
-    interface = _anthropic if path.endswith("/messages") else _responses if path.endswith("/responses") else _chat
+    interface = next((known for end, known in _INTERFACES.items() if path.endswith(end)), _chat)
+    streamed = streamed or path.endswith(":streamGenerateContent")
     said = interface(text, streamed=streamed)
     if not streamed:
         return httpx.Response(200, json=next(iter(said))[1], request=request)
@@ -104,3 +105,18 @@ def _anthropic(text: str, *, streamed: bool) -> Said:
         {"type": "message_stop"},
     ]
     return [(event["type"], event) for event in events]
+
+
+def _google(text: str, *, streamed: bool) -> Said:
+    content = {"role": "model", "parts": [{"text": text}] if text else []}
+    usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+    return [("", {"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "usageMetadata": usage})]
+
+
+_INTERFACES = {
+    "/messages": _anthropic,
+    "/responses": _responses,
+    ":generateContent": _google,
+    ":streamGenerateContent": _google,
+}
+"""Which interface is asked, by the end of the path."""

@@ -73,6 +73,12 @@ def test_connections_that_the_transport_tries_again_are_counted(measured):
     assert (seen.requests, seen.outcome, seen.unbounded) == (4 * 3, "ModelConnectionError", False)
 
 
+def test_googles_sdk_meets_the_endpoint_too(measured):
+    seen = measured("none", "503", "fixtures.audit.google:retrying")
+    assert (seen.requests, seen.unbounded) == (4, False)
+    assert measured("none", "success", "fixtures.audit.google:retrying").outcome == "ok"
+
+
 def test_waits_are_told_as_they_were_configured_though_nobody_waits(measured):
     assert measured("none", "429-retry-after").seconds == 4.0  # the provider asked for 2 s, twice
     assert measured("none", "read-timeout").seconds >= 1800  # the SDK's patience is 600 s, three times

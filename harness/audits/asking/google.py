@@ -1,0 +1,84 @@
+"""Google's SDK: of another make, with a policy of `tenacity` around each request, and none unless it is asked for.
+
+Its own loop is asked, as of the others: the HTTP client below it is replaced, and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from harness.audits.asking.sdks import Sdk
+from harness.audits.asking.transports import TransportLayer, layers_of
+from harness.audits.asking.trouble import Trouble, library_of, stub
+from harness.retries.values import RetryLayer
+from harness.subjects.origins import default_of, explicit
+
+PACKAGE = "google.genai"
+NAME = "google-genai"
+
+
+def is_google(client: Any) -> bool:
+    """Whether this is a client of Google's that can be asked."""
+    return type(client).__module__.startswith(f"{PACKAGE}.") and library_of(_http(client)) is not None
+
+
+class Google(Sdk):
+    """One client of `google.genai`."""
+
+    def __init__(self, client: Any) -> None:
+        self.client, self.package = client, NAME
+        self.api: Any = client._api_client  # noqa: SLF001  there is no other way in
+        self.http = library_of(_http(client))
+        self.layer = self._told()
+        base: str = self.api._http_options.base_url  # noqa: SLF001
+        self.transports: list[TransportLayer] = [] if self.layer.unknown else layers_of(_http(client), base)
+
+    @contextmanager
+    def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
+        """Let every request of the client meet the trouble; yields the transport that counts them."""
+        assert self.http is not None
+        counter, tenacity = stub(self.http, trouble), sys.modules["tenacity"]
+        given: dict[str, Any] = {
+            "_async_httpx_client": self.http.AsyncClient(transport=counter),
+            "_httpx_client": self.http.Client(transport=counter),
+        }
+        if retries is not None:
+            once = {"stop": tenacity.stop_after_attempt(retries + 1), "reraise": True}
+            given |= {"_async_retry": tenacity.AsyncRetrying(**once), "_retry": tenacity.Retrying(**once)}
+        with ExitStack() as stack:
+            for name, value in given.items():
+                stack.enter_context(patch.object(self.api, name, value))
+            # The longest that a wait with jitter may come to is what counts.
+            stack.enter_context(patch.object(sys.modules["tenacity.wait"].random, "uniform", lambda _low, high: high))
+            yield counter
+
+    def post(self) -> None:
+        """Send one request, as the person's own code does with such a client."""
+        self.client.models.generate_content(model="harness", contents="harness")
+
+    def _told(self) -> RetryLayer:
+        if self.api._use_aiohttp():  # noqa: SLF001
+            reason = "it asks through aiohttp, into which the audit does not look; give it an `httpx_async_client`"
+            return RetryLayer(name=NAME, kind="sdk", unknown=reason)
+        options = self.api._http_options  # noqa: SLF001
+        attempts = getattr(self.api._async_retry.stop, "max_attempt_number", None)  # noqa: SLF001
+        if not isinstance(attempts, int) or attempts < 1:
+            return RetryLayer(name=NAME, kind="sdk", unknown=f"attempts={attempts!r} makes no sense")
+        each = None if options.timeout is None else options.timeout / 1000
+        settings = {"attempts": str(attempts), "timeout": "none" if each is None else f"{each:g} s"}
+        said = options.retry_options is not None
+        origin = explicit("retry_options", "attempts") if said else default_of(NAME)
+        return RetryLayer(name=NAME, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
+
+
+def _http(client: Any) -> Any:
+    return getattr(getattr(client, "_api_client", None), "_async_httpx_client", None)
+
+
+def sdk_of(client: Any) -> Sdk:
+    """Whatever asks this client."""
+    return Google(client) if is_google(client) else Sdk(client)
