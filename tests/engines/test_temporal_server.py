@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def test_a_killed_server_comes_back_on_the_same_port(started: Server) -> None:
     started.start()
     assert started.address == address
     assert answers(address)
+
+
+@pytest.mark.parametrize("setting", server.SETTINGS)
+def test_a_setting_is_one_that_the_server_knows_or_it_would_be_ignored_in_silence(setting: str) -> None:
+    with server.program({}).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as program:
+        assert program.find(setting.encode()) >= 0
 
 
 def test_two_sessions_at_once_have_servers_of_their_own(started: Server, tmp_path: Path) -> None:

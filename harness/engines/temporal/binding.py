@@ -142,7 +142,7 @@ def _passed_through(words: str) -> str:
 
 
 def warm(kind: type) -> None:
-    """Do once, before forking, what each child would do: build its models' clients, and the adapters of its activities.
+    """Do once, before forking, what each child would do: build its models' clients, and the adapters of what crosses.
 
     In workflow code a client that takes long to import would even count as a deadlock.
     """
@@ -151,10 +151,18 @@ def warm(kind: type) -> None:
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])
     config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
-    for activity in config["activities"]:
-        for hint in get_type_hints(activity).values():
+    for function in (seams.run_method(kind), *config["activities"]):
+        for hint in _hints(function):
             with contextlib.suppress(Exception):  # nothing is rarely what it expects; by then the adapter is built
                 converter.from_payloads(nothing, [hint])
+
+
+def _hints(function: Callable[..., Any]) -> list[Any]:
+    """The types of what a function takes and returns; none where they are not known outside of its module's sandbox."""
+    try:
+        return list(get_type_hints(function).values())
+    except Exception:  # noqa: BLE001  a name that only a type checker knows; Temporal says what it thinks of it
+        return []
 
 
 def durable_agent() -> Any:

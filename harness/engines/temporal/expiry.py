@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -78,17 +78,14 @@ async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> dict[str, 
 
     Returns the server's words for each, by activity id: it forgets them when the timeouts are put back.
     """
-    held = await _held(handle)
+    held = {one.activity_id: _read(one) for one in await _pending(handle) if one.state in RUNNING}
     for activity in held.values():
         await _change(client, handle.id, activity.id, activity.expired())
-    deadline = time.monotonic() + PATIENCE
-    while held.keys() & await _held(handle) and time.monotonic() < deadline:  # noqa: ASYNC110  it does not tell
-        await asyncio.sleep(0.005)
-    words = await _failures(handle, held)
+    failures = {one.activity_id: one.last_failure for one in await _timed_out(handle, held.keys())}
     for activity in held.values():
         with suppress(RPCError):  # it was its last attempt, so there is nothing left to change
             await _change(client, handle.id, activity.id, activity.waited())
-    return words
+    return {activity: message(MessageToDict(failure)) for activity, failure in failures.items()}
 
 
 async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
@@ -100,19 +97,22 @@ async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> Non
 
 async def waits_for(handle: WorkflowHandle[Any, Any], activity: str, attempt: int) -> bool:
     """Whether the server still waits for this attempt of an activity: the result of any other will be refused."""
-    pending = (await handle.describe()).raw_description.pending_activities
+    pending = await _pending(handle)
     return any(one.activity_id == activity and one.attempt == attempt and one.state in RUNNING for one in pending)
 
 
-async def _held(handle: WorkflowHandle[Any, Any]) -> dict[str, Held]:
-    pending = (await handle.describe()).raw_description.pending_activities
-    return {activity.activity_id: _read(activity) for activity in pending if activity.state in RUNNING}
+async def _timed_out(handle: WorkflowHandle[Any, Any], held: Collection[str]) -> list[Any]:
+    """Wait until the server has timed out the `held` activities; returns those of them that it will try again."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        known = [one for one in await _pending(handle) if one.activity_id in held]
+        if not any(one.state in RUNNING for one in known) or time.monotonic() > deadline:
+            return known
+        await asyncio.sleep(0.005)
 
 
-async def _failures(handle: WorkflowHandle[Any, Any], held: Mapping[str, Held]) -> dict[str, str]:
-    pending = (await handle.describe()).raw_description.pending_activities
-    failed = {one.activity_id: one.last_failure for one in pending if one.activity_id in held}
-    return {activity: message(MessageToDict(failure)) for activity, failure in failed.items()}
+async def _pending(handle: WorkflowHandle[Any, Any]) -> Sequence[Any]:
+    return (await handle.describe()).raw_description.pending_activities
 
 
 def _read(activity: Any) -> Held:

@@ -52,6 +52,8 @@ class TemporalWorker:
         from harness.engines.temporal import seams
 
         seams.check()
+        from harness.engines.temporal import examine, expiry, interceptors  # noqa: F401  or each life would
+
         seams.allow_slow_code()
 
     def bind(self, case: Case) -> Unsupported | None:
