@@ -10,7 +10,8 @@ from typing import Any, Literal
 import pytest
 
 GROUP = "durable"
-Kind = Literal["string", "args", "bool"]
+Kind = Literal["string", "args", "bool", "int", "float"]
+"""What pytest may find in the settings: in its own table of TOML, numbers are numbers."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Option:
 OPTIONS = (
     Option("engines", "args", "NAME[,NAME...]", "run durable tests under these engines only"),
     Option("require", "args", "NAME[,NAME...]", "engines whose absence is an error and no skip"),
-    Option("jobs", "string", "N", "durable runs at a time (default 1; with pytest-xdist its workers are the jobs)"),
-    Option("time-scale", "string", "FACTOR", "divide every timeout and delay of the engines by this; 1 is real time"),
-    Option("min-coverage", "string", "PERCENT", "fail if fewer of the possible crash points were tried"),
+    Option("jobs", "int", "N", "durable runs at a time (default 1; with pytest-xdist its workers are the jobs)"),
+    Option("time-scale", "float", "FACTOR", "divide every timeout and delay of the engines by this; 1 is real time"),
+    Option("min-coverage", "float", "PERCENT", "fail if fewer of the possible crash points were tried"),
     Option("report", "string", "DIR", "leave summary.md, report.json and every run folder here"),
     Option("strict", "bool", "", "warnings fail"),
 )
@@ -84,8 +85,12 @@ class Settings:
 
 def _given(config: pytest.Config, option: Option) -> Any:
     """What the command line says, else what the settings say."""
-    said = config.getoption(f"durable_{option.name.replace('-', '_')}", None)
-    return said if said is not None else config.getini(option.ini)
+    said = config.getoption(option.ini, None)
+    try:
+        return said if said is not None else config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:  # of whichever kind this version of pytest raises
+        told = str(error) if option.ini in str(error) else f"{option.ini} in the settings: {error}"
+        raise pytest.UsageError(told) from None
 
 
 def _names(texts: Iterable[str] | None) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.plugin.options import Settings
 from tests.pytest_plugin.conftest import Make, Ran
 
 HEAD = "import pytest\n"
@@ -185,6 +186,34 @@ def test_an_option_that_cannot_be_used_ends_the_session_at_once(project: Make, o
 
     assert ran.code == pytest.ExitCode.USAGE_ERROR
     assert told in ran.out
+
+
+@pytest.mark.parametrize(
+    ("table", "scale"), [("pytest", "2.5"), ("pytest.ini_options", "2.5"), ("pytest.ini_options", "'2.5'")]
+)
+def test_settings_are_read_from_either_table(pytester: pytest.Pytester, table: str, scale: str) -> None:
+    pytester.makepyprojecttoml(f"[tool.{table}]\ndurable_jobs = 2\ndurable_time_scale = {scale}")
+
+    settings = Settings.of(pytester.parseconfig("-p", "harness.pytest_plugin"))
+
+    assert (settings.jobs, settings.time_scale, settings.min_coverage) == (2, 2.5, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[tool.pytest.ini_options]\ndurable_jobs = 'many'", "durable_jobs in the settings: .*'many'"),
+        ("[tool.pytest]\ndurable_min_coverage = 900", "is a number from 0 to 100, not 900"),
+        ("[tool.pytest]\ndurable_engines = 'dbos'", "'durable_engines' expects a list"),
+    ],
+    ids=["a word", "too much", "no list"],
+)
+def test_a_setting_that_cannot_be_used_is_named(pytester: pytest.Pytester, text: str, told: str) -> None:
+    pytester.makepyprojecttoml(text)
+    config = pytester.parseconfig("-p", "harness.pytest_plugin")
+
+    with pytest.raises(pytest.UsageError, match=told):
+        Settings.of(config)
 
 
 def _section(ran: Ran, what: str) -> str:
