@@ -26,6 +26,7 @@ from harness.journal import load
 from harness.plugin import fingerprint
 from harness.runner import Bench
 from harness.scenario import Scenario
+from harness.subjects import tracebacks
 from harness.verdict import Finding, Row, Verdict
 
 NO_FAULT = FaultPlan()
@@ -124,6 +125,9 @@ class Maps:
             return CrashMap(scenario.engine, problem="\n\n".join(filter(None, [str(error), error.traceback])))
         except HarnessError as error:
             return CrashMap(scenario.engine, problem=str(error))
+        except Exception as error:  # noqa: BLE001  an engine that dies spoils its own tests and no others
+            said = f"engine {scenario.engine!r} itself failed: {tracebacks.headline(error)}"
+            return CrashMap(scenario.engine, problem=f"{said}\n\n{tracebacks.theirs(error).rstrip()}")
 
     def _measured(self, key: str, scenario: Scenario, bench: Bench) -> CrashMap:
         """Run twice without a fault, under two hash seeds, and keep both journals."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Project
+from tests.pytest_plugin.conftest import Make, Project, Ran
+
+pytestmark = pytest.mark.xdist_group("engines")  # what its tests share is made by one worker only
 
 ENGINES = """
     from harness.engines.journal.engine import JournalEngine
@@ -14,6 +16,12 @@ ENGINES = """
 
         def problems(self, options):
             return ["the package is not installed: pip install missing-engine"]
+
+    class Dying(JournalEngine):
+        name = "dying"
+
+        def session(self, options, folder):
+            raise RuntimeError("the server fell over")
 """
 TESTS = """
     import pytest
@@ -24,6 +32,10 @@ TESTS = """
 
     @pytest.mark.durable("shop:agent", engine="theirs:Missing")
     def test_swept():
+        pass
+
+    @pytest.mark.durable("shop:agent", engine="theirs:Dying")
+    def test_dies():
         pass
 
     def test_runs_under_it(durable):
@@ -45,9 +57,21 @@ def shop(project: Make) -> Project:
     return project({"theirs.py": ENGINES, "test_shop.py": TESTS, "scenarios/missing.yaml": SCENARIO})
 
 
-def test_a_missing_engine_is_a_skip_with_its_reason(shop: Project) -> None:
-    ran = shop.pytest("-v", "-rs")
+@pytest.fixture(scope="module")
+def ran(shop: Project) -> Ran:
+    return shop.pytest("-v", "-rs")
 
+
+def test_an_engine_that_dies_in_collection_is_one_error_and_stops_no_other_test(ran: Ran) -> None:
+    told = ran.out.partition("ERROR at setup of test_dies[theirs:Dying-baseline]")[2].partition("\n____")[0]
+
+    assert "engine 'theirs:Dying' itself failed: RuntimeError: the server fell over" in told
+    assert "theirs.py" in told
+    assert "harness/" not in told
+    assert ran.count("error") == 1
+
+
+def test_a_missing_engine_is_a_skip_with_its_reason(ran: Ran) -> None:
     assert "test_swept[theirs:Missing-missing] SKIPPED" in ran.out
     assert "test_chosen[theirs:Missing-crash@model#1/after] SKIPPED" in ran.out
     assert "test_chosen[journal-crash@model#1/after] PASSED" in ran.out
