@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import audits
 from harness.checks import Baseline, compare
 from harness.engines.prefect.server import Server
 from harness.explore.sweep import Silent, sweep
@@ -182,6 +183,7 @@ def main() -> None:
         prefect_server(folder)
         whole_sweep(folder, ["dbos"], "want <= 8 s")
         whole_sweep(folder, ["dbos", "prefect", "temporal"], "want <= 45 s")
+        audits.main()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Nothing here answers in place of a provider: models keep their own code, and the
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     `argument`: subject, deps, engine, worker (import path of the engine's child half), options, hosts. Raises
     `UsageError` for a subject or deps that cannot be used.
     """
+    gc.disable()  # it imports, answers once and ends: what an import makes stays, and nothing else is made
     guard.protect(allow_hosts=argument.get("hosts", ()))
     worker: Worker = attribute(argument["worker"])()
     worker.prepare()

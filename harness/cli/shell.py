@@ -22,6 +22,7 @@ from harness.cli.histories import replay_history
 from harness.cli.looking import doctor, script, show
 from harness.cli.trying import replay, run, steps, sweep
 from harness.errors import HarnessError, InternalError, SubjectError
+from harness.process.environment import leave_out_plugins
 
 NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EROFS: "the disk is read-only", errno.EDQUOT: "the quota is used up"}
 
@@ -62,6 +63,7 @@ for command in (sweep, run, steps, audit, show, replay, replay_history, script, 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with the code of what it came to."""
+    leave_out_plugins()
     sys.exit(outcome(arguments))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.audits.rules import RULES
 from harness.report.audit import amount, measured
 from harness.retries.report import AuditReport, Cell
+from harness.retries.values import ON_THE_WIRE
 
 PAGE = Path(__file__).parents[2] / "docs" / "retry-audit.md"
 HEADS = ("engine", "client", "transport retries", "when", "chain", "predicted", "measured")
@@ -33,7 +34,7 @@ def rows(report: AuditReport) -> list[str]:
     """The rows of one audit: its model, under every class of failure that a provider can show."""
     agent = report.subject.partition(":")[2]
     (unit,) = [unit for unit in report.units if unit.unit == "model"]
-    return [row(report.engine, agent, cell) for cell in unit.cells]
+    return [row(report.engine, agent, cell) for cell in unit.cells if cell.failure in ON_THE_WIRE]
 
 
 def table(lines: list[str], heads: tuple[str, ...] = HEADS) -> str:

@@ -7,8 +7,9 @@ does it. `--rules` rewrites the rules only, `--flow` the rules and the table of 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 from harness import audit
 from harness.retries.report import AuditReport
@@ -19,15 +20,18 @@ AGENTS = ("openai", "openai_retrying", "anthropic", "anthropic_retrying")
 
 
 def audits() -> Iterator[AuditReport]:
-    """Every audit of the table, with its proof."""
-    for engine in ENGINES:
-        for agent in AGENTS:
-            begun = time.monotonic()
-            report = audit(f"fixtures.audit.documented_{engine}:{agent}", engine)
-            cells = [cell for unit in report.units if unit.unit == "model" for cell in unit.cells]
-            equal = sum(cell.agrees is True for cell in cells)
-            sys.stderr.write(f"{engine} {agent}: {equal} of {len(cells)}, {time.monotonic() - begun:.1f} s\n")
-            yield report
+    """Every audit of the table, with its proof: two at a time, so that one imports while the other waits."""
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(proven, *zip(*product(ENGINES, AGENTS), strict=True))
+
+
+def proven(engine: str, agent: str) -> AuditReport:
+    """One audit of the table; a line on stderr says how it went."""
+    report = audit(f"fixtures.audit.documented_{engine}:{agent}", engine)
+    cells = [cell for unit in report.units for cell in unit.cells if cell.measured is not None]
+    equal = sum(cell.agrees is True for cell in cells)
+    sys.stderr.write(f"{engine} {agent}: {equal} of {len(cells)} as predicted, {report.seconds:.1f} s\n")
+    return report
 
 
 def main() -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from harness.process.environment import environment
+from harness.process.environment import environment, leave_out_plugins
 
 
 def made(base: dict[str, str], folder: Path, **options: object) -> dict[str, str]:
@@ -25,6 +26,21 @@ def test_environment_is_the_persons_own_with_a_hash_seed(tmp_path: Path) -> None
 def test_telemetry_is_left_behind_unless_it_was_asked_for(name: str, tmp_path: Path) -> None:
     assert name not in made({name: "secret"}, tmp_path)
     assert made({name: "secret"}, tmp_path, extra={name: "mine"})[name] == "mine"
+
+
+@pytest.mark.parametrize("said", [None, "logfire-plugin"], ids=["nothing said", "one switched off by the person"])
+def test_plugins_that_our_own_process_does_without_are_the_subjects(
+    said: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.process.environment._left_out", False)
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", said or "")
+    if said is None:
+        monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS")
+
+    leave_out_plugins()
+
+    assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == (said or "__all__")
+    assert made(dict(os.environ), tmp_path).get("PYDANTIC_DISABLE_PLUGINS") == said
 
 
 def test_extra_variables_win(tmp_path: Path) -> None:
