@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.checks.base import Case, family, place
+from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, repeats
 from harness.checks.values import shown
 from harness.checks.words import evidence, life, lines, titled
@@ -25,6 +26,8 @@ def cache(case: Case) -> Verdict:
 
 def _missed(case: Case) -> Iterator[Finding]:
     """The same step with the same arguments, recorded under one key and asked for under another."""
+    if varying_prompt(case):
+        return  # then it was not the same that was asked
     for pairs in repeats(case, *_JUDGED).values():
         missed = next((pair for pair in pairs if pair.before is Before.RECORDED and _same_input_other_key(pair)), None)
         if missed is not None:

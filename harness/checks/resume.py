@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.checks.base import Case, place
+from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, answer_lost, repeats
 from harness.checks.words import between, evidence, life, lines, plural, times, titled
 from harness.history import EngineRecord, Execution, History, RunEnded
@@ -35,7 +36,7 @@ def _ran_again(case: Case, pairs: tuple[Repeat, ...]) -> Finding | None:
     if not recorded:
         return None
     pair = recorded[0]
-    owner, why, remedy = _blame(case, pair)
+    owner, why, remedy = blame(case, pair)
     return Finding(
         check=NAME,
         rule="recorded-ran-again",
@@ -51,8 +52,10 @@ def _ran_again(case: Case, pairs: tuple[Repeat, ...]) -> Finding | None:
     )
 
 
-def _blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
-    """Who asked wrongly: an integration that asks under another key, or an engine that ignores its own record."""
+def blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
+    """Who asked wrongly, why, and the remedy: an agent that says another thing in each life, an integration that asks
+    under another key all the same, or an engine that ignores its own record.
+    """
     first, second = _unit(pair.earlier), _unit(pair.later)
     engine, unit = case.contract.engine, case.contract.unit
     held = {unit for _invocation, unit in _held(case.history)}
@@ -60,9 +63,13 @@ def _blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
     if first == second:
         return Owner.ENGINE, f"under the same key {first}", report
     if first in held or not held:
+        keys = f"recorded under the key {first}, asked for again under {second}"
+        if what := varying_prompt(case):
+            remedy = f"take what varies (time, chance, the order of a set) out of {what} of the agent"
+            return Owner.CONFIGURATION, f"{keys}; part of a key, and made anew in each life: {what}", remedy
         return (
             Owner.INTEGRATION,
-            f"recorded under the key {first}, asked for again under {second}",
+            keys,
             f"make the key of the {unit} independent of what changes between two lives of the process",
         )
     return Owner.ENGINE, f"the engine no longer has the record {first}", report

@@ -7,6 +7,7 @@ import re
 from harness.checks.base import Case
 from harness.checks.repeats import Before
 from harness.checks.reruns import Rerun
+from harness.checks.resume import blame
 from harness.checks.words import between, evidence, life, plural, times, titled, tool_of
 from harness.history import StepEntered
 from harness.verdict import Finding, Owner, Severity
@@ -77,10 +78,10 @@ def _inside_clause(rerun: Rerun) -> str:
 
 def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
     """Rule, owner and remedy: the engine broke its word, the key does not hold, or nobody promised anything."""
-    name, engine, unit = tool_of(rerun.step), case.contract.engine, case.contract.unit
+    name, unit = tool_of(rerun.step), case.contract.unit
     if rerun.pair.before is Before.RECORDED:
-        remedy = f"report it to {engine} with this run folder: it ran a recorded {unit} again"
-        return "recorded-ran-again", Owner.ENGINE, remedy
+        owner, _why, remedy = blame(case, rerun.pair)
+        return "recorded-ran-again", owner, remedy
     if rerun.severity is Severity.NOTE:
         kept = f"keep every effect of `{name}` in the {plural(unit)} and calls inside it, as it is now"
         told = f"mend what ran again inside `{name}`: each is told by itself"

@@ -15,6 +15,9 @@ from harness.steps import StepId
 from harness.verdict import Finding, RunReport, Severity, Status, SweepReport
 
 SHOWN_PLACES = 3
+UNUSED = ("resume", "recorded-ran-again")
+OF_AN_UNUSED_RECORD = (("effects", "recorded-ran-again"), ("cache", "missed"), ("usage", "bought-again"))
+"""Checks and rules that see the same from other sides: an effect that happened twice, a key, a price."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
     members: dict[tuple[str, ...], list[tuple[Finding, RunReport]]] = {}
     for group in report.groups:
         runs = [run for run in report.runs if run.engine == group[0]]
-        found = [(finding, run) for run in runs for finding in run.findings if finding.group == group[1:]]
+        found = [(finding, run) for run in runs for finding in own(run) if finding.group == group[1:]]
         # What one sentence is said of has one severity: a cell that only warns is not one of those that fail.
         for severity in Severity:
             alike = [(finding, run) for finding, run in found if finding.severity is severity]
@@ -52,6 +55,16 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
                 members.setdefault((severity, *group[1:], alike[0][0].remedy), []).extend(alike)
     order = list(Severity)
     return tuple(sorted(map(_cause, members.values()), key=lambda cause: order.index(cause.finding.severity)))
+
+
+def own(run: RunReport) -> tuple[Finding, ...]:
+    """The findings of a run that are no mere consequence of another: a record that was not used has many."""
+    again = {finding.step for finding in run.findings if (finding.check, finding.rule) == UNUSED}
+    return tuple(
+        finding
+        for finding in run.findings
+        if finding.step not in again or (finding.check, finding.rule) not in OF_AN_UNUSED_RECORD
+    )
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:

@@ -44,6 +44,19 @@ def test_a_recorded_unit_that_ran_again_under_its_own_key_is_the_engines_fault()
     )
 
 
+def prompted(*instructions: str) -> list[dict[str, object]]:
+    return [{"kind": "request", "instructions": said, "parts": []} for said in instructions]
+
+
+def test_a_unit_asked_for_under_another_key_by_an_agent_that_says_another_thing_in_each_life_is_its_owners():
+    usually = Story().life().kept("model#1").kept(CHARGE).kept("model#2").finished(messages=prompted("at 12:00"))
+    story = again(CHARGE, "7", "8").kept("model#2").finished(messages=prompted("at 12:01"))
+    (finding,) = found(story.testimony("7", "8", "u:model#1", "u:model#2"), usually)
+    assert finding.owner is Owner.CONFIGURATION
+    assert "made anew in each life: the instructions" in finding.message
+    assert finding.remedy.endswith("out of the instructions of the agent")
+
+
 def test_a_unit_asked_for_under_another_key_is_the_integrations_fault():
     story = again(CHARGE, "7", "8").kept("model#2").finished().testimony("7", "8", "u:model#1", "u:model#2")
     (finding,) = found(story)

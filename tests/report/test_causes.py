@@ -135,3 +135,12 @@ def test_each_reason_for_not_knowing_is_said_once_with_its_plans():
 def test_a_failed_run_is_not_also_called_unknown():
     runs = (a_run("p", a_finding(), unknown="it did not complete"),)
     assert text(*unsure(SweepReport(SUBJECT, (EngineSweep("dbos", "step", runs=runs),)))) == ""
+
+
+def test_a_record_that_was_not_used_is_told_once_whoever_sees_it():
+    unused = a_finding(check="resume", rule="recorded-ran-again", message="it ran again")
+    seen = (a_finding(rule="recorded-ran-again"), a_finding(check="cache", rule="missed"))
+    elsewhere = a_finding("tool:refund#1", rule="recorded-ran-again", message="another")
+    runs = (a_run("crash@model#2/after", unused, *seen, elsewhere),)
+    told = causes(SweepReport(SUBJECT, (EngineSweep("dbos", "step", runs=runs),)))
+    assert [cause.finding.message for cause in told] == ["it ran again", "another"]

@@ -1,0 +1,33 @@
+"""What an agent says of itself before anybody asks: instructions, system prompts, tools.
+
+They are part of what a model is asked, and so, in engines that find results by their inputs, of the key of a record.
+Where the agent's own code makes them otherwise in each life (the time, the order of a set), no record is found again,
+and neither the engine nor its integration can help it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harness.checks.base import Case
+from harness.history import History
+
+
+def varying_prompt(case: Case) -> str:
+    """What of the prompt is otherwise than in the fault-free run, for people; empty if nothing is known to be.
+
+    Times of day count: what is left out of other comparisons is as new to a key as anything else.
+    """
+    usual, seen = list(_said(case.baseline.history)), list(_said(case.history))
+    found = ["the instructions"] if any(one != other for one, other in zip(usual, seen, strict=False)) else []
+    found += ["the order of the tools"] if any(".tools[" in path for path in case.baseline.volatile) else []
+    return " and ".join(found)
+
+
+def _said(history: History) -> Iterator[Any]:
+    """Every instruction and system prompt that the messages of a run show, in order."""
+    for _number, outcome in sorted(history.outcomes.items()):
+        for message in outcome.messages if isinstance(outcome.messages, list) else ():
+            yield message.get("instructions")
+            yield from (part.get("content") for part in message["parts"] if part.get("part_kind") == "system-prompt")

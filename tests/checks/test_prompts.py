@@ -1,0 +1,49 @@
+"""What of a prompt is made anew in each life is known from what two runs have said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.checks.base import Case
+from harness.checks.baseline import Baseline
+from harness.checks.cache import cache
+from harness.checks.prompts import varying_prompt
+from harness.scenario import Scenario
+from harness.verdict import Status
+from tests.builders import KEEPS_ALL, Story
+
+SYSTEM = [{"kind": "request", "parts": [{"part_kind": "system-prompt", "content": "at 12:00"}]}]
+LATER = [{"kind": "request", "parts": [{"part_kind": "system-prompt", "content": "at 12:01"}]}]
+TOLD = [{"kind": "request", "instructions": "b, a", "parts": [{"part_kind": "user-prompt", "content": "x"}]}]
+OTHER = [{"kind": "request", "instructions": "a, b", "parts": [{"part_kind": "user-prompt", "content": "y"}]}]
+
+
+def case(usual: Any, seen: Any, *volatile: str) -> Case:
+    story = Story("crash@model#2/before").life().ran("model#1", unit="7").crash().life().ran("model#1", unit="8")
+    baseline = Story().life().kept("model#1").finished(messages=usual).history()
+    history = story.finished(messages=seen).history()
+    scenario = Scenario.make(subject="shop:agent", engine="none", faults=["crash@model#2/before"])
+    return Case(history, Baseline(baseline, frozenset(volatile)), scenario, KEEPS_ALL)
+
+
+@pytest.mark.parametrize(
+    ("usual", "seen", "volatile", "said"),
+    [
+        pytest.param(TOLD, TOLD, (), "", id="nothing"),
+        pytest.param(SYSTEM, LATER, (), "the instructions", id="a system prompt"),
+        pytest.param(TOLD, OTHER, (), "the instructions", id="instructions"),
+        pytest.param(TOLD, [{**TOLD[0], "parts": OTHER[0]["parts"]}], (), "", id="another prompt is no instruction"),
+        pytest.param(TOLD, TOLD, ("model#1.tools[0]",), "the order of the tools", id="tools"),
+        pytest.param(TOLD, OTHER, ("model#1.tools[1]",), "the instructions and the order of the tools", id="both"),
+        pytest.param(None, None, (), "", id="no messages"),
+    ],
+)
+def test_what_varies_in_a_prompt(usual: Any, seen: Any, volatile: tuple[str, ...], said: str) -> None:
+    assert varying_prompt(case(usual, seen, *volatile)) == said
+
+
+def test_a_record_that_was_missed_by_another_prompt_was_not_asked_for() -> None:
+    assert cache(case(TOLD, TOLD)).status is Status.FAILED
+    assert cache(case(TOLD, OTHER)).status is Status.PASSED
