@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pydantic_ai import ModelRetry, models
+from pydantic_ai import ModelRetry, UserError, models
 
 from harness.audits.asking.enclosing import BODY, Unknowns, enclosed, through
 from harness.audits.asking.limits import Usage, concurrency
@@ -81,8 +81,11 @@ def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     """One function tool: a decorator of its own, the engine's unit around it, and the agent that asks again."""
     own, around = decorators(tool.unit.function), engine(tool.unit)
     unknown: Unknowns = {}
-    raised = enclosed(_once(RuntimeError("harness")), [*own, *around], Failure.TOOL_EXCEPTION, unknown, "executions")
-    cells = (raised, _asked_again(tool, own, around, usage, unknown))
+    errors = {Failure.TOOL_EXCEPTION: RuntimeError("harness"), Failure.USER_ERROR: UserError("harness")}
+    raised = [
+        enclosed(_once(error), [*own, *around], failure, unknown, "executions") for failure, error in errors.items()
+    ]
+    cells = (*raised, _asked_again(tool, own, around, usage, unknown))
     layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer, usage.layer]
     told = tuple(tool.unit.metadata or ())
     return UnitAudit(unit=f"tool:{tool.unit.name}", metadata=told, layers=_told(layers, unknown), cells=cells)

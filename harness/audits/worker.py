@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.audits import collect, own
+from harness.audits.asking.sharing import shared
 from harness.engines.base import Case, Worker
 from harness.engines.registry import attribute
 from harness.process import complaint
@@ -61,6 +62,8 @@ def _told(subject: Subject, worker: Worker, argument: dict[str, Any], refused: s
     if refused and subject.agent is not None:
         return {"refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
+    if subject.agent is not None:
+        notes += shared(subject.agent, [sys.modules[name] for name in _modules(argument["subject"])])
     return {"refused": "", "no_run": refused, "units": units, "notes": notes, "versions": _versions()}
 
 

@@ -29,6 +29,7 @@ class Failure(StrEnum):
     INVALID_RESPONSE = "invalid-response"
     INVALID_OUTPUT = "invalid-output"
     TOOL_EXCEPTION = "tool-exception"
+    USER_ERROR = "user-error"
     MODEL_RETRY = "model-retry"
     CRASH = "crash"
 
@@ -50,6 +51,7 @@ _MEANS = {
     Failure.INVALID_RESPONSE: "the provider answers 200 with a body that makes no sense",
     Failure.INVALID_OUTPUT: "the model's output fails its validation",
     Failure.TOOL_EXCEPTION: "the tool raises an exception",
+    Failure.USER_ERROR: "the tool raises UserError: it is used wrongly",
     Failure.MODEL_RETRY: "the tool raises ModelRetry",
     Failure.CRASH: "the process dies",
 }

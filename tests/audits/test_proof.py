@@ -35,6 +35,8 @@ def test_requests_and_tools_happen_as_often_as_predicted():
     assert found["model", F.UNAVAILABLE] == (3, True)
     assert found["tool:look", F.MODEL_RETRY] == (3, True)
     assert found["tool:charge", F.TOOL_EXCEPTION] == (4, True)
+    assert found["tool:charge", F.USER_ERROR] == (4, True)
+    assert found["tool:look", F.USER_ERROR] == (1, True)
     assert found["tool:charge", F.MODEL_RETRY] == (4, True)
     assert found["run", F.INVALID_OUTPUT] == (3, True)
     assert found["tool:fetch", F.TOOL_EXCEPTION] == (None, None)  # no fault gets inside a decorator

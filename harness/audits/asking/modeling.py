@@ -58,7 +58,7 @@ class Asker:
             self.model = bare
             self.fallbacks = [Asker(one, settings) for one in bare.models]
         else:
-            self.sdk = sdk_of(_client(bare) if client is None else client)
+            self.sdk = sdk_of(client_of(bare) if client is None else client)
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -203,7 +203,8 @@ def unwrapped(model: Any) -> Any:
     return model
 
 
-def _client(model: Any) -> Any:
+def client_of(model: Any) -> Any:
+    """The provider's client of a model, None if it has none before it is asked."""
     try:
         return getattr(model, "client", None)
     except Exception:  # noqa: BLE001  a client that is built lazily may fail to be

@@ -9,7 +9,7 @@ from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Severity
 
 _CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
-_PERMANENT = (Failure.BAD_REQUEST, Failure.UNAUTHORIZED, Failure.INVALID_RESPONSE)
+_PERMANENT = (Failure.BAD_REQUEST, Failure.UNAUTHORIZED, Failure.INVALID_RESPONSE, Failure.USER_ERROR)
 _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
 
 
@@ -72,7 +72,7 @@ def _unreached(unit: UnitAudit, _report: AuditReport) -> Found:
 RULES = (
     Rule(
         "permanent-error-retried",
-        "a wrong request, a wrong key or a senseless answer is tried again",
+        "a wrong request, a wrong key, a senseless answer or a `UserError` is tried again",
         "It costs time and money and hides the error; under a layer without a limit the run never ends.",
         _permanent,
     ),

@@ -13,7 +13,7 @@ SUCCESS = "success"
 """Not a failure: the endpoint answers as a provider does."""
 AT_THE_ENDPOINT: tuple[str, ...] = (*ON_THE_WIRE, Failure.INVALID_OUTPUT, SUCCESS)
 """What an endpoint can do. An output that no agent takes is an answer that says nothing."""
-IN_A_BODY: tuple[str, ...] = (Failure.TOOL_EXCEPTION, Failure.MODEL_RETRY, Failure.CRASH)
+IN_A_BODY: tuple[str, ...] = (Failure.TOOL_EXCEPTION, Failure.USER_ERROR, Failure.MODEL_RETRY, Failure.CRASH)
 """What happens in the body of a step, with a scripted model."""
 FAILURES = (*AT_THE_ENDPOINT, *IN_A_BODY)
 CUT_OFF = "requests cut off"
@@ -44,10 +44,14 @@ def calling(step: str | None) -> list[dict[str, str]] | None:
     return [{"call": tool.name}, {"text": "done"}] if tool and tool.kind == "tool" and tool.name else None
 
 
+_RAISED = {Failure.TOOL_EXCEPTION.value: "RuntimeError", Failure.USER_ERROR.value: "UserError"}
+"""The errors with which a body fails, by the class of failure."""
+
+
 def _faults(failure: str, step: str | None, limit: int) -> Iterable[str]:
     if failure == Failure.CRASH:
         return [f"{limit}*crash@{step}/between"]
-    if failure == Failure.TOOL_EXCEPTION:
-        return [f"{limit}*error(RuntimeError: harness)@{step}"]
+    if failure in _RAISED:
+        return [f"{limit}*error({_RAISED[failure]}: harness)@{step}"]
     calls = [f"{step}", *(f"{step}+{number}" for number in range(1, limit + 1))]
     return [f"{limit}*error(ModelRetry: harness)@{call}" for call in calls]

@@ -26,6 +26,7 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(failure, step, limit
     ("failure", "expected"),
     [
         (Failure.TOOL_EXCEPTION, "2*error(RuntimeError: harness)@tool:charge#1"),
+        (Failure.USER_ERROR, "2*error(UserError: harness)@tool:charge#1"),
         (Failure.CRASH, "2*crash@tool:charge#1/between"),
         (
             Failure.MODEL_RETRY,

@@ -1,0 +1,123 @@
+"""Rules about what engines really are configured with: live objects on both sides of each rule, nothing started."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+import pytest
+from dbos import DBOS
+from prefect import flow
+from pydantic_ai import Agent
+from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
+from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
+from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig
+
+from fixtures.audit import awkward, clients, limited
+from harness.audits import collect
+from harness.audits.asking.sharing import shared
+from harness.audits.rules import found
+from harness.engines.dbos import retries as dbos
+from harness.engines.prefect import retries as prefect
+from harness.engines.temporal import retries as temporal
+from harness.retries.live import Unit
+from tests.audits.reports import report
+
+RUN = Unit("run")
+
+
+def rules(units, engine: str) -> set[str]:
+    return {finding.rule for finding in found(report(*units, engine=engine))}
+
+
+def kept(*, persisted: bool, retries: int = 2):
+    one = flow(lambda: None, name="kept", retries=retries, persist_result=persisted)
+    return [collect.recovered_unit(prefect.layers(one, RUN, {}))]
+
+
+@pytest.mark.parametrize(
+    ("units", "wrong"),
+    [
+        pytest.param(kept(persisted=False), True, id="retried, and keeps nothing"),
+        pytest.param(kept(persisted=True), False, id="retried, and keeps its results"),
+        pytest.param(kept(persisted=False, retries=0), False, id="not retried"),
+    ],
+)
+def test_a_flow_that_is_retried_keeps_its_results(units, wrong):
+    assert ("flow-retries-without-results" in rules(units, "prefect")) is wrong
+
+
+@pytest.mark.parametrize(("attempts", "wrong"), [(1, True), (2, True), (3, False), (100, False), (None, False)])
+def test_a_workflow_outlives_a_deploy(attempts, wrong):
+    @DBOS.workflow(name=f"deployed-{attempts}", max_recovery_attempts=attempts)
+    def workflow() -> None:
+        """Nothing."""
+
+    units = [collect.recovered_unit(dbos.layers(workflow, RUN, {}))]
+    assert ("few-recoveries" in rules(units, "dbos")) is wrong
+    assert ("unlimited-retries" in rules(units, "dbos")) is (attempts is None)
+
+
+def under_dbos(seconds: float):
+    steps = StepConfig(retries_allowed=True, max_attempts=3, interval_seconds=10)
+    agent = Agent(clients.openai(), name="late", capabilities=[DBOSDurability(model_step_config=steps)])
+    return collect.units_of(agent, lambda unit: dbos.layers(agent, unit, {"workflow_timeout": seconds}))
+
+
+def under_prefect(seconds: float):
+    tasks = TaskConfig(retries=3, retry_delay_seconds=[1, 2, 4])
+    agent = Agent(clients.openai(), name="late", capabilities=[PrefectDurability(model_task_config=tasks)])
+    return collect.units_of(agent, lambda unit: prefect.layers(agent, unit, {"flow_timeout": seconds}))
+
+
+def under_temporal(seconds: float):
+    policy = RetryPolicy(maximum_attempts=5)
+    activities = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), retry_policy=policy)
+    agent = Agent(clients.openai(), name="late", capabilities=[TemporalDurability(activity_config=activities)])
+    return collect.units_of(agent, lambda unit: temporal.layers(agent, unit, {"workflow_timeout": seconds}))
+
+
+ENGINES = {"dbos": under_dbos, "prefect": under_prefect, "temporal": under_temporal}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("seconds", "late"), [(5, True), (100_000, False)], ids=["short", "long"])
+def test_what_a_unit_takes_at_worst_is_within_the_workflows_deadline(engine, seconds, late):
+    assert ("past-deadline" in rules(ENGINES[engine](seconds), engine)) is late
+
+
+@pytest.mark.filterwarnings("ignore:`TemporalAgent` is deprecated")
+def test_a_body_that_never_heartbeats_is_given_no_heartbeat_timeout():
+    beating = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), heartbeat_timeout=timedelta(seconds=5))
+    silent = TemporalAgent(Agent(clients.openai(), name="silent"), model_activity_config=beating)
+    units = collect.model_units(silent.wrapped, lambda unit: temporal.layers(silent, unit, {}))
+    assert "heartbeat-without-beats" in rules(units, "temporal")
+    agent = Agent(clients.openai(), name="beats", capabilities=[TemporalDurability(model_activity_config=beating)])
+    units = collect.model_units(agent, lambda unit: temporal.layers(agent, unit, {}))
+    assert "heartbeat-without-beats" not in rules(units, "temporal")
+
+
+def wrongly_used(**config):
+    @DBOS.step(name=f"wrong-{len(config)}", **config)
+    def charge() -> None:
+        """Nothing."""
+
+    agent = Agent(clients.openai(), name="wrong", tools=[charge], capabilities=[DBOSDurability()])
+    units = collect.units_of(agent, lambda unit: dbos.layers(agent, unit, {}))
+    return [unit for unit in units if unit.unit.startswith("tool:")]
+
+
+def test_a_user_error_is_not_tried_again():
+    assert "permanent-error-retried" in rules(wrongly_used(retries_allowed=True), "dbos")
+    assert "permanent-error-retried" not in rules(wrongly_used(), "dbos")
+
+
+def test_a_client_that_two_agents_share_is_noted_for_each():
+    module = sys.modules[awkward.__name__]
+    (note,) = shared(awkward.first, [module])
+    assert note.startswith("its client is shared with second:")
+    assert shared(awkward.second, [module])[0].startswith("its client is shared with first:")
+    assert shared(awkward.dark, [module]) == []
+    assert shared(limited.hidden, [sys.modules[limited.__name__]]) == []
