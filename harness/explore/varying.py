@@ -22,7 +22,7 @@ _WHAT = {
     "error": "the error",
     "instructions": "the instructions",
 }
-_PATH = re.compile(rf"(?:(?P<step>.+?)\.)?(?:messages\[.*\.)?(?P<what>{'|'.join(_WHAT)})(?=[.\[]|$).*")
+_PATH = re.compile(rf"(?:(?P<step>.+?)\.)??(?:messages\[.*\.)?(?P<what>{'|'.join(_WHAT)})(?=[.\[]|$).*")
 
 
 def varying(baseline: Baseline) -> Iterator[str]:
@@ -30,7 +30,7 @@ def varying(baseline: Baseline) -> Iterator[str]:
     kept: dict[str, dict[str, None]] = {}
     for path in sorted(baseline.volatile):
         match = _PATH.fullmatch(path)  # the rest of the messages repeats what the steps have said
-        if match is not None:
+        if match is not None and not path.endswith("].key"):  # keys are looked at, however much they vary
             kept.setdefault(_WHAT[match["what"]], {})[_owner(match["step"])] = None
     if kept:
         named = "; ".join(f"{what} of {_listed(list(owners))}" for what, owners in kept.items())

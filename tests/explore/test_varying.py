@@ -17,8 +17,8 @@ LAST = ": what a crash changes there is not seen"
     [
         pytest.param(["tool:find#1.result[0]", "tool:find#1.result[1]"], "the result of `find`", id="a result"),
         pytest.param(["tool:a#1.model#2.arguments.x"], "the arguments of `tool:a#1.model#2`", id="a step in a step"),
-        pytest.param(["tool:mail#1.effect[0].key"], "an effect of `mail`", id="an effect"),
-        pytest.param(["effect[0].key"], "an effect of no step", id="an effect of nobody's"),
+        pytest.param(["tool:mail#1.effect[0].arguments"], "an effect of `mail`", id="an effect"),
+        pytest.param(["effect[0].arguments"], "an effect of no step", id="an effect of nobody's"),
         pytest.param(
             [f"model#{number}.tools[0]" for number in range(1, 6)],
             "the order of the tools of `model#1`, `model#2`, `model#3` and 2 more",
@@ -36,5 +36,6 @@ def test_what_varies_is_named(paths: list[str], said: str) -> None:
     assert list(varying(Baseline(History(()), frozenset(paths)))) == [FIRST + said + LAST]
 
 
-def test_nothing_is_said_where_nothing_varies() -> None:
-    assert list(varying(Baseline(History(())))) == []
+@pytest.mark.parametrize("paths", [[], ["tool:mail#1.effect[0].key"], ["outcome#1.messages[2].parts[0].content"]])
+def test_nothing_is_said_of_what_is_looked_at_or_repeats_something_else(paths: list[str]) -> None:
+    assert list(varying(Baseline(History(()), frozenset(paths)))) == []
