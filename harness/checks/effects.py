@@ -37,6 +37,7 @@ def _repeated_outside(case: Case) -> Iterator[Finding]:
         keys = {effect.key for effect in events}
         if count <= usual[name] or (None not in keys and len(keys) <= usual[name]):
             continue
+        engine = case.contract.engine if case.contract.records else "a durable engine"
         yield Finding(
             check=NAME,
             rule="effect-repeated",
@@ -45,8 +46,7 @@ def _repeated_outside(case: Case) -> Iterator[Finding]:
             owner=Owner.CONFIGURATION,
             message=f"the effect `{name}` happened {times(count)}, and without faults {times(usual[name])}: it is"
             " outside every step, so nothing keeps it",
-            remedy=f"move `{name}` into {one(case.contract.unit)} of {case.contract.engine}, or give it an idempotency"
-            " key",
+            remedy=f"move `{name}` into {one(case.contract.unit)} of {engine}, or give it an idempotency key",
             incarnation=events[-1].incarnation,
             events=lines(*events),
         )

@@ -15,8 +15,8 @@ def times(count: int) -> str:
 
 
 def one(unit: str) -> str:
-    """`a step`, `an entry`."""
-    return f"{'an' if unit[:1] in 'aeiou' else 'a'} {unit}"
+    """`a step`, `a unit`, `an entry`."""
+    return f"{'an' if unit[:1] in 'aeio' else 'a'} {unit}"
 
 
 def plural(unit: str) -> str:

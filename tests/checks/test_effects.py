@@ -212,7 +212,8 @@ def test_an_effect_outside_every_step_that_happened_twice_is_repeated():
     finding = only(story, baseline)
     assert (finding.rule, finding.owner) == ("effect-repeated", Owner.CONFIGURATION)
     assert "`mail` happened twice, and without faults once" in finding.message
-    assert finding.remedy.startswith("move `mail` into an entry of keeper")
+    assert finding.remedy == "move `mail` into an entry of keeper, or give it an idempotency key"
+    assert "into a unit of a durable engine" in only(story, baseline, KEEPS_NOTHING).remedy
 
 
 def test_an_effect_outside_every_step_with_one_key_is_harmless():
