@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.checks.base import Case
+from harness.checks.base import Case, family, place
+from harness.checks.memory import forgotten
 from harness.checks.words import lines, titled
 from harness.history import Event, Execution, Outcome, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
@@ -118,12 +119,28 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
         yield _unretried(case, outcome)
         return
     message = f"the run failed with {_said(outcome)}, and without faults it {_ends(expected)}"
-    if outcome.error_type == "UserError":
+    if told := _failed_by_forgetting(case):
+        run, why, remedy = told
+        found = _finding(case, "failed", Owner.TOOL, f"{message}; {why}", remedy, invocation, outcome)
+        yield replace(found, step=place(run))
+    elif outcome.error_type == "UserError":
         remedy = f"change what {case.contract.engine} refuses, in its own words above"
         yield _finding(case, "refused", Owner.CONFIGURATION, message, remedy, invocation, outcome)
     else:
         remedy = f"find out why the run cannot go on after a crash under {case.contract.engine}"
         yield _finding(case, "failed", Owner.ENGINE, message, remedy, invocation, outcome)
+
+
+def _failed_by_forgetting(case: Case) -> tuple[Execution, str, str] | None:
+    """The last tool that raised here and returns without faults, if it lacked what died with an earlier life."""
+    usual = case.baseline.history.by_step
+    for run in reversed(_bodies(case)):
+        returns = any(body.finished for body in usual.get(family(place(run)), ()))
+        if run.left is None or run.left.outcome == "ok" or StepId.parse(run.step).kind != "tool" or not returns:
+            continue
+        missed = forgotten(case, run)
+        return (run, f"{titled(run.step)} raised {run.left.error}{missed[0]}", missed[1]) if missed else None
+    return None
 
 
 def where(case: Case, outcome: Outcome) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.checks.base import Case, place
+from harness.checks.memory import VARIES, forgotten
 from harness.checks.values import ABSENT, Mismatch
-from harness.checks.words import evidence, life, lines, times, titled
+from harness.checks.words import evidence, lines, times, titled
 from harness.history import Execution, History, StepEntered, StepLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -89,26 +90,11 @@ def _other_answer(case: Case, run: Execution, where: Mismatch) -> Finding:
 
 def _why_otherwise(case: Case, run: Execution, name: str) -> tuple[str, str]:
     """What the crash has to do with an answer, if anything, and the remedy."""
-    varies = "take what varies (time, chance, the order of a set) out of the answer"
     runs = case.history.by_step[place(run)]
     if len(runs) > 1:
         told = f": it ran {times(len(runs))}, and the agent was told the last answer"
         return told, f"let {name} answer a repeated call as it answered the first"
-    if earlier := _lived_through(case, run):
-        names = ", ".join(dict.fromkeys(titled(tool.step) for tool in earlier))
-        told = f": it ran in {life(run)}, without what {names} had left in memory in {life(earlier[-1])}"
-        return told, (
-            f"let {name} find what it needs in the arguments or a store, not in deps or variables that die with"
-            f" the process; or, if the answer varies anyway, {varies}"
-        )
-    return "", f"{varies} of {name}"
-
-
-def _lived_through(case: Case, run: Execution) -> list[Execution]:
-    """The tools that had run in earlier lives, and were replayed, not run, in this one."""
-    tools = [other for other in case.history.executions if StepId.parse(other.step).kind == "tool" and other.finished]
-    here = {place(other) for other in tools if other.incarnation == run.incarnation}
-    return [tool for tool in tools if tool.incarnation < run.incarnation and place(tool) not in here]
+    return forgotten(case, run) or ("", f"{VARIES} of {name}")
 
 
 def _rule(found: Mismatch) -> str:

@@ -180,3 +180,20 @@ def test_a_failure_that_was_retried_too_seldom_says_how_often_it_came():
     assert "fired 2 of 3" in finding.message
     assert "more than 2" in finding.remedy
     assert finding.incarnation == 1
+
+
+def test_a_tool_that_raises_because_its_memory_died_with_the_process_is_no_fault_of_the_engine():
+    usually = Story().life().kept("tool:mail#1").kept("tool:log#1").finished()
+    story = Story("crash@tool:mail#1/after").life().kept("tool:mail#1").crash().life()
+    story.kept("tool:log#1", error="ModelRetry: mail first").failed("too many retries").dies("exit").ended()
+    (finding,) = completion(a_case(story, usually)).findings
+    assert (finding.rule, finding.owner, finding.step) == ("failed", Owner.TOOL, "tool:log#1")
+    assert "`log` raised ModelRetry: mail first: it ran in life 2, without what `mail` had left" in finding.message
+
+
+def test_a_tool_that_raises_with_all_its_memory_is_still_the_engines_to_explain():
+    usually = Story().life().ran("tool:mail#1").kept("tool:log#1").finished()
+    story = Story("crash@tool:mail#1/after").life().ran("tool:mail#1").crash().life().ran("tool:mail#1")
+    story.kept("tool:log#1", error="ModelRetry: mail first").failed("too many retries").dies("exit").ended()
+    (finding,) = completion(a_case(story, usually)).findings
+    assert (finding.rule, finding.owner) == ("failed", Owner.ENGINE)
