@@ -16,8 +16,9 @@ from harness.verdict import Finding, RunReport, Severity, Status, SweepReport
 
 SHOWN_PLACES = 3
 UNUSED = ("resume", "recorded-ran-again")
-OF_AN_UNUSED_RECORD = (("effects", "recorded-ran-again"), ("cache", "missed"), ("usage", "bought-again"))
-"""Checks and rules that see the same from other sides: an effect that happened twice, a key, a price."""
+OF_AN_UNUSED_RECORD = (("effects", "recorded-ran-again"), ("cache", "missed"))
+"""Checks and rules that see the same from other sides: an effect that happened twice, a key."""
+PRICE = ("usage", "bought-again")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,12 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
 def own(run: RunReport) -> tuple[Finding, ...]:
     """The findings of a run that are no mere consequence of another: a record that was not used has many."""
     again = {finding.step for finding in run.findings if (finding.check, finding.rule) == UNUSED}
-    return tuple(
-        finding
-        for finding in run.findings
-        if finding.step not in again or (finding.check, finding.rule) not in OF_AN_UNUSED_RECORD
-    )
+    return tuple(finding for finding in run.findings if finding.step not in again or not _follows(finding))
+
+
+def _follows(finding: Finding) -> bool:
+    rule = finding.check, finding.rule
+    return rule in OF_AN_UNUSED_RECORD or (rule == PRICE and finding.severity is Severity.NOTE)
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:

@@ -29,10 +29,17 @@ HELD = (
 def install() -> None:
     """Watch the classes that call such functions. Once, in the zygote."""
     for module, kind, method, attribute, role in HELD:
-        owner = getattr(import_module(module), kind, None)
+        owner = _class(module, kind)
         original = getattr(owner, method, None)
         if original is not None and not hasattr(original, "__wrapped__"):
             setattr(owner, method, _watched(original, attribute, role))
+
+
+def _class(module: str, kind: str) -> Any | None:
+    try:
+        return getattr(import_module(module), kind, None)
+    except ImportError:  # an older or a newer pydantic-ai
+        return None
 
 
 def _watched(original: Callable[..., Any], attribute: str, role: str) -> Callable[..., Any]:
