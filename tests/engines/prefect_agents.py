@@ -183,7 +183,7 @@ listening = Agent(
 
 def weather(name: str | None) -> MCPToolset[Any]:
     """A real MCP server over standard input and output."""
-    return MCPToolset(StdioTransport(sys.executable, [str(WEATHER)]), id=name)
+    return MCPToolset(StdioTransport(sys.executable, [str(WEATHER)]), id=name, init_timeout=60.0)  # on a busy machine
 
 
 with_mcp = Agent(MODEL, name="with_mcp", toolsets=[weather("weather")])

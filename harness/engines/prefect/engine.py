@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.clock import choose
 from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.prefect import api, records, versions
-from harness.engines.prefect.clock import choose
 from harness.engines.prefect.server import Server
 from harness.errors import UsageError
 from harness.history import EngineRecord

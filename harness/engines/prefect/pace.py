@@ -9,7 +9,7 @@ from typing import Any
 from prefect import Flow, Task, flow_engine, task_engine
 from prefect.client import base
 
-from harness.engines.prefect.clock import Clock
+from harness.engines.clock import Clock
 from harness.subjects.clock import ROOM, RUN_ROOM, Limit, in_order
 
 SOONER = 4

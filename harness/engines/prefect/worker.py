@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.clock import Clock
 from harness.engines.prefect import home
 from harness.engines.prefect.api import TAG
-from harness.engines.prefect.clock import Clock
 from harness.engines.prefect.records import Ledger, run_name
 from harness.retries.live import Live, Unit
 

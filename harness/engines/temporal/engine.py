@@ -10,11 +10,13 @@ from typing import Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.clock import choose
 from harness.engines.given import unlike_count, unlike_seconds
-from harness.engines.temporal import clock, greeting, records, server, versions
+from harness.engines.temporal import greeting, records, server, versions
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
 from harness.history import EngineRecord, Note, Observation
+from harness.subjects.clock import ROOM
 
 SANDBOX = ("strict", "passthrough")
 OPTIONS = (
@@ -100,10 +102,10 @@ class TemporalSession:
             "address": self._address,
             "namespace": self._namespace,
             "queue": f"harness-{self._id}-{run_id}",
-            "factor": clock.choose(self._configured),
+            "factor": choose(self._configured),
             "usual": self._usual,
         }
-        return Store(run_id, str(folder), values, quiet=clock.ROOM * self._longest)
+        return Store(run_id, str(folder), values, quiet=ROOM * self._longest)
 
     def observe(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
         folder = Path(store.folder)

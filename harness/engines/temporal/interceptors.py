@@ -31,7 +31,7 @@ from temporalio.worker import (
 )
 
 from harness.engines.base import Hook
-from harness.engines.temporal.clock import Clock
+from harness.engines.clock import Clock
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
 from harness.subjects.clock import RUN_ROOM, Limit, in_order, limits
 

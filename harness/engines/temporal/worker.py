@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
+from harness.engines.clock import Clock
 from harness.engines.temporal import records
-from harness.engines.temporal.clock import Clock
 from harness.errors import EngineUnavailable
 from harness.retries.live import Live, Unit
 

@@ -1,9 +1,9 @@
-"""How times are scaled: one factor per run divides what the subject configured, and a floor keeps what is left honest.
+"""How the times of a unit that an engine limits are scaled: one factor per run divides what the subject configured.
 
-A timeout that is shorter than the body it limits would be a fault that nobody planned. So timeouts keep their length
-in a run that waits for none of them: Prefect notices a dead process by none. Where a body is made to hang or to be
+A timeout that is shorter than the body it limits would be a fault that nobody planned. So timeouts keep their length in
+a run that waits for none of them: a process that died is noticed by other means. Where a body is made to hang or to be
 late, so that a timeout must act, all are divided alike, down to a floor that leaves bodies their room: how long they
-take is known from the run before. Waits that limit nothing (the delay of a retry) are always divided.
+take is known from the runs before. Waits that limit nothing (a backoff, a durable sleep) are always divided.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-FLOOR = 0.3
-"""Seconds below which no timeout is scaled: a busy machine may stall a healthy body for that long."""
-CEILING = 3.0
-"""Seconds that the longest timeout should come to, or a run would wait for it longer than anybody watches."""
-UNKNOWN = 5.0
+from harness.subjects.clock import CEILING, FLOOR, ROOM
+
+UNKNOWN = 10.0
 """Seconds that a timeout is left at least where nobody knows how long its body takes."""
-ROOM = 10
-"""How many times as long as its body a timeout must stay."""
-PROVISIONAL = 20.0
-"""The factor before one is chosen: a delay of 1 s, as pydantic-ai configures tasks, becomes 50 ms."""
+PROVISIONAL = 50.0
+"""The factor before one is chosen: a first backoff of 1 s becomes 20 ms."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Clock:
         return self._divided(configured, max(FLOOR, least))
 
     def wait(self, configured: float) -> float:
-        """A wait that limits nothing: the delay before a retry."""
+        """A wait that limits nothing: a backoff, a durable sleep."""
         return configured / self.divisor
 
     def _divided(self, configured: float, floor: float) -> float:

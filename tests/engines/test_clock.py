@@ -1,10 +1,11 @@
-"""What becomes of a task's own times."""
+"""How the times of a unit that an engine limits are scaled, and what stays as it was configured."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.engines.prefect.clock import CEILING, FLOOR, UNKNOWN, Clock, choose
+from harness.engines.clock import UNKNOWN, Clock, choose
+from harness.subjects.clock import CEILING, FLOOR
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,3 @@ def test_the_factor_brings_the_shortest_to_the_floor_or_the_longest_to_the_ceili
     timeouts: list[float], factor: float | None
 ) -> None:
     assert choose(timeouts) == factor
-
-
-def test_the_client_asks_again_sooner_and_still_outlasts_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect.client import base
-
-    from harness.engines.prefect import pace
-
-    monkeypatch.setattr(base, "clamped_poisson_interval", lambda average_interval, _factor: average_interval)
-    pace.ask_again_sooner()
-
-    assert [base.clamped_poisson_interval(2**attempt, 0.2) for attempt in (1, 2, 3, 4, 5)] == [0.5, 1, 2, 4, 8]
