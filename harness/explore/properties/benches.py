@@ -11,11 +11,12 @@ import tempfile
 from collections import OrderedDict
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UsageError
 from harness.explore.properties.foresight import Foresight
+from harness.explore.properties.reach import Reach
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
 
@@ -27,12 +28,17 @@ MOST = 6
 
 @dataclass(frozen=True)
 class Opened:
-    """A bench, a thread in which it can do one thing beside another, and what its fault-free runs have taught."""
+    """A bench, a thread in which it can do one thing beside another, and what its runs so far have taught.
+
+    `made_up` are the scripts that were drawn for it, as against those that a person wrote.
+    """
 
     bench: Bench
     beside: Executor
     foresight: Foresight
+    reach: Reach
     closing: ExitStack
+    made_up: set[str] = field(default_factory=set)
 
 
 _open: OrderedDict[str, Opened] = OrderedDict()
@@ -66,7 +72,7 @@ def _opened(common: Scenario) -> Opened:
         if bench.refused:
             raise UsageError(f"engine {common.engine!r} refuses {common.subject}: {bench.refused}")
         beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="harness-property"))
-        return Opened(bench, beside, Foresight(), stack.pop_all())
+        return Opened(bench, beside, Foresight(), Reach(), stack.pop_all())
     raise AssertionError("an ExitStack swallows nothing here")
 
 

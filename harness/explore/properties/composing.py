@@ -1,13 +1,14 @@
 """The strategy of whole scenarios: engine, faults, conversation.
 
 Where a fault strikes is drawn before the conversation, as a number: 0 is the first thing that can go wrong in any run,
-and what is past the end is at the end. So Hypothesis shrinks to the fewest faults first, then to the earliest step,
-then to the simplest action and window, then to the shortest conversation; and a turn that is left out behind a fault
-leaves the fault where it was.
+and what is past the end counts from the start again. So Hypothesis shrinks to the fewest faults first, then to the
+earliest step, then to the simplest action and window, then to the shortest conversation; and a turn that is left out
+behind a fault leaves the fault where it was.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,8 +26,8 @@ from harness.scenario import Scenario
 from harness.subjects.script import Turn
 from harness.subjects.script_yaml import to_data
 
-POINTS = 24
-"""How far into a conversation a fault is aimed: the windows of some eight steps."""
+POINTS = 48
+"""How far into a conversation a fault is aimed: the windows of some sixteen steps."""
 
 
 def scenarios(
@@ -36,34 +37,52 @@ def scenarios(
     max_faults: int = 2,
     rounds: int = ROUNDS,
     actions: Sequence[str] = ("crash",),
+    aim: bool = False,
     **given: Any,
 ) -> st.SearchStrategy[Scenario]:
     """Scenarios of a subject: a conversation that fits it, and one to `max_faults` faults at steps that it then has.
 
     `subject` is an import path, or an agent that a module's variable holds. `given` are other fields of the scenario:
     `tools`, `deps`, `world`, `prompt`, `options`, …; a `script` fixes the conversation. The engines are tried from the
-    first on. Conversations that the agent cannot have are left out. Raises `UsageError`, when it is first drawn from,
+    first on. Conversations that the agent cannot have are left out. With `aim` so are, every second time, scenarios
+    whose faults would strike where others have struck: more is reached, and the same test run twice in one process
+    draws other scenarios. Raises `UsageError`, when it is first drawn from,
     for a subject or an engine that cannot be used.
     """
     base = [Scenario.make(subject=path_of(subject), engine=engine, **given) for engine in engines]
-    return _scenarios(base, strikes(actions), max_faults, rounds)
+    return _scenarios(base, strikes(actions), max_faults, rounds, aim=aim)
 
 
 @st.composite
-def _scenarios(draw: st.DrawFn, bases: list[Scenario], kinds: tuple[Strike, ...], most: int, longest: int) -> Scenario:
+def _scenarios(
+    draw: st.DrawFn, bases: list[Scenario], kinds: tuple[Strike, ...], most: int, longest: int, *, aim: bool
+) -> Scenario:
     scenario = bases[draw(st.integers(0, len(bases) - 1))]
     places = [draw(st.integers(0, POINTS - 1)) for _ in range(draw(st.integers(1, most)))]
     guess = None
     if scenario.script is None:
         turns = _turns(draw, offer_of(scenario), longest)
         scenario = scenario.model_copy(update={"script": to_data(script_of(offer_of(scenario), turns))})
-        if (expected := opened_for(scenario).foresight.history(turns)) is not None:
-            guess = Guess(expected, _under(scenario, places, kinds, expected))
+        opened = opened_for(scenario)
+        opened.made_up.add(json.dumps(scenario.script))
+        if (foreseen := opened.foresight.history(turns)) is not None:
+            guess = Guess(foreseen, _under(scenario, places, kinds, foreseen))
+    if aim and guess is not None:  # before anything runs
+        _go_elsewhere(guess.scenario, guess.history)
     try:
         history = fair(scenario, guess).history
     except Unfit:
         reject()
-    return _under(scenario, places, kinds, history)
+    found = _under(scenario, places, kinds, history)
+    if aim and guess is None:
+        _go_elsewhere(found, history)
+    return found
+
+
+def _go_elsewhere(scenario: Scenario, history: History) -> None:
+    """Give up an example that would strike where others have struck."""
+    if not opened_for(scenario).reach.wants(scenario, history):
+        reject()
 
 
 def _turns(draw: st.DrawFn, offer: Offer, longest: int) -> list[Turn]:
@@ -78,7 +97,7 @@ def _under(scenario: Scenario, places: list[int], kinds: tuple[Strike, ...], his
     at = 0
     faults: list[Fault] = []
     for life, place in enumerate(places, 1):
-        at = min(at + place, len(known) - 1)
+        at += place % (len(known) - at)
         step, strike = known[at]
         faults.append(strike.at(step, recorded=step in recorded, incarnation=life))
     return scenario.with_plan(FaultPlan(tuple(faults)))

@@ -16,12 +16,15 @@ def durable(**changed: Any) -> settings:
     decides the rest; a run that hangs is ended by the watchdog, not by a clock), and drawing it may be slow, because a
     fault can only be placed in a conversation that was run. Conversations that an agent rejects and faults that never
     happen are discarded, which may be many. Hypothesis's explanations are left out: they cost runs, and the lines of
-    Python that only a failing example runs would be ours. `changed` are settings of Hypothesis; they win.
+    Python that only a failing example runs would be ours. A search ends with the first failure: looking for a second
+    costs as much again, and Hypothesis takes two failures of `survives` for one. `changed` are settings of Hypothesis;
+    they win.
     """
     phases = [phase for phase in Phase if phase is not Phase.explain]
     given: dict[str, Any] = {
         "phases": phases,
         "deadline": None,
+        "report_multiple_bugs": False,
         "suppress_health_check": SUPPRESSED,
         "max_examples": 100,
         **changed,

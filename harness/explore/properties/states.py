@@ -9,32 +9,62 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.history import CommitLeft, FaultFired, History, StepEntered, StepLeft, spelled
+from harness.faults import Fault, FaultPlan
+from harness.history import CommitLeft, Event, FaultFired, History, StepEntered, StepLeft, spelled
 
 Pair = tuple[frozenset[str], frozenset[str], str]
 """Steps on record, steps in flight, and the fault that struck then."""
 
+_LAST = {"before": StepEntered, "between": StepLeft, "after": CommitLeft}
+"""The event of a step beside which a fault in this window strikes."""
+
+
+class _State:
+    """What is on record and what is in flight while a history is read."""
+
+    def __init__(self) -> None:
+        self.recorded: set[str] = set()
+        self.flying: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        match event:
+            case CommitLeft():
+                self.recorded.add(_place(event))
+            case StepEntered():
+                self.flying.add(_place(event))
+            case StepLeft():
+                self.flying.discard(_place(event))
+
+    def under(self, fault: str) -> Pair:
+        return frozenset(self.recorded), frozenset(self.flying), fault
+
 
 def pairs(history: History) -> Iterator[Pair]:
     """The (durable state, fault) pairs of a run, one for each fault that struck."""
-    recorded: set[str] = set()
-    flying: set[str] = set()
+    state = _State()
     for event in history:
-        match event:
-            case CommitLeft():
-                recorded.add(_place(event))
-            case StepEntered():
-                flying.add(_place(event))
-            case StepLeft():
-                flying.discard(_place(event))
-            case FaultFired():
-                yield frozenset(recorded), frozenset(flying), event.fault
-                flying.clear()
+        state.take(event)
+        if isinstance(event, FaultFired):
+            yield state.under(event.fault)
+            state.flying.clear()
 
 
-def depth(history: History) -> int:
-    """How much was at stake when faults struck: what was on record and in flight, summed over the faults."""
-    return sum(len(recorded) + len(flying) for recorded, flying, _fault in pairs(history))
+def expected(history: History, plan: FaultPlan) -> Iterator[Pair]:
+    """The pairs that a run under `plan` should come to, by a fault-free history of it."""
+    for fault in plan.faults:
+        yield _when(history, fault).under(str(fault))
+
+
+def _when(history: History, fault: Fault) -> _State:
+    state = _State()
+    for event in history:
+        here = isinstance(event, _LAST[fault.window]) and _place(event) == fault.step
+        if here and fault.window == "before":
+            break
+        state.take(event)
+        if here:
+            break
+    return state
 
 
 def _place(event: Any) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import currently_in_test_context, event, reject, target
+import json
 
+from hypothesis import currently_in_test_context, event, reject
+from hypothesis.control import current_build_context
+
+from harness.explore.properties.benches import opened_for
 from harness.explore.properties.reproduction import told
-from harness.explore.properties.states import depth
+from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, play
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
@@ -19,13 +23,15 @@ class DoesNotSurvive(AssertionError):
         self.scenario, self.report = scenario, report
 
 
-def survives(scenario: Scenario, *, strict: bool = False, aim: bool = False) -> RunReport:
+def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     """Run a scenario, judge it, and raise `DoesNotSurvive` unless it passed. Returns the report.
 
     Inside a Hypothesis test an example that tested nothing is discarded: a planned fault that never happened, or a
-    conversation that the agent cannot have. Elsewhere both are errors. `strict` makes warnings fail. `aim` draws the
-    search towards runs that had much on record when a fault struck, by `target()`. Raises `UsageError` for a subject or
-    engine that cannot be used.
+    conversation that the agent cannot have. Elsewhere both are errors. `strict` makes warnings fail. Raises
+    `UsageError` for a subject or engine that cannot be used.
+
+    When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
+    exception is about the simplest scenario that fails.
     """
     try:
         trial = play(scenario, strict=strict)
@@ -35,9 +41,10 @@ def survives(scenario: Scenario, *, strict: bool = False, aim: bool = False) -> 
         raise
     if currently_in_test_context():
         _discard_if_idle(trial)
-        if aim:
-            target(depth(trial.history), label="durable state when a fault struck")
     if trial.report.status is not Status.PASSED:
+        opened_for(scenario).reach.fail()
+        if _is_last_look():
+            trial = _simplest(trial, strict=strict)
         raise DoesNotSurvive(trial.scenario, trial.report)
     return trial.report
 
@@ -47,3 +54,29 @@ def _discard_if_idle(trial: Trial) -> None:
     if trial.missed and trial.report.status is Status.UNKNOWN:
         event("a planned fault never happened")
         reject()
+
+
+def _is_last_look() -> bool:
+    """Whether Hypothesis replays what it drew and shrank, in order to show it; an explicit example is not drawn."""
+    if not currently_in_test_context():
+        return False
+    context = current_build_context()
+    return context.is_final and bool(context.data.choices)
+
+
+def _simplest(trial: Trial, *, strict: bool) -> Trial:
+    """The simplest trial that fails as this one does."""
+    failed = {trial.scenario.model_dump_json(): trial}
+
+    def fails(scenario: Scenario) -> bool:
+        try:
+            tried = play(scenario, strict=strict)
+        except Unfit:
+            return False
+        if tried.report.status is trial.report.status and not tried.missed:
+            failed[scenario.model_dump_json()] = tried
+            return True
+        return False
+
+    made_up = json.dumps(trial.scenario.script) in opened_for(trial.scenario).made_up
+    return failed[simplest(trial.scenario, fails, shorten=made_up).model_dump_json()]

@@ -18,6 +18,13 @@ from harness.scenario import Scenario
 SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
 
 
+SHORTEST: dict[str, tuple[list[Any], str, list[int]]] = {
+    "mixes_up_runs": ([["done"], ["done"]], "no fault", [1, 2]),
+    "leaks_a_claim": ([["done"], ["done"]], "crash@model#1/before", [1, 2, 1]),
+}
+"""The shortest stories of engines that are wrong between runs, to which Hypothesis shrinks what it finds."""
+
+
 class Till(DurableMachine):
     """Prompts to the till."""
 
@@ -32,9 +39,13 @@ def no_bench_stays_open() -> Iterator[None]:
     close_benches()
 
 
-def tried(machine: type[DurableMachine], examples: int) -> None:
+def tried(machine: type[DurableMachine], examples: int, *phases: Phase, steps: int = 5) -> None:
     quietly = durable(
-        max_examples=examples, stateful_step_count=5, derandomize=True, database=None, phases=[Phase.generate]
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate, *phases],
     )
     run_state_machine_as_test(machine, settings=quietly)
 
@@ -42,15 +53,22 @@ def tried(machine: type[DurableMachine], examples: int) -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(name: str, tmp_path: Path) -> None:
     machine = type("Machine", (Till,), {"engine": f"fixtures.engines.rare.{name}:Engine"})
+    shrunk = [Phase.shrink] if name in SHORTEST else []
 
     with pytest.raises(DoesNotSurvive) as caught:
-        tried(machine, 80)
+        tried(machine, 80, *shrunk)
 
+    assert story(caught.value.scenario) == SHORTEST.get(name, story(caught.value.scenario))
     file = tmp_path / "found.yaml"
     file.write_text(to_yaml(caught.value.scenario), "utf-8")
     with pytest.raises(DoesNotSurvive) as again:
         survives(Scenario.from_yaml(file))
     assert groups(caught.value) & groups(again.value)
+
+
+def story(scenario: Scenario) -> tuple[list[Any], str, list[int]]:
+    """What was said, what went wrong, and which run each process took up."""
+    return scenario.script, str(scenario.plan), [number for life in scenario.lives for number in life]
 
 
 def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
@@ -59,3 +77,8 @@ def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
 
 def test_the_reference_engine_keeps_runs_apart() -> None:
     tried(Till, 6)
+
+
+@pytest.mark.engine(name="dbos")
+def test_dbos_keeps_runs_apart() -> None:
+    tried(type("Machine", (Till,), {"engine": "dbos", "most_runs": 2}), 3, steps=3)

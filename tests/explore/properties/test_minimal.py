@@ -13,8 +13,22 @@ from harness.explore.properties import DoesNotSurvive, close_benches, durable, s
 from harness.scenario import Scenario
 
 TILL = "fixtures.agents.till:agent"
-A_CHARGE = {"call": "charge", "args": {"order_id": "order_id", "cents": 1}}
-ANOTHER = {"call": "charge", "args": {"order_id": "order_id", "cents": 0}}
+A_CHARGE: dict[str, Any] = {"call": "charge", "args": {"order_id": "order_id", "cents": 1}}
+
+
+class Another:
+    """Equal to a charge of which one argument is another: the order or the amount, that is all the same."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, dict) or other.keys() != A_CHARGE.keys():
+            return False
+        usual, args = A_CHARGE["args"], other["args"]
+        return args.keys() == usual.keys() and sum(args[name] != usual[name] for name in usual) == 1
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+ANOTHER = Another()
 QUIETLY: dict[str, Any] = {"derandomize": True, "database": None, "phases": [Phase.generate, Phase.shrink]}
 
 SIMPLEST: dict[str, tuple[list[Any], str]] = {
