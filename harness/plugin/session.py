@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from harness.plugin.desk import Desk, new_run_id
 from harness.plugin.options import Settings
 
 DESK = pytest.StashKey[Desk]()
+KEPT = 24 * 60 * 60
+"""For how many seconds run folders of a session without pytest's cache are kept."""
 AHEAD = pytest.StashKey[Ahead]()
 
 
@@ -56,4 +60,13 @@ def _home(config: pytest.Config, run_id: str) -> Path:
     cache = getattr(config, "cache", None)
     if cache is not None and not config.getoption("cacheclear", False):
         return Path(cache.mkdir("durable"))
-    return Path(tempfile.gettempdir()) / f"harness-pytest-{os.getuid()}" / run_id
+    ours = Path(tempfile.gettempdir()) / f"harness-pytest-{os.getuid()}"
+    _forget(ours)
+    return ours / run_id
+
+
+def _forget(folder: Path) -> None:
+    """Remove what sessions without a cache left behind, once nobody can be in one of them or look at its runs."""
+    for old in folder.glob("*"):
+        if time.time() - old.stat().st_mtime > KEPT:
+            shutil.rmtree(old, ignore_errors=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from pathlib import Path
 
 import pytest
 
@@ -70,10 +73,21 @@ def test_a_changed_agent_has_a_new_map(project: Make) -> None:
     assert before < after
 
 
-def test_without_a_cache_sweeps_work_too(project: Make) -> None:
+def test_without_a_cache_sweeps_work_too_and_what_they_leave_is_removed_after_a_day(
+    project: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    kept = tmp_path / f"harness-pytest-{os.getuid()}"
+    for name, days in (("yesterday", 2), ("today", 0)):
+        (kept / name).mkdir(parents=True)
+        os.utime(kept / name, (time.time() - days * 24 * 3600,) * 2)
+
     ran = project({"test_shop.py": SWEPT}).pytest("-p", "no:cacheprovider", "-k", "model and after")
 
     assert ran.count("passed") == 2, ran.out
+    assert (kept / "today").is_dir()
+    assert not (kept / "yesterday").exists()
+    assert len(list(kept.iterdir())) == 2
 
 
 def test_coverage_below_what_is_asked_fails_the_session(shop: Project, first: Ran) -> None:
