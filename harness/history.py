@@ -98,12 +98,16 @@ class ServerChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UnitEntered(Event):
-    """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it."""
+    """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
+
+    `limits` are the timeouts that are known to be around it, in seconds as they were configured.
+    """
 
     unit: str
     name: str
     step: str
     attempt: int = 1
+    limits: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -442,11 +442,15 @@ def new_folder(out: Path, name: str) -> Iterator[Path]:
 
     Raises `UsageError` if `out` cannot be written.
     """
+    is_new = not out.exists()
     folder = _free(out, name)
     try:
         yield folder
     except UsageError:
         shutil.rmtree(folder, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # somebody else has made a run in it meanwhile
+                out.rmdir()
         raise
 
 

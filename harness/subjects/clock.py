@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from harness.history import History, StepEntered
+from harness.history import History, StepEntered, UnitEntered
 from harness.steps import StepId
 
 LATE = ("hang", "slow", "delay")
@@ -79,7 +79,8 @@ def learned(history: History) -> Clock:
     """
     bodies = [run for run in history.executions if StepId.parse(run.step).path[-1].kind != "run" and run.left]
     longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
-    known = [limit for event in history.of(StepEntered) for limit in event.limits if limit > 0]
+    entered: list[StepEntered | UnitEntered] = [*history.of(StepEntered), *history.of(UnitEntered)]
+    known = [limit for event in entered for limit in event.limits if limit > 0]
     floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, RUN_ROOM * _lasted(history))
     return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor, run_floor=run_floor)
 

@@ -339,7 +339,14 @@ class Probes:
     def _unit_entered(self, unit: _Unit, name: str, attempt: int | None) -> float:
         seconds = self.strikes.at(str(unit.step), "before")
         self.journal.append(
-            UnitEntered(unit=unit.key, name=name, step=str(unit.step), attempt=attempt or 1), invocation=self.invocation
+            UnitEntered(
+                unit=unit.key,
+                name=name,
+                step=str(unit.step),
+                attempt=attempt or 1,
+                limits=[limit.configured for limit in limits()],
+            ),
+            invocation=self.invocation,
         )
         return seconds
 

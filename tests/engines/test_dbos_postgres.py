@@ -136,6 +136,7 @@ def test_a_server_that_cannot_be_used_is_told_before_anything_is_started(server:
     assert DbosEngine().problems({"store": url(server, "ada")}) == []
     [said] = DbosEngine().problems({"store": url(server, "ada", "guess")})
     assert said.startswith(f"engine 'dbos' cannot use {without_password(url(server, 'ada'))}: password authentication")
+    assert said.endswith("write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     assert "guess" not in said
 
 

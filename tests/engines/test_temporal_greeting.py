@@ -60,7 +60,9 @@ def test_another_protocol_is_recognised() -> None:
         [problem] = problems(f"127.0.0.1:{web.server_port}")
         web.shutdown()
         thread.join()
-    assert "is no Temporal server" in problem
+    assert problem.endswith(
+        "is no Temporal server (it answers in another protocol, or wants TLS); give the address of one"
+    )
 
 
 def test_a_server_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from harness.faults import FaultPlan
-from harness.history import EngineRecord, History, RunEnded, StepEntered
+from harness.history import EngineRecord, History, RunEnded, StepEntered, UnitEntered
 from tests.tables.conftest import of
 from tests.tables.faults import HANG, STALL
 from tests.tables.lab import Lab
 
 LONG = 3600.0
 """An hour, which nobody waits for."""
+TEN_MINUTES = 600.0
 SCRIPT = [{"call": "charge", "args": {"order_id": "a"}}, {"text": "done"}]
 """No second tool, which takes a second by design: the room that bodies need is ten times theirs."""
 
@@ -60,6 +61,18 @@ def test_a_hang_is_ended_by_the_engines_own_timeout_which_is_scaled(lab: Lab, ha
     assert history.of(RunEnded)[-1].how == "finished", "and it was no watchdog that ended it"
     assert (history.outcomes[1].error_type or "ok") == hang.how
     assert hang.says in {record.status for record in history.of(EngineRecord)}
+
+
+@pytest.mark.parametrize("lab", [of("dbos")], indirect=True)
+def test_a_workflow_inside_has_the_timeout_that_it_was_started_with(lab: Lab) -> None:
+    trial = lab.trial(subject="fixtures.agents.limited.by_dbos_child:awaiting", stall=STALL, script=SCRIPT)
+    inside = [event.limits for event in trial.baseline.history.of(UnitEntered) if "settle" in event.step]
+    assert inside == [[TEN_MINUTES]]
+
+    history = trial.run(FaultPlan.parse("hang@tool:charge#1.step:settle#1")).history
+
+    assert 0 < history.fired[0].wait < TEN_MINUTES
+    assert history.outcomes[1].error_type == "DBOSAwaitedWorkflowCancelledError"
 
 
 def charge(history: History) -> StepEntered:

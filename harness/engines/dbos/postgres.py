@@ -132,12 +132,15 @@ def _connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS)
     except psycopg.Error as error:
-        raise _unusable(url, error) from None
+        raise _unusable(url, error, _ADVICE) from None
 
 
-def _unusable(url: str, error: psycopg.Error) -> EngineUnavailable:
+_ADVICE = "; see that PostgreSQL listens there, and write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def _unusable(url: str, error: psycopg.Error, advice: str = "") -> EngineUnavailable:
     """In one sentence, without the password, whoever's words they are."""
-    reason = scrubbed(_in_one_line(error), url)
+    reason = scrubbed(_in_one_line(error), url) + advice
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         reason += "; grant it with `alter role ... createdb`"
     return EngineUnavailable(f"engine 'dbos' cannot use {without_password(url)}: {reason}")

@@ -70,7 +70,9 @@ async def _greet(address: str, namespace: str) -> dict[str, Any]:
         info = await client.workflow_service.get_system_info(GetSystemInfoRequest())
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=namespace))
     except (RuntimeError, TimeoutError) as error:
-        said = str(error) or f"no answer in {PATIENCE:.0f} seconds"
+        # The SDK's own words for another protocol are its core's, of frames and transports.
+        silent = isinstance(error, TimeoutError)
+        said = f"no answer in {PATIENCE:.0f} seconds" if silent else "it answers in another protocol, or wants TLS"
         return {"complaint": f"what listens at {address} is no Temporal server ({said}); give the address of one"}
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
