@@ -40,7 +40,7 @@ SAMPLES = {
     "run": "r", "engine": "e", "subject": "s", "plan": "p", "how": "finished", "cause": "crash", "act": "kill",
     "method": "POST", "host": "h", "seconds": 0.5,
     "unit": "u", "name": "n", "step": "model#1", "claimed": True, "fault": "hang@model#1", "window": "before",
-    "status": "ok", "text": "t", "stimulus": "approval", "kind": "k",
+    "status": "ok", "text": "t", "stimulus": "approval", "kind": "k", "role": "validator",
 }  # fmt: skip
 
 

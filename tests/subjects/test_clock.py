@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.history import History, StepEntered, StepLeft
+from harness.history import History, StepEntered, StepLeft, UnitEntered
 from harness.subjects.clock import (
     CEILING,
     FLOOR,
@@ -53,6 +53,12 @@ def test_a_delay_stays_on_its_side_of_the_shortest_timeout() -> None:
         assert passed(15.0) < 2.0 < passed(25.0)
         assert [limit.configured for limit in limits()] == [600.0, 20.0]
     assert limits() == ()
+
+
+def test_what_limits_a_unit_inside_of_a_body_is_known_too() -> None:
+    inside = UnitEntered(seq=3, time=100.0, unit="u", name="settle", step="tool:charge#1.step:settle#1", limits=[600.0])
+
+    assert learned(History((*took(0.0), inside))).limit(600.0) == Limit(600.0, pytest.approx(FLOOR))
 
 
 def test_a_timeout_of_the_whole_run_leaves_it_room() -> None:
