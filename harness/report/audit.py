@@ -75,7 +75,7 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
     heads = ("when", "at worst", "predicted", *(("measured",) if report.proven else ()), "takes", "gives up first")
     cells = table(*heads)
     for cell in unit.cells:
-        over = (cell.predicted or 0) > report.budget and unit.unit != "run"
+        over = (cell.predicted or 0) > report.budget and unit.unit != "run" and cell.is_budgeted
         shown = Text(amount(cell), "bold red" if over else "")
         proof = (Text(measured(cell), "bold red" if cell.agrees is False else ""),) if report.proven else ()
         cells.add_row(

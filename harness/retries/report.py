@@ -43,6 +43,11 @@ class Cell(Value):
     unmeasured: str = ""
 
     @property
+    def is_budgeted(self) -> bool:
+        """Whether a budget is about it. It is not about deaths: a process that died is begun again because it did."""
+        return self.failure is not Failure.CRASH
+
+    @property
     def predicted(self) -> float | None:
         """How many: None is unknown, infinity is without end."""
         return self.expression.total
@@ -98,8 +103,7 @@ class UnitAudit(Value):
     @property
     def worst(self) -> Cell | None:
         """The cell with the most requests, but for crashes, which no budget is about. Without end is most of all."""
-        counted = [cell for cell in self.cells if cell.failure is not Failure.CRASH]
-        known = [cell for cell in counted if cell.predicted is not None]
+        known = [cell for cell in self.cells if cell.is_budgeted and cell.predicted is not None]
         return max(known, key=lambda cell: cell.predicted or 0, default=None)
 
 

@@ -7,7 +7,7 @@ import math
 from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, named, trying
 from harness.retries.arithmetic import AtMost, Expression, Sum, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
-from harness.retries.values import MEASURED_TO, Failure
+from harness.retries.values import MEASURED_TO
 from harness.verdict import Severity
 
 
@@ -25,18 +25,15 @@ def _many(unit: UnitAudit, report: AuditReport) -> Found:
         return
     # A chain of models that are tried once each is over the budget by its length.
     owner = named(unit, owners[0].layer) if owners else layer(unit, "fallback")
-    if owner is not None and owner.kind != "recovery":
+    if owner is not None:
         text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {worst.failure.means}"
         remedy = f"lower its number of attempts; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), owner)
 
 
 def _over(unit: UnitAudit, report: AuditReport) -> Cell | None:
-    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own.
-
-    A process that dies is begun again because it died: nothing is paid twice in one call.
-    """
-    counted = [cell for cell in unit.cells if cell.failure is not Failure.CRASH]
+    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own."""
+    counted = [cell for cell in unit.cells if cell.is_budgeted]
     ending = [cell for cell in counted if cell.predicted is not None and not math.isinf(cell.predicted)]
     worst = max(ending, key=lambda cell: cell.predicted or 0, default=None)
     return worst if worst is not None and (worst.predicted or 0) > report.budget else None
