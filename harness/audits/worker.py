@@ -63,7 +63,8 @@ def _told(subject: Subject, worker: Worker, argument: dict[str, Any], refused: s
         return {"refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
     if subject.agent is not None:
-        notes += shared(subject.agent, [sys.modules[name] for name in _modules(argument["subject"])])
+        loaded = [sys.modules[name] for name in _modules(argument["subject"]) if name in sys.modules]
+        notes += shared(subject.agent, loaded)
     return {"refused": "", "no_run": refused, "units": units, "notes": notes, "versions": _versions()}
 
 

@@ -108,6 +108,7 @@ def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 EXITS = {
+    "a file": (("fixtures/audit/small.py:agent", "-e", "none", "--static"), 0),
     "passed": (("fixtures.audit.small:agent", "-e", "none", "--static"), 0),
     "failed": (("fixtures.audit.small:agent", "-e", "none", "--static", "--budget", "2"), 1),
     "no engine said": (("fixtures.audit.small:agent", "--static"), 0),
