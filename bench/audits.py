@@ -67,9 +67,9 @@ def proven(engine: str) -> None:
         cells.extend(cell for unit in report.units for cell in unit.cells if cell.measured is not None)
 
     wall, spent = used(once)
-    agree = sum(cell.agrees is True for cell in cells)
+    differ = sum(cell.agrees is False for cell in cells)
     print(f"audit, {engine}: {len(cells)} cells measured in {wall:.1f} s, {spent:.1f} s of CPU;", end=" ")
-    print(f"{agree} as predicted")
+    print(f"{differ} not as predicted")
     sys.stdout.flush()
 
 
