@@ -7,6 +7,8 @@ world, invocations and faults travel with each run. They are closed with the pro
 from __future__ import annotations
 
 import atexit
+import os
+import shutil
 import tempfile
 from collections import OrderedDict
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,6 +24,9 @@ from harness.scenario import Scenario
 
 BOUND = {"subject", "engine", "deps", "options", "time_scale"}
 """The fields of a scenario that a bench is bound to."""
+MEMORY = "/dev/shm"  # noqa: S108 (a fresh folder of our own is made in it)
+ROOM = 2**30
+"""Bytes that must be free there: some containers have 64 MB."""
 MOST = 6
 """How many benches stay open; each holds two interpreters. The one that was used longest ago is closed first."""
 
@@ -66,7 +71,7 @@ def opened_for(scenario: Scenario) -> Opened:
 def _opened(common: Scenario) -> Opened:
     with ExitStack() as stack:
         folder = stack.enter_context(
-            tempfile.TemporaryDirectory(prefix="harness-property-", ignore_cleanup_errors=True)
+            tempfile.TemporaryDirectory(prefix="harness-property-", dir=_memory(), ignore_cleanup_errors=True)
         )
         bench = stack.enter_context(open_bench(common, Path(folder)))
         if bench.refused:
@@ -74,6 +79,15 @@ def _opened(common: Scenario) -> Opened:
         beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="harness-property"))
         return Opened(bench, beside, Foresight(), Reach(), stack.pop_all())
     raise AssertionError("an ExitStack swallows nothing here")
+
+
+def _memory() -> str | None:
+    """A folder in memory, where there is room in one and nobody says `TMPDIR`: engines wait for their disk a lot.
+
+    A process that is killed loses nothing there, and no run of a property outlives it.
+    """
+    usable = "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK)
+    return MEMORY if usable and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def close_benches() -> None:
