@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ from harness.errors import HarnessError, UsageError
 from harness.plugin import marker
 from harness.plugin.cases import case_of
 from harness.plugin.collection import DEFAULT_ENGINES
-from harness.plugin.failure import in_words
+from harness.plugin.failure import in_words, told
 from harness.plugin.report import Report
-from harness.plugin.running import MISSING, REPORTS, report_of
+from harness.plugin.running import EXPECTED, MISSING, REPORTS, report_of
 from harness.plugin.session import desk_of
 from harness.scenario import Scenario
+from harness.verdict import Status
 
 
 class Durable:
@@ -28,6 +29,7 @@ class Durable:
     def __init__(self, item: pytest.Item) -> None:
         self._item = item
         self._over = False
+        self._unknown: list[Report] = []
 
     @property
     def report(self) -> Report:
@@ -56,8 +58,10 @@ class Durable:
     def run(self, *faults: str, **scenario: Any) -> Report:
         """Run once under these faults (none: fault-free) and judge it; keywords are those of the marker.
 
-        Takes as long as the run takes. Raises `UsageError` for a request that cannot be carried out; a missing engine
-        skips the test, or fails it if the engine is required.
+        Takes as long as the run takes. Raises `UsageError` for a request that cannot be carried out, `AssertionError`
+        if the run did not come to what `expected` says; a missing engine skips the test, or fails it if the engine is
+        required. A run of which nothing is known makes the test an error when it ends, unless that was expected:
+        whatever the test asked of it, no answer means much.
         """
         __tracebackhide__ = True
         report, failure, missing, engine = None, "", "", ""
@@ -74,8 +78,29 @@ class Durable:
             pytest.skip(missing)
         if report is None:  # outside the handler, so that no frame of ours is chained to it
             raise UsageError(failure)
-        self._item.stash.setdefault(REPORTS, []).append(report)
+        expected = self._expected(faults, scenario)
+        self._keep(report, expected)
+        if expected is not None and report.status != expected:
+            raise AssertionError(told(report.judged, report.history, report.replay, instead_of=expected))
         return report
+
+    def _keep(self, report: Report, expected: Status | None) -> None:
+        """For the summary, and for the end of the test."""
+        kept = self._item.stash.setdefault(REPORTS, [])
+        kept.append(report)
+        if expected is not None:
+            self._item.stash.setdefault(EXPECTED, {})[len(kept) - 1] = str(expected)
+        elif report.status is Status.UNKNOWN:
+            self._unknown.append(report)
+
+    def _expected(self, faults: Iterable[str], given: Mapping[str, Any]) -> Status | None:
+        """What the caller itself says that the run must come to; what the marker expects is of the test's own fault."""
+        if given.get("expected") is None:
+            return None
+        asked = {**given, "subject": given.get("subject", "-")}
+        mark = pytest.Mark(marker.MARKER, (), asked, _ispytest=True)
+        wanted = marker.wanted(self._item, [(self, mark)], default=(self.engine,))
+        return wanted.expectation(self.engine, "; ".join(faults))
 
     def steps(self, **scenario: Any) -> tuple[str, ...]:
         """The steps of the fault-free run: what faults can name."""
@@ -103,8 +128,10 @@ class Durable:
         return str(params.get("durable_engine") or (desk.settings.engines or DEFAULT_ENGINES)[0])
 
     def close(self) -> None:
-        """The test is over."""
+        """The test is over. Fails its teardown for a run of which nothing is known."""
         self._over = True
+        for report in self._unknown:
+            pytest.fail(report.explained(), pytrace=False)
 
 
 def _without_engines(mark: pytest.Mark) -> pytest.Mark:

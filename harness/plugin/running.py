@@ -21,6 +21,8 @@ from harness.verdict import Status
 
 REPORTS = pytest.StashKey[list[Report]]()
 """What the durable runs of a test came to, its own first."""
+EXPECTED = pytest.StashKey[dict[int, str]]()
+"""What runs that a test made itself must come to, by their place among its reports; nothing said is a pass."""
 MISSING = pytest.StashKey[dict[str, str]]()
 
 
@@ -95,9 +97,9 @@ def _stop(text: str) -> NoReturn:
 def facts(item: pytest.Item) -> dict[str, Any]:
     """What the summary has to know of a finished item, in values that every pytest process can send to another."""
     reports = item.stash.get(REPORTS, [])
-    own = case_of(item)
-    expected = [str(own.expected) if own else "passed", *("passed" for _ in reports[1:])]
-    runs = [_run(item, *each) for each in zip(reports, expected, strict=False)]
+    own, said = case_of(item), item.stash.get(EXPECTED, {})
+    expected = {**({0: str(own.expected)} if own else {}), **said}
+    runs = [_run(item, report, expected.get(place, "passed")) for place, report in enumerate(reports)]
     return {"missing": item.stash.get(MISSING, None), "runs": runs}
 
 

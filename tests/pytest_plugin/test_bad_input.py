@@ -101,6 +101,15 @@ RUNS = """
 
     def test_has_no_fault(durable):
         durable.report
+
+    def test_learns_nothing(durable):
+        durable.run("crash@model#2/before~2", subject="shop:agent").effects("charge").once()
+
+    def test_expects_to_learn_nothing(durable):
+        durable.run("crash@model#2/before~2", subject="shop:agent", expected="unknown")
+
+    def test_expects_otherwise(durable):
+        durable.run("crash@model#2/before", subject="shop:agent", expected="failed")
 """
 
 
@@ -171,6 +180,16 @@ def test_a_fixture_used_after_its_test_says_whose_it_was(ran: Ran) -> None:
 
 def test_a_test_without_a_fault_has_no_report(ran: Ran) -> None:
     assert "test_has_no_fault has no fault of its own" in _section(ran, "test_has_no_fault")
+
+
+def test_a_run_of_which_nothing_is_known_makes_its_test_an_error_unless_that_was_expected(ran: Ran) -> None:
+    assert "`crash@model#2/before~2` never fired" in _section(ran, "ERROR at teardown of test_learns_nothing")
+    assert "test_expects_to_learn_nothing PASSED" in ran.out
+    assert "ERROR at teardown of test_expects_to_learn_nothing" not in ran.out
+
+
+def test_a_run_that_comes_to_something_else_than_its_caller_expects_fails_there(ran: Ran) -> None:
+    assert "PASSED, and was expected to be failed" in _section(ran, "test_expects_otherwise")
 
 
 @pytest.mark.parametrize(
