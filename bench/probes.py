@@ -6,6 +6,7 @@ Prints the median seconds of one run, `probed` or `bare`. `loop` is the agent al
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import statistics
 import sys
@@ -60,6 +61,8 @@ async def main() -> None:
         bodies.activate(probes, lambda _function: False)
         hooks[:] = [probes]
     subject = agent if HOW == "loop" else attach(agent, JournalDurability(), name="bench")
+    gc.collect()
+    gc.freeze()  # as a zygote does: no life lasts until a full collection
     times = []
     for number in range(RUNS):
         if HOW != "loop":

@@ -34,8 +34,9 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """The event as JSON values, without `seq` (a line's number is where it stands)."""
-        kind = type(self).__name__
-        return {"kind": kind, **{name: getattr(self, name) for name in _names(kind)}}
+        values = {"kind": type(self).__name__, **vars(self)}
+        del values["seq"]
+        return values
 
     @classmethod
     def from_json(cls, seq: int, values: dict[str, Any]) -> Event:

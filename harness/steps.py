@@ -65,7 +65,10 @@ class StepId:
         return cls(_path(text))
 
     def __str__(self) -> str:
-        return ".".join(map(str, self.path))
+        known = vars(self)  # where it is kept, because each probe asks for it several times
+        if "spelling" not in known:
+            known["spelling"] = ".".join(map(str, self.path))
+        return str(known["spelling"])
 
     @property
     def kind(self) -> str:
@@ -99,6 +102,7 @@ def _as_typed(match: re.Match[str]) -> str:
     return f"{match[1]}:{name}" if can_be_typed else match[0]
 
 
+@lru_cache(maxsize=4096)
 def _quoted(name: str) -> str:
     """Percent-encode what the grammar of ids and faults uses itself (`.`, `#`, `/`, `@`, `~`, `*`, …)."""
     return quote(name, safe="-_").replace(".", "%2E").replace("~", "%7E")

@@ -52,6 +52,8 @@ class Strikes:
         `crashes=False` leaves crashes for the commit seam, which comes later; `only_crashes` is that seam.
         """
         seconds = 0.0
+        if not self.plan.faults:
+            return seconds  # nothing is asked of a run that nothing is planned for
         for fault in self._due(step, window, crashes=crashes, only_crashes=only_crashes):
             seconds += self._act(fault)
         return seconds
