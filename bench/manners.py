@@ -68,7 +68,7 @@ def main() -> None:
         folder = Path(name)
         ratio(folder, 0)
         ratios: list[float] = []
-        while len(ratios) < LEAST or (len(ratios) < MOST and not decided(ratios)):
+        while len(ratios) < MOST and (len(ratios) < LEAST or not decided(ratios)):
             ratios.append(ratio(folder, len(ratios)))
     low, high = around_median(ratios)
     print(
