@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 import warnings
 from functools import wraps
@@ -184,7 +186,9 @@ def charge_sync_child() -> str:
     return "charged"
 
 
-bank_account = SQLAlchemyDatasource.create("sqlite:///bank.sqlite")
+bank_account = SQLAlchemyDatasource.create(
+    f"sqlite:///{tempfile.gettempdir()}/durable-harness-bank-{os.getuid()}.sqlite"
+)
 transaction = durable("transaction", ["charge"])
 
 
