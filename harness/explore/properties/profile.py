@@ -18,7 +18,7 @@ def durable(**changed: Any) -> settings:
     happen are discarded, which may be many. Hypothesis's explanations are left out: they cost runs, and the lines of
     Python that only a failing example runs would be ours. A search ends with the first failure: looking for a second
     costs as much again, and Hypothesis takes two failures of `survives` for one. `changed` are settings of Hypothesis;
-    they win.
+    they win. What is not said here, as the number of examples, is the loaded profile's.
     """
     phases = [phase for phase in Phase if phase is not Phase.explain]
     given: dict[str, Any] = {
@@ -26,7 +26,6 @@ def durable(**changed: Any) -> settings:
         "deadline": None,
         "report_multiple_bugs": False,
         "suppress_health_check": SUPPRESSED,
-        "max_examples": 100,
         **changed,
     }
     return settings(**given)

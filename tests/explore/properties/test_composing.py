@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import pytest
-from hypothesis import Phase, assume, event, example, given, note, target
+from hypothesis import Phase, assume, event, example, find, given, note, target
 from hypothesis import strategies as st
 from hypothesis.database import InMemoryExampleDatabase
 from hypothesis.errors import Unsatisfiable
@@ -15,11 +15,13 @@ from pydantic_ai import Agent
 
 from harness.errors import UsageError
 from harness.explore.properties import DoesNotSurvive, close_benches, durable, scenarios, scripts, survives
+from harness.explore.properties.conversations import REFUSAL
 from harness.explore.properties.offered import path_of
 from harness.scenario import Scenario
-from harness.subjects.script import Script
+from harness.subjects.script import Call, Script, Turn
 
 TILL = "fixtures.agents.till:agent"
+ESTIMATOR = "fixtures.agents.uses.validated:agent"
 KNOWN = Scenario.make(subject=TILL, script=["done"], faults=["crash@model#1/between"])
 
 
@@ -93,6 +95,43 @@ def test_a_conversation_that_the_agent_cannot_have_is_left_out() -> None:
 
     with pytest.raises((Unsatisfiable, UsageError)):
         never()
+
+
+def test_a_plan_that_could_not_fire_is_discarded_and_never_counted() -> None:
+    idle = KNOWN.model_copy(update={"faults": ("crash@model#1/between~3",)})
+
+    @given(st.just(idle))
+    @durable(max_examples=3, derandomize=True, database=None, phases=[Phase.generate])
+    def holds(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(Unsatisfiable):
+        holds()
+
+
+WANTED = {
+    "a refusal": (TILL, lambda turns: turns[-1].text == REFUSAL),
+    "a structured output": (ESTIMATOR, lambda turns: turns[-1].output_tool is not None),
+    "an output after calls": (ESTIMATOR, lambda turns: len(turns) > 1 and turns[-1].output is not None),
+    "a long text": (TILL, lambda turns: len(turns[-1].text or "") > 1000),
+    "a foreign text": (TILL, lambda turns: "東京" in (turns[-1].text or "")),
+    "foreign arguments": (TILL, lambda turns: any(not call.args["order_id"].isascii() for call in right(turns))),
+    "parallel calls": (TILL, lambda turns: len(turns[0].calls) > 1),
+    "calls one after another": (TILL, lambda turns: [len(turn.calls) for turn in turns] == [1, 1, 0]),
+}
+
+
+def right(turns: Sequence[Turn]) -> list[Call]:
+    return [call for turn in turns for call in turn.calls if not call.on_retry]
+
+
+@pytest.mark.parametrize(("agent", "wanted"), WANTED.values(), ids=WANTED)
+def test_every_kind_of_conversation_is_drawn(agent: str, wanted: Callable[[Sequence[Turn]], bool]) -> None:
+    quietly = durable(max_examples=400, derandomize=True, database=None)
+
+    found = find(scripts(agent), lambda script: wanted(script.others[0].turns), settings=quietly)
+
+    assert wanted(found.others[0].turns)
 
 
 def test_an_agent_is_found_by_the_variable_that_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
