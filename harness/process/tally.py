@@ -1,7 +1,7 @@
 """How often each body was begun in a life that is still going on, and what it waits for, from its growing journal.
 
 A run that tries the same thing again and again writes all the time, so silence will never give it away; and one that is
-made to wait is silent, and gets somewhere all the same.
+made to wait is silent, and gets somewhere all the same. A body that an error keeps from beginning was tried, too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
+
+from harness.faults import Fault
 
 TRIES = 25
 """So many attempts at one body in one life, and no end in sight, are enough to have seen."""
@@ -25,6 +28,7 @@ class Tally:
         self._size = journal.stat().st_size
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
+        self._refused: Counter[tuple[int, str]] = Counter()
         self.waits = 0.0
         """For how many seconds the life may be silent, because a fault made it wait, or hang until a timeout acts."""
 
@@ -41,13 +45,20 @@ class Tally:
 
     def _count(self, line: bytes) -> None:
         if (start := line.rfind(_ENTERED)) >= 0:  # behind what a death has torn off
-            event = json.loads(line[start:])
-            self._entered[event["invocation"], event["step"]] += 1
+            self._entered[_body(json.loads(line[start:]))] += 1
         if (start := line.rfind(_FIRED)) >= 0:
-            self.waits = max(self.waits, json.loads(line[start:])["wait"])
+            event = json.loads(line[start:])
+            self.waits = max(self.waits, event["wait"])
+            self._refused[_body(event)] += Fault.parse(event["fault"]).action == "error"
 
     @property
     def endless(self) -> str | None:
         """Why this life should end now, or None."""
-        (_invocation, step), count = max(self._entered.items(), key=lambda item: item[1], default=((0, ""), 0))
+        # An error may come before a body begins or after: one attempt may be in both counts, so they are not added.
+        tried = self._entered | self._refused
+        (_invocation, step), count = max(tried.items(), key=lambda item: item[1], default=((0, ""), 0))
         return f"`{step}` was tried {count} times in one life, and again" if count >= TRIES else None
+
+
+def _body(event: dict[str, Any]) -> tuple[int, str]:
+    return event["invocation"], event["step"]

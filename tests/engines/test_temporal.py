@@ -14,8 +14,9 @@ import pytest
 
 from harness.engines.temporal.engine import TemporalEngine
 from harness.faults import FaultPlan
-from harness.history import EngineRecord, History, Note, Observation, StepEntered
+from harness.history import EngineRecord, History, Note, Observation, RunEnded, StepEntered
 from harness.journal import load
+from harness.process.tally import TRIES
 from harness.process.zygote import Zygote
 from harness.runner import SEEDS, Bench
 from harness.scenario import Scenario
@@ -272,6 +273,13 @@ def test_the_engines_own_timeouts_and_retries_answer_a_fault(live: Live, fault: 
     lived = live("capable", fault)
     assert lived.bodies(1) == bodies
     assert lived.ended() == ("ok", "done")
+
+
+def test_retries_for_ever_of_a_body_that_an_error_keeps_from_beginning_are_ended(live: Live) -> None:
+    lived = live("capable", "999*error(RuntimeError)@tool:charge#1", time_scale=1000)  # up to 100 s become 100 ms
+    [ended] = lived.history.of(RunEnded)
+    assert (ended.how, ended.reason) == ("stuck", f"`tool:charge#1` was tried {TRIES} times in one life, and again")
+    assert lived.bodies(1) == ["model#1"]
 
 
 def test_a_late_answer_of_an_attempt_that_was_given_up_is_no_commit(live: Live) -> None:

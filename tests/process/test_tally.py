@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from harness.history import FaultFired, Note, StepEntered
 from harness.journal import Journal
 from harness.process.tally import TRIES, Tally
@@ -28,6 +30,35 @@ def test_many_attempts_at_one_body_are_endless_and_many_bodies_are_not(tmp_path:
     enter(journal, "tool:charge#1", 1)
     assert tally.look() == journal.path.stat().st_size
     assert tally.endless == f"`tool:charge#1` was tried {TRIES} times in one life, and again"
+
+
+def fire(journal: Journal, action: str, times: int) -> None:
+    for _ in range(times):
+        journal.append(FaultFired(fault=f"999*{action}@tool:charge#1", step="tool:charge#1", window="before"))
+
+
+def test_errors_that_come_before_a_body_begins_are_attempts_at_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    fire(journal, "error(RuntimeError)", TRIES - 1)
+    tally.look()
+    assert tally.endless is None
+
+    fire(journal, "error(RuntimeError)", 1)
+    tally.look()
+    assert tally.endless == f"`tool:charge#1` was tried {TRIES} times in one life, and again"
+
+
+@pytest.mark.parametrize("action", ["delay(1s)", "error(RuntimeError)"])
+def test_a_fault_and_the_body_that_it_struck_are_one_attempt(tmp_path: Path, action: str) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    for _ in range(TRIES - 1):
+        fire(journal, action, 1)
+        enter(journal, "tool:charge#1", 1)
+    tally.look()
+
+    assert tally.endless is None
 
 
 def test_the_longest_wait_that_a_fault_made_is_known(tmp_path: Path) -> None:
