@@ -11,23 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, SHOP, Shell, environment
-from tests.process.families import alive, happens
+from tests.process.families import MARK, family, happens
 
-NAME = "HARNESS_TEST_FAMILY"
 ENDINGS = [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP]
-
-
-def family(mark: str) -> list[int]:
-    """Every living process that inherited the mark: also one that has left the session or lost its parent."""
-    wanted, found = f"{NAME}={mark}".encode(), []
-    for record in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            inherited = record.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if wanted in inherited and alive(int(record.parent.name)):
-            found.append(int(record.parent.name))
-    return found
 
 
 @pytest.mark.parametrize("number", ENDINGS, ids=lambda each: each.name)
@@ -36,7 +22,7 @@ def test_no_process_survives_a_harness_that_is_ended_in_the_middle(number: signa
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "sweep", SHOP, "-e", "journal", "-j", "2", "--out", str(tmp_path)],
         cwd=ROOT,
-        env=environment({NAME: mark}),
+        env=environment({MARK: mark}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

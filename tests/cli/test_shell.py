@@ -81,6 +81,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert said in told.err
     assert told.out == ""
     assert "Traceback" not in told.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_subject_whose_import_raises_shows_its_own_traceback_once(shell: Shell, tmp_path: Path):
@@ -146,6 +147,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path):
     assert "cannot write" in limited.stderr
     assert "`--out`" in limited.stderr
     assert "Traceback" not in limited.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 RAISED = {

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.conftest import CHARGE, ROOT, SHOP, Ran, Shell, environment
+from tests.process.families import MARK, family, happens
 
 
 def test_a_sweep_draws_the_map_and_passes_with_its_warning(shell: Shell, tmp_path: Path):
@@ -101,28 +102,22 @@ def test_a_fault_that_never_fires_leaves_the_run_unknown(shell: Shell, tmp_path:
 
 
 def test_an_interrupted_sweep_reports_what_it_has_and_leaves_no_process(tmp_path: Path):
+    mark = f"{os.getpid()}-interrupted"
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", "sweep", SHOP, "-e", "journal", "-j", "2", "--out", str(tmp_path)],
         cwd=ROOT,
-        env=environment(),
+        env=environment({MARK: mark}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     assert process.stderr is not None
-    for line in process.stderr:
-        if " of 12 run" in line:
-            break
+    assert any(" of 12 run" in line for line in process.stderr)
+    assert len(family(mark)) > 1
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate()
     assert process.returncode == 130
     assert "Interrupted: this report is partial" in out
     assert "Traceback" not in out + err
-    assert descendants_of_session(process.pid) == []
-
-
-def descendants_of_session(session: int) -> list[str]:
-    """Every process that is still in the session that `session` led, or names the folder it worked in."""
-    listed = subprocess.run(["ps", "-eo", "sid=,pid=,args="], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if line.split()[0] == str(session)]
+    assert happens(lambda: family(mark) == [])

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 20.0
+MARK = "HARNESS_TEST_FAMILY"
+"""A variable that a test gives to the process it starts; all that this one starts inherit it."""
 
 
 def alive(pid: int) -> bool:
@@ -28,6 +30,19 @@ def below(pid: int) -> list[int]:
     for known in found:
         found += [child for child, parent in parents.items() if parent == known]
     return found[1:]
+
+
+def family(mark: str) -> list[int]:
+    """Every living process that inherited the mark: also one that has left the session or lost its parent."""
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for record in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            inherited = record.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if wanted in inherited and alive(int(record.parent.name)):
+            found.append(int(record.parent.name))
+    return found
 
 
 def happens(what: Callable[[], object]) -> bool:
