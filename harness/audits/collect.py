@@ -50,7 +50,7 @@ def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Itera
         yield UnitAudit(unit="model", layers=(RetryLayer(name="model", kind="model", unknown=reason),))
         return
     asks, usage = output_layer(agent), usage or Usage()
-    turns = usage.over(times(_output_retries(agent) + 1, asks.name))
+    turns = usage.over(times(_tries(_output_retries(agent)), asks.name))
     asker = Asker(model, agent.model_settings)
     outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
     taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
@@ -99,7 +99,7 @@ def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], u
     inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
     passed = through(_once(ModelRetry("harness")), inside, unknown)
     reached = isinstance(passed.error, ModelRetry)
-    turns = usage.over(times(tool.retries + 1 if reached else 1, "agent"))
+    turns = usage.over(times(_tries(tool.retries) if reached else 1, "agent"))
     recorded = any(live.layer.kind == "unit" for live in around)
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else passed.error)
     again = enclosed(spent, _containers(around), Failure.MODEL_RETRY, unknown, "executions")
@@ -210,7 +210,7 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
     asks, lives = output_layer(agent), engine(Unit("run"))
     unknown: Unknowns = {}
-    turns = usage.over(times(_output_retries(agent) + 1, asks.name))
+    turns = usage.over(times(_tries(_output_retries(agent)), asks.name))
     spent = Outcome(turns, Course(), Unfit())
     again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
@@ -222,7 +222,14 @@ def output_layer(agent: Any) -> RetryLayer:
     """How often an agent asks its model for a better output."""
     retries = _output_retries(agent)
     origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
-    return RetryLayer(name="agent output", kind="agent", settings={"output": str(retries)}, origin=origin)
+    absurd = f"output={retries} makes no sense" if retries < 0 else ""
+    settings = {"output": str(retries)}
+    return RetryLayer(name="agent output", kind="agent", settings=settings, origin=origin, unknown=absurd)
+
+
+def _tries(retries: int) -> int | None:
+    """The first try and the others. None: of a number that makes no sense, nobody knows what is made."""
+    return retries + 1 if retries >= 0 else None
 
 
 def _output_retries(agent: Any) -> int:

@@ -151,16 +151,26 @@ UNKNOWN = {
     "a transport that shows nothing": (awkward.dark, "Dark", "shows nothing of what it does"),
     "a policy that raises": (awkward.broken, "tenacity transport", "raises LookupError: no such policy"),
     "a client that is built in the call": (awkward.lazy, "client", "no client that the audit can ask"),
+    "a negative timeout": (awkward.hasty, "openai", "timeout=-5 makes no sense"),
+    "a negative timeout in the model's settings": (awkward.hurried, "openai", "timeout=-5 makes no sense"),
     "a negative number": (awkward.negative, "openai", "max_retries=-1 makes no sense"),
 }
 
 
 @pytest.mark.parametrize(("agent", "name", "reason"), UNKNOWN.values(), ids=UNKNOWN.keys())
 def test_what_cannot_be_asked_is_unknown_and_never_one(agent, name, reason):
-    asker = Asker(agent.model)
+    asker = Asker(agent.model, agent.model_settings)
     assert asker.ask(F.UNAVAILABLE).expression.total is None
     told = {layer.name: layer.unknown for layer in asker.layers} | asker.unknown
     assert reason in told[name]
+
+
+def test_an_agent_with_a_negative_patience_is_unknown():
+    found = {unit.unit: unit for unit in collect.units_of(awkward.impatient, lambda _unit: ())}
+    run, tool = found["run"], found["tool:look"]
+    assert (run.cell(F.INVALID_OUTPUT).predicted, tool.cell(F.MODEL_RETRY).predicted) == (None, None)
+    assert [layer.unknown for layer in run.unknown] == ["output=-3 makes no sense"]
+    assert [layer.unknown for layer in tool.unknown] == ["retries=-3 makes no sense"]
 
 
 def test_one_unknown_model_makes_the_whole_fallback_unknown():

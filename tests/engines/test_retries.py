@@ -11,9 +11,10 @@ from prefect import flow, task
 from pydantic_ai import Agent, UserError
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
-from pydantic_ai.durable_exec.temporal import TemporalDurability
+from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.exceptions import ModelHTTPError, ModelRateLimitError
 from pydantic_ai.models.test import TestModel
+from pydantic_ai.toolsets import FunctionToolset
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig
 
@@ -121,6 +122,10 @@ def test_a_step_that_died_with_its_process_is_not_retried_by_itself():
 # Prefect
 
 
+def no_delays(_retries: int) -> list[float]:
+    raise LookupError("no delays")
+
+
 def tasked(**config) -> prefect.TaskLayer:
     (layer, _flow) = prefect.layers(agent(PrefectDurability(model_task_config=TaskConfig(**config))), MODEL, {})
     return layer
@@ -185,6 +190,31 @@ def test_a_condition_that_raises_is_unknown():
     )
 
 
+SENSELESS = {
+    "retries": ({"retries": -1}, "retries=-1 makes no sense"),
+    "delay": ({"retries": 1, "retry_delay_seconds": -4}, "retry_delay_seconds=-4 makes no sense"),
+    "one delay of several": ({"retries": 2, "retry_delay_seconds": [1, -2]}, "retry_delay_seconds=[1, -2] makes no"),
+    "timeout": ({"timeout_seconds": -5}, "timeout_seconds=-5 makes no sense"),
+    "a function for the delays that raises": (
+        {"retries": 2, "retry_delay_seconds": no_delays},
+        "LookupError: no delays",
+    ),
+    "jitter": ({"retries": 1, "retry_jitter_factor": -1}, "must be >= 0"),
+}
+
+
+@pytest.mark.parametrize(("config", "reason"), SENSELESS.values(), ids=SENSELESS.keys())
+def test_a_senseless_task_is_unknown_and_ends_nothing(config, reason):
+    live = tasked(**config)
+    assert reason in live.layer.unknown
+    assert live.layer.each is None
+
+
+def test_a_senseless_flow_is_unknown_and_ends_nothing():
+    layer = flowing(flow(lambda: None, name="j", timeout_seconds=-5)).layer
+    assert (layer.unknown, layer.each) == ("timeout_seconds=-5 makes no sense", None)
+
+
 def flowing(given, options=None) -> prefect.FlowLayer:
     (layer,) = prefect.layers(given, RUN, options or {})
     return layer
@@ -223,7 +253,7 @@ def test_a_tools_metadata_configures_its_task(config, attempts):
 
 
 def activity(unit: Unit = MODEL, **config) -> temporal.Activity:
-    given = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), **config)
+    given = ActivityConfig(**{"start_to_close_timeout": timedelta(seconds=60), **config})
     return temporal.layers(agent(TemporalDurability(activity_config=given)), unit, {})[0]
 
 
@@ -262,6 +292,80 @@ def test_timeouts_are_told_in_seconds():
     layer = activity(schedule_to_close_timeout=timedelta(minutes=5)).layer
     assert (layer.each, layer.all) == (60, 300)
     assert layer.settings["heartbeat_timeout"] == "30 s"
+
+
+TIMEOUTS = {
+    "negative": ({"start_to_close_timeout": timedelta(seconds=-5)}, "start_to_close_timeout=-5 s makes no sense"),
+    "nothing": ({"schedule_to_close_timeout": timedelta(0)}, "schedule_to_close_timeout=0 s makes no sense"),
+    "a beat before it began": ({"heartbeat_timeout": timedelta(seconds=-1)}, "heartbeat_timeout=-1 s makes no sense"),
+    "no beats": ({"heartbeat_timeout": timedelta(0)}, ""),
+}
+
+
+@pytest.mark.parametrize(("config", "reason"), TIMEOUTS.values(), ids=TIMEOUTS.keys())
+def test_an_activity_with_a_senseless_timeout_is_unknown_and_ends_nothing(config, reason):
+    layer = activity(**{"start_to_close_timeout": timedelta(seconds=60), **config}).layer
+    assert layer.unknown == reason
+    assert layer.each == (None if reason else 60)
+
+
+TWICE, THRICE = (ActivityConfig(retry_policy=RetryPolicy(maximum_attempts=number)) for number in (2, 3))
+SAID = {
+    "by the capability, for the toolset": (TemporalDurability(toolset_activity_config={"<agent>": TWICE}), None),
+    "by the tool itself": (TemporalDurability(), {"temporal": TWICE}),
+}
+
+
+@pytest.mark.parametrize(("capability", "metadata"), SAID.values(), ids=SAID.keys())
+def test_whoever_configures_a_tool_it_never_retries_what_pydantic_ai_forbids(capability, metadata):
+    unit = Unit("tool", "charge", metadata=metadata, toolset="<agent>")
+    layer = temporal.layers(agent(capability), unit, {})[0]
+    assert (layer.answer(LOST).attempts, layer.answer(UserError("wrong")).attempts) == (2, 1)
+    assert layer.layer.origin.said == "explicit"
+
+
+def wrapped(**config) -> TemporalAgent:
+    given = Agent(TestModel(), name="wrapped", toolsets=[FunctionToolset([charge, refund], id="money").prefixed("my")])
+    return TemporalAgent(given, **config)
+
+
+async def charge() -> None:
+    """Nothing."""
+
+
+async def refund() -> None:
+    """Nothing."""
+
+
+WRAPPED = {
+    "for the toolset": ({"toolset_activity_config": {"money": TWICE}}, [2, 2]),
+    "for one tool": ({"tool_activity_config": {"money": {"charge": THRICE}}}, [3, None]),
+    "for both": (
+        {"toolset_activity_config": {"money": TWICE}, "tool_activity_config": {"money": {"charge": THRICE}}},
+        [3, 2],
+    ),
+    "no activity": ({"tool_activity_config": {"money": {"charge": False}}}, [1, None]),
+}
+
+
+@pytest.mark.parametrize(("config", "attempts"), WRAPPED.values(), ids=WRAPPED.keys())
+@pytest.mark.filterwarnings("ignore:`TemporalAgent` is deprecated")
+def test_the_old_wrapper_is_asked_for_what_it_was_told_about_its_tools(config, attempts):
+    value = wrapped(**config)
+    layers = [temporal.layers(value, Unit("tool", name, toolset="money"), {})[0] for name in ("charge", "refund")]
+    assert [layer.answer(LOST).attempts for layer in layers] == attempts
+
+
+@pytest.mark.filterwarnings("ignore:`TemporalAgent` is deprecated")
+def test_what_the_old_wrapper_hides_or_pydantic_ai_refuses_is_unknown():
+    hidden = wrapped(temporalize_toolset_func=lambda toolset, *_more: toolset)
+    layer = temporal.layers(hidden, Unit("tool", "charge", toolset="money"), {})[0].layer
+    assert "toolset 'money' cannot be seen" in layer.unknown
+    layer = temporal.layers(wrapped(), Unit("tool", "charge", metadata={"temporal": 7}, toolset="money"), {})[0].layer
+    assert "expected a dict" in layer.unknown
+    single = wrapped(tool_activity_config={"money": {"charge": THRICE}})
+    layer = temporal.layers(single, Unit("tool", "money", toolset="money", mcp=True), {})[0].layer
+    assert "configures single tools of 'money': charge" in layer.unknown
 
 
 def test_a_tool_without_an_activity_has_the_workflow_only():

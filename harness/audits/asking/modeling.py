@@ -21,7 +21,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.google import sdk_of
 from harness.audits.asking.limits import concurrency
-from harness.audits.asking.sdks import Sdk, read_timeout
+from harness.audits.asking.sdks import Sdk, absurd_timeout, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first
 from harness.retries.arithmetic import Course, Expression, added, product, times
@@ -73,16 +73,25 @@ class Asker:
             yield self._named(self._said(self.sdk.layer))
         yield from self.wrappers
 
-    @property
-    def _retries_said(self) -> Any:
-        """`max_retries` of the model's settings, which pydantic-ai hands to the SDK in place of the client's own."""
-        return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get("max_retries")
+    def _setting(self, name: str) -> Any:
+        """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own."""
+        return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get(name)
 
     def _said(self, layer: RetryLayer) -> RetryLayer:
-        if layer.unknown or (said := self._retries_said) is None:
+        if layer.unknown or (absurd := self._absurd):
+            return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
+        if (said := self._setting("max_retries")) is None:
             return layer
         changed = {"settings": {**layer.settings, "max_retries": str(said)}, "origin": explicit("max_retries")}
         return layer.model_copy(update=changed)
+
+    @property
+    def _absurd(self) -> str:
+        """Why the model's settings cannot be meant."""
+        retries = self._setting("max_retries")
+        if isinstance(retries, int) and retries < 0:
+            return f"max_retries={retries} makes no sense"
+        return absurd_timeout(self._setting("timeout"))
 
     def _named(self, layer: RetryLayer) -> RetryLayer:
         """A layer that cannot be asked says whose it is."""
@@ -97,7 +106,7 @@ class Asker:
         if self.fallbacks:
             return self._fall_back(failure)
         assert self.sdk is not None
-        if self.sdk.layer.unknown:
+        if self.sdk.layer.unknown or self._absurd:
             return _nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
@@ -137,7 +146,7 @@ class Asker:
         """The seconds that one request takes: none, unless nobody answers it."""
         if failure is not Failure.READ_TIMEOUT:
             return 0.0
-        asked = (self.settings or {}).get("timeout")
+        asked = self._setting("timeout")
         found = read_timeout(asked) if asked is not None else sdk.layer.each
         return float("inf") if found is None else found
 
@@ -146,7 +155,7 @@ class Asker:
     ) -> tuple[Asked, BaseException | None]:
         """Send one request of the model over a transport that meets the trouble."""
         settings = self.settings
-        if retries is not None and self._retries_said is not None:
+        if retries is not None and self._setting("max_retries") is not None:
             settings = {**(settings or {}), "max_retries": retries}
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
             try:

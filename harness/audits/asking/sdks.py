@@ -79,6 +79,8 @@ def _layer(client: Any, package: str) -> RetryLayer:
         return RetryLayer(name=package, kind="sdk", unknown=f"max_retries={retries!r} makes no sense")
     usual = getattr(sys.modules.get(f"{package}._constants"), "DEFAULT_MAX_RETRIES", None)
     origin = default_of(package) if retries == usual else explicit("max_retries")
+    if absurd := absurd_timeout(client.timeout):
+        return RetryLayer(name=package, kind="sdk", unknown=absurd)
     each = read_timeout(client.timeout)
     settings = {"max_retries": str(retries), "timeout": "none" if each is None else f"{each:g} s"}
     return RetryLayer(name=package, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
@@ -94,6 +96,12 @@ def read_timeout(timeout: Any) -> float | None:
     """The seconds that a client waits for an answer. None: for ever."""
     read = getattr(timeout, "read", timeout)
     return float(read) if isinstance(read, int | float) else None
+
+
+def absurd_timeout(timeout: Any) -> str:
+    """Why a timeout cannot be meant: no request is answered in no time."""
+    seconds = read_timeout(timeout)
+    return f"timeout={seconds:g} makes no sense" if seconds is not None and seconds <= 0 else ""
 
 
 def _without_jitter(package: str) -> AbstractContextManager[Any]:

@@ -34,7 +34,8 @@ class ToolAsked:
         """The agent's own patience with this tool."""
         origin = explicit("retries") if self.said else default_of("pydantic_ai")
         settings = {"retries": str(self.retries)} | ({"timeout": f"{self.timeout:g} s"} if self.timeout else {})
-        return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin)
+        absurd = f"retries={self.retries} makes no sense" if self.retries < 0 else ""
+        return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin, unknown=absurd)
 
 
 class Decorator:

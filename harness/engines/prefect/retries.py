@@ -28,6 +28,7 @@ class TaskLayer:
 
     def __init__(self, task: Any, origin: Any) -> None:
         self.task = task
+        absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
         if task.retries:
             settings |= {"retry_delay_seconds": str(task.retry_delay_seconds)}
@@ -38,9 +39,9 @@ class TaskLayer:
             kind="unit",
             settings=settings,
             origin=origin,
-            each=task.timeout_seconds,
+            each=None if absurd else task.timeout_seconds,
             jitter=bool(task.retry_jitter_factor),
-            unknown=_absurd(task.retries),
+            unknown=absurd,
             notes=_told(task),
         )
 
@@ -66,6 +67,17 @@ class TaskLayer:
         return longest
 
 
+class Refused:
+    """A task that cannot be made of its configuration."""
+
+    def __init__(self, reason: str, origin: Any) -> None:
+        self.layer = RetryLayer(name="prefect task", kind="unit", origin=origin, unknown=reason)
+
+    def answer(self, error: BaseException) -> Answer:
+        """Nobody knows."""
+        return Answer(raises=error, unknown=self.layer.unknown)
+
+
 class FlowLayer:
     """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again.
 
@@ -83,15 +95,16 @@ class FlowLayer:
         notes: tuple[str, ...] = (),
     ) -> None:
         self.retries, self.delay, self.persists = retries, delay, persists
+        absurd = _absurd(retries, delay, timeout)
         self.layer = RetryLayer(
             name="flow",
             kind="container",
             settings={"retries": str(retries), "persist_result": str(persists)}
             | ({"timeout_seconds": f"{timeout:g}"} if timeout else {}),
             origin=origin,
-            each=timeout,
+            each=None if absurd else timeout,
             jitter=False,
-            unknown=_absurd(retries),
+            unknown=absurd,
             notes=notes,
         )
 
@@ -118,7 +131,10 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (flow,)
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
-    return (TaskLayer(_task(config), origin), flow)
+    try:
+        return (TaskLayer(_task(config), origin), flow)
+    except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
+        return (Refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin), flow)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
@@ -199,6 +215,10 @@ def _told(task: Any) -> tuple[str, ...]:
     return ()
 
 
-def _absurd(retries: Any) -> str:
-    sensible = isinstance(retries, int) and not isinstance(retries, bool) and retries >= 0
-    return "" if sensible else f"retries={retries!r} makes no sense"
+def _absurd(retries: Any, delay: Any, timeout: float | None) -> str:
+    """Why these settings cannot be meant, as Prefect spells them."""
+    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+        return f"retries={retries!r} makes no sense"
+    if any(seconds < 0 for seconds in (delay if isinstance(delay, Sequence) else (delay or 0,))):
+        return f"retry_delay_seconds={delay!r} makes no sense"
+    return f"timeout_seconds={timeout:g} makes no sense" if timeout is not None and timeout < 0 else ""

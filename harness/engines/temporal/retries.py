@@ -7,18 +7,23 @@ same code, and the name is not guessed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
+from pydantic_ai import UserError
+from pydantic_ai.durable_exec._toolset import DurableToolsetBase
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
+from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from harness.engines.temporal.own_workflow import is_activity, is_workflow
 from harness.retries.live import Answer, Died, Live, TimedOut, Unit
-from harness.retries.values import RetryLayer
+from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.origins import decorated, default_of, explicit
 
@@ -36,6 +41,7 @@ class Activity:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
         seconds = {name: _seconds(config.get(name)) for name in TIMEOUTS}
+        absurd = _absurd(self.policy, seconds)
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
@@ -44,10 +50,10 @@ class Activity:
             kind="unit",
             settings=settings,
             origin=origin,
-            each=seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"],
-            all=seconds["schedule_to_close_timeout"],
+            each=None if absurd else seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"],
+            all=None if absurd else seconds["schedule_to_close_timeout"],
             jitter=False,
-            unknown=_absurd(self.policy),
+            unknown=absurd,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -108,12 +114,14 @@ _OURS = f"the workflow is started by us without a retry policy, as workflows usu
 _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
 
 
-class Called:
-    """An activity of a workflow of the person's own: its options are said in the call."""
+_CALLED = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
 
-    def __init__(self, function: Any) -> None:
-        reason = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
-        self.layer = RetryLayer(name="temporal activity", kind="unit", origin=decorated(function), unknown=reason)
+
+class Hidden:
+    """An activity whose options are not to be seen before it runs."""
+
+    def __init__(self, reason: str, origin: Origin) -> None:
+        self.layer = RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason)
 
     def answer(self, error: BaseException) -> Answer:
         """Nobody knows."""
@@ -126,12 +134,15 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "own":
-        return (Called(unit.function), workflow) if is_activity(unit.function) else ()
+        return (Hidden(_CALLED, decorated(unit.function)), workflow) if is_activity(unit.function) else ()
     value = unit.owner or value
-    if (config := _config(value, unit)) is None:
+    try:
+        config = _config(value, unit)
+    except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
+        return (Hidden(str(error), explicit()), workflow)
+    if config is None:
         return (workflow,)
-    said = (unit.kind == "model" and _says(value, "_model_activity_config")) or _says(value, "activity_config")
-    origin = explicit("model_activity_config", "activity_config", "retry_policy") if said else default_of("pydantic_ai")
+    origin = _origin(value, unit, config)
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
     beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
@@ -139,7 +150,10 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
-    """The activity configuration of a unit. None: it is no activity, and runs in the workflow."""
+    """The activity configuration of a unit. None: it is no activity, and runs in the workflow.
+
+    Raises `UserError` for one that nobody can see, or that pydantic-ai itself refuses.
+    """
     owner: Any = durability_of(value) or (value if hasattr(value, "activity_config") else TemporalDurability())
     base = dict(owner.activity_config)
     if unit.kind == "model":
@@ -147,18 +161,52 @@ def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
         return dict(getattr(owner, "_model_activity_config", None) or getattr(owner.model, "activity_config", base))
     if unit.kind == "event":
         return dict(getattr(owner, "_event_stream_handler_activity_config", base))
-    base |= getattr(owner, "_toolset_activity_config", {}).get(unit.toolset, {})
-    own = (unit.metadata or {}).get("temporal", {})
-    return None if own is False else {**base, **own}
+    whole, by_name = _of_toolset(owner, unit)
+    told = SimpleNamespace(tool_def=SimpleNamespace(metadata=unit.metadata))
+    own: Any = resolve_tool_activity_config(told, unit.name, by_name)  # type: ignore[arg-type]
+    return None if own is False else {**whole, **own}
 
 
-def _says(value: Any, name: str) -> bool:
-    """Whether somebody configured it: pydantic-ai's own policy has no limit and its own timeout is 60 s."""
-    config = getattr(durability_of(value) or value, name, None) or {}
-    if not config:
-        return False
+def _of_toolset(owner: Any, unit: Unit) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The configuration of a toolset's activities, and those of single tools that the old wrapper was given.
+
+    The capability tells both when it is asked. The wrapper made toolsets of them, and kept nothing else.
+    """
+    if not isinstance(owner, TemporalAgent):
+        return dict(owner._toolset_operation_config("function", unit.toolset)), {}  # noqa: SLF001  nobody else adds what is never retried
+    made = (one for toolset in owner.toolsets for one in _made(toolset))
+    wrapped = next((one for one in made if one.id == unit.toolset), None)
+    known = inspect.getclosurevars(getattr(wrapped, "_resolve_tool_config", _of_toolset)).nonlocals
+    whole, by_name = getattr(wrapped, "durable_config", None), known.get("tool_activity_config")
+    if whole is None or by_name is None:
+        raise UserError(f"how TemporalAgent configured the activities of toolset {unit.toolset!r} cannot be seen")
+    if unit.mcp and unit.kind == "tool" and by_name:
+        raise UserError(f"`tool_activity_config` configures single tools of {unit.toolset!r}: {', '.join(by_name)}")
+    return dict(whole), dict(by_name)
+
+
+def _made(toolset: Any) -> Iterator[Any]:
+    """The toolsets whose calls are activities, through whatever is around them."""
+    if isinstance(toolset, DurableToolsetBase):
+        yield toolset
+        return
+    inner = getattr(toolset, "toolsets", None) or [getattr(toolset, "wrapped", None)]
+    for one in inner:
+        yield from () if one is None else _made(one)
+
+
+_NAMES = ("temporal", "tool_activity_config", "toolset_activity_config", "activity_config", "retry_policy")
+
+
+def _origin(value: Any, unit: Unit, config: dict[str, Any]) -> Origin:
+    """Whose the configuration is: pydantic-ai's own policy has no limit and its own timeout is 60 s."""
     policy = config.get("retry_policy")
-    return bool(policy and policy.maximum_attempts) or config.get("start_to_close_timeout") != timedelta(seconds=60)
+    if not (policy and policy.maximum_attempts) and config.get("start_to_close_timeout") == timedelta(seconds=60):
+        return default_of("pydantic_ai")
+    if unit.kind in ("model", "event"):
+        return explicit("model_activity_config", "activity_config", "retry_policy")
+    own = isinstance((unit.metadata or {}).get("temporal"), dict)
+    return explicit(*_NAMES[0 if own else 1 :])
 
 
 def _backoff(policy: RetryPolicy, attempt: int) -> float:
@@ -173,7 +221,11 @@ def _seconds(value: timedelta | None) -> float | None:
     return None if value is None else value.total_seconds()
 
 
-def _absurd(policy: RetryPolicy) -> str:
+def _absurd(policy: RetryPolicy, timeouts: dict[str, float | None]) -> str:
+    """Why these settings cannot be meant. A timeout of nothing is one that nobody set, where there need not be any."""
+    for name, seconds in timeouts.items():
+        if seconds is not None and (seconds < 0 or (seconds == 0 and name.endswith("to_close_timeout"))):
+            return f"{name}={seconds:g} s makes no sense"
     try:
         policy._validate()  # noqa: SLF001  what the SDK itself asks before it tells the server
     except (ValueError, TypeError) as error:
