@@ -8,17 +8,28 @@ import httpx
 import httpx2
 import pytest
 from pydantic_ai.models.fallback import FallbackModel
+from tenacity import retry, stop_after_attempt, wait_fixed
 
 from fixtures.audit import awkward, clients, google
 from harness.audits import collect
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.modeling import Asker
+from harness.audits.asking.tools import decorators
 from harness.audits.asking.transports import TransportLayer
 from harness.audits.asking.trouble import first
 from harness.retries.arithmetic import spelled
 from harness.retries.values import Failure
 
 F = Failure
+
+
+def plain() -> None:
+    """Nothing."""
+
+
+async def later() -> None:
+    """Nothing."""
+
 
 DEFAULTS = {
     "openai": (clients.openai(), {F.UNAVAILABLE: 3, F.REFUSED: 3, F.READ_TIMEOUT: 3, F.BAD_REQUEST: 1}),
@@ -150,6 +161,12 @@ def test_a_client_that_two_agents_share_is_asked_for_both():
 UNKNOWN = {
     "a transport that shows nothing": (awkward.dark, "Dark", "shows nothing of what it does"),
     "a policy that raises": (awkward.broken, "tenacity transport", "raises LookupError: no such policy"),
+    "an asynchronous policy that raises": (awkward.broken_later, "tenacity transport", "raises LookupError: no such"),
+    "a fallback's condition that raises": (
+        awkward.falling,
+        "fallback",
+        "fallback_on raises LookupError: no such condition",
+    ),
     "a client that is built in the call": (awkward.lazy, "client", "no client that the audit can ask"),
     "a negative timeout": (awkward.hasty, "openai", "timeout=-5 makes no sense"),
     "a negative timeout in the model's settings": (awkward.hurried, "openai", "timeout=-5 makes no sense"),
@@ -171,6 +188,24 @@ def test_an_agent_with_a_negative_patience_is_unknown():
     assert (run.cell(F.INVALID_OUTPUT).predicted, tool.cell(F.MODEL_RETRY).predicted) == (None, None)
     assert [layer.unknown for layer in run.unknown] == ["output=-3 makes no sense"]
     assert [layer.unknown for layer in tool.unknown] == ["retries=-3 makes no sense"]
+
+
+def raises_whatever_it_is_asked(*_asked: object) -> bool:
+    raise LookupError("no such policy")
+
+
+@pytest.mark.parametrize("policy", ["stop", "wait", "retry"])
+@pytest.mark.parametrize("body", [plain, later], ids=["plain", "asynchronous"])
+def test_a_decorator_whose_policy_raises_is_unknown(body, policy):
+    given = {"stop": stop_after_attempt(3), "reraise": True, policy: raises_whatever_it_is_asked}
+    (decorator,) = decorators(retry(**given)(body))
+    assert decorator.answer(ValueError()).unknown == "its retry policy raises LookupError: no such policy"
+
+
+def test_a_decorator_is_asked_as_it_is():
+    (decorator,) = decorators(retry(stop=stop_after_attempt(3), wait=wait_fixed(2), reraise=True)(later))
+    answer = decorator.answer(ValueError("whatever"))
+    assert (answer.attempts, answer.wait(1), str(answer.raises), answer.unknown) == (3, 2, "whatever", "")
 
 
 def test_one_unknown_model_makes_the_whole_fallback_unknown():

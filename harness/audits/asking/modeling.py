@@ -24,6 +24,7 @@ from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk, absurd_timeout, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first
+from harness.audits.asking.watching import Watch
 from harness.retries.arithmetic import Course, Expression, added, product, times
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
@@ -171,7 +172,11 @@ class Asker:
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
             self.unknown |= asker.unknown
-        called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes]))
+        watch = Watch()
+        called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes], watch))
+        if watch.raised:
+            self.unknown["fallback"] = f"fallback_on raises {watch.reason}"
+            return _nobody_knows("fallback")
         taken = outcomes[: max(1, called)]
         course = taken[0].course
         for outcome in taken[1:]:
@@ -248,9 +253,12 @@ class _Failing(Model[Any]):
         raise self._error or RuntimeError("a model without an error of its own")
 
 
-async def _fallen(fallback: FallbackModel, errors: list[BaseException | None]) -> tuple[int, BaseException | None]:
+async def _fallen(
+    fallback: FallbackModel, errors: list[BaseException | None], watch: Watch
+) -> tuple[int, BaseException | None]:
     called: list[int] = []
-    twin = copy.copy(fallback)
+    twin: Any = copy.copy(fallback)
+    twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
     twin.models = [_Failing(error, called) for error in errors]
     try:
         await _requested(twin, None)

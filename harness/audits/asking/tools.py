@@ -11,6 +11,7 @@ from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.transports import Asked, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
+from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
@@ -60,7 +61,8 @@ class Decorator:
             fails()
 
         asynchronous = hasattr(self.retrying, "__aiter__")
-        twin = self.retrying.copy()
+        watch = Watch()
+        twin = self.retrying.copy(**watch.over(vars(self.retrying)))
         with without_waiting() as slept:
             if not asynchronous:
                 twin.sleep = slept.append
@@ -69,6 +71,8 @@ class Decorator:
             except Enough:
                 return Asked(MOST, tuple(slept), Trouble(Failure.TOOL_EXCEPTION, error), endless=True).answer
             except Exception as raised:  # noqa: BLE001  whatever its caller would see
+                if watch.raised:
+                    return Answer(raises=error, unknown=f"its retry policy raises {watch.reason}")
                 return Asked(len(calls), tuple(slept), Trouble(Failure.TOOL_EXCEPTION, raised)).answer
         return Answer(len(calls))
 

@@ -7,8 +7,7 @@ place of what it wraps. One that wraps nothing that we can find cannot be asked,
 from __future__ import annotations
 
 import copy
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
+from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
@@ -153,11 +153,11 @@ def _padded(slept: list[float], waits: int) -> tuple[float, ...]:
 
 def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
     twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
-    raised: list[BaseException] = []
+    watch = Watch()
     assert layer.inner is not None
     setattr(twin, layer.inner, below)
     if isinstance(getattr(twin, "config", None), dict):
-        twin.config = _watched(twin.config, raised)
+        twin.config = {**twin.config, **watch.over(twin.config)}
     request = layer.http.Request("POST", "https://harness.invalid/", content=b"{}")
     with without_waiting() as slept:
         try:
@@ -165,8 +165,8 @@ def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
         except Enough:
             return Asked(below.sends - 1, tuple(slept[:MOST]), trouble, endless=True)
         except Exception as error:  # noqa: BLE001  whatever its caller would see
-            if raised:
-                reason = f"its retry policy raises {type(raised[0]).__name__}: {raised[0]}"
+            if watch.raised:
+                reason = f"its retry policy raises {watch.reason}"
                 return Asked(below.sends, tuple(slept), trouble, unknown=reason)
             return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error))
     headers = dict(response.headers)
@@ -177,25 +177,3 @@ def _sent(transport: Any, request: Any) -> Any:
     if hasattr(transport, "handle_async_request"):
         return run_once(transport.handle_async_request(request))
     return transport.handle_request(request)
-
-
-def _watched(config: dict[str, Any], raised: list[BaseException]) -> dict[str, Any]:
-    """The same policies, but an error of their own is taken down: it must not pass for the trouble's."""
-    watched = {name: _told(config[name], raised) for name in ("stop", "wait", "retry") if _is_plain(config.get(name))}
-    return {**config, **watched}
-
-
-def _is_plain(policy: Any) -> bool:
-    call = policy if inspect.isfunction(policy) else type(policy).__call__ if callable(policy) else None
-    return policy is not None and not inspect.iscoroutinefunction(call)
-
-
-def _told(policy: Callable[..., Any], raised: list[BaseException]) -> Iterator[Any] | Callable[..., Any]:
-    def asked(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return policy(*args, **kwargs)
-        except Exception as error:
-            raised.append(error)
-            raise
-
-    return asked
