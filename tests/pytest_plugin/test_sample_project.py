@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.pytest_plugin.installing import environment
 pytestmark = pytest.mark.xdist_group("sample_project")  # what its tests share is made by one worker only
 
 SAMPLE = ROOT / "fixtures" / "sample_project"
+README = Path(ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,28 @@ def test_sweeps_scenarios_fixtures_and_properties_are_all_there(ran: Ran) -> Non
         assert test in ran.out
 
 
-def test_the_readme_shows_the_whole_test_file_and_the_closing_lines() -> None:
-    readme = Path(ROOT / "README.md").read_text("utf-8")
+def test_the_readme_shows_the_whole_test_file() -> None:
+    assert (SAMPLE / "tests" / "test_roulette.py").read_text("utf-8").strip() in README
 
-    assert (SAMPLE / "tests" / "test_roulette.py").read_text("utf-8").strip() in readme
+
+def test_the_readme_shows_what_the_run_really_says(ran: Ran) -> None:
+    shown = README.partition("this is what `pytest -v` says:")[2].split("```")[1]
+
+    assert collected(shown) == collected(ran.out) > 0
+    assert passed(shown) == passed(ran.out)
+    assert summary(shown) == summary(ran.out) != []
+
+
+def collected(said: str) -> int:
+    return int(re.findall(r"collected (\d+) items", said)[0])
+
+
+def passed(said: str) -> list[str]:
+    """Every test that passed, in order; how wide a terminal is and how far the session was do not matter."""
+    return re.findall(r"^(\S+::.+) PASSED", said, re.MULTILINE)
+
+
+def summary(said: str) -> list[str]:
+    """The lines of the `durable` section."""
+    section = re.split(r"^=+ durable =+$", said, flags=re.MULTILINE)[1]
+    return re.split(r"^=+ ", section, flags=re.MULTILINE)[0].split("\n\n")[0].splitlines()
