@@ -6,49 +6,81 @@ retries. The others are switched off from the inside out, until the product fits
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from harness.audits.rules.base import named, trying
-from harness.retries.arithmetic import AtMost, Expression, Times, spelled
+from harness.retries.arithmetic import AtMost, Expression, Times
 from harness.retries.report import Advice, AuditReport, Cell, Change, UnitAudit
 from harness.retries.values import RetryLayer
 
 _SPELLED: dict[str, Callable[[int], tuple[str, str]]] = {
     "sdk": lambda attempts: ("max_retries", str(attempts - 1)),
-    "transport": lambda attempts: ("stop", f"stop_after_attempt({attempts})"),
-    "tool": lambda attempts: ("stop", f"stop_after_attempt({attempts})"),
+    "google-genai": lambda attempts: ("attempts", str(attempts)),
+    "tenacity transport": lambda attempts: ("stop", f"stop_after_attempt({attempts})"),
+    "tenacity": lambda attempts: ("stop", f"stop_after_attempt({attempts})"),
+    "httpx transport": lambda attempts: ("retries", str(attempts - 1)),
+    "httpx2 transport": lambda attempts: ("retries", str(attempts - 1)),
     "dbos step": lambda attempts: ("max_attempts", str(attempts)),
     "prefect task": lambda attempts: ("retries", str(attempts - 1)),
+    "flow": lambda attempts: ("retries", str(attempts - 1)),
     "temporal activity": lambda attempts: ("maximum_attempts", str(attempts)),
-    "container": lambda attempts: ("retries", str(attempts - 1)),
+    "temporal workflow": lambda attempts: ("retry_policy", f"RetryPolicy(maximum_attempts={attempts})"),
     "agent": lambda attempts: ("retries", str(attempts - 1)),
+    "agent output": lambda attempts: ("output", str(attempts - 1)),
 }
-"""How a number of attempts is said to a layer, by its name or kind."""
+"""How a number of attempts is said to a layer, by its name; provider SDKs of the common make by their kind.
+
+A layer that is not here takes no number that we know, so nothing is advised about it.
+"""
 
 
 def advised(report: AuditReport) -> tuple[Advice, ...]:
     """One suggestion for every unit that is over the budget, where one is possible."""
-    found = [_advice(unit, unit.worst, report.budget) for unit in report.units if unit.worst is not None]
+    found = [_advice(unit, report.budget) for unit in report.units]
     return tuple(one for one in found if one is not None)
 
 
-def _advice(unit: UnitAudit, cell: Cell | None, budget: int) -> Advice | None:
-    if cell is None or cell.predicted is None or cell.predicted <= budget:
+def _advice(unit: UnitAudit, budget: int) -> Advice | None:
+    """The changes that every cell needs, the worst first: what one of them needs may be all that the next one does."""
+    cells = [cell for cell in unit.cells if cell.is_budgeted and cell.predicted is not None]
+    said: dict[str, int] = {}
+    for cell in sorted(cells, key=_total, reverse=True):
+        said |= _needed(unit, _with(cell, said), budget)
+    changes = [_change(named(unit, name), attempts) for name, attempts in said.items()]
+    unique = tuple(dict.fromkeys(change for change in changes if change is not None))
+    if not unique:
         return None
+    after = max((_with(cell, said) for cell in cells), key=_total)
+    return Advice(unit=unit.unit, changes=unique, before=max(cells, key=_total).chain, after=after.chain)
+
+
+def _needed(unit: UnitAudit, cell: Cell, budget: int) -> dict[str, int]:
+    """How often each layer may try that has to try less, so that this cell is within the budget."""
     owners = [factor for factor in trying(cell) if _sayable(unit, factor)]
     if not owners:
-        return None
+        return {}
     owner = next((factor for factor in owners if _kind(unit, factor) == "unit"), owners[-1])
-    expression, changes = cell.expression, []
+    expression, said = cell.expression, {}
     for factor in (*(one for one in owners if one.layer != owner.layer), owner):
         if (expression.total or 0) <= budget:
             break
         rest = changed(expression, factor.layer, 1).total or 1
-        attempts = max(1, int(budget // rest)) if factor.layer == owner.layer else 1
-        expression = changed(expression, factor.layer, attempts)
-        changes.append(_change(named(unit, factor.layer), attempts))
-    unique = tuple(dict.fromkeys(change for change in changes if change is not None))
-    return Advice(unit=unit.unit, changes=unique, before=cell.chain, after=spelled(expression)) if unique else None
+        said[factor.layer] = max(1, int(budget // rest)) if factor.layer == owner.layer else 1
+        expression = changed(expression, factor.layer, said[factor.layer])
+    return said
+
+
+def _with(cell: Cell, said: Mapping[str, int]) -> Cell:
+    """The cell with other numbers for some layers, which never try more often than they do."""
+    expression = cell.expression
+    for layer, attempts in said.items():
+        if any(factor.layer == layer for factor in trying(cell)):
+            expression = changed(expression, layer, attempts)
+    return cell.model_copy(update={"expression": expression})
+
+
+def _total(cell: Cell) -> float:
+    return cell.predicted or 0
 
 
 def changed(expression: Expression, layer: str, attempts: int) -> Expression:
@@ -64,7 +96,7 @@ def changed(expression: Expression, layer: str, attempts: int) -> Expression:
 
 
 def _sayable(unit: UnitAudit, factor: Times) -> bool:
-    return (one := named(unit, factor.layer)) is not None and (one.name in _SPELLED or one.kind in _SPELLED)
+    return (one := named(unit, factor.layer)) is not None and (one.name in _SPELLED or one.kind == "sdk")
 
 
 def _kind(unit: UnitAudit, factor: Times) -> str:
@@ -72,8 +104,11 @@ def _kind(unit: UnitAudit, factor: Times) -> str:
 
 
 def _change(layer: RetryLayer | None, attempts: int) -> Change | None:
-    if layer is None:
+    if (
+        layer is None
+        or (say := _SPELLED.get("sdk" if layer.kind == "sdk" and layer.name not in _SPELLED else layer.name)) is None
+    ):
         return None
-    setting, then = _SPELLED.get(layer.name, _SPELLED.get(layer.kind, _SPELLED["agent"]))(attempts)
+    setting, then = say(attempts)
     now = layer.settings.get(setting, "")
     return Change(layer=layer.name, setting=setting, now=now, then=then, file=layer.origin.file, line=layer.origin.line)

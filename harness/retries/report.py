@@ -157,7 +157,10 @@ class AuditReport(Value):
 
 
 class Advice(Value):
-    """The smallest change that brings a unit under its budget, and what it then comes to."""
+    """The smallest change that brings a unit under its budget, and what it then comes to.
+
+    `before` and `after` are the chains of its worst failure, which need not be the same one after the change.
+    """
 
     unit: str
     changes: tuple[Change, ...]

@@ -60,6 +60,45 @@ def test_advice_is_the_smallest_change(parts, layers, changes, total):
     assert advice.after.endswith(f"= {total}")
 
 
+def test_a_change_is_for_every_failure_that_is_over_the_budget():
+    worst = cell(Failure.UNAVAILABLE, growing(5, "tenacity transport"), growing(3, "openai"), growing(3, "dbos step"))
+    other = cell(Failure.REFUSED, growing(10, "httpx2 transport"), growing(3, "openai"))
+    connects = layer("httpx2 transport", "transport", settings={"retries": "9"})
+    (advice,) = advised(report(model(worst, other, layers=(connects, TRANSPORT, SDK, STEP))))
+    assert [(change.layer, change.setting, change.then) for change in advice.changes] == [
+        ("tenacity transport", "stop", "stop_after_attempt(1)"),
+        ("openai", "max_retries", "0"),
+        ("httpx2 transport", "retries", "5"),
+    ]
+    assert (advice.before.endswith("= 45"), advice.after) == (True, "6 (httpx2 transport) × 1 (openai) = 6")
+
+
+SPELLED = {
+    "connections": (layer("httpx2 transport", "transport", settings={"retries": "8"}), "retries", "8", "5"),
+    "google": (layer("google-genai", "sdk", settings={"attempts": "9"}), "attempts", "9", "6"),
+    "an sdk of the common make": (layer("groq", "sdk", settings={"max_retries": "8"}), "max_retries", "8", "5"),
+    "output": (layer("agent output", "agent", settings={"output": "8"}), "output", "8", "5"),
+    "a workflow": (
+        layer("temporal workflow", "container", settings={"retry_policy": "9"}),
+        "retry_policy",
+        "9",
+        "RetryPolicy(maximum_attempts=6)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "setting", "now", "then"), SPELLED.values(), ids=SPELLED.keys())
+def test_a_change_is_said_as_its_library_says_it(one, setting, now, then):
+    (advice,) = advised(report(model(cell(Failure.UNAVAILABLE, growing(9, one.name)), layers=(one,))))
+    (change,) = advice.changes
+    assert (change.setting, change.now, change.then) == (setting, now, then)
+
+
+def test_a_layer_that_takes_no_number_is_not_advised_about():
+    mine = layer("MyTransport", "transport")
+    assert advised(report(model(cell(Failure.UNAVAILABLE, growing(9, "MyTransport")), layers=(mine,)))) == ()
+
+
 def test_a_unit_within_its_budget_needs_none():
     assert advised(report(model(cell(Failure.UNAVAILABLE, growing(3, "openai"))))) == ()
 
