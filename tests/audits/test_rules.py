@@ -221,6 +221,26 @@ def test_a_deadline_that_lets_a_call_finish_is_past_when_the_call_takes_longer(o
     assert ("past-deadline" in rules) is late
 
 
+@pytest.mark.parametrize(("patience", "cuts"), [(600.0, True), (60.0, True), (20.0, False), (None, False)])
+def test_a_tools_own_timeout_is_shorter_than_its_units(patience, cuts):
+    agent = layer("agent", "agent", settings={"retries": "1"}, each=patience)
+    rules = rules_of(report(tool(layers=(STEP.model_copy(update={"each": 60.0}), agent))))
+    assert ("inner-timeout-not-shorter" in rules) is cuts
+
+
+NAMED = {"prefect": "tool_task_config_by_name", "temporal": "tool_activity_config"}
+
+
+@pytest.mark.parametrize(("engine", "setting"), NAMED.items(), ids=NAMED.keys())
+def test_a_tool_that_is_configured_by_name_is_there(engine, setting):
+    around = layer("around", "container", settings={setting: "pya, charge"})
+    units = (tool(), UnitAudit(unit="run", layers=(around,)))
+    (finding,) = [one for one in found(report(*units, engine=engine)) if one.rule == "tool-config-ignored"]
+    assert (finding.unit, finding.message) == ("run", f"`{setting}` configures 'pya', and the agent has no such tool")
+    hidden = report(*units, UnitAudit(unit="tools:server"), engine=engine)  # one of its tools may have that name
+    assert "tool-config-ignored" not in rules_of(hidden)
+
+
 def test_a_usage_limit_is_no_deadline():
     stopped = AtMost(most=2, layer="flow", part=SDK_3)
     assert "past-deadline" not in rules_of(report(model(cell(F.UNAVAILABLE, stopped), layers=(SDK, FLOW))))

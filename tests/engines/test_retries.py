@@ -10,7 +10,7 @@ from dbos import DBOS
 from prefect import flow, task
 from pydantic_ai import Agent, UserError
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
-from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
+from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability, TaskConfig
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.exceptions import ModelHTTPError, ModelRateLimitError
 from pydantic_ai.models.test import TestModel
@@ -354,6 +354,16 @@ def test_the_old_wrapper_is_asked_for_what_it_was_told_about_its_tools(config, a
     value = wrapped(**config)
     layers = [temporal.layers(value, Unit("tool", name, toolset="money"), {})[0] for name in ("charge", "refund")]
     assert [layer.answer(LOST).attempts for layer in layers] == attempts
+
+
+@pytest.mark.filterwarnings("ignore:`(Temporal|Prefect)Agent` is deprecated")
+def test_the_old_wrappers_say_which_tools_they_were_told_about():
+    (workflow,) = temporal.layers(wrapped(tool_activity_config={"money": {"pya": THRICE}}), RUN, {})
+    assert workflow.layer.settings["tool_activity_config"] == "pya"
+    named = {"pya": TaskConfig(retries=1), "refund": None}
+    bare = Agent(TestModel(), name="bare")
+    (around,) = prefect.layers(PrefectAgent(bare, tool_task_config_by_name=named), RUN, {})
+    assert around.layer.settings["tool_task_config_by_name"] == "pya, refund"
 
 
 @pytest.mark.filterwarnings("ignore:`TemporalAgent` is deprecated")

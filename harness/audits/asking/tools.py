@@ -36,7 +36,8 @@ class ToolAsked:
         origin = explicit("retries") if self.said else default_of("pydantic_ai")
         settings = {"retries": str(self.retries)} | ({"timeout": f"{self.timeout:g} s"} if self.timeout else {})
         absurd = f"retries={self.retries} makes no sense" if self.retries < 0 else ""
-        return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin, unknown=absurd)
+        each = self.timeout or None
+        return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin, each=each, unknown=absurd)
 
 
 class Decorator:

@@ -10,6 +10,8 @@ from harness.retries.values import Failure
 from harness.verdict import Severity
 
 ENGINES = ("dbos", "prefect", "temporal")
+BY_NAME = ("tool_task_config_by_name", "tool_activity_config")
+"""Settings of pydantic-ai's wrappers in which tools are named."""
 DEPLOY = 3
 """Restarts of a process that one deploy may take: the old version stops, the new one fails, and is rolled back."""
 
@@ -39,6 +41,20 @@ def _unread(unit: UnitAudit, report: AuditReport) -> Found:
                 "decorate the tool's function (`@DBOS.step(...)`)" if name == "dbos" else "run it under that engine"
             )
             yield Said(text, remedy, Severity.WARNING, (), layer(unit, "unit"))
+    yield from _misnamed(unit, report)
+
+
+def _misnamed(unit: UnitAudit, report: AuditReport) -> Found:
+    """Tools that a wrapper of the agent configures by name. With toolsets of unknown tools, any may be there."""
+    around = layer(unit, "container")
+    names = [one.unit for one in report.units]
+    if unit.unit != "run" or around is None or any(name.startswith("tools:") for name in names):
+        return
+    for setting in BY_NAME:
+        for tool in filter(None, around.settings.get(setting, "").split(", ")):
+            if f"tool:{tool}" not in names:
+                text = f"`{setting}` configures {tool!r}, and the agent has no such tool"
+                yield Said(text, "name a tool that is there, or take it away", Severity.WARNING, (), around)
 
 
 def _heartbeat(unit: UnitAudit, _report: AuditReport) -> Found:
@@ -77,7 +93,7 @@ RULES = (
     ),
     Rule(
         "tool-config-ignored",
-        "a tool configures an engine in its metadata, and this engine does not read it",
+        "a tool is configured for an engine that does not read it, or by a name that no tool has",
         "Whoever wrote it believes that it works.",
         _unread,
     ),

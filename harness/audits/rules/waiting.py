@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named
 from harness.retries.arithmetic import AtMost, Expression
 from harness.retries.report import AuditReport, Cell, UnitAudit
-from harness.retries.values import ON_THE_WIRE, Failure
+from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.verdict import Severity
 
 _OVERLOADED = (Failure.RATE_LIMITED, Failure.UNAVAILABLE, Failure.SERVER_ERROR)
@@ -58,13 +58,24 @@ def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
     inner, outer = layer(unit, "sdk", "mcp"), layer(unit, "unit")
-    if inner is None or outer is None or outer.each is None or inner.unknown:
+    if outer is None or outer.each is None:
         return
-    if inner.each is None or inner.each >= outer.each:
+    if inner is None:
+        yield from _cut_tool(unit, outer, outer.each)
+    elif not inner.unknown and (inner.each is None or inner.each >= outer.each):
         waits = "for ever" if inner.each is None else f"{inner.each:g} s"
         text = f"{inner.name} waits {waits} for an answer, and {outer.name} ends it after {outer.each:g} s"
         remedy = f"give the client a timeout well below {outer.each:g} s, or the unit a longer one"
         yield Said(text, remedy, Severity.WARNING, (Failure.READ_TIMEOUT,), inner)
+
+
+def _cut_tool(unit: UnitAudit, outer: RetryLayer, ends: float) -> Found:
+    """The same of a tool's own timeout, after which the agent would ask the model again. A tool need not have one."""
+    patience = layer(unit, "agent")
+    if patience is not None and patience.each is not None and patience.each >= ends:
+        text = f"the tool may take {patience.each:g} s, and {outer.name} ends it after {ends:g} s"
+        remedy = f"give the tool a timeout well below {ends:g} s, or the unit a longer one"
+        yield Said(text, remedy, Severity.WARNING, (), patience)
 
 
 def _past(unit: UnitAudit, _report: AuditReport) -> Found:

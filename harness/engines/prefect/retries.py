@@ -7,7 +7,7 @@ heard is Prefect's to say: `task_engine.can_retry` hears plain functions only, a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from prefect import Flow, Task
@@ -92,6 +92,7 @@ class FlowLayer:
         *,
         persists: bool,
         timeout: float | None = None,
+        by_name: Collection[str] = (),
         notes: tuple[str, ...] = (),
     ) -> None:
         self.retries, self.delay, self.persists = retries, delay, persists
@@ -100,7 +101,8 @@ class FlowLayer:
             name="flow",
             kind="container",
             settings={"retries": str(retries), "persist_result": str(persists)}
-            | ({"timeout_seconds": f"{timeout:g}"} if timeout else {}),
+            | ({"timeout_seconds": f"{timeout:g}"} if timeout else {})
+            | ({"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}),
             origin=origin,
             each=None if absurd else timeout,
             jitter=False,
@@ -171,7 +173,8 @@ def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
             timeout=value.timeout_seconds,
         )
     if isinstance(value, PrefectAgent):
-        return FlowLayer(0, 0, default_of("pydantic_ai"), persists=True)
+        by_name = value._tool_task_config_by_name  # noqa: SLF001  it is told nowhere else
+        return FlowLayer(0, 0, default_of("pydantic_ai"), persists=True, by_name=by_name)
     retries = options.get("flow_retries", 0)
     note = (
         "the flow around the agent is ours; say how often yours is retried with `--option flow_retries=N`, and when it"

@@ -8,7 +8,7 @@ same code, and the name is not guessed.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +85,7 @@ class Workflow:
     That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it.
     """
 
-    def __init__(self, options: dict[str, Any], *, ours: bool) -> None:
+    def __init__(self, options: dict[str, Any], *, ours: bool, by_name: Collection[str] = ()) -> None:
         self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
         timeout = options.get("workflow_timeout")
         said = {"workflow_attempts", "workflow_timeout"} & options.keys()
@@ -95,7 +95,8 @@ class Workflow:
             settings={
                 "retry_policy": "none" if self.policy.maximum_attempts == 1 else f"{self.policy.maximum_attempts}"
             }
-            | ({"execution_timeout": f"{timeout:g} s"} if timeout else {}),
+            | ({"execution_timeout": f"{timeout:g} s"} if timeout else {})
+            | ({"tool_activity_config": ", ".join(by_name)} if by_name else {}),
             origin=explicit() if said else default_of("temporalio"),
             all=timeout,
             jitter=False,
@@ -130,7 +131,7 @@ class Hidden:
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
-    workflow = Workflow(options, ours=not is_workflow(value))
+    workflow = Workflow(options, ours=not is_workflow(value), by_name=_named(value))
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "own":
@@ -176,13 +177,27 @@ def _of_toolset(owner: Any, unit: Unit) -> tuple[dict[str, Any], dict[str, Any]]
         return dict(owner._toolset_operation_config("function", unit.toolset)), {}  # noqa: SLF001  nobody else adds what is never retried
     made = (one for toolset in owner.toolsets for one in _made(toolset))
     wrapped = next((one for one in made if one.id == unit.toolset), None)
-    known = inspect.getclosurevars(getattr(wrapped, "_resolve_tool_config", _of_toolset)).nonlocals
-    whole, by_name = getattr(wrapped, "durable_config", None), known.get("tool_activity_config")
+    whole, by_name = getattr(wrapped, "durable_config", None), _by_name(wrapped)
     if whole is None or by_name is None:
         raise UserError(f"how TemporalAgent configured the activities of toolset {unit.toolset!r} cannot be seen")
     if unit.mcp and unit.kind == "tool" and by_name:
         raise UserError(f"`tool_activity_config` configures single tools of {unit.toolset!r}: {', '.join(by_name)}")
     return dict(whole), dict(by_name)
+
+
+def _by_name(toolset: Any) -> dict[str, Any] | None:
+    """What the old wrapper was told about single tools of a toolset: only the function that decides has it."""
+    decides = getattr(toolset, "_resolve_tool_config", None)
+    told: dict[str, Any] | None = None
+    if decides is not None:
+        told = inspect.getclosurevars(decides).nonlocals.get("tool_activity_config")
+    return told
+
+
+def _named(value: Any) -> list[str]:
+    """The tools that the old wrapper was told about, of all its toolsets."""
+    toolsets = value.toolsets if isinstance(value, TemporalAgent) else ()
+    return [name for toolset in toolsets for one in _made(toolset) for name in _by_name(one) or ()]
 
 
 def _made(toolset: Any) -> Iterator[Any]:
