@@ -94,6 +94,25 @@ def test_a_subject_whose_import_raises_shows_its_own_traceback_once(shell: Shell
     assert ran.err.splitlines()[-1].startswith("error: ")
 
 
+NAMELESS = {
+    "a capability": "agent = Agent('openai:gpt-5', capabilities=[DBOSDurability()])",
+    "a wrapper": "agent = DBOSAgent(Agent('openai:gpt-5'))",
+}
+
+
+@pytest.mark.parametrize("written", NAMELESS.values(), ids=NAMELESS)
+def test_an_agent_without_the_name_that_its_engine_needs_is_told_to_have_one(
+    shell: Shell, tmp_path: Path, written: str
+):
+    imports = "from pydantic_ai import Agent\nfrom pydantic_ai.durable_exec.dbos import DBOSAgent, DBOSDurability\n"
+    (tmp_path / "nameless.py").write_text(f"{imports}\n{written}\n")
+    ran = shell("sweep", f"{tmp_path}/nameless.py:agent", "-e", "dbos", "--out", str(tmp_path / "out"))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.count("Traceback") == 1
+    assert "needs to have a unique `name` in order to be used with DBOS" in ran.err.splitlines()[-1]
+    assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
+
+
 def test_an_engine_that_is_not_installed_comes_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ):
