@@ -75,11 +75,23 @@ def taken() -> Iterator[str]:
         yield str(listening.getsockname()[1])
 
 
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address at which somebody listens and never says a word; it is waited for less long than usual."""
+    monkeypatch.setattr("harness.engines.dbos.postgres.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("harness.engines.prefect.api.SECONDS", 1.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
 UNUSABLE = {
     "dbos refuses": ("dbos", "refusing", "--store=postgresql://ada:guess@{}/shop", "Connection refused"),
+    "dbos another protocol": ("dbos", "another_protocol", "--store=postgresql://ada:guess@{}/x", "PostgreSQL listens"),
+    "dbos never answers": ("dbos", "silent", "--store=postgresql://ada:guess@{}/x", "PostgreSQL listens"),
     "dbos a password that ends early": ("dbos", "refusing", "--store=postgresql://ada:gu@ess@{}/shop", "as %40"),
     "dbos another database": ("dbos", "refusing", "--store=mysql://ada:guess@{}/shop", "or a URL postgresql://"),
     "prefect refuses": ("prefect", "refusing", "--api-url=http://{}/api", "no Prefect server answers"),
+    "prefect never answers": ("prefect", "silent", "--api-url=http://{}/api", "no Prefect server answers"),
     "prefect another protocol": ("prefect", "another_protocol", "--api-url=http://{}/api", "is no Prefect API"),
     "prefect is too old": ("prefect", "old_server", "--api-url=http://{}/api", "is Prefect 2.20.1; supported are"),
     "prefect is starting": ("prefect", "starting", "--api-url=http://{}/api", "is starting or migrating: try again"),
