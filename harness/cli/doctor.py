@@ -78,15 +78,20 @@ def _engines() -> Iterator[Found]:
     for name, place in registry.known().items():
         try:
             problems = tuple(registry.load(name).problems({}))
-        except (HarnessError, ImportError, AttributeError) as error:
+        except HarnessError as error:
+            problems = (str(error),)
+        except (ImportError, AttributeError) as error:
             problems = (f"its adapter {place} cannot be loaded: {error}",)
         yield Found("engine", name, "cannot be used" if problems else f"ready{_tested(place)}", problems)
 
 
 def _tested(place: str) -> str:
     """The installed version of an engine beside those it was tested with, if its adapter has a `versions` module."""
+    package = place.partition(":")[0].rpartition(".")[0]
+    if not package:
+        return ""
     try:
-        versions: Any = import_module(f"{place.partition(':')[0].rpartition('.')[0]}.versions")
+        versions: Any = import_module(f"{package}.versions")
         installed, known = versions.installed(), tuple(versions.KNOWN)
     except (ImportError, AttributeError):
         return ""

@@ -38,7 +38,8 @@ def known() -> dict[str, str]:
 def load(name: str) -> Engine:
     """The parent's half of an engine, by its name or as `module:Class`.
 
-    Raises `UsageError` with the nearest name for an unknown one, `EngineUnavailable` for a class that is not there.
+    Raises `UsageError` with the nearest name for an unknown one, `EngineUnavailable` for a class that is not there
+    or cannot be made; for an adapter of this distribution that would be a bug of ours, which is not hidden.
     """
     if ":" in name:
         return _by_path(name)
@@ -47,19 +48,25 @@ def load(name: str) -> Engine:
         near = difflib.get_close_matches(name, engines, n=1, cutoff=0.3)
         hint = f", did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"unknown engine {name!r}{hint} Known are {', '.join(sorted(engines))}.")
-    return cast(Engine, attribute(engines[name])())
+    if name in BUILT_IN:
+        return cast(Engine, attribute(engines[name])())
+    return _strange(name, engines[name], f"mend or uninstall the distribution that adds it as {engines[name]!r}")
 
 
 def _by_path(path: str) -> Engine:
     """The engine of a class that no distribution has announced; modules in the working folder are found, too."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
+    return _strange(path, path, "name its class as 'module:Class'")
+
+
+def _strange(name: str, path: str, advice: str) -> Engine:
+    """An engine that others have written, whose module may raise anything."""
     try:
         return cast(Engine, attribute(path)())
-    except Exception as error:  # a stranger's module may raise anything
-        raise EngineUnavailable(
-            f"engine {path!r} cannot be loaded: {type(error).__name__}: {error}; name its class as 'module:Class'"
-        ) from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise EngineUnavailable(f"engine {name!r} cannot be loaded: {reason}; {advice}") from error
 
 
 def attribute(path: str) -> Any:
