@@ -31,6 +31,19 @@ SLOW = """
         pathlib.Path("ready").touch()
         FATE
 """
+SERVED = """
+    import os, pathlib, signal, time
+    import psutil
+
+    def test_it(durable):
+        durable.run(subject="shop:agent", engine="temporal")
+        mine = {each.pid for each in psutil.Process().children(recursive=True)}
+        running = [each.info for each in psutil.process_iter(["pid", "create_time", "cmdline"]) if each.pid in mine]
+        told = [f"{each['pid']} {each['create_time']} {' '.join(each['cmdline'] or [])}" for each in running]
+        pathlib.Path("started").write_text("\\n".join(line.replace("\\n", " ") for line in told))
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+"""
 
 
 def imported(folder: Path, *arguments: str) -> set[str]:
@@ -119,6 +132,17 @@ def test_no_process_outlives_the_session(project: Make, fate: str, arguments: tu
     assert _left_behind(made) == []
 
 
+@pytest.mark.engine(name="temporal")
+def test_a_server_stops_with_the_session_after_ctrl_c(project: Make) -> None:
+    made = project({"test_one.py": SERVED})
+
+    assert made.pytest().code == pytest.ExitCode.INTERRUPTED
+
+    started = [line.split(" ", 2) for line in (made.folder / "started").read_text().splitlines()]
+    assert any("server start-dev" in command for _pid, _began, command in started)
+    assert _still_there([(int(pid), float(began)) for pid, began, _command in started]) == []
+
+
 def test_a_killed_session_leaves_no_process_behind(project: Make) -> None:
     made = project({"test_one.py": SLOW.replace("FATE", "time.sleep(120)")})
     session = subprocess.Popen(
@@ -142,6 +166,24 @@ def _left_behind(made: Project) -> list[str]:
             return []
         time.sleep(0.1)
     return [" ".join(process.info["cmdline"] or []) for process in found]
+
+
+def _still_there(processes: list[tuple[int, float]]) -> list[int]:
+    """The ids of those that have not ended; a number that another process has now is none of them."""
+    for _ in range(100):
+        found = [pid for pid, began in processes if _runs(pid, began)]
+        if not found:
+            return []
+        time.sleep(0.1)
+    return found
+
+
+def _runs(pid: int, began: float) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == began and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _untimed(text: str) -> str:
