@@ -125,17 +125,21 @@ def test_a_server_that_cannot_be_used_is_one_sentence(
 
 
 MOVED = {
-    "dbos": "from dbos import _core; del _core.invoke_step",
-    "prefect": "from prefect.results import ResultStore; del ResultStore.persist_result_record",
-    "temporal": "from temporalio.bridge.worker import Worker; del Worker.complete_activity_task",
+    "dbos a function": "from dbos import _core; del _core.invoke_step",
+    "dbos a value": "from dbos import _dbos; del _dbos._dbos_global_instance",
+    "dbos what retries read": "from dbos import _registrations; del _registrations.get_func_info",
+    "prefect a function": "from prefect.results import ResultStore; del ResultStore.persist_result_record",
+    "temporal a function": "from temporalio.bridge.worker import Worker; del Worker.complete_activity_task",
+    "temporal what retries ask": "from temporalio.common import RetryPolicy; del RetryPolicy._validate",
 }
 
 
-@pytest.mark.parametrize("engine", MOVED)
+@pytest.mark.parametrize("case", MOVED)
 def test_a_private_name_that_an_upgrade_moved_is_told_with_the_versions_that_have_it(
-    engine: str, shell: Shell, tmp_path: Path
+    case: str, shell: Shell, tmp_path: Path
 ):
-    (tmp_path / "sitecustomize.py").write_text(MOVED[engine] + "\n")
+    engine, *_ = case.split()
+    (tmp_path / "sitecustomize.py").write_text(MOVED[case] + "\n")
     out = tmp_path / "out"
     out.mkdir()
     ran = shell("sweep", SHOP, "-e", engine, "--out", str(out), env={"PYTHONPATH": str(tmp_path)})
@@ -144,3 +148,23 @@ def test_a_private_name_that_an_upgrade_moved_is_told_with_the_versions_that_hav
     assert "versions known to work" in ran.err
     assert "Traceback" not in ran.err
     assert list(out.iterdir()) == []
+
+
+READ_BY_AUDITS = {
+    "dbos": "from pydantic_ai.durable_exec import dbos; del dbos.DBOSAgent.__init__",
+    "prefect": "from pydantic_ai.durable_exec import prefect; del prefect.PrefectAgent.__init__",
+    "temporal": "from pydantic_ai.durable_exec.temporal import _model_errors as errors;"
+    " del errors.model_errors_as_application_errors",
+}
+
+
+@pytest.mark.parametrize("engine", READ_BY_AUDITS)
+def test_a_private_name_of_pydantic_ai_that_only_audits_read_is_told_by_an_audit(
+    engine: str, shell: Shell, tmp_path: Path
+):
+    (tmp_path / "sitecustomize.py").write_text(READ_BY_AUDITS[engine] + "\n")
+    ran = shell("audit", SHOP, "-e", engine, env={"PYTHONPATH": str(tmp_path)})
+    assert (ran.code, ran.out) == (2, "")
+    assert f"engine {engine!r} cannot be used with pydantic-ai" in ran.err
+    assert "is gone; versions known to work: 2.59.0" in ran.err
+    assert "Traceback" not in ran.err

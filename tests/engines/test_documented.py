@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines import registry
-from harness.subjects import attach, events
+from harness.subjects import attach, events, output_functions
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "engines.md").read_text("utf-8")
@@ -30,7 +30,7 @@ places = [
     (f"{owner.__module__}.{owner.__name__}" if inspect.isclass(owner) else owner.__name__) + f".{name}"
     for owner, name, _ in seams.HELD
 ]
-print(json.dumps([*places, *seams.VALUES]))
+print(json.dumps([*places, *seams.VALUES, *seams.AI, *getattr(seams, "IN_SERVER", ())]))
 """
 
 
@@ -59,7 +59,8 @@ def test_the_names_of_pydantic_ai_that_we_hold_are_those_of_the_document() -> No
     handlers = ".".join(["pydantic_ai.durable_exec", *events.HELD])
 
     assert listed(section("pydantic-ai")) == [
-        *agents, *combined, handlers, "pydantic_ai._run_context.get_current_run_context"
+        *agents, *combined, handlers, "pydantic_ai._run_context.get_current_run_context",
+        f"pydantic_ai._output.{output_functions.RUNS_THEM}"
     ]  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from dbos._sys_db import SystemDatabase
 
 from harness.engines.base import RUN, Hook
 from harness.engines.dbos.versions import KNOWN, installed
+from harness.engines.held import gone
 from harness.errors import EngineUnavailable
 
 QUICK = 0.01
@@ -56,8 +57,20 @@ VALUES = (
     "dbos._dbos._dbos_global_instance",
     "dbos._queue.Queue._polling_interval_sec",
     "dbos.DBOS._serializer",
+    "dbos._error.DBOSMaxStepRetriesExceeded",
+    "dbos._registrations.DEFAULT_MAX_RECOVERY_ATTEMPTS",
+    "dbos._registrations.get_func_info",
 )
-"""What we read or set besides, for the documents."""
+"""What we read or set besides; the last three for what `retries.py` tells."""
+
+AI = (
+    "pydantic_ai.durable_exec.dbos.DBOSAgent._model_step_config",
+    "pydantic_ai.durable_exec.dbos.DBOSAgent._mcp_step_config",
+    "pydantic_ai.durable_exec.dbos.DBOSDurability._model_step_config",
+    "pydantic_ai.durable_exec.dbos.DBOSDurability._mcp_step_config",
+    "pydantic_ai.durable_exec.dbos.DBOSDurability._event_stream_handler_step_config",
+)
+"""What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
 
 
 def check() -> None:
@@ -70,8 +83,8 @@ def check() -> None:
         missing = [one for one in parameters if one not in inspect.signature(function).parameters]
         if missing:
             raise _moved(f"{place}.{name} has no parameter {missing[0]!r}")
-    if not hasattr(internal_queue(), "_polling_interval_sec"):
-        raise _moved("the internal queue has no '_polling_interval_sec'")
+    if moved := gone(VALUES):
+        raise _moved(f"{moved} is gone")
 
 
 def _moved(what: str) -> EngineUnavailable:

@@ -57,6 +57,10 @@ class DbosWorker:
         return None
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.dbos.seams import AI
+        from harness.engines.held import look_at_pydantic_ai
+
+        look_at_pydantic_ai("dbos", AI)
         from harness.engines.dbos.retries import layers
 
         return layers(self._case.subject.value, unit, self._case.options)

@@ -21,6 +21,7 @@ from prefect.events.worker import EventsWorker
 from prefect.results import ResultStore
 from prefect.transactions import AsyncTransaction, Transaction
 
+from harness.engines.held import gone
 from harness.engines.prefect.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
 
@@ -45,8 +46,24 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 )
 """Owner, name, and the parameters that we use."""
 
-VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT", "prefect.server.services.task_run_recorder.consumer")
-"""What we set besides, for the documents; the latter in a server of ours, which does without (`host.py`)."""
+VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT",)
+"""What we set besides."""
+
+AI = (
+    "pydantic_ai.durable_exec.prefect.PrefectAgent._model_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectAgent._mcp_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectAgent._tool_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectAgent._event_stream_handler_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectDurability._model_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectDurability._mcp_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectDurability._tool_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectDurability._event_stream_handler_task_config",
+    "pydantic_ai.durable_exec.prefect.PrefectAgent._tool_task_config_by_name",
+)
+"""What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
+
+IN_SERVER = ("prefect.server.services.task_run_recorder.consumer",)
+"""What a server of ours sets, and looks at itself; it does without (`host.py`), so nobody else loads it."""
 
 DRAINING = 5.0
 
@@ -61,8 +78,8 @@ def check() -> None:
         missing = [one for one in parameters if one not in inspect.signature(function).parameters]
         if missing:
             raise _moved(f"{place}.{name} has no parameter {missing[0]!r}")
-    if not hasattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT"):
-        raise _moved("prefect.context.GLOBAL_SETTINGS_CONTEXT is gone")
+    if moved := gone(VALUES):
+        raise _moved(f"{moved} is gone")
 
 
 def _moved(what: str) -> EngineUnavailable:

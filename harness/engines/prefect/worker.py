@@ -49,6 +49,10 @@ class PrefectWorker:
         return None
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.held import look_at_pydantic_ai
+        from harness.engines.prefect.seams import AI
+
+        look_at_pydantic_ai("prefect", AI)
         from harness.engines.prefect.retries import layers
 
         return layers(self._case.subject.value, unit, self._case.options)

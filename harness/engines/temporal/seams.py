@@ -26,6 +26,7 @@ from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
 
 from harness.engines.base import RUN, Hook
+from harness.engines.held import gone
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
 from harness.subjects.loops import run_once
@@ -43,8 +44,17 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 """Owner, name, and the parameters that we use."""
 
 
-VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}",)
-"""What we set besides, for the documents."""
+VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}", "temporalio.common.RetryPolicy._validate")
+"""What we set besides; and what `retries.py` asks."""
+
+AI = (
+    "pydantic_ai.durable_exec.temporal._model_errors.model_errors_as_application_errors",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._model_activity_config",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._event_stream_handler_activity_config",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_activity_config",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._non_retryable_model_errors",
+)
+"""What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
 
 
 def check() -> None:
@@ -60,9 +70,8 @@ def check() -> None:
     for name in ("complete_activity_task", "complete_workflow_activation"):
         if not inspect.iscoroutinefunction(getattr(Bridge, name)):
             raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
-
-    if DEADLOCK not in inspect.unwrap(WorkflowWorker.__init__).__code__.co_names:
-        raise _moved(f"{WorkflowWorker.__module__}.{WorkflowWorker.__name__} has no {DEADLOCK!r} any more")
+    if moved := gone(VALUES):
+        raise _moved(f"{moved} is gone")
 
 
 def _moved(what: str) -> EngineUnavailable:

@@ -72,6 +72,10 @@ class TemporalWorker:
         return None
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
+        from harness.engines.held import look_at_pydantic_ai
+        from harness.engines.temporal.seams import AI
+
+        look_at_pydantic_ai("temporal", AI)
         from harness.engines.temporal.retries import layers
 
         return layers(self._case.subject.value, unit, self._case.options)

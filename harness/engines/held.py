@@ -1,0 +1,65 @@
+"""A look at private names of other people's libraries: an upgrade may move any of them, and must be told, not suffered.
+
+What is looked for is where the adapters reach for it, so a name that passes here is one that they will find.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+from harness.errors import EngineUnavailable
+
+KNOWN = "2.59.0"
+"""The pydantic-ai that every name was last seen in."""
+
+
+def gone(places: Iterable[str]) -> str | None:
+    """The first of these dotted names (`package.module.Class._attribute`) that is not there; None if all are.
+
+    An attribute of a class may also be one that only its instances have: then its `__init__` has to name it.
+    """
+    return next((place for place in places if not _is_there(place)), None)
+
+
+def look_at_pydantic_ai(engine: str, places: Iterable[str]) -> None:
+    """Raises `EngineUnavailable` if pydantic-ai's half of an engine has moved what its adapter reads."""
+    if place := gone(places):
+        raise EngineUnavailable(
+            f"engine {engine!r} cannot be used with pydantic-ai {version('pydantic-ai-slim')}: {place} is gone;"
+            f" versions known to work: {KNOWN} (run `pip install pydantic-ai-slim=={KNOWN}`)"
+        )
+
+
+def _is_there(place: str) -> bool:
+    owner: Any = None
+    for part in place.split("."):
+        above, owner = owner, _inside(owner, part)
+        if owner is _NOTHING:
+            return inspect.isclass(above) and place.endswith(f".{part}") and _instances_have(above, part)
+    return True
+
+
+def _inside(owner: Any, name: str) -> Any:
+    """What an owner has under a name, a module that nobody has imported yet among it."""
+    if owner is None or (isinstance(owner, ModuleType) and not hasattr(owner, name)):
+        full = name if owner is None else f"{owner.__name__}.{name}"
+        try:
+            return importlib.import_module(full)
+        except ModuleNotFoundError as missing:
+            if missing.name != full and not str(missing).endswith("is not a package"):
+                raise
+            return _NOTHING
+    return getattr(owner, name, _NOTHING)
+
+
+_NOTHING = object()
+
+
+def _instances_have(kind: type, name: str) -> bool:
+    made = (inspect.unwrap(one.__init__) for one in kind.__mro__ if "__init__" in vars(one))  # type: ignore[misc]
+    return any(name in code.co_names for init in made if (code := getattr(init, "__code__", None)) is not None)
