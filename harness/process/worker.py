@@ -99,7 +99,7 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     )
     _prepared.case = case
     refused = worker.bind(case)
-    notes = [*subject.notes, *_misspelt(script), *events.problems()]
+    notes = [*subject.notes, *_misspelt(script), *events.problems(), *output_functions.problems()]
     refusal = refused.reason if refused else ""
     return {"refused": refusal, "agent": subject.name, "notes": notes, "sources": own_files()}
 

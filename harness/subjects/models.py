@@ -24,7 +24,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from harness.errors import InternalError
+from harness.errors import UsageError
 from harness.subjects import standins
 from harness.subjects.answers import WHEN
 from harness.subjects.mentions import models_mentioned_with
@@ -34,9 +34,10 @@ from harness.subjects.streams import replayed
 try:
     from pydantic_ai._run_context import get_current_run_context
 except ImportError as error:  # pragma: no cover
-    raise InternalError(
+    raise UsageError(
         f"pydantic-ai {version('pydantic-ai-slim')} no longer tells who asks its models"
-        " (`pydantic_ai._run_context.get_current_run_context` is gone); please report it, 2.59.0 is known to work"
+        " (`pydantic_ai._run_context.get_current_run_context` is gone); versions known to work: 2.59.0"
+        " (run `pip install pydantic-ai-slim==2.59.0`)"
     ) from error
 
 Answer = Callable[[Model, list[ModelMessage], ModelSettings | None, ModelRequestParameters], Awaitable[ModelResponse]]

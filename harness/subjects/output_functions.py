@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from importlib.metadata import version
 from typing import Any
 
 from pydantic_ai import _output
@@ -22,6 +23,15 @@ from harness.subjects.stamps import step_of_call
 
 RUNS_THEM = "execute_output_function"
 """What runs every output function, in the private module `pydantic_ai._output` (2.59)."""
+
+
+def problems() -> list[str]:
+    """What keeps output functions from being steps here, in a sentence; empty where nothing does."""
+    if callable(getattr(_output, RUNS_THEM, None)):
+        return []
+    installed = f"pydantic-ai {version('pydantic-ai-slim')}"
+    running = f"{installed} runs output functions differently (_output.{RUNS_THEM} is gone)"
+    return [f"{running}, so it is not seen if one runs twice; 2.59.0 is known to work"]
 
 
 def install() -> None:

@@ -168,3 +168,22 @@ def test_a_private_name_of_pydantic_ai_that_only_audits_read_is_told_by_an_audit
     assert f"engine {engine!r} cannot be used with pydantic-ai" in ran.err
     assert "is gone; versions known to work: 2.59.0" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_private_name_of_pydantic_ai_that_every_run_needs_is_told_with_the_version_that_has_it(
+    shell: Shell, tmp_path: Path
+):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pydantic_ai\nfrom pydantic_ai import _run_context\ndel _run_context.get_current_run_context\n"
+    )
+    ran = shell("run", SHOP, "-e", "journal", "--out", str(tmp_path / "out"), env={"PYTHONPATH": str(tmp_path)})
+    assert (ran.code, ran.out) == (2, "")
+    assert "`pydantic_ai._run_context.get_current_run_context` is gone); versions known to work: 2.59.0" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_private_name_of_pydantic_ai_that_only_shows_output_functions_is_a_note(shell: Shell, tmp_path: Path):
+    (tmp_path / "sitecustomize.py").write_text("from pydantic_ai import _output; del _output.execute_output_function\n")
+    ran = shell("run", SHOP, "-e", "journal", "--out", str(tmp_path / "out"), env={"PYTHONPATH": str(tmp_path)})
+    assert ran.code == 0
+    assert "runs output functions differently" in " ".join(ran.out.split())

@@ -12,6 +12,7 @@ from harness.explore import sweep as exploring
 from harness.history import History
 from harness.journal import load
 from harness.scenario import Scenario
+from harness.subjects import output_functions
 from harness.subjects.output_functions import RUNS_THEM
 from harness.verdict import RunReport, Status
 
@@ -78,3 +79,14 @@ def test_an_output_without_a_function_has_no_body(tmp_path: Path) -> None:
 
 def test_what_runs_output_functions_is_where_we_hold_it() -> None:
     assert callable(getattr(_output, RUNS_THEM)), "pydantic-ai moved it: see `subjects/output_functions.py`"
+    assert output_functions.problems() == []
+
+
+def test_without_what_runs_output_functions_a_note_says_that_they_are_not_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(_output, RUNS_THEM)
+
+    (note,) = output_functions.problems()
+
+    assert f"_output.{RUNS_THEM} is gone), so it is not seen if one runs twice" in note
