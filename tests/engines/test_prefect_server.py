@@ -198,6 +198,17 @@ def test_a_persons_own_server_is_not_ours_to_kill(running: Server) -> None:
         session.server("kill")
 
 
+def test_two_sessions_on_one_server_of_a_person_run_under_two_names_and_leave_it_up(
+    running: Server, tmp_path: Path
+) -> None:
+    options = {"api_url": running.url()}
+    with PrefectEngine().session(options, tmp_path) as one, PrefectEngine().session(options, tmp_path) as other:
+        stores = [session.store("run-1", tmp_path).values for session in (one, other)]
+    assert {store["api_url"] for store in stores} == {running.url()}
+    assert len({store["name"] for store in stores}) == 2
+    assert PrefectEngine().problems(options) == []
+
+
 # The template.
 
 
