@@ -32,6 +32,20 @@ def confirmed(done: Sequence[RunReport], again: Callable[[RunReport], RunReport]
     return [marked(judged, seen, excused=judged.plan in excused) for judged in done]
 
 
+def unconfirmed(done: Sequence[RunReport]) -> list[RunReport]:
+    """The same reports where nothing could be seen again, because a person interrupted: what blames others says so."""
+
+    def mark(finding: Finding) -> Finding:
+        if finding.owner not in (Owner.ENGINE, Owner.INTEGRATION) or finding.confirmed:
+            return finding
+        return replace(finding, message=f"{finding.message} (not confirmed in cold interpreters: interrupted before)")
+
+    def told(verdict: Verdict) -> Verdict:
+        return replace(verdict, findings=tuple(map(mark, verdict.findings)))
+
+    return [replace(judged, verdicts=tuple(map(told, judged.verdicts))) for judged in done]
+
+
 def blaming(judged: RunReport) -> list[Finding]:
     """The findings of a report that an engine or integration is to answer for."""
     return [finding for finding in judged.findings if finding.owner in (Owner.ENGINE, Owner.INTEGRATION)]

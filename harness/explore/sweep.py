@@ -18,7 +18,7 @@ from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore import policies, unusable
 from harness.explore.available import demand
-from harness.explore.confirmation import confirmed
+from harness.explore.confirmation import confirmed, unconfirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.explore.varying import varying
 from harness.faults import FaultPlan
@@ -201,7 +201,7 @@ class _Sweep:
             self.so_far = replace(prepared, possible=len(plans))
             self.progress.started(len(plans))
             done, partial = self._parallel(bench, baseline, plans)
-            self.so_far = replace(self.so_far, runs=tuple(done))
+            self.so_far = replace(self.so_far, runs=tuple(done if bench.cold else unconfirmed(done)))
             if not partial:
                 self.so_far = replace(self.so_far, runs=tuple(self._confirmed(bench, baseline, done)))
                 self.progress.finished()

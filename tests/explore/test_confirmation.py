@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.explore.confirmation import confirmed
-from harness.verdict import Owner, RunReport, Severity, Status, Verdict
+from harness.explore.confirmation import confirmed, unconfirmed
+from harness.verdict import Finding, Owner, RunReport, Severity, Status, Verdict
 from tests.report.samples import a_finding, a_run
 
 ACCUSED = replace(a_finding(), owner=Owner.ENGINE, severity=Severity.ERROR)
@@ -64,3 +64,17 @@ def test_a_run_that_passes_cold_is_not_failed_by_anything_that_only_forks_showed
 
     assert report.status is Status.UNKNOWN
     assert {each.severity for each in report.findings} == {Severity.NOTE}
+
+
+@pytest.mark.parametrize("owner", [Owner.ENGINE, Owner.INTEGRATION])
+def test_what_could_not_be_seen_again_before_an_interruption_says_so_and_stands(owner: Owner) -> None:
+    [report] = unconfirmed([judged(replace(ACCUSED, owner=owner))])
+
+    [finding] = report.findings
+    assert (report.status, finding.owner, finding.confirmed) == (Status.FAILED, owner, "")
+    assert finding.message == f"{ACCUSED.message} (not confirmed in cold interpreters: interrupted before)"
+
+
+@pytest.mark.parametrize("finding", [OWN, replace(ACCUSED, confirmed="cold")], ids=["accuses nobody", "seen cold"])
+def test_what_needs_no_confirmation_is_told_as_ever(finding: Finding) -> None:
+    assert unconfirmed([judged(finding)]) == [judged(finding)]

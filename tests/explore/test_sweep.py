@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,12 +222,14 @@ def test_an_interruption_at_any_moment_leaves_what_is_known(
 
     home = exploring._Sweep if moment == "_prepared" else exploring
     monkeypatch.setattr(home, moment, interrupted)
+    monkeypatch.setattr(exploring, "unconfirmed", lambda runs: [replace(run, notes=("unconfirmed",)) for run in runs])
 
     report = exploring.sweep(scenario("journal"), ["journal"], out=tmp_path, jobs=2)
 
     [engine] = report.engines
     assert engine.partial
     assert len(engine.runs) == (engine.possible if moment == "confirmed" else 0)
+    assert all(run.notes == ("unconfirmed",) for run in engine.runs)
 
 
 def test_calls_of_one_response_that_come_after_the_fault_have_not_started(tmp_path: Path) -> None:
