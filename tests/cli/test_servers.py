@@ -127,7 +127,6 @@ def test_a_server_that_cannot_be_used_is_one_sentence(
 MOVED = {
     "dbos a function": "from dbos import _core; del _core.invoke_step",
     "dbos a value": "from dbos import _dbos; del _dbos._dbos_global_instance",
-    "dbos what retries read": "from dbos import _registrations; del _registrations.get_func_info",
     "prefect a function": "from prefect.results import ResultStore; del ResultStore.persist_result_record",
     "temporal a function": "from temporalio.bridge.worker import Worker; del Worker.complete_activity_task",
     "temporal what retries ask": "from temporalio.common import RetryPolicy; del RetryPolicy._validate",

@@ -48,10 +48,15 @@ VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}", "temporalio
 """What we set besides; and what `retries.py` asks."""
 
 AI = (
+    "pydantic_ai.durable_exec._toolset.DurableToolsetBase",
+    "pydantic_ai.durable_exec._toolset.DurableFunctionToolset._resolve_tool_config",
+    "pydantic_ai.durable_exec._toolset.DurableDynamicToolset._resolve_tool_config",
+    "pydantic_ai.durable_exec._toolset.DurableMCPToolset._resolve_tool_config",
     "pydantic_ai.durable_exec.temporal._model_errors.model_errors_as_application_errors",
+    "pydantic_ai.durable_exec.temporal._toolset.resolve_tool_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._model_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._event_stream_handler_activity_config",
-    "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_activity_config",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_operation_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._non_retryable_model_errors",
 )
 """What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
