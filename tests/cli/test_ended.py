@@ -27,6 +27,7 @@ def test_no_process_survives_a_harness_that_is_ended_in_the_middle(number: signa
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # whoever runs us by `nohup` ignores it
     )
     assert process.stderr is not None
     assert any(" of 12 run" in line for line in process.stderr)

@@ -148,7 +148,7 @@ def test_a_subject_whose_baseline_fails_is_one_error_and_not_forty(ran: Ran) -> 
     told = _section(ran, "test_broken[journal-baseline]")
 
     assert ran.out.count("test_broken[") == ran.out.count("test_broken[journal-baseline]")
-    assert "the run fails without any fault: RuntimeError: no money today" in told
+    assert "the run fails without any fault, in the body of `charge`: RuntimeError: no money today" in told
     assert "replay: harness run agents:broken --engine journal" in told
 
 

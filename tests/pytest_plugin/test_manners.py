@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -187,4 +188,5 @@ def _runs(pid: int, began: float) -> bool:
 
 
 def _untimed(text: str) -> str:
-    return text.rpartition(" in ")[0].strip()
+    """What a session said without its time, and without the line that lists every installed plugin."""
+    return re.sub(r"(?m)^plugins: .*\n", "", text).rpartition(" in ")[0].strip()

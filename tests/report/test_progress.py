@@ -50,6 +50,7 @@ def test_a_second_engine_counts_from_its_own_beginning():
 
 def test_a_terminal_gets_a_bar_that_gives_the_cursor_back(monkeypatch):
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has no cursor to hide
     stream = Terminal()
     bar = watcher(stream)
     assert isinstance(bar, Bar)

@@ -20,9 +20,10 @@ SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
 
 SHORTEST: dict[str, tuple[list[Any], str, list[int]]] = {
     "mixes_up_runs": ([["done"], ["done"]], "no fault", [1, 2]),
-    "leaks_a_claim": ([["done"], ["done"]], "crash@model#1/before", [1, 2, 1]),
+    "leaks_a_claim": ([["done"], ["done"]], "crash@model#1/before", [1, 1, 2]),
 }
-"""The shortest stories of engines that are wrong between runs, to which Hypothesis shrinks what it finds."""
+"""The shortest stories of engines that are wrong between runs, to which Hypothesis shrinks what it finds. In which order
+the processes take the runs up is not among what makes a story short."""
 
 
 class Till(DurableMachine):
@@ -67,8 +68,8 @@ def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(nam
 
 
 def story(scenario: Scenario) -> tuple[list[Any], str, list[int]]:
-    """What was said, what went wrong, and which run each process took up."""
-    return scenario.script, str(scenario.plan), [number for life in scenario.lives for number in life]
+    """What was said, what went wrong, and which runs the processes took up."""
+    return scenario.script, str(scenario.plan), sorted(number for life in scenario.lives for number in life)
 
 
 def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
