@@ -22,8 +22,8 @@ SHORTEST: dict[str, tuple[list[Any], str, list[int]]] = {
     "mixes_up_runs": ([["done"], ["done"]], "no fault", [1, 2]),
     "leaks_a_claim": ([["done"], ["done"]], "crash@model#1/before", [1, 1, 2]),
 }
-"""The shortest stories of engines that are wrong between runs, to which Hypothesis shrinks what it finds. In which order
-the processes take the runs up is not among what makes a story short."""
+"""The shortest stories of engines that are wrong between runs, to which Hypothesis shrinks what it finds. In which
+order the processes take the runs up is not among what makes a story short."""
 
 
 class Till(DurableMachine):
