@@ -187,7 +187,7 @@ def charge_sync_child() -> str:
 
 
 bank_account = SQLAlchemyDatasource.create(
-    f"sqlite:///{tempfile.gettempdir()}/durable-harness-bank-{os.getuid()}.sqlite"
+    f"sqlite:///{os.environ.get('BANK_FOLDER', tempfile.gettempdir())}/bank-{os.getuid()}.sqlite"
 )
 transaction = durable("transaction", ["charge"])
 

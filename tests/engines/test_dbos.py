@@ -52,9 +52,10 @@ Live = Callable[..., Lived]
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[dict[str, Any]], int]]:
     path = os.pathsep.join([str(HERE.parents[1]), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "DBOS__APPVERSION": "of somebody else"}
-    command = [sys.executable, "-W", "ignore", str(HERE / "dbos_life.py")]
     folder = tmp_path_factory.mktemp("lives")
+    ours = {"PYTHONPATH": path, "BANK_FOLDER": str(folder)}
+    environment = {**os.environ, **ours, "DBOS__APPVERSION": "of somebody else"}
+    command = [sys.executable, "-W", "ignore", str(HERE / "dbos_life.py")]
     process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=environment, cwd=folder)
 
     def one(job: dict[str, Any]) -> int:
