@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harness.engines.dbos.engine import DbosEngine, DbosSession
+from harness.engines.dbos.records import workflow_id
 from harness.errors import UsageError
 from harness.history import EngineRecord, History, Note, StepEntered, UnitEntered
 from harness.journal import load
@@ -31,6 +32,7 @@ class Lived:
     ends: list[int]
     records: list[EngineRecord]
     fingerprint: str | None
+    workflow: str
 
     def bodies(self, incarnation: int) -> list[str]:
         """The steps whose bodies ran in one life, in order; `run` left out."""
@@ -38,7 +40,8 @@ class Lived:
         return [run.step for run in ran if run.step != "run"]
 
     def recorded(self) -> dict[str, str]:
-        return {record.unit: record.status for record in self.records}
+        """The state of each unit, by its number in the workflow."""
+        return {record.unit.removeprefix(self.workflow): record.status for record in self.records}
 
     def unit(self, step: str) -> str | None:
         [run, *_] = self.history.by_step[step]
@@ -82,13 +85,13 @@ on_both = pytest.mark.parametrize("session", ["sqlite", "postgres"], indirect=Tr
 
 @pytest.fixture
 def live(lives: Any, session: DbosSession, tmp_path: Path) -> Live:
-    def run(subject: str, *plan: str, scale: float = 1.0, name: str = "r1") -> Lived:
+    def run(subject: str, *plan: str, scale: float = 1.0, name: str = "r1", bound: int = 6) -> Lived:
         folder = tmp_path / name
         folder.mkdir()
         store = session.store(name, folder)
         (folder / "store.json").write_text(json.dumps(asdict(store)))
         ends: list[int] = []
-        while not ends or ends[-1] == -signal.SIGKILL:
+        while len(ends) < bound and (not ends or ends[-1] == -signal.SIGKILL):
             ends.append(
                 lives(
                     {
@@ -100,9 +103,10 @@ def live(lives: Any, session: DbosSession, tmp_path: Path) -> Live:
                     }
                 )
             )
-            assert len(ends) < 6
+        assert len(ends) < 6
         history = load(folder / "journal.jsonl")
-        return Lived(history, ends, list(session.observe(store)), session.fingerprint(store))
+        records, workflow = list(session.observe(store)), workflow_id(store.run_id, 1)
+        return Lived(history, ends, records, session.fingerprint(store), workflow)
 
     return run
 
@@ -146,7 +150,8 @@ def test_a_plain_tool_has_no_window_of_its_own_between_its_end_and_its_record(li
 def test_a_step_inside_a_plain_tool_is_a_step_of_its_own(live: Live, subject: str) -> None:
     lived = live(subject, "crash@tool:charge#1.step:bank#1/after")
     assert lived.bodies(2) == ["tool:charge#1", "model#2"]
-    assert lived.recorded()[str(lived.unit("tool:charge#1.step:bank#1"))] == "recorded"
+    bank = str(lived.unit("tool:charge#1.step:bank#1"))
+    assert lived.recorded()[bank.removeprefix(lived.workflow)] == "recorded"
 
 
 @on_both
@@ -192,11 +197,20 @@ def test_a_transaction_is_kept_with_its_work_before_dbos_itself_knows(
     assert lived.history.outcomes[1].messages == 4
 
 
+def test_what_an_earlier_session_left_in_the_subjects_own_database_is_not_taken_for_this_runs_work(
+    live: Live, tmp_path: Path
+) -> None:
+    abandoned = live("transaction", "crash@model#2/before", bound=1)
+    (tmp_path / "r1").rename(tmp_path / "earlier")
+    assert abandoned.bodies(1) == PAYS[:2]
+    assert live("transaction").bodies(1) == PAYS
+
+
 def test_two_parallel_steps_keep_their_numbers_across_a_crash(live: Live) -> None:
     lived = live("parallel", "crash@tool:one#1/after")
-    assert lived.recorded()["r1-1:2"] == lived.recorded()["r1-1:3"] == "recorded"
-    assert {run.entered.unit for run in lived.history.by_step["tool:one#1"]} == {"r1-1:2"}
-    assert {run.entered.unit for run in lived.history.by_step["tool:two#1"]} == {"r1-1:3"}
+    assert lived.recorded()[":2"] == lived.recorded()[":3"] == "recorded"
+    assert {run.entered.unit for run in lived.history.by_step["tool:one#1"]} == {f"{lived.workflow}:2"}
+    assert {run.entered.unit for run in lived.history.by_step["tool:two#1"]} == {f"{lived.workflow}:3"}
 
 
 def test_each_attempt_of_a_step_is_seen_and_waits_are_scaled(live: Live) -> None:
@@ -209,7 +223,7 @@ def test_each_attempt_of_a_step_is_seen_and_waits_are_scaled(live: Live) -> None
 @on_both
 def test_a_step_that_fails_is_recorded_as_failed_and_its_caller_sees_the_error(live: Live) -> None:
     lived = live("failing", "crash@run/between")
-    assert lived.recorded() == {"run": "ERROR", "r1-1:1": "recorded", "r1-1:2": "error"}
+    assert lived.recorded() == {"run": "ERROR", ":1": "recorded", ":2": "error"}
     assert lived.bodies(2) == []
     assert lived.history.outcomes[1].error_type == "ValueError"
 

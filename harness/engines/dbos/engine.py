@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -66,7 +67,12 @@ class DbosSession:
         self._observed: dict[str, list[EngineRecord]] = {}
 
     def store(self, run_id: str, folder: Path) -> Store:
-        return Store(run_id, str(folder), self._stores.new(run_id, folder))
+        """A run's database, and an id for its workflows that no other session has used.
+
+        The run's name begins again in each session, and what a subject keeps by workflow id in a database of its own
+        (a datasource does so) outlives them all: a work of an earlier session must not be taken for done.
+        """
+        return Store(f"{run_id}-{uuid.uuid4().hex[:12]}", str(folder), self._stores.new(run_id, folder))
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
         if store.folder not in self._observed:
