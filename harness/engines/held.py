@@ -9,6 +9,8 @@ import importlib
 import inspect
 from collections.abc import Iterable
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +18,16 @@ from harness.errors import EngineUnavailable
 
 KNOWN = "2.59.0"
 """The pydantic-ai that every name was last seen in."""
+
+
+def integrates(engine: str) -> bool:
+    """Whether the installed pydantic-ai has durability for an engine, told from its files: to import it takes a second.
+
+    To look for `pydantic_ai.durable_exec.ENGINE` itself would import what is above it.
+    """
+    found = find_spec("pydantic_ai")
+    folders = (found and found.submodule_search_locations) or []
+    return any((Path(folder) / "durable_exec" / engine).is_dir() for folder in folders)
 
 
 def gone(places: Iterable[str]) -> str | None:

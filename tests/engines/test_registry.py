@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ class Unmade(NoneEngine):
         raise OSError("no flux here")
 """
 Install = Callable[..., None]
+ROOT = Path(__file__).parents[2]
+THIRD_PARTIES = {"pydantic_ai", "dbos", "prefect", "temporalio"}
 
 
 @pytest.fixture
@@ -141,3 +144,12 @@ def test_conform_takes_an_engine_of_others_by_its_name(
     told = capsys.readouterr()
     assert said in told.out + told.err
     assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("engine", registry.BUILT_IN)
+def test_what_keeps_an_engine_from_running_is_told_without_importing_it_or_pydantic_ai(engine: str) -> None:
+    asking = f"from harness.engines import registry; registry.load({engine!r}).problems({{}})"
+    script = f"import sys; {asking}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert {name.partition(".")[0] for name in done.stdout.split()} & THIRD_PARTIES == set()

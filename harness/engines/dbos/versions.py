@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from pathlib import Path
+
+from harness.engines.held import integrates
 
 KNOWN = ("2.31.1", "3.0.0", "3.3.0", "3.4.0")
 """Versions that the whole adapter was tested with. Others are tried: a start-up self-test looks at what we hold."""
@@ -28,16 +28,9 @@ def problems() -> list[str]:
     if _numbers(found) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         return [f"engine 'dbos' {found} is too old, the oldest that works is {oldest}: run `pip install -U dbos`"]
-    if not _is_integrated():
+    if not integrates("dbos"):
         return [f"this pydantic-ai has no DBOS integration: run `{INSTALL}`"]
     return []
-
-
-def _is_integrated() -> bool:
-    """Whether the installed pydantic-ai has DBOS durability, told from its files: importing it takes a second."""
-    found = find_spec("pydantic_ai")
-    folders = (found and found.submodule_search_locations) or []
-    return any((Path(folder) / "durable_exec" / "dbos").is_dir() for folder in folders)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+
+from harness.engines.held import integrates
 
 KNOWN = ("3.8.8",)
 """Versions that the whole adapter was tested with. Others are tried, after a self-test of what we hold on to."""
@@ -26,7 +27,7 @@ def problems() -> list[str]:
         return [f"engine 'prefect' is not installed: run `{INSTALL}`"]
     if too_old(found):
         return [f"engine 'prefect' {found} is too old, {oldest()} is the oldest that is supported: run `{INSTALL}`"]
-    if find_spec("pydantic_ai.durable_exec.prefect") is None:
+    if not integrates("prefect"):
         return [f"this pydantic-ai has no Prefect integration: run `{INSTALL}`"]
     return []
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+
+from harness.engines.held import integrates
 
 KNOWN = ("1.35.0",)
 """Versions that the whole adapter was tested with. Others are tried: a start-up self-test looks at what we hold."""
@@ -27,7 +28,7 @@ def problems() -> list[str]:
     if numbers(found) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         return [f"engine 'temporal' {found} is too old, pydantic-ai needs {oldest}: run `{INSTALL}`"]
-    if find_spec("pydantic_ai.durable_exec.temporal") is None:
+    if not integrates("temporal"):
         return [f"this pydantic-ai has no Temporal integration: run `{INSTALL}`"]
     return []
 
