@@ -1,6 +1,7 @@
 """From a subject to a report: `audit`, the way in for Python, for the command line and for pytest.
 
-The subject is imported in a process of its own, never in the caller's; what it says comes back as values.
+The subject is imported in a process of its own, never in the caller's; what it says comes back as values. A static
+audit takes as long as that process: it is started before anything else is imported here, and asks the engine itself.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.contract import May, ToolPolicy
-from harness.engines.base import Engine
-from harness.engines.registry import load as load_engine
+from harness.engines import registry
 from harness.errors import EngineUnavailable, UsageError
 from harness.process.zygote import Zygote
-from harness.retries.findings import Accepted
-from harness.retries.report import AuditReport, UnitAudit
 
 if TYPE_CHECKING:
+    from harness.contract import May
+    from harness.retries.findings import Accepted
+    from harness.retries.report import AuditReport, UnitAudit
     from harness.scenario import Scenario
 
 BUDGET = 6
@@ -46,20 +46,23 @@ def audit(
     subject, an engine that is not there, an engine that refuses the subject.
     """
     begun = time.monotonic()
-    loaded, options = load_engine(engine), options or {}
+    options = options or {}
+    registry.path_of(engine)
     if budget < 1:
         raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
-    may = {name: ToolPolicy.parse(text).may for name, text in (tools or {}).items()}
-    _usable(loaded, options, static=static)
+    may = _policies(tools or {})
     with tempfile.TemporaryDirectory(prefix="harness-audit-") as folder:
         if static:
-            info = _asked(subject, loaded, options, deps, Path(folder))
+            info = _asked(subject, engine, options, deps, Path(folder))
             units = _permitted(info, may)
         else:
             from harness.scenario import Scenario
 
+            _must_run(engine, options)
             scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
             info, units = _proven(scenario, may, Path(folder))
+    from harness.retries.report import AuditReport
+
     report = AuditReport(
         subject=subject,
         engine=engine,
@@ -73,10 +76,34 @@ def audit(
     return judged(report, accepted)
 
 
-def _asked(subject: str, engine: Engine, options: dict[str, Any], deps: Any, folder: Path) -> dict[str, Any]:
+def _policies(tools: Mapping[str, str]) -> dict[str, May]:
+    """What was said about tools. Raises `UsageError` for what cannot be read."""
+    if not tools:
+        return {}
+    from harness.contract import ToolPolicy
+
+    return {name: ToolPolicy.parse(text).may for name, text in tools.items()}
+
+
+def _must_run(engine: str, options: dict[str, Any]) -> None:
+    """Raises `EngineUnavailable` if the engine cannot run here. A static audit asks for less: its child does."""
+    loaded = registry.load(engine)
+    if problems := loaded.problems(options):
+        raise EngineUnavailable.listing(f"engine {loaded.name!r} cannot be used here", problems)
+
+
+def _asked(subject: str, engine: str, options: dict[str, Any], deps: Any, folder: Path) -> dict[str, Any]:
     """What the child says: it imports the subject and asks every layer."""
-    with _zygote(subject, engine, options, deps, folder) as zygote:
-        return _taken(zygote.ready(READY_SECONDS).info, engine.name, subject)
+    argument = {"subject": subject, "deps": deps, "engine": engine, "options": options, "hosts": _hosts(options)}
+    log = folder / "zygote.log"
+    with Zygote("harness.audits.worker:prepare", argument, hash_seed=1, env=None, log=log) as zygote:
+        _get_ready_to_judge()
+        return _taken(zygote.ready(READY_SECONDS).info, subject)
+
+
+def _get_ready_to_judge() -> None:
+    """Import what the child's answer is judged with while the child works, which takes longer."""
+    from harness.audits import advice, rules  # noqa: F401
 
 
 def _proven(scenario: Scenario, may: Mapping[str, May], folder: Path) -> tuple[dict[str, Any], tuple[UnitAudit, ...]]:
@@ -85,14 +112,14 @@ def _proven(scenario: Scenario, may: Mapping[str, May], folder: Path) -> tuple[d
     from harness.audits.wire import measuring
 
     with measuring.open_wire(scenario, folder) as bench:
-        info = _taken(measuring.ask(bench), scenario.engine, scenario.subject)
+        info = _taken(measuring.ask(bench), scenario.subject)
         return info, proven(_permitted(info, may), bench, info["no_run"])
 
 
-def _taken(info: dict[str, Any], engine: str, subject: str) -> dict[str, Any]:
+def _taken(info: dict[str, Any], subject: str) -> dict[str, Any]:
     """What the child said. Raises `UsageError` if the engine refuses the subject."""
     if info["refused"]:
-        raise UsageError(f"engine {engine!r} does not take {subject!r}: {info['refused']}")
+        raise UsageError(f"engine {info['engine']!r} does not take {subject!r}: {info['refused']}")
     return info
 
 
@@ -108,31 +135,14 @@ def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditRepor
 
 def _permitted(info: dict[str, Any], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:
     """The units, with what was said about tools. Raises `UsageError` for a tool that is not there."""
+    from harness.retries.report import UnitAudit
+
     units = [UnitAudit.model_validate(unit) for unit in info["units"]]
     said = {f"tool:{name}": may for name, may in tools.items()}
     if unknown := sorted(said.keys() - {unit.unit for unit in units}):
         known = ", ".join(unit.unit.partition(":")[2] for unit in units if unit.unit.startswith("tool:")) or "none"
         raise UsageError(f"the subject has no {unknown[0].replace(':', ' ')}; its tools are {known}")
     return tuple(unit.model_copy(update={"may": said.get(unit.unit, unit.may)}) for unit in units)
-
-
-def _usable(engine: Engine, options: dict[str, Any], *, static: bool) -> None:
-    """A static audit starts nothing of the engine: it needs its packages only, where the adapter tells them apart."""
-    ask = getattr(engine, "packages", engine.problems) if static else engine.problems
-    if problems := ask(options):
-        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
-
-
-def _zygote(subject: str, engine: Engine, options: dict[str, Any], deps: Any, folder: Path) -> Zygote:
-    argument = {
-        "subject": subject,
-        "deps": deps,
-        "engine": engine.name,
-        "worker": engine.worker,
-        "options": options,
-        "hosts": _hosts(options),
-    }
-    return Zygote("harness.audits.worker:prepare", argument, hash_seed=1, env=None, log=folder / "zygote.log")
 
 
 def _hosts(options: dict[str, Any]) -> list[str]:

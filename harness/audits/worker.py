@@ -14,10 +14,10 @@ from typing import Any
 
 from harness.audits import collect, own
 from harness.audits.asking.sharing import shared
-from harness.engines.base import Case, Worker
-from harness.engines.registry import attribute
+from harness.engines import registry
+from harness.engines.base import Case, Engine, Worker
+from harness.errors import EngineUnavailable
 from harness.process import complaint
-from harness.process import worker as life
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -27,45 +27,60 @@ from harness.subjects.origins import look_in, version
 
 
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
-    """Make this interpreter ready, and audit the subject. Returns `refused`, `no_run`, `units`, `notes`, `versions`.
+    """Make this interpreter ready, and audit the subject.
 
-    `no_run` is why the engine's adapter cannot run the subject, though its layers can be asked.
+    Returns `engine` (its name), `refused`, `no_run` (why the engine's adapter cannot run the subject, though its layers
+    can be asked), `units`, `notes`, `versions`.
 
-    `argument`: subject, deps, engine, worker (import path of the engine's child half), options, hosts. Raises
-    `UsageError` for a subject or deps that cannot be used.
+    `argument`: subject, deps, engine, options, hosts. Raises `EngineUnavailable` for an engine that is not there,
+    before the subject is imported; `UsageError` for a subject or deps that cannot be used.
     """
     gc.disable()  # it imports, answers once and ends: what an import makes stays, and nothing else is made
+    options = argument.get("options", {})
+    engine = _usable(argument["engine"], options)
     guard.protect(allow_hosts=argument.get("hosts", ()))
-    worker: Worker = attribute(argument["worker"])()
+    worker: Worker = registry.attribute(engine.worker)()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
-    refused = worker.bind(Case(subject, _nothing_runs, argument.get("options", {}), own=True))
-    return _told(subject, worker, argument, refused.reason if refused is not None else "")
+    refused = worker.bind(Case(subject, _nothing_runs, options, own=True, runs=False))
+    return _told(subject, worker, engine.name, argument["subject"], refused.reason if refused is not None else "")
+
+
+def _usable(name: str, options: dict[str, Any]) -> Engine:
+    """An engine that is here. It runs nothing, so its packages are enough, where the adapter tells them apart."""
+    engine = registry.load(name)
+    ask = getattr(engine, "packages", engine.problems)
+    if problems := ask(options):
+        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
+    return engine
 
 
 def tell(argument: dict[str, Any]) -> None:
     """The same in a life of an interpreter that is ready for the proof: what `prepare` returns goes to a file.
 
-    `argument`: subject and engine as above, `refused` (the engine's words when it was bound), `answer` (the file, which
+    `argument`: subject as above, `engine` (its name), `refused` (its words when it was bound), `answer` (the file; it
     gets the complaint instead if this fails).
     """
+    from harness.process import worker as life
+
     try:
-        answer = _told(life.subject(), life.engine(), argument, argument["refused"])
+        answer = _told(life.subject(), life.engine(), argument["engine"], argument["subject"], argument["refused"])
     except Exception as error:  # noqa: BLE001  whatever the subject's own objects raise when they are asked
         answer = {"failed": complaint.describe(error)}
     Path(argument["answer"]).write_text(json.dumps(answer), "utf-8")
 
 
-def _told(subject: Subject, worker: Worker, argument: dict[str, Any], refused: str) -> dict[str, Any]:
-    look_in(_modules(argument["subject"]))
+def _told(subject: Subject, worker: Worker, engine: str, path: str, refused: str) -> dict[str, Any]:
+    look_in(_modules(path))
     notes = list(subject.notes)
     if refused and subject.agent is not None:
-        return {"refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
-    units = [unit.model_dump(mode="json") for unit in _units(subject, worker, argument["engine"])]
+        return {"engine": engine, "refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
+    units = [unit.model_dump(mode="json") for unit in _units(subject, worker, engine)]
     if subject.agent is not None:
-        loaded = [sys.modules[name] for name in _modules(argument["subject"]) if name in sys.modules]
+        loaded = [sys.modules[name] for name in _modules(path) if name in sys.modules]
         notes += shared(subject.agent, loaded)
-    return {"refused": "", "no_run": refused, "units": units, "notes": notes, "versions": _versions()}
+    told = {"units": units, "notes": notes, "versions": _versions()}
+    return {"engine": engine, "refused": "", "no_run": refused, **told}
 
 
 def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:

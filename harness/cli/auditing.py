@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from harness.cli.options import taking
 from harness.cli.telling import say
 
 if TYPE_CHECKING:
+    from harness.retries.findings import Accepted
     from harness.retries.report import AuditReport
 
 AUDIT_FORMAT = click.option(
@@ -59,12 +61,10 @@ def audit(
     Every owner of retries is asked: the provider's SDK, the HTTP transport, fallback models, the agent, the engine's
     units and what is around them. Then the real client and the real engine run against an endpoint that keeps failing.
     """
-    from harness.audits.accepted import load_accepted
     from harness.audits.run import audit as audited
-    from harness.verdict import EXIT_CODES
 
     engine = engine or options.CONTROL
-    accepted = load_accepted(accept) if accept else ()
+    accepted = _accepted(accept)
     report = audited(
         given["subject"],
         engine,
@@ -76,7 +76,17 @@ def audit(
         accepted=accepted,
     )
     say(_told(report, style))
+    from harness.verdict import EXIT_CODES
+
     return EXIT_CODES[report.judged(given["fail_on"])]
+
+
+def _accepted(file: Path | None) -> Sequence[Accepted]:
+    if file is None:
+        return ()
+    from harness.audits.accepted import load_accepted
+
+    return load_accepted(file)
 
 
 def _options(engine: str, given: dict[str, Any]) -> dict[str, Any]:

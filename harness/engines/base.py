@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from harness.contract import Contract
-from harness.history import EngineRecord, Note, Observation
-from harness.retries.live import Live, Unit
+if TYPE_CHECKING:  # whoever needs no more than these protocols is not to wait for what they speak of
+    from harness.contract import Contract
+    from harness.history import EngineRecord, Note, Observation
+    from harness.retries.live import Live, Unit
 
 RUN = "run"
 """The key of the run's own unit: its outcome becoming durable."""
@@ -132,7 +133,8 @@ class Case:
     pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
     configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Both are read in the child,
     because a life may have a pace of its own. With `own`, a workflow or flow of the person's own is to be run, too, as
-    it is; `invoke` is given that instead of an agent.
+    it is; `invoke` is given that instead of an agent. If nothing `runs`, the adapter is only asked for its retries: it
+    may leave out what spares lives a part of their work, but not what tells whether the engine takes the subject.
     """
 
     subject: Any
@@ -141,6 +143,7 @@ class Case:
     scale: float = 1.0
     auto_scale: bool = False
     own: bool = False
+    runs: bool = True
 
 
 class Worker(Protocol):

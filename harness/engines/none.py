@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Case, Hook, Store, Unsupported
 from harness.errors import UsageError
-from harness.history import EngineRecord
-from harness.retries.live import Live, Unit
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
+    from harness.retries.live import Live, Unit
 
 
 class NoneEngine:

@@ -10,10 +10,12 @@ import importlib
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from harness.engines.base import Engine
 from harness.errors import EngineUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from harness.engines.base import Engine
 
 BUILT_IN = {
     "none": "harness.engines.none:NoneEngine",
@@ -35,22 +37,33 @@ def known() -> dict[str, str]:
     return engines
 
 
-def load(name: str) -> Engine:
-    """The parent's half of an engine, by its name or as `module:Class`.
+def path_of(name: str) -> str:
+    """The import path of an engine's class, by its name or as `module:Class`: nothing of it is imported.
 
-    Raises `UsageError` with the nearest name for an unknown one, `EngineUnavailable` for a class that is not there
-    or cannot be made; for an adapter of this distribution that would be a bug of ours, which is not hidden.
+    Raises `UsageError` with the nearest name for an unknown one.
     """
     if ":" in name:
-        return _by_path(name)
+        return name
     engines = known()
     if name not in engines:
         near = difflib.get_close_matches(name, engines, n=1, cutoff=0.3)
         hint = f", did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"unknown engine {name!r}{hint} Known are {', '.join(sorted(engines))}.")
+    return engines[name]
+
+
+def load(name: str) -> Engine:
+    """The parent's half of an engine, by its name or as `module:Class`.
+
+    Raises what `path_of` raises, and `EngineUnavailable` for a class that is not there or cannot be made; for an
+    adapter of this distribution that would be a bug of ours, which is not hidden.
+    """
+    path = path_of(name)
+    if ":" in name:
+        return _by_path(path)
     if name in BUILT_IN:
-        return cast(Engine, attribute(engines[name])())
-    return _strange(name, engines[name], f"mend or uninstall the distribution that adds it as {engines[name]!r}")
+        return cast("Engine", attribute(path)())
+    return _strange(name, path, f"mend or uninstall the distribution that adds it as {path!r}")
 
 
 def _by_path(path: str) -> Engine:
@@ -63,7 +76,7 @@ def _by_path(path: str) -> Engine:
 def _strange(name: str, path: str, advice: str) -> Engine:
     """An engine that others have written, whose module may raise anything."""
     try:
-        return cast(Engine, attribute(path)())
+        return cast("Engine", attribute(path)())
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise EngineUnavailable(f"engine {name!r} cannot be loaded: {reason}; {advice}") from error

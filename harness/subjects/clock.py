@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.history import History, StepEntered, UnitEntered
-from harness.steps import StepId
+if TYPE_CHECKING:
+    from harness.history import History, StepEntered, UnitEntered
 
 LATE = ("hang", "slow", "delay")
 """Faults that a timeout may have to act on."""
@@ -77,6 +78,9 @@ def learned(history: History) -> Clock:
 
     The smallest timeout comes to the floor, or the longest to the ceiling; where the two disagree the ceiling wins.
     """
+    from harness.history import StepEntered, UnitEntered
+    from harness.steps import StepId
+
     bodies = [run for run in history.executions if StepId.parse(run.step).path[-1].kind != "run" and run.left]
     longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
     entered: list[StepEntered | UnitEntered] = [*history.of(StepEntered), *history.of(UnitEntered)]

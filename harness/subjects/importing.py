@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 from harness import errors
 from harness.errors import SubjectError, UsageError
-from harness.subjects.script import nearest
 from harness.subjects.tracebacks import headline, theirs
+from harness.subjects.typos import nearest
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -31,8 +31,21 @@ def agent_names(module: ModuleType | None = None) -> dict[int, str]:
     Variables of `module` come first, then those of modules in the order of their names. A variable's
     name that another agent has already is preceded by the name of its module.
     """
-    names: dict[int, str] = {}
+    return _names(list(_held(module)))
+
+
+def give_names(module: ModuleType | None = None) -> dict[int, str]:
+    """Name every nameless agent that a loaded module holds, and return all names as `agent_names` does."""
     held = list(_held(module))
+    names = _names(held)
+    for _, _, agent in held:
+        if unwrapped(agent).name is None:
+            unwrapped(agent).name = names[id(agent)]
+    return names
+
+
+def _names(held: Sequence[tuple[str, str, Any]]) -> dict[int, str]:
+    names: dict[int, str] = {}
     taken = {agent.name for _, _, agent in held if agent.name}
     for where, variable, agent in held:
         inner = unwrapped(agent)
@@ -40,15 +53,6 @@ def agent_names(module: ModuleType | None = None) -> dict[int, str]:
             names[id(inner)] = agent.name or inner.name or _free(variable, where, taken)
             taken.add(names[id(inner)])
         names[id(agent)] = names[id(inner)]
-    return names
-
-
-def give_names(module: ModuleType | None = None) -> dict[int, str]:
-    """Name every nameless agent that a loaded module holds, and return all names as `agent_names` does."""
-    names = agent_names(module)
-    for _, _, agent in _held(module):
-        if unwrapped(agent).name is None:
-            unwrapped(agent).name = names[id(agent)]
     return names
 
 

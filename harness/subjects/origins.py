@@ -49,6 +49,7 @@ def decorated(function: Any) -> Origin:
     return Origin(said="explicit", file=_short(code.co_filename), line=code.co_firstlineno)
 
 
+@lru_cache
 def version(package: str) -> str:
     """The version of the distribution that a package is of, empty if nobody knows."""
     try:

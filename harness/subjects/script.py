@@ -11,7 +11,6 @@ out by running it.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, cast
@@ -20,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict
 from pydantic.dataclasses import dataclass, rebuild_dataclass
 
 from harness.errors import UNKNOWN, HarnessError, UsageError
+from harness.subjects.typos import nearest
 
 _VALUE = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
@@ -192,15 +192,6 @@ class Script:
                 "the script names agents that the subject does not have",
                 [f"{name!r}{nearest(name, names)}" for name in unknown],
             )
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: `, did you mean 'x'?` or, if nothing is close, which words are known."""
-    names = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    if near:
-        return f", did you mean {near[0]!r}?"
-    return f"; known are {', '.join(map(repr, names))}" if names else "; there are none"
 
 
 for _value in (Call, Turn, Conversation, Script):  # each names one that is defined after it

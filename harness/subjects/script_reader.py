@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from harness.errors import UsageError
-from harness.subjects.script import NOTHING, USAGE_FIELDS, Call, Conversation, FinishReason, Script, Turn, nearest
+from harness.subjects.script import NOTHING, USAGE_FIELDS, Call, Conversation, FinishReason, Script, Turn
+from harness.subjects.typos import nearest
 
 Path = tuple[str | int, ...]
 Where = Callable[[Path], str]

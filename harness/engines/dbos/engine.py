@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.dbos import records, versions
 from harness.engines.dbos.stores import Stores, opened, problems
 from harness.engines.given import unlike_count, unlike_seconds
-from harness.history import EngineRecord
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
 
 OPTIONS = ("store", "max_recovery_attempts", "workflow_timeout")
 

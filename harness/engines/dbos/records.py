@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import RUN
-from harness.history import EngineRecord
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
 
 WORKFLOWS = (
     "select workflow_uuid, name, status, recovery_attempts, queue_name from {}workflow_status order by workflow_uuid"
@@ -31,6 +33,8 @@ def of_run(run_id: str, rows: Rows, schema: str) -> Iterator[EngineRecord]:
 
     A step's key is its workflow's id and its number in that workflow, as it was when its body was entered.
     """
+    from harness.history import EngineRecord
+
     for workflow, name, status, attempts, queue in rows(WORKFLOWS.format(schema)):
         invocation, is_run = _invocation(run_id, workflow)
         detail = {"workflow": workflow, "queue": queue}

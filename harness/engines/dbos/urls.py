@@ -6,8 +6,6 @@ import re
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from harness.scenario import MASK, masked
-
 _HOST = r"(\[[^\]@]*\]|[^:@,\[\]]*)(:\d*)?"
 SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -29,6 +27,8 @@ def with_database(url: str, database: str) -> str:
 
 def without_password(url: str) -> str:
     """The URL as it may be written down and shown."""
+    from harness.scenario import masked
+
     parts = urlsplit(masked(plain(url)))  # what is left of it has an end that can be seen
     user, _, place = parts.netloc.rpartition("@")
     user = user.partition(":")[0]
@@ -48,6 +48,8 @@ def is_ambiguous(url: str) -> bool:
 
 def scrubbed(text: str, url: str) -> str:
     """Somebody else's words about a URL, without its password in any spelling."""
+    from harness.scenario import MASK
+
     parts = urlsplit(plain(url))
     asked = re.findall(r"(?:^|&)password=([^&]+)", parts.query)
     for secret in filter(None, (parts.password, *asked)):

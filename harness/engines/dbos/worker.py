@@ -48,8 +48,9 @@ class DbosWorker:
         from harness.engines.dbos.binding import bind
 
         self._case = case
-        dialect = "postgresql" if is_postgres(case.options.get("store")) else "sqlite"
-        importlib.import_module(f"sqlalchemy.dialects.{dialect}")  # or every child does, when it launches DBOS
+        if case.runs:
+            dialect = "postgresql" if is_postgres(case.options.get("store")) else "sqlite"
+            importlib.import_module(f"sqlalchemy.dialects.{dialect}")  # or every child does, when it launches DBOS
         bound = bind(case)
         if isinstance(bound, Unsupported):
             return bound

@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
 from harness.errors import UsageError
-from harness.history import EngineRecord
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
 
 
 class JournalEngine:
@@ -46,6 +48,8 @@ class JournalSession:
         return Store(run_id, str(folder), {"file": str(folder / "entries.jsonl")})
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
+        from harness.history import EngineRecord
+
         for entry in entries(Path(store.values["file"])):
             yield EngineRecord(unit=entry["key"], name=entry["key"], status="recorded", invocation=entry["invocation"])
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from harness.engines.prefect import versions
 from harness.errors import EngineUnavailable
-from harness.scenario import masked
 
 SECONDS = 10.0
 PAGE = 200  # the most that a server gives at once
@@ -78,6 +77,8 @@ _EXAMPLE = "give the address of its API, such as http://127.0.0.1:4200/api"
 
 def problems(url: str) -> list[str]:
     """What keeps the server at `url` from being used, in one sentence."""
+    from harness.scenario import masked
+
     shown = masked(url)
     if shown != url:
         return [f"api_url {shown!r} holds a login; leave it out, and set PREFECT_API_AUTH_STRING (user:password)"]

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
@@ -15,7 +15,9 @@ from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.prefect import api, records, versions
 from harness.engines.prefect.server import Server
 from harness.errors import UsageError
-from harness.history import EngineRecord
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
 
 OPTIONS = ("api_url", "flow_retries", "flow_timeout", "persist_results")
 

@@ -16,11 +16,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import RUN, Store
 from harness.engines.prefect.api import Api
-from harness.history import EngineRecord
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord
 
 Times = dict[str, dict[str, float]]
 """Seconds by their name: `configured` by the subject, and `effective` here."""
@@ -104,6 +106,8 @@ class OpenedUnit:
 
 def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
     """The records of one run: its flow runs (`run`, one for each invocation) and the tasks whose bodies ran."""
+    from harness.history import EngineRecord
+
     ledger = Ledger(Path(store.values["ledger"]))
     runs = list(flow_runs(store, api))
     for invocation, flow_run in runs:
@@ -126,6 +130,8 @@ def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
 
 
 def _of_flow_run(invocation: int, flow_run: dict[str, Any]) -> EngineRecord:
+    from harness.history import EngineRecord
+
     return EngineRecord(
         unit=RUN,
         name=flow_run["name"],

@@ -30,18 +30,20 @@ class PrefectWorker:
 
     def prepare(self) -> None:
         home.replace(os.environ, home.of_zygote(os.environ))
-        from harness.engines.prefect import lazy, seams
+        from harness.engines.prefect import seams
 
         seams.check()
-        lazy.warm()
         self._entered = False
         self._ids: set[str] = set()
         self._ledger: Ledger | None = None
 
     def bind(self, case: Case) -> Unsupported | None:
+        from harness.engines.prefect import lazy
         from harness.engines.prefect.binding import bind
 
         self._case = case
+        if case.runs:
+            lazy.warm()
         bound = bind(case, self._replaying)
         if isinstance(bound, Unsupported):
             return bound

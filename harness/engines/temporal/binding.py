@@ -122,7 +122,9 @@ def _bind(case: Case, *, passed: bool) -> Bound:
     begun = time.monotonic()
     seams.validate(_sandbox(_outside, SandboxedWorkflowRunner), kind)
     importing = time.monotonic() - begun
-    warm(kind)
+    served = _served(kind)
+    if case.runs:
+        warm(served)
     return Bound(kind, importing, is_own, own_workflow.activities_beside(kind) if is_own else ())
 
 
@@ -141,17 +143,19 @@ def _passed_through(words: str) -> str:
     )
 
 
-def warm(kind: type) -> None:
-    """Do once, before forking, what each child would do: build its models' clients, and the adapters of what crosses.
-
-    In workflow code a client that takes long to import would even count as a deadlock.
-    """
+def _served(kind: type) -> list[Callable[..., Any]]:
+    """What a worker of a workflow class would serve. Raises what would keep it from starting."""
     for agent in getattr(kind, "__pydantic_ai_agents__", ()):
-        models.warm(unwrapped(agent))
+        models.warm(unwrapped(agent))  # in workflow code a client that takes long to import would count as a deadlock
+    config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
+    return [seams.run_method(kind), *config["activities"]]
+
+
+def warm(served: Sequence[Callable[..., Any]]) -> None:
+    """Build once, before forking, what each child would: the adapters of what crosses."""
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])
-    config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
-    for function in (seams.run_method(kind), *config["activities"]):
+    for function in served:
         for hint in _hints(function):
             with contextlib.suppress(Exception):  # nothing is rarely what it expects; by then the adapter is built
                 converter.from_payloads(nothing, [hint])

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
@@ -15,8 +15,10 @@ from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.temporal import greeting, records, server, versions
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
-from harness.history import EngineRecord, Note, Observation
 from harness.subjects.clock import ROOM
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord, Note, Observation
 
 SANDBOX = ("strict", "passthrough")
 OPTIONS = (

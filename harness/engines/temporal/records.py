@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import RUN
-from harness.history import EngineRecord, Note, Observation
+
+if TYPE_CHECKING:
+    from harness.history import EngineRecord, Note, Observation
 
 FILE = "temporal-history-{}.json"
 """What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null).
@@ -106,6 +108,8 @@ def keep_failures(folder: Path, invocation: int, failures: Mapping[str, str]) ->
 
 def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
     """What is known of one run: each invocation's workflow (`run`), its activities, and whether it can be replayed."""
+    from harness.history import EngineRecord, Note, Observation
+
     for invocation, kept in _kept(folder):
         failures = _failures(folder, invocation)
         for history in kept.get("before", ()):
@@ -153,6 +157,8 @@ def _failures(folder: Path, invocation: int) -> dict[str, str]:
 def _of_activities(
     history: Json, pending: list[dict[str, Any]], failures: Mapping[str, str], invocation: int
 ) -> Iterator[EngineRecord]:
+    from harness.history import EngineRecord
+
     waiting = {entry["activity"]: entry for entry in pending}
     for activity in activities(history).values():
         entry = waiting.get(activity.id, {})
