@@ -165,10 +165,16 @@ def _tool_step(name: str, call: str | None) -> StepId:
 
 
 def _declared(tool: Any) -> dict[str, Any] | None:
-    """What the tool's own metadata says that it may do: `metadata={'harness': {'may': 'keyed', 'key': 'order_id'}}`."""
+    """What the tool's own metadata says that it may do: `metadata={'harness': {'may': 'keyed', 'key': 'order_id'}}`.
+
+    A text says it as the command line does, `'keyed:order_id'`. Whether it makes sense is for whoever judges by it.
+    """
     metadata = getattr(getattr(tool, "tool_def", None), "metadata", None) or {}
     said = metadata.get("harness")
-    return said if isinstance(said, dict) else None
+    if said is None or isinstance(said, dict):
+        return said
+    may, _, key = (part.strip() for part in str(said).partition(":"))
+    return {"may": may, "key": key} if key else {"may": may}
 
 
 def _function(toolset: Any, name: str) -> Callable[..., Any] | None:

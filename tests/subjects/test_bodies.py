@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from harness.explore import sweep as exploring
-from harness.history import History, StepLeft
+from harness.history import History, StepEntered, StepLeft
 from harness.journal import load
 from harness.scenario import Scenario
 
@@ -26,6 +26,13 @@ AGENT = """
 
     {tool}
 """
+SAYING = """
+    def act(text: str) -> str:
+        return text
+
+    for name, said in {said}.items():
+        agent.tool_plain(act, name=name, metadata={{'harness': said}})
+"""
 TOOLS = {
     "async": "@agent.tool_plain\n    async def act(text: str) -> str:\n        return text",
     "sync": "@agent.tool_plain\n    def act(text: str) -> str:\n        return text",
@@ -37,9 +44,13 @@ TOOLS = {
 
 
 def run(folder: Path, kind: str, plan: str) -> History:
+    return of_agent(folder, dedent(f"    {TOOLS[kind]}"), plan)
+
+
+def of_agent(folder: Path, tool: str, *plan: str) -> History:
     file = folder / "odd.py"
-    file.write_text(dedent(AGENT).format(tool=dedent(f"    {TOOLS[kind]}")))
-    scenario = Scenario.make(subject=f"{file}:agent", engine="none", faults=[plan])
+    file.write_text(dedent(AGENT).format(tool=tool))
+    scenario = Scenario.make(subject=f"{file}:agent", engine="none", faults=plan)
     (judged,) = exploring.run(scenario, out=folder / "out").runs
     return load(Path(judged.folder) / "journal.jsonl")
 
@@ -60,3 +71,22 @@ def test_a_plain_function_that_returns_an_awaitable_has_ended_when_that_has(tmp_
     results = [left.result for left in history.of(StepLeft) if left.step == "tool:act#1"]
     assert len(results) == 2
     assert all(result.startswith("done ") for result in results)
+
+
+def test_a_tool_says_in_its_metadata_what_it_may_do_as_a_policy_or_as_the_command_line_does(tmp_path: Path) -> None:
+    said = {
+        "both": {"may": "keyed", "key": "text"},
+        "harmless": "repeatable",
+        "keyed": "keyed: text",
+        "mistaken": "repeatble",
+        "odd": True,
+    }
+    history = of_agent(tmp_path, dedent(SAYING).format(said=said))
+
+    assert {entered.step: entered.may for entered in history.of(StepEntered) if entered.step.startswith("tool:")} == {
+        "tool:both#1": {"may": "keyed", "key": "text"},
+        "tool:harmless#1": {"may": "repeatable"},
+        "tool:keyed#1": {"may": "keyed", "key": "text"},
+        "tool:mistaken#1": {"may": "repeatble"},
+        "tool:odd#1": {"may": "True"},
+    }

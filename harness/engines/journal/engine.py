@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,8 @@ class JournalSession:
     """Each run has a file of its own in its run folder."""
 
     def store(self, run_id: str, folder: Path) -> Store:
-        return Store(run_id, str(folder), {"file": str(folder / "entries.jsonl")})
+        """A file for the run, and an id that no other session has used: what a tool makes of it may outlive them all."""
+        return Store(f"{run_id}-{uuid.uuid4().hex[:12]}", str(folder), {"file": str(folder / "entries.jsonl")})
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
         from harness.history import EngineRecord

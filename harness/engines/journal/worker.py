@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
@@ -34,7 +35,12 @@ MISSING = object()
 
 
 class Ledger:
-    """The durable results of one invocation: a dictionary whose writes are on disk before they return."""
+    """The durable results of one invocation: a dictionary whose writes are on disk before they return.
+
+    `run` names the invocation, and is the same in every life.
+    """
+
+    run = ""
 
     def __init__(self, file: Path, invocation: int) -> None:
         self.file, self.invocation = file, invocation
@@ -144,6 +150,14 @@ class JournalDurability(BaseDurabilityCapability[Any]):
     def in_durable_context(self) -> bool:
         return current.get() is not None
 
+    def _default_run_id(self) -> str | None:
+        """The same in every life, as other engines have it: a tool may make its key of it. pydantic-ai asks for it."""
+        ledger = current.get()
+        return None if ledger is None else f"{ledger.run}:{ledger.next_key(RUN)}"
+
+    def _default_conversation_id(self, run_id: str) -> str | None:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, run_id)) if self.in_durable_context else None
+
     def get_durable_operation_backend(self) -> JournalBackend:
         return self.backend(self.name)
 
@@ -182,15 +196,20 @@ class JournalWorker:
         return False
 
     async def start(self, store: Store, invocation: int) -> Any:
-        ledger = self.ledger(Path(store.values["file"]), invocation)
+        ledger = self._ledger(store, invocation)
         ledger.put("accepted", True)
         return await self._run(ledger, invocation)
 
     async def recover(self, store: Store, invocation: int) -> Any:
-        ledger = self.ledger(Path(store.values["file"]), invocation)
+        ledger = self._ledger(store, invocation)
         if ledger.get("accepted") is MISSING:
             raise NotStarted
         return await self._run(ledger, invocation)
+
+    def _ledger(self, store: Store, invocation: int) -> Ledger:
+        ledger = self.ledger(Path(store.values["file"]), invocation)
+        ledger.run = f"{store.run_id}-{invocation}"
+        return ledger
 
     async def _run(self, ledger: Ledger, invocation: int) -> Any:
         token = current.set(ledger)
