@@ -46,7 +46,7 @@ class JournalSession:
     """Each run has a file of its own in its run folder."""
 
     def store(self, run_id: str, folder: Path) -> Store:
-        """A file for the run, and an id that no other session has used: what a tool makes of it may outlive them all."""
+        """A file for the run, and an id that no other session has: what a tool makes of it may outlive them all."""
         return Store(f"{run_id}-{uuid.uuid4().hex[:12]}", str(folder), {"file": str(folder / "entries.jsonl")})
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
