@@ -96,7 +96,13 @@ def changed(expression: Expression, layer: str, attempts: int) -> Expression:
 
 
 def _sayable(unit: UnitAudit, factor: Times) -> bool:
-    return (one := named(unit, factor.layer)) is not None and (one.name in _SPELLED or one.kind == "sdk")
+    return (one := named(unit, factor.layer)) is not None and _spelling(one) is not None
+
+
+def _spelling(layer: RetryLayer) -> Callable[[int], tuple[str, str]] | None:
+    """How a layer is told a number: by its name, without whose it is (`tenacity of fetch`)."""
+    known = _SPELLED.get(layer.name.partition(" of ")[0])
+    return known or (_SPELLED["sdk"] if layer.kind == "sdk" else None)
 
 
 def _kind(unit: UnitAudit, factor: Times) -> str:
@@ -104,10 +110,7 @@ def _kind(unit: UnitAudit, factor: Times) -> str:
 
 
 def _change(layer: RetryLayer | None, attempts: int) -> Change | None:
-    if (
-        layer is None
-        or (say := _SPELLED.get("sdk" if layer.kind == "sdk" and layer.name not in _SPELLED else layer.name)) is None
-    ):
+    if layer is None or (say := _spelling(layer)) is None:
         return None
     setting, then = say(attempts)
     now = layer.settings.get(setting, "")

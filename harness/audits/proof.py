@@ -26,7 +26,8 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asking = next((unit.unit for unit in units if any(_is_asked(cell) for cell in unit.cells)), "")
+    asked = (unit for unit in units if not unit.tool and any(_is_asked(cell) for cell in unit.cells))
+    asking = next((unit.unit for unit in asked), "")
     targets = [_target(unit, cell, asking, comes_back) for unit in units for cell in unit.cells]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
@@ -69,6 +70,8 @@ def _target(unit: UnitAudit, cell: Cell, asking: str, comes_back: bool) -> Targe
     """
     if cell.failure is Failure.CRASH:
         return _dying(unit, asking) if comes_back else "nothing begins it again by itself: a person has to"
+    if unit.inside:
+        return _within(unit, cell)
     if _is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
         return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
@@ -79,6 +82,15 @@ def _target(unit: UnitAudit, cell: Cell, asking: str, comes_back: bool) -> Targe
     return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
 
 
+def _within(unit: UnitAudit, cell: Cell) -> Target | str:
+    """What a tool's own body asks: the script calls the tool, and whatever it asks for fails."""
+    if unit.unit.endswith(".model"):
+        return "the models of a run are all real or all scripted, and it takes a script to call the tool"
+    if not _is_asked(cell):
+        return "a fault cannot be put inside a function that a tool calls"
+    return Target(f"tool:{unit.inside}#1", "tool", unit.inside)
+
+
 def _is_asked(cell: Cell) -> bool:
     """Whether a provider is asked for what fails in a cell."""
     return cell.failure in ON_THE_WIRE and cell.counts == "requests"
@@ -86,7 +98,7 @@ def _is_asked(cell: Cell) -> bool:
 
 def _is_tool(unit: UnitAudit) -> bool:
     """Whether a script can call it: what an MCP server has is only known in a run."""
-    return unit.unit.startswith("tool:") and not unit.unit.endswith("/*")
+    return unit.unit.startswith("tool:") and not unit.inside and not unit.unit.endswith("/*")
 
 
 def _dying(unit: UnitAudit, asking: str) -> Target | str:
@@ -101,7 +113,11 @@ def _dying(unit: UnitAudit, asking: str) -> Target | str:
 def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
-    seen = measuring.measure(bench.scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step)
+    seen = measuring.measure(
+        bench.scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step, raises=cell.raises
+    )
+    if cell.bound and not seen.requests and target.step:
+        return cell.model_copy(update={"unmeasured": "with the arguments of our script, the tool asked nobody"})
     if seen.outcome in ("stuck", "broken"):
         return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
     bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
@@ -128,4 +144,5 @@ def _limit(cell: Cell) -> int:
         return DEATHS if cell.predicted is None or cell.predicted > MOST_DEATHS else int(cell.predicted) + 1
     if cell.predicted is None or not isfinite(cell.predicted):
         return MEASURED_TO
-    return int(cell.predicted) + BEYOND
+    beyond = int(cell.predicted) + BEYOND
+    return max(beyond, MEASURED_TO) if cell.bound else beyond  # what a loop in between comes to is to be seen

@@ -138,11 +138,10 @@ def _permitted(info: dict[str, Any], tools: Mapping[str, May]) -> tuple[UnitAudi
     from harness.retries.report import UnitAudit
 
     units = [UnitAudit.model_validate(unit) for unit in info["units"]]
-    said = {f"tool:{name}": may for name, may in tools.items()}
-    if unknown := sorted(said.keys() - {unit.unit for unit in units}):
-        known = ", ".join(unit.unit.partition(":")[2] for unit in units if unit.unit.startswith("tool:")) or "none"
-        raise UsageError(f"the subject has no {unknown[0].replace(':', ' ')}; its tools are {known}")
-    return tuple(unit.model_copy(update={"may": said.get(unit.unit, unit.may)}) for unit in units)
+    known = list(dict.fromkeys(unit.tool for unit in units if unit.tool))
+    if unknown := sorted(tools.keys() - set(known)):
+        raise UsageError(f"the subject has no tool {unknown[0]}; its tools are {', '.join(known) or 'none'}")
+    return tuple(unit.model_copy(update={"may": tools.get(unit.tool, unit.may)}) for unit in units)
 
 
 def _hosts(options: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.audits import collect, own
+from harness.audits.asking.deps import Given
 from harness.audits.asking.sharing import shared
 from harness.engines import registry
 from harness.engines.base import Case, Engine, Worker
@@ -23,6 +24,7 @@ from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects import guard
 from harness.subjects.loading import Subject, load_subject
+from harness.subjects.loops import run_once
 from harness.subjects.origins import look_in, version
 
 
@@ -91,7 +93,12 @@ def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:
 
     if subject.agent is None:
         return list(own.units_of(subject.value, layers))
-    return list(collect.units_of(subject.agent, layers))
+    deps = Given(subject.agent, lambda: run_once(_made(subject)))
+    return list(collect.units_of(subject.agent, layers, deps=deps))
+
+
+async def _made(subject: Subject) -> Any:
+    return await subject.deps.make()
 
 
 class _Silent:

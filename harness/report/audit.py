@@ -114,8 +114,10 @@ def _totals(report: AuditReport) -> Iterator[RenderableType]:
     cells = [cell for unit in report.units for cell in unit.cells]
     told = [counted(len(report.units), "unit"), f"{counted(len(cells), 'cell')} predicted"]
     if report.proven:
-        equal = sum(cell.agrees is True for cell in cells)
+        fewer = sum(cell.is_below for cell in cells)
+        equal = sum(cell.agrees is True for cell in cells) - fewer
         told += [f"{sum(cell.measured is not None for cell in cells)} measured", f"{equal} equal"]
+        told += [f"{fewer} fewer"] if fewer else []
     graded = {severity: sum(one.severity is severity for one in report.open) for severity in Severity}
     told += [counted(number, str(severity)) for severity, number in graded.items() if number]
     accepted = len(report.findings) - len(report.open)

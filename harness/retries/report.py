@@ -31,7 +31,8 @@ class Cell(Value):
     """One unit under one class of failure. `stops` is the layer that gives up first, `seconds` the worst wall time.
 
     `seconds` is None when it never ends or cannot be known. `counts` are `requests` on the wire or `executions` of a
-    body. `unmeasured` is why it was not measured.
+    body. `unmeasured` is why it was not measured. `bound` says that no more can happen, and fewer may: code of the
+    person's own is in between, which need not pass on what fails. `raises` is the exception of a body that fails.
     """
 
     failure: Failure
@@ -41,6 +42,8 @@ class Cell(Value):
     counts: Literal["requests", "executions"] = "requests"
     measured: Measured | None = None
     unmeasured: str = ""
+    bound: bool = False
+    raises: str = ""
 
     @property
     def is_budgeted(self) -> bool:
@@ -76,20 +79,32 @@ class Cell(Value):
             return None
         if math.isinf(self.predicted):
             return self.measured.capped
-        return not self.measured.capped and self.counted == self.predicted
+        return not self.measured.capped and (self.counted == self.predicted or self.is_below)
+
+    @property
+    def is_below(self) -> bool:
+        """Whether fewer were measured than a bound allows."""
+        return self.bound and self.counted is not None and self.counted < (self.predicted or 0)
 
 
 class UnitAudit(Value):
     """One unit: the layers around it, innermost first, and what they do with each class of failure.
 
-    Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice.
+    Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
+    tool's own body asks is a unit of its own, `inside` that tool.
     """
 
     unit: str
+    inside: str = ""
     metadata: tuple[str, ...] = ()
     may: May = "unsaid"
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
+
+    @property
+    def tool(self) -> str:
+        """The tool that this unit is, or is inside of; empty if it is about none."""
+        return self.inside or (self.unit.partition(":")[2] if self.unit.startswith("tool:") else "")
 
     @property
     def unknown(self) -> tuple[RetryLayer, ...]:

@@ -15,6 +15,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -82,11 +83,21 @@ def running_theirs(doing: str, run: Callable[[], T]) -> T:
 
 def own_files() -> list[str]:
     """The files of this interpreter's modules that no distribution has installed: a person's own code."""
-    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
-    installed |= {str(Path(folder).resolve()) for folder in sys.path if folder.endswith("-packages")}
-    ours = (*sorted(folder for folder in installed if folder), str(Path(errors.__file__).parent))
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    return sorted(str(Path(file).resolve()) for file in files if file and not str(file).startswith(ours))
+    return sorted(str(Path(file).resolve()) for file in files if file and is_theirs(str(file)))
+
+
+def is_theirs(file: str) -> bool:
+    """Whether code from this file is a person's own: no distribution has installed it, and it is none of ours."""
+    return not file.startswith((*_installed(tuple(sys.path)), "<"))
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders of what is installed, and our own."""
+    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+    installed |= {str(Path(folder).resolve()) for folder in path if folder.endswith("-packages")}
+    return (*sorted(folder for folder in installed if folder), str(Path(errors.__file__).parent))
 
 
 def _import(path: ImportPath, name: str) -> ModuleType:

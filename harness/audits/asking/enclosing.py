@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
 from harness.audits.asking.modeling import Outcome
-from harness.retries.arithmetic import AtMost, Expression, Times, factors, product, times
+from harness.retries.arithmetic import AtMost, Course, Expression, Times, factors, product, times
 from harness.retries.live import Answer, Live, TimedOut
 from harness.retries.report import Cell
 from harness.retries.values import Failure, RetryLayer
+from harness.subjects.importing import is_theirs
 
 Counts = Literal["requests", "executions"]
 BODY = "body"
@@ -54,6 +56,30 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
             expression = _cut(expression, int(cut.requests), total, live.layer)
             course, error, ended_by = cut, ended, ended_by or live.layer.name
     return Outcome(expression, course, error, stops=ended_by)
+
+
+def worst_error(lives: Sequence[Live], *errors: BaseException, own: bool = False) -> BaseException:
+    """The one of these exceptions that the layers try again most often: a condition may be about one type only.
+
+    To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
+    """
+    named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or _is_own(kind)]
+    every: list[BaseException] = [*errors, *(kind.__new__(kind, "harness") for kind in named)]
+    return max(every, key=lambda error: _attempts(error, lives))
+
+
+def _is_own(kind: type[Exception]) -> bool:
+    return is_theirs(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<builtin>")
+
+
+def _attempts(error: BaseException, lives: Sequence[Live]) -> float:
+    total = through(once(error), lives, {}).expression.total
+    return math.inf if total is None else total
+
+
+def once(error: BaseException) -> Outcome:
+    """A body that fails with this error each time it runs."""
+    return Outcome(times(1, BODY), Course(), error)
 
 
 def first_to_stop(expression: Expression) -> str:

@@ -35,19 +35,21 @@ from harness.subjects.origins import explicit
 class Outcome:
     """What layers make of a failure: the expression, the course, and the error that whoever is around them sees.
 
-    `stops` is the layer whose deadline ended it, if one did.
+    `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
+    that of whoever reads such an answer.
     """
 
     expression: Expression
     course: Course
     error: BaseException | None
     stops: str = ""
+    assumed: bool = False
 
 
 class Asker:
     """One model of an agent, with everything below it; or a provider's client without any model, `client`."""
 
-    def __init__(self, model: Any, settings: Any = None, *, client: Any = None) -> None:
+    def __init__(self, model: Any, settings: Any = None, *, client: Any = None, sdk: Sdk | None = None) -> None:
         self.model = to_ask(model)
         self.settings = settings if isinstance(settings, dict) else None  # a function of the run is only known in one
         self.wrappers = list(_wrapping(model))
@@ -59,7 +61,7 @@ class Asker:
             self.model = bare
             self.fallbacks = [Asker(one, settings) for one in bare.models]
         else:
-            self.sdk = sdk_of(client_of(bare) if client is None else client)
+            self.sdk = sdk or sdk_of(client_of(bare) if client is None else client)
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -103,17 +105,17 @@ class Asker:
     def ask(self, failure: Failure) -> Outcome:
         """What becomes of a request to this model."""
         if hidden := [layer.name for layer in self.wrappers if layer.unknown and layer.decides]:
-            return _nobody_knows(hidden[0])
+            return nobody_knows(hidden[0])
         if self.fallbacks:
             return self._fall_back(failure)
         assert self.sdk is not None
         if self.sdk.layer.unknown or self._absurd:
-            return _nobody_knows(self.sdk.layer.name)
+            return nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
         except Exception as error:  # noqa: BLE001  a client of a make that we have not seen
             self.unknown[self.sdk.layer.name] = f"asking it raised {type(error).__name__}: {error}"
-            return _nobody_knows(self.sdk.layer.name)
+            return nobody_knows(self.sdk.layer.name)
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
@@ -133,15 +135,16 @@ class Asker:
         asked, error = self._rehearsed(sdk, trouble)
         if not asked.sends:
             raise RuntimeError(f"nothing was sent: {error}")
-        if self.model is None and error is None and not asked.endless:
-            error = TypeError("harness: whoever reads this answer fails over it, at worst")
+        assumed = self.model is None and error is None and not asked.endless
+        if assumed:
+            error = sdk.read(trouble)
         tries = asked.sends // max(1, own.sends)
         around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
         once = all(part.times == 1 for part in below)
         parts = [*(() if once else below), times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
         if own.sends > 1:
             parts.append(times(own.sends, type(self.model).__name__))
-        return Outcome(product(*parts), around, error)
+        return Outcome(product(*parts), around, error, assumed=assumed)
 
     def _patience(self, sdk: Sdk, failure: Failure) -> float:
         """The seconds that one request takes: none, unless nobody answers it."""
@@ -176,7 +179,7 @@ class Asker:
         called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes], watch))
         if watch.raised:
             self.unknown["fallback"] = f"fallback_on raises {watch.reason}"
-            return _nobody_knows("fallback")
+            return nobody_knows("fallback")
         taken = outcomes[: max(1, called)]
         course = taken[0].course
         for outcome in taken[1:]:
@@ -184,7 +187,8 @@ class Asker:
         return Outcome(added(*(outcome.expression for outcome in taken)), course, error)
 
 
-def _nobody_knows(layer: str) -> Outcome:
+def nobody_knows(layer: str) -> Outcome:
+    """The outcome of a request through a layer that cannot be asked."""
     return Outcome(times(None, layer), Course(seconds=float("nan")), None)
 
 

@@ -58,6 +58,10 @@ class Sdk:
         if inspect.isawaitable(sent):
             run_once(_awaited(sent))
 
+    def read(self, _trouble: Trouble) -> BaseException:
+        """What becomes, at worst, of an answer that the client took: whoever reads it fails over it."""
+        return TypeError("harness: whoever reads this answer fails over it, at worst")
+
 
 async def _awaited(sent: Awaitable[Any]) -> Any:
     return await sent

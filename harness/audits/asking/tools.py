@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import dis
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
@@ -14,6 +16,7 @@ from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Unit
 from harness.retries.values import Failure, RetryLayer
+from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
 
@@ -43,10 +46,16 @@ class ToolAsked:
 class Decorator:
     """A `tenacity` decorator on a tool's function, asked by itself: its own loop, around a function that fails."""
 
-    def __init__(self, retrying: Any, function: Any) -> None:
+    def __init__(self, retrying: Any, function: Any, whose: str = "") -> None:
         self.retrying = retrying
         config = {name: getattr(retrying, name, None) for name in ("stop", "wait", "retry")}
-        self.layer = RetryLayer(name="tenacity", kind="tool", settings=config_of(config), origin=decorated(function))
+        name = f"tenacity of {whose}" if whose else "tenacity"
+        self.layer = RetryLayer(name=name, kind="tool", settings=config_of(config), origin=decorated(function))
+
+    @property
+    def retried(self) -> Sequence[type[Exception]]:
+        """The exceptions that its condition names."""
+        return tuple(_types(getattr(self.retrying, "retry", None)))
 
     def answer(self, error: BaseException) -> Answer:
         """What its loop does with a function that raises `error`."""
@@ -78,18 +87,61 @@ class Decorator:
         return Answer(len(calls))
 
 
-def decorators(function: Callable[..., Any] | None) -> Sequence[Decorator]:
-    """The `tenacity` decorators on a function, the innermost first."""
-    found: list[Decorator] = []
+def _types(condition: Any) -> Iterator[type[Exception]]:
+    """The types in a condition of tenacity's, and in those that it is made of."""
+    kinds = getattr(condition, "exception_types", ())
+    for kind in kinds if isinstance(kinds, tuple) else (kinds,):
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            yield kind
+    for part in getattr(condition, "retries", ()):
+        yield from _types(part)
+
+
+class Loop:
+    """A decorator that runs the function again in a way that cannot be asked: only a run shows how often."""
+
+    def __init__(self, reason: str, function: Any, whose: str) -> None:
+        name = f"decorator of {whose}" if whose else "decorator"
+        self.layer = RetryLayer(name=name, kind="tool", origin=decorated(function), unknown=reason)
+
+    def answer(self, error: BaseException) -> Answer:
+        """Nobody knows."""
+        return Answer(raises=error, unknown=self.layer.unknown)
+
+
+RETRYING = ("backoff", "stamina", "retrying", "retry", "opnieuw", "reretry", "aioretry", "retry_async", "riprova")
+"""Packages whose decorators try a function again."""
+
+
+def decorators(function: Any, whose: str = "") -> Sequence[Decorator | Loop]:
+    """The decorators on a function that try it again, the innermost first; `whose` it is, if not the tool's own."""
+    found: list[Decorator | Loop] = []
     seen: Any = function
-    while seen is not None:
-        retrying = vars(seen).get("retry") if hasattr(seen, "__dict__") else None
-        if type(retrying).__module__.partition(".")[0] == "tenacity" and all(
-            one.retrying is not retrying for one in found
-        ):
-            found.append(Decorator(retrying, seen))
+    while seen is not None and len(found) < MOST:
+        if (one := _decorator(seen, whose)) is not None:
+            found.append(one)
         seen = getattr(seen, "__wrapped__", None)
     return found[::-1]
+
+
+def _decorator(wrapper: Any, whose: str) -> Decorator | Loop | None:
+    """What the outermost wrapper of a function is. Libraries' own decorators that are no retries are passed over."""
+    code, home = getattr(wrapper, "__code__", None), getattr(wrapper, "__globals__", {}).get("__name__", "")
+    package = home.partition(".")[0]
+    if code is None or not hasattr(wrapper, "__wrapped__"):
+        return None
+    if package == "tenacity":
+        return Decorator(wrapper.retry, wrapper, whose)
+    if package in RETRYING:
+        return Loop(f"{package} does not show how often its decorator tries again", wrapper, whose)
+    if is_theirs(code.co_filename) and _goes_round(code):
+        reason = f"{code.co_qualname} is a decorator with a loop, and only a run shows how often it goes round"
+        return Loop(reason, wrapper, whose)
+    return None
+
+
+def _goes_round(code: CodeType) -> bool:
+    return any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(code))
 
 
 def tools_of(agent: Any) -> Iterator[ToolAsked]:

@@ -18,15 +18,16 @@ DEPLOY = 3
 
 def _effects(unit: UnitAudit, _report: AuditReport) -> Found:
     cell = unit.cell(Failure.TOOL_EXCEPTION)
-    if not unit.unit.startswith("tool:") or cell is None or unit.may in ("keyed", "repeatable"):
+    if not unit.tool or cell is None or unit.may in ("keyed", "repeatable"):
         return
     if not (owners := trying(cell)):
         return
-    tool = unit.unit.partition(":")[2]
+    tool = unit.tool
     often = (
         "without end" if math.isinf(cell.predicted or 0) else f"{cell.predicted:g} times" if cell.predicted else "again"
     )
-    text = f"{owners[0].layer} runs {tool} {often}, and nobody has said that it may run twice"
+    what = unit.unit.removeprefix("tool:")
+    text = f"{owners[0].layer} runs {what} {often}, and nobody has said that it may run twice"
     remedy = f"give it an idempotency key and say so (`--tools {tool}=keyed:ARGUMENT`), or do not retry it"
     severity = Severity.ERROR if unit.may == "once" else Severity.WARNING
     yield Said(text, remedy, severity, (cell.failure,), named(unit, owners[0].layer))

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.audits.rules.base import Found, Rule, Said
-from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.verdict import Severity
 
 
 def _differs(unit: UnitAudit, _report: AuditReport) -> Found:
-    for cell in unit.cells:
-        if cell.agrees is False and cell.measured is not None:
-            more = " and more" if cell.measured.capped else ""
-            number = f"{cell.counted}{more} {cell.counts}"
-            text = f"predicted {cell.chain}, measured {number} when {cell.failure.means}"
+    differing = [cell for cell in unit.cells if cell.agrees is False]
+    for cell in differing:
+        if not cell.bound:
+            text = f"predicted {cell.chain}, measured {_measured(cell)} when {cell.failure.means}"
             remedy = "some layer does something else than it says; look at the subject's own retries, then report it"
             yield Said(text, remedy, Severity.ERROR, (cell.failure,))
+    yield from _by_hand([cell for cell in differing if cell.bound])
+    yield from _swallowed([cell for cell in unit.cells if cell.is_below])
+
+
+def _by_hand(cells: Sequence[Cell]) -> Found:
+    """More than a bound allows: whatever is in between tries again by itself."""
+    if cells:
+        worst = max(cells, key=lambda cell: cell.counted or 0)
+        text = (
+            f"code of your own tries again by itself, which no setting shows: predicted {worst.chain}, measured"
+            f" {_measured(worst)} when {worst.failure.means}"
+        )
+        remedy = "take its loop away and let one layer own this failure, or count it into what you allow"
+        yield Said(text, remedy, Severity.ERROR, tuple(cell.failure for cell in cells))
+
+
+def _swallowed(cells: Sequence[Cell]) -> Found:
+    """Fewer than a bound allows: whatever is in between takes the failure for an answer."""
+    if cells:
+        worst = max(cells, key=lambda cell: cell.predicted or 0)
+        text = f"at most {worst.chain}, measured {_measured(worst)} when {worst.failure.means}"
+        remedy = "nothing, if it is meant so: code of your own takes the failure for an answer, and nobody retries that"
+        yield Said(text, remedy, Severity.NOTE, tuple(cell.failure for cell in cells))
+
+
+def _measured(cell: Cell) -> str:
+    more = " and more" if cell.measured is not None and cell.measured.capped else ""
+    return f"{cell.counted}{more} {cell.counts}"
 
 
 def _unknown(unit: UnitAudit, _report: AuditReport) -> Found:
     for one in unit.unknown:
         text = f"{one.name} could not be resolved: {one.unknown}"
-        yield Said(text, "build it where the audit can see it: when the module is imported", Severity.NOTE, (), one)
+        yield Said(text, _SAID if "`--" in one.unknown else _SEEN, Severity.NOTE, (), one)
+
+
+_SEEN = "make it when the module is imported, of something that the audit can ask; else count it yourself"
+_SAID = "say it on the command line, with the option that the reason names"
 
 
 RULES = (

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic_ai import models as gate
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
-from harness.audits.own import durable, referred
+from harness.audits.inside import durable
+from harness.audits.reach import referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
@@ -43,11 +44,14 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 def live(argument: dict[str, Any]) -> None:
     """Run one incarnation as `argument["wire"]` says: failure, limit, sent, script, pace and scale.
 
-    Where the failure is not the endpoint's, the model is scripted and there is none.
+    Where the failure is not the endpoint's, the model is scripted and there is none. Where it is that of requests out
+    of a tool's body, the model is scripted so that it calls the tool.
     """
     wire = argument["wire"]
+    tool = StepId.parse(wire["step"]).name if wire["step"] else None
     if wire["failure"] in AT_THE_ENDPOINT:
-        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"]))
+        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=tool))
+    if wire["failure"] in AT_THE_ENDPOINT and tool is None:
         gate.ALLOW_MODEL_REQUESTS = True
     else:
         models.uninstall()

@@ -20,6 +20,7 @@ class Wire:
     step: str | None = None
     scale: float = 1.0
     pace: float | None = None
+    raises: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from harness.audits.wire import answers
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
+from harness.steps import StepId
 from harness.subjects import bodies
 
 PROVIDERS = frozenset(
@@ -57,9 +58,11 @@ class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
     The `limit` counts the requests of all lives; `sent` of them were sent by earlier ones. One more ends the process.
+    It is asked by whoever asks a provider; or by the body of the tool that it is put `within`, whomever that asks.
     """
 
-    def __init__(self, failure: str, *, limit: int, sent: int = 0) -> None:
+    def __init__(self, failure: str, *, limit: int, sent: int = 0, within: str | None = None) -> None:
+        self.within = within
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent = limit, sent
         self._lock = threading.Lock()
@@ -87,7 +90,7 @@ class Endpoint:
 
         Its own retries are below every request; what is written down is each attempt to connect.
         """
-        if self.failure is not Failure.REFUSED or not _is_asked(request):
+        if self.failure is not Failure.REFUSED or not self._is_asked(request):
             return False
         instance._network_backend = refusing(instance, lambda: self._take_down(request))  # noqa: SLF001
         return True
@@ -96,7 +99,7 @@ class Endpoint:
         """Let go what is none of ours. Raises respx's word for that."""
         from respx.models import PassThrough
 
-        if not _is_asked(request):
+        if not self._is_asked(request):
             raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
 
     def _take_down(self, request: Any) -> None:
@@ -122,6 +125,13 @@ class Endpoint:
                 invocation=probes.invocation,
             )
 
+    def _is_asked(self, request: Any) -> bool:
+        if self.within is None:
+            return is_providers(request.url.host, request.url.port, asking.get())
+        probes = bodies.active()
+        step = probes.current() if probes is not None else None
+        return step is not None and StepId.parse(step).name == self.within and not _is_loopback(request.url.host)
+
     def _status(self) -> int | None:
         return 200 if self.failure in (None, Failure.INVALID_OUTPUT) else first(self.failure).status or None
 
@@ -136,10 +146,6 @@ class Endpoint:
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}
-
-
-def _is_asked(request: Any) -> bool:
-    return is_providers(request.url.host, request.url.port, asking.get())
 
 
 def is_providers(host: str, port: int | None, asked: str | None) -> bool:

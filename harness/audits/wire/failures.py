@@ -30,12 +30,12 @@ def check(failure: str, step: str | None, limit: int) -> None:
         raise UsageError(f"a limit of {limit} allows no attempt at all; say 1 or more")
 
 
-def plan(failure: str, step: str | None, limit: int) -> FaultPlan:
-    """The faults that make a body fail `limit` times. On the wire there are none.
+def plan(failure: str, step: str | None, limit: int, raises: str = "") -> FaultPlan:
+    """The faults that make a body fail `limit` times, with the exception `raises`. On the wire there are none.
 
     A call that is made again because the tool asked for it has an id of its own.
     """
-    return FaultPlan.parse(_faults(failure, step, limit)) if failure in IN_A_BODY else FaultPlan()
+    return FaultPlan.parse(_faults(failure, step, limit, raises)) if failure in IN_A_BODY else FaultPlan()
 
 
 def calling(step: str | None) -> list[dict[str, str]] | None:
@@ -48,10 +48,10 @@ _RAISED = {Failure.TOOL_EXCEPTION.value: "RuntimeError", Failure.USER_ERROR.valu
 """The errors with which a body fails, by the class of failure."""
 
 
-def _faults(failure: str, step: str | None, limit: int) -> Iterable[str]:
+def _faults(failure: str, step: str | None, limit: int, raises: str) -> Iterable[str]:
     if failure == Failure.CRASH:
         return [f"{limit}*crash@{step}/between"]
     if failure in _RAISED:
-        return [f"{limit}*error({_RAISED[failure]}: harness)@{step}"]
+        return [f"{limit}*error({raises or _RAISED[failure]}: harness)@{step}"]
     calls = [f"{step}", *(f"{step}+{number}" for number in range(1, limit + 1))]
     return [f"{limit}*error(ModelRetry: harness)@{call}" for call in calls]

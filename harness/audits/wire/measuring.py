@@ -93,15 +93,22 @@ def _end(output: Path) -> str:
 
 
 def measure(
-    scenario: Scenario, failure: str, *, bench: Bench, limit: int = MEASURED_TO, step: str | None = None
+    scenario: Scenario,
+    failure: str,
+    *,
+    bench: Bench,
+    limit: int = MEASURED_TO,
+    step: str | None = None,
+    raises: str = "",
 ) -> Measured:
     """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
 
-    What fails is every request to a provider, or the body of `step`. It fails up to `limit` times; whatever tries once
+    What fails is every request to a provider, or the body of `step`, or every request out of that body where the
+    failure is one of the wire. `raises` is the exception of a body. It fails up to `limit` times; whatever tries once
     more is unbounded. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
-    wire = Wire(failure, limit, step, scale=quick_scale(bench.info))
+    wire = Wire(failure, limit, step, scale=quick_scale(bench.info), raises=raises)
     quick = _measured(scenario, wire, bench)
     if not _strikes(quick, bench.info):
         return quick
@@ -115,7 +122,7 @@ class WireRun(Run):
     entry: ClassVar[str] = "harness.audits.wire.child:live"
 
     def __init__(self, bench: Bench, scenario: Scenario, wire: Wire, folder: Path) -> None:
-        faults = plan(wire.failure, wire.step, wire.limit)
+        faults = plan(wire.failure, wire.step, wire.limit, wire.raises)
         super().__init__(bench, faults, folder, None, cold=False, scenario=scenario)
         self.wire = wire
         self.store = replace(self.store, values={**self.store.values, "factor": wire.scale})

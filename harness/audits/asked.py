@@ -1,0 +1,117 @@
+"""What asks a provider: the model of an agent, or a client without any; and what is made of each class of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic_ai import models
+
+from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
+from harness.audits.asking.limits import Usage
+from harness.audits.asking.modeling import Asker, Outcome
+from harness.retries.arithmetic import product, times
+from harness.retries.live import Live, Unit
+from harness.retries.report import Cell, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
+from harness.subjects.origins import default_of, explicit
+
+Engine = Callable[[Unit], Sequence[Live]]
+"""Asks the engine for its layers around a unit."""
+
+
+RAISED: tuple[type[Exception], ...] = (RuntimeError, ConnectionError, TimeoutError, ValueError)
+"""What a body raises, as far as retry conditions tell exceptions apart."""
+READ: tuple[type[Exception], ...] = (KeyError, ValueError, AttributeError)
+"""What else a body raises that reads an answer without a meaning."""
+
+
+def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator[UnitAudit]:
+    """The model of an agent; one that cannot be built here is an unknown layer.
+
+    A model may take an answer that says nothing for an answer: then it is the agent that asks again.
+    """
+    try:
+        model = models.infer_model(agent.model) if isinstance(agent.model, str) else agent.model
+    except Exception as error:  # noqa: BLE001  a missing package, a key, whatever the provider's own code raises
+        reason = f"the model {agent.model!r} cannot be built here: {error}"
+        yield UnitAudit(unit="model", layers=(RetryLayer(name="model", kind="model", unknown=reason),))
+        return
+    asks, usage = output_layer(agent), usage or Usage()
+    turns = usage.over(times(tries(output_retries(agent)), asks.name))
+    asker = Asker(model, agent.model_settings)
+    outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
+    taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
+    for failure in taken:
+        outcomes[failure] = replace(outcomes[failure], expression=product(outcomes[failure].expression, turns))
+    unit = _model_unit("model", asker, outcomes, engine(Unit("model")))
+    yield unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
+
+
+def _is_taken(outcome: Outcome) -> bool:
+    """Whether a model took what came for an answer."""
+    return outcome.error is None and not outcome.course.endless and outcome.expression.total is not None
+
+
+def model_unit(name: str, asker: Asker, lives: Sequence[Live]) -> UnitAudit:
+    """One model, or one client without any, in code of the person's own: what that raises is the worst it may."""
+    outcomes = {failure: _passed_on(asker.ask(failure), lives) for failure in ON_THE_WIRE}
+    unit = _model_unit(name, asker, outcomes, lives)
+    return unit.model_copy(update={"cells": tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)})
+
+
+def _passed_on(outcome: Outcome, lives: Sequence[Live]) -> Outcome:
+    """The outcome as the code around a client lets it out: the error itself, or one of its own in that place."""
+    if outcome.error is None:
+        return outcome
+    others = (kind("harness") for kind in READ) if outcome.assumed and type(outcome.error) is TypeError else ()
+    return replace(outcome, error=worst_error(lives, outcome.error, *others, own=True))
+
+
+def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:
+    unknown: Unknowns = {}
+    cells = [enclosed(outcome, lives, failure, unknown, "requests") for failure, outcome in outcomes.items()]
+    layers = [*asker.layers, *(live.layer for live in lives)]
+    return UnitAudit(unit=name, layers=told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
+
+
+def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
+    """A unit of the person's own that asks no provider, as far as we can see: its body fails by itself."""
+    unknown: Unknowns = {}
+    cell = raising(lives, unknown)
+    return UnitAudit(unit=name, layers=told([live.layer for live in lives], unknown), cells=(cell,))
+
+
+def raising(lives: Sequence[Live], unknown: Unknowns) -> Cell:
+    """The cell of a body that raises whatever is tried again most often."""
+    error = worst_error(lives, *(kind("harness") for kind in RAISED))
+    cell = enclosed(once(error), lives, Failure.TOOL_EXCEPTION, unknown, "executions")
+    return cell.model_copy(update={"raises": type(error).__qualname__})
+
+
+def output_layer(agent: Any) -> RetryLayer:
+    """How often an agent asks its model for a better output."""
+    retries = output_retries(agent)
+    origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
+    absurd = f"output={retries} makes no sense" if retries < 0 else ""
+    settings = {"output": str(retries)}
+    return RetryLayer(name="agent output", kind="agent", settings=settings, origin=origin, unknown=absurd)
+
+
+def tries(retries: int) -> int | None:
+    """The first try and the others. None: of a number that makes no sense, nobody knows what is made."""
+    return retries + 1 if retries >= 0 else None
+
+
+def output_retries(agent: Any) -> int:
+    """What an agent itself keeps: how often it asks again."""
+    return int(getattr(agent, "_max_output_retries", 1))
+
+
+def told(layers: Sequence[RetryLayer], unknown: Unknowns) -> tuple[RetryLayer, ...]:
+    """The layers, and for those that could not answer, why."""
+    return tuple(
+        layer.model_copy(update={"unknown": unknown[layer.name]}) if layer.name in unknown else layer
+        for layer in layers
+    )

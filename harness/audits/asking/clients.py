@@ -1,0 +1,168 @@
+"""Clients of the person's own code: which objects ask somebody, and who can be asked what they do.
+
+An HTTP client that no SDK is around retries nothing itself but what its transports do; it is asked like the others,
+because hooks and authentication of the person's own are inside it. Other libraries' clients are known by name only.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import CodeType, ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from pydantic_ai.agent import AbstractAgent
+from pydantic_ai.models import Model
+
+from harness.audits.asking.google import is_google
+from harness.audits.asking.sdks import Sdk, absurd_timeout, is_sdk, read_timeout
+from harness.audits.asking.transports import layers_of
+from harness.audits.asking.trouble import Trouble, library_of, stub
+from harness.retries.values import RetryLayer
+from harness.subjects.loops import run_once
+from harness.subjects.origins import default_of, explicit
+
+SDKS = ("openai", "anthropic", "groq", "mistralai", "cohere", "google.genai", "huggingface_hub", "boto3", "botocore")
+"""Packages whose classes make clients of providers."""
+RETRYING = ("urllib3", "requests", "aiohttp_retry", "httpx_retries", "aiobotocore")
+"""Packages whose clients retry in ways of their own, which nobody here can ask."""
+MAKERS = (*SDKS, *RETRYING, "httpx", "httpx2")
+"""Packages whose clients a function may make."""
+CHANGING = frozenset({"transport", "mounts", "auth", "event_hooks"})
+"""Arguments of an HTTP client that may make one request several."""
+SOMEWHERE = "https://harness.invalid/"
+
+
+class Http(Sdk):
+    """One `httpx` or `httpx2` client, asked as it is: its transports are replaced, and nothing else."""
+
+    def __init__(self, client: Any, *, made: bool = False) -> None:
+        self.client, self.http = client, library_of(client)
+        assert self.http is not None
+        self.package = f"{self.http.__name__} client"
+        each = read_timeout(client.timeout)
+        absurd = absurd_timeout(client.timeout)
+        settings = {"timeout": "none" if each is None else f"{each:g} s"}
+        origin = default_of(self.http.__name__) if made else explicit("AsyncClient", "Client")
+        self.layer = RetryLayer(
+            name=self.package, kind="sdk", settings=settings, origin=origin, each=each, unknown=absurd
+        )
+        self.transports = layers_of(client, _somewhere(client))
+
+    @contextmanager
+    def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
+        """Let every request of the client meet the trouble; yields the transport that counts them."""
+        assert self.http is not None
+        counter = stub(self.http, trouble)
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(self.client, "_transport", counter))
+            stack.enter_context(patch.object(self.client, "_mounts", {}))
+            yield counter
+
+    def post(self) -> None:
+        """Send one request, as the person's own code does with such a client."""
+        sent = self.client.post(_somewhere(self.client), json={})
+        if inspect.isawaitable(sent):
+            run_once(_awaited(sent))
+
+    def read(self, trouble: Trouble) -> BaseException:
+        """An answer with a bad status is one for `raise_for_status`."""
+        assert self.http is not None
+        request = self.http.Request("POST", SOMEWHERE)
+        try:
+            trouble.happens(self.http, request).raise_for_status()
+        except self.http.HTTPError as error:
+            bad: BaseException = error
+            return bad
+        return super().read(trouble)
+
+
+async def _awaited(sent: Any) -> Any:
+    return await sent
+
+
+def _somewhere(client: Any) -> str:
+    return str(client.base_url) or SOMEWHERE
+
+
+def is_http(client: Any) -> bool:
+    """Whether this is a client of an HTTP library that can be asked."""
+    return library_of(client) is not None and hasattr(client, "_transport_for_url") and hasattr(client, "base_url")
+
+
+def asks(value: Any, by: CodeType | None = None) -> bool:
+    """Whether this asks somebody else: a client, an agent, a model, or what makes one in the call that `by` makes."""
+    if inspect.isclass(value):
+        mounted = by is None or "mount" in by.co_names  # a session of `requests` retries where an adapter does
+        return _makes(value) and (mounted or not value.__module__.startswith("requests"))
+    if inspect.isfunction(value):
+        return _is_http_call(value)
+    return (
+        isinstance(value, AbstractAgent | Model)
+        or is_sdk(value)
+        or is_google(value)
+        or is_http(value)
+        or _is_known(value)
+    )
+
+
+def hidden_in(value: Any, by: CodeType) -> str:
+    """Why what is made in a call cannot be seen before, empty if nothing can be hidden there."""
+    if inspect.isfunction(value) or (value.__module__.startswith(("httpx", "httpx2")) and not _is_changed(by)):
+        return ""
+    return f"{value.__module__}.{value.__qualname__} is made in the call, where nobody can see its settings before"
+
+
+def unaskable(value: Any) -> str:
+    """Why a client of a library that is only known by name cannot be asked, empty if it certainly retries nothing."""
+    kind = type(value)
+    if kind.__module__.startswith("requests"):
+        retries = [getattr(one, "max_retries", None) for one in getattr(value, "adapters", {}).values()]
+        if all(not (getattr(one, "total", one) or 0) for one in retries):
+            return ""
+    return (
+        f"{kind.__module__.partition('.')[0]} retries by itself, and its {kind.__qualname__} cannot be asked how often"
+    )
+
+
+def plain_client(value: Any) -> Any:
+    """A client such as the library makes where nobody says anything: for its class, or for `httpx.get` and the like."""
+    library: ModuleType = sys.modules[value.__module__.partition(".")[0]]
+    return value() if inspect.isclass(value) else library.Client()
+
+
+def _makes(kind: type[Any]) -> bool:
+    if issubclass(kind, AbstractAgent):
+        return True
+    modules = tuple(base.__module__ for base in kind.__mro__)
+    sdk = any(module.startswith(SDKS) for module in modules) and callable(getattr(kind, "post", None))
+    http = any(module.partition(".")[0] in ("httpx", "httpx2") for module in modules) and hasattr(kind, "base_url")
+    return sdk or http or (_named_client(kind) and kind.__module__.startswith((*SDKS, *RETRYING)))
+
+
+def _named_client(kind: type[Any]) -> bool:
+    return kind.__name__.endswith(("Client", "Session", "PoolManager", "Mistral"))
+
+
+def _is_http_call(value: Any) -> bool:
+    return value.__module__ in ("httpx._api", "httpx2._api")
+
+
+def _is_known(value: Any) -> bool:
+    kind = type(value)
+    retries = any(base.__module__.startswith((*SDKS, *RETRYING)) for base in kind.__mro__)
+    return retries and (_named_client(kind) or kind.__module__.startswith("botocore.client")) and bool(unaskable(value))
+
+
+def _is_changed(code: CodeType) -> bool:
+    """Whether a call somewhere in this code may give a client what makes several requests of one."""
+    for constant in code.co_consts:
+        if isinstance(constant, tuple) and CHANGING & {one for one in constant if isinstance(one, str)}:
+            return True
+        if isinstance(constant, CodeType) and _is_changed(constant):
+            return True
+    return any(step.opname == "CALL_FUNCTION_EX" for step in dis.get_instructions(code))

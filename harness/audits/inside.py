@@ -1,0 +1,117 @@
+"""What the body of a tool or a step does itself: clients and agents that it asks, helpers that are decorated to retry.
+
+They are units of their own, inside the layers of the tool that calls them: what they raise is what the tool raises, at
+worst. The code in between is the person's, and may take a failure for an answer; so their numbers are bounds.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pydantic_ai.agent import AbstractAgent
+from pydantic_ai.models import Model
+
+from harness.audits.asked import Engine, body_unit, model_unit, model_units
+from harness.audits.asking.clients import Http, asks, hidden_in, is_http, plain_client, unaskable
+from harness.audits.asking.deps import Given
+from harness.audits.asking.enclosing import enclosed
+from harness.audits.asking.google import is_google
+from harness.audits.asking.modeling import Asker, nobody_knows
+from harness.audits.asking.sdks import is_sdk
+from harness.audits.asking.tools import ToolAsked, decorators
+from harness.audits.reach import Reached, reached
+from harness.retries.live import Live, Unit
+from harness.retries.report import UnitAudit
+from harness.retries.values import ON_THE_WIRE, RetryLayer
+from harness.subjects.attach import engine_of
+from harness.subjects.naming import unwrapped
+
+
+def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitAudit]:
+    """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
+    function, name = tool.unit.function, tool.unit.name
+    lives = [*decorators(function), *engine(tool.unit)]
+    for unit in asked_inside(f"tool:{name}.", reached(function, given=deps.named), lives, engine):
+        yield _in(unit, name)
+    for attribute, kind in deps.hidden(function):
+        if asks(kind):
+            reason = "it comes with the deps of a run; say how they are made with `--deps`"
+            yield _in(_unknown(f"tool:{name}.{attribute}", kind.__qualname__, reason, lives), name)
+
+
+def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
+    """The units of everything that was found in a body, each named after the prefix and the way to it."""
+    found = list(found)
+    asked = [one for one in found if asks(one.value, one.by)]
+    for one in asked:
+        yield from asking(_called(prefix, one), one, [*_helpers(one), *lives], engine)
+    ways = {id(helper) for one in asked for helper in one.through}
+    for one in found:
+        if id(one.value) not in ways and (retried := decorators(one.value, one.name)):
+            yield body_unit(_called(prefix, one), [*retried, *_helpers(one), *lives])
+
+
+def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
+    """The units of one thing that asks somebody, under these layers."""
+    value = one.value
+    if isinstance(value, AbstractAgent):
+        around = [*_units_of(value, lives, engine), *lives]
+        (unit,) = model_units(unwrapped(value), lambda _unit: around)
+        yield unit.model_copy(update={"unit": f"{name}.model"})
+    elif inspect.isclass(value) or inspect.isfunction(value):
+        reason = hidden_in(value, one.by)
+        if reason:
+            yield _unknown(name, value.__qualname__, reason, lives)
+        else:
+            yield model_unit(name, Asker(None, sdk=Http(plain_client(value), made=True)), lives)
+    elif isinstance(value, Model):
+        yield model_unit(name, Asker(value), lives)
+    elif is_sdk(value) or is_google(value) or is_http(value):
+        sdk = None if is_sdk(value) or is_google(value) else Http(value)
+        yield model_unit(name, Asker(None, client=value, sdk=sdk), lives)
+    else:
+        yield _unknown(name, type(value).__qualname__, unaskable(value), lives)
+
+
+def durable(value: Any) -> bool:
+    """Whether this is an agent whose requests are units of an engine, in a workflow of the person's own."""
+    return isinstance(value, AbstractAgent) and engine_of(value) is not None
+
+
+NESTING = ("prefect task",)
+"""Units inside which there may be units. In the others, what would be a unit of its own is plain code."""
+
+
+def _units_of(agent: Any, lives: Sequence[Live], engine: Engine) -> list[Live]:
+    """The engine's unit around the requests of a durable agent, unless a unit is around the whole agent already."""
+    if not durable(agent) or any(live.layer.kind == "unit" and live.layer.name not in NESTING for live in lives):
+        return []
+    return [live for live in engine(Unit("model", owner=agent)) if live.layer.kind == "unit"]
+
+
+def _called(prefix: str, one: Reached) -> str:
+    return prefix + ".".join([*(_name(helper) for helper in one.through if decorators(helper)), one.name])
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _helpers(one: Reached) -> list[Live]:
+    """The decorators of the functions on the way, the innermost first."""
+    return [live for helper in one.through[::-1] for live in decorators(helper, _name(helper))]
+
+
+def _in(unit: UnitAudit, tool: str) -> UnitAudit:
+    return unit.model_copy(update={"inside": tool})
+
+
+def _unknown(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:
+    """What nobody can ask before. A run may still show how often it asks."""
+    hidden = RetryLayer(name=kind, kind="sdk", unknown=reason)
+    cells = tuple(
+        enclosed(nobody_knows(kind), lives, failure, {}).model_copy(update={"bound": True}) for failure in ON_THE_WIRE
+    )
+    return UnitAudit(unit=name, layers=(hidden, *(live.layer for live in lives)), cells=cells)

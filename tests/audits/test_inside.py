@@ -1,0 +1,137 @@
+"""What a tool's own body asks: found in its code, a unit inside the tool, and never silently one."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+import httpx
+import pytest
+from pydantic_ai import Agent
+
+from fixtures.audit import asking_tools
+from harness import audit
+from harness.audits import collect
+from harness.audits.asking.deps import Given
+from harness.audits.asking.tools import decorators
+from harness.audits.reach import referred
+from harness.engines.dbos import retries as dbos
+from harness.retries.report import UnitAudit
+from harness.retries.values import Failure, Origin
+
+F = Failure
+AGENT = asking_tools.agent
+
+
+def units(agent: Agent, **more) -> dict[str, UnitAudit]:
+    return {unit.unit: unit for unit in collect.units_of(agent, lambda _unit: (), **more)}
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, UnitAudit]:
+    return units(AGENT)
+
+
+ASKED = {
+    "a client of the module": ("summarize.client", F.UNAVAILABLE, "3 (openai) = 3"),
+    "with options of its own": ("forgive.patient", F.UNAVAILABLE, "5 (openai) = 5"),
+    "inside an object": ("forecast.client", F.UNAVAILABLE, "2 (openai) = 2"),
+    "through a decorated function": ("look.fetched.http", F.UNAVAILABLE, "3 (tenacity of fetched) = 3"),
+    "whose transport connects again": (
+        "look.fetched.http",
+        F.REFUSED,
+        "4 (httpx transport) × 3 (tenacity of fetched) = 12",
+    ),
+    "a decorated function that asks nobody": ("draw.drawn", F.TOOL_EXCEPTION, "4 (tenacity of drawn) = 4"),
+    "made in the call, of what retries nothing": ("read.AsyncClient", F.UNAVAILABLE, "1 (httpx client) = 1"),
+    "another agent": ("delegate.helper.model", F.UNAVAILABLE, "3 (anthropic) = 3"),
+}
+
+
+@pytest.mark.parametrize(("name", "failure", "chain"), ASKED.values(), ids=ASKED.keys())
+def test_what_a_tool_asks_is_a_unit_inside_it(found, name, failure, chain):
+    unit = found[f"tool:{name}"]
+    assert unit.cell(failure).chain == chain
+    assert unit.inside == unit.tool == name.partition(".")[0]
+
+
+HIDDEN = {
+    "a client of an SDK, made in the call": ("translate.AsyncOpenAI", "made in the call"),
+    "a transport, made in the call": ("dig.AsyncClient", "made in the call"),
+    "a library that nobody can ask": ("load.session", "requests retries by itself"),
+    "what comes with the run": ("nearby.http", "say how they are made with `--deps`"),
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_cannot_be_asked_inside_a_tool_is_unknown(found, name, reason):
+    unit = found[f"tool:{name}"]
+    assert reason in unit.unknown[0].unknown
+    assert {cell.predicted for cell in unit.cells} == {None}
+
+
+def test_nothing_else_is_found(found):
+    inside = {unit.unit.removeprefix("tool:") for unit in found.values() if unit.inside}
+    named = {name for name, *_rest in (*ASKED.values(), *HIDDEN.values())}
+    assert inside == named
+
+
+def test_deps_that_are_given_are_asked():
+    http = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=2))
+    unit = units(AGENT, deps=Given(AGENT, lambda: asking_tools.Deps(http)))["tool:nearby.http"]
+    assert unit.cell(F.REFUSED).chain == "3 (httpx transport) = 3"
+
+
+def test_the_engine_is_around_what_a_tool_asks():
+    step = {"retries_allowed": True, "max_attempts": 3}
+    layers = [dbos.Step(step, Origin(said="explicit"))]
+    found = {unit.unit: unit for unit in collect.units_of(AGENT, lambda unit: layers if unit.kind == "tool" else ())}
+    assert found["tool:summarize.client"].cell(F.UNAVAILABLE).chain == "3 (openai) × 3 (dbos step) = 9"
+    assert found["tool:draw.drawn"].cell(F.TOOL_EXCEPTION).chain == "4 (tenacity of drawn) × 3 (dbos step) = 12"
+
+
+client = "the module's"
+
+
+class Service:
+    """Has an attribute that is called as a variable of the module is."""
+
+    def __init__(self) -> None:
+        self.client = "its own"
+
+    def call(self) -> str:
+        return self.client
+
+
+def test_a_name_is_looked_up_where_the_code_would():
+    assert list(referred(Service().call)) == [("client", "its own")]
+    assert list(referred(lambda: client)) == [("client", "the module's")]
+
+
+def twice(function):
+    @wraps(function)
+    def wrapper(*given):
+        for _ in range(2):
+            try:
+                return function(*given)
+            except ValueError:
+                continue
+        return None
+
+    return wrapper
+
+
+def test_a_decorator_with_a_loop_of_its_own_is_unknown():
+    (layer,) = decorators(twice(asking_tools.drawn.__wrapped__))
+    assert "goes round" in layer.answer(ValueError()).unknown
+
+
+def test_a_loop_by_hand_is_found_on_the_wire():
+    report = audit("fixtures.audit.by_hand:agent", "none")
+    unit = next(unit for unit in report.units if unit.unit == "tool:insist.client")
+    cell = unit.cell(F.UNAVAILABLE)
+    assert (cell.predicted, cell.counted, cell.agrees) == (3, 9, False)
+    (finding,) = (finding for finding in report.findings if finding.rule == "prediction-differs")
+    assert finding.message.startswith(
+        "code of your own tries again by itself, which no setting shows: predicted 3 (openai)"
+    )
+    assert "measured 9 requests" in finding.message
