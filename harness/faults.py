@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal, NoReturn, get_args
 
 from harness.errors import UsageError
@@ -96,7 +97,7 @@ class Fault:
     @classmethod
     def parse(cls, text: str) -> Fault:
         """Read one spelling. Raises `UsageError` with the column and the nearest valid word."""
-        return _Reader(text).fault()
+        return _parsed(text)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,12 @@ def _expanded(fault: Fault, steps: Sequence[str]) -> list[Fault]:
 
 def _listed(words: list[str]) -> str:
     return ", ".join(map(repr, words))
+
+
+@lru_cache(1024)
+def _parsed(text: str) -> Fault:
+    """A spelling's fault. Checks read the same few spellings for every body of a run."""
+    return _Reader(text).fault()
 
 
 class _Reader:

@@ -146,4 +146,10 @@ _START = b'{"kind": '
 
 
 def _read(number: int, line: bytes) -> Event:
-    return Event.from_json(number, json.loads(line))
+    from pydantic_core import from_json
+
+    try:
+        values = from_json(line)
+    except ValueError:  # half characters, which Python's own reader takes
+        values = json.loads(line)
+    return Event.from_json(number, values)

@@ -73,7 +73,11 @@ class Bench:
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(
+    def run(self, plan: FaultPlan, **details: Any) -> Path:
+        """Run once under `plan` and return the run folder. `details` are those of `execute`."""
+        return self.execute(plan, **details).folder
+
+    def execute(
         self,
         plan: FaultPlan,
         *,
@@ -83,8 +87,8 @@ class Bench:
         turn: int = 0,
         scenario: Scenario | None = None,
         more: dict[str, Any] | None = None,
-    ) -> Path:
-        """Run once under `plan` (already expanded) and return the run folder. Safe to call from several threads.
+    ) -> Run:
+        """Run once under `plan` (already expanded) and return the ended run. Safe to call from several threads.
 
         `baseline` is the fault-free history that orders parallel calls; without it calls run as they come. `turn` says
         whose turn it is to bear the first life: with 1 the second zygote's. `scenario` is another one of the same
@@ -92,8 +96,9 @@ class Bench:
         what else each life is told.
         """
         folder = self.new_folder(name)
-        Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more).execute()
-        return folder
+        run = Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more)
+        run.execute()
+        return run
 
     def new_folder(self, name: str) -> Path:
         """A fresh folder for one run."""

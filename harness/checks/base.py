@@ -42,6 +42,11 @@ class Case:
         return tuple((event, fault) for event, fault in fired if fault.action not in ("crash", "duplicate"))
 
     @cached_property
+    def paused(self) -> tuple[FaultFired, ...]:
+        """Where a process stood still while a second owner took its run."""
+        return tuple(event for event in self.history.fired if Fault.parse(event.fault).action == "duplicate")
+
+    @cached_property
     def _kept(self) -> frozenset[str]:
         return self.baseline.recorded | self.history.recorded_steps()
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.checks.base import Case, during, place
-from harness.faults import Fault
 from harness.history import Execution, spelled
 from harness.steps import StepId
 
@@ -93,10 +92,11 @@ def _asked(case: Case, earlier: Execution, later: Execution) -> int:
 
 def _stood(case: Case, run: Execution) -> int:
     entered, pid = run.entered.seq, run.entered.pid
+    if not case.paused:
+        return entered
     bodies = [body.entered for body in case.history.by_step.get(place(run), ()) if body.entered.pid == pid]
     before = max((body.seq for body in bodies if body.seq < entered), default=0)
-    still = [fired for fired in case.history.fired if Fault.parse(fired.fault).action == "duplicate"]
-    here = [fired.seq for fired in still if (fired.pid, fired.step, fired.window) == (pid, place(run), "before")]
+    here = [fired.seq for fired in case.paused if (fired.pid, fired.step, fired.window) == (pid, place(run), "before")]
     return min((seq for seq in here if before < seq < entered), default=entered)
 
 

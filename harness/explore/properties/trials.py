@@ -21,7 +21,6 @@ from harness.explore.properties.benches import Opened, opened_for
 from harness.explore.properties.foresight import alike
 from harness.faults import FaultPlan
 from harness.history import History
-from harness.journal import load
 from harness.runner import Bench, report
 from harness.scenario import Scenario
 from harness.subjects.clock import LATE
@@ -176,8 +175,8 @@ def play(scenario: Scenario, *, strict: bool = False) -> Trial:
 
 def played(bench: Bench, scenario: Scenario, plan: FaultPlan, baseline: History | None, *, turn: int = 0) -> History:
     """The history of one run. Its folder is deleted: hundreds of examples would fill a disk."""
-    folder = bench.run(plan, baseline=baseline, name="example", turn=turn, scenario=scenario)
+    run = bench.execute(plan, baseline=baseline, name="example", turn=turn, scenario=scenario)
     try:
-        return load(folder / "journal.jsonl")
+        return run.history
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(run.folder, ignore_errors=True)
