@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -38,22 +38,25 @@ def audit(
     deps: Any = None,
     tools: Mapping[str, str] | None = None,
     accepted: Sequence[Accepted] = (),
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> AuditReport:
     """Audit the retries of a subject under an engine.
 
     `static` leaves out the proof on the wire. `tools` says what a tool may do when it runs twice (`charge: keyed:id`).
-    `accepted` are findings that somebody has accepted. Raises `UsageError` for everything that cannot be used: a
-    subject, an engine that is not there, an engine that refuses the subject.
+    `accepted` are findings that somebody has accepted. `meanwhile` is called while the process of a static audit
+    imports the subject, for whoever will show the report and needs imports for that. Raises `UsageError` for everything
+    that cannot be used: a subject, an engine that is not there, an engine that refuses the subject.
     """
     begun = time.monotonic()
     options = options or {}
-    registry.path_of(engine)
+    if engine not in registry.BUILT_IN:  # to look through what is installed takes a while, and the child does, too
+        registry.path_of(engine)
     if budget < 1:
         raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
     may = _policies(tools or {})
     with tempfile.TemporaryDirectory(prefix="harness-audit-") as folder:
         if static:
-            info = _asked(subject, engine, options, deps, Path(folder))
+            info = _asked(subject, engine, options, deps, Path(folder), meanwhile)
             units = _permitted(info, may)
         else:
             from harness.scenario import Scenario
@@ -92,18 +95,22 @@ def _must_run(engine: str, options: dict[str, Any]) -> None:
         raise EngineUnavailable.listing(f"engine {loaded.name!r} cannot be used here", problems)
 
 
-def _asked(subject: str, engine: str, options: dict[str, Any], deps: Any, folder: Path) -> dict[str, Any]:
+def _asked(
+    subject: str, engine: str, options: dict[str, Any], deps: Any, folder: Path, meanwhile: Callable[[], object]
+) -> dict[str, Any]:
     """What the child says: it imports the subject and asks every layer."""
-    argument = {"subject": subject, "deps": deps, "engine": engine, "options": options, "hosts": _hosts(options)}
+    argument = {"subject": subject, "deps": deps, "engine": engine, "options": options}
+    argument |= {"hosts": _hosts(options), "folder": str(folder)}
     log = folder / "zygote.log"
-    with Zygote("harness.audits.worker:prepare", argument, hash_seed=1, env=None, log=log) as zygote:
+    with Zygote("harness.audits.alone:prepare", argument, hash_seed=1, env=None, log=log) as zygote:
         _get_ready_to_judge()
+        meanwhile()
         return _taken(zygote.ready(READY_SECONDS).info, subject)
 
 
 def _get_ready_to_judge() -> None:
     """Import what the child's answer is judged with while the child works, which takes longer."""
-    from harness.audits import advice, rules  # noqa: F401
+    from harness.audits import accepted, advice, rules  # noqa: F401
 
 
 def _proven(scenario: Scenario, may: Mapping[str, May], folder: Path) -> tuple[dict[str, Any], tuple[UnitAudit, ...]]:

@@ -5,8 +5,8 @@ Nothing here answers in place of a provider: models keep their own code, and the
 
 from __future__ import annotations
 
-import gc
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +23,7 @@ from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects import guard
+from harness.subjects.certificates import trust_one
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.loops import run_once
 from harness.subjects.origins import look_in, version
@@ -34,13 +35,15 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     Returns `engine` (its name), `refused`, `no_run` (why the engine's adapter cannot run the subject, though its layers
     can be asked), `units`, `notes`, `versions`.
 
-    `argument`: subject, deps, engine, options, hosts. Raises `EngineUnavailable` for an engine that is not there,
-    before the subject is imported; `UsageError` for a subject or deps that cannot be used.
+    `argument`: subject, deps, engine, options, hosts, folder (for files of this process). Raises `EngineUnavailable`
+    for an engine that is not there, before the subject is imported; `UsageError` for a subject or deps that cannot be
+    used.
     """
-    gc.disable()  # it imports, answers once and ends: what an import makes stays, and nothing else is made
     options = argument.get("options", {})
     engine = _usable(argument["engine"], options)
-    guard.protect(allow_hosts=argument.get("hosts", ()))
+    guard.protect(allow_hosts=argument["hosts"])
+    if not argument["hosts"]:
+        trust_one(os.environ, Path(argument["folder"]))
     worker: Worker = registry.attribute(engine.worker)()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +74,9 @@ def audit(
         deps=options.literal(given.get("deps")),
         tools=options.tools(given.get("tools", ())),
         accepted=accepted,
+        meanwhile=lambda: _renderer(style),
     )
-    say(_told(report, style))
+    say(_renderer(style)(report))
     from harness.verdict import EXIT_CODES
 
     return EXIT_CODES[report.judged(given["fail_on"])]
@@ -95,19 +96,20 @@ def _options(engine: str, given: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(f"{engine}."): value for name, value in values.items()}
 
 
-def _told(report: AuditReport, style: str) -> str:
+def _renderer(style: str) -> Callable[[AuditReport], str]:
+    """What makes a report a text. To import it takes a while."""
     if style == "json":
-        return json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
+        return lambda report: json.dumps(report.to_json(), indent=2, ensure_ascii=False) + "\n"
     if style == "markdown":
         from harness.report import markdown
 
-        return markdown.render(report)
+        return markdown.render
     if style == "sarif":
         from harness.audits.rules import RULES
         from harness.report import sarif
 
-        return sarif.render(report, RULES) + "\n"
+        return lambda report: sarif.render(report, RULES) + "\n"
     from harness.report import audit as terminal
     from harness.report.paper import Paper
 
-    return terminal.render(report, Paper.of(sys.stdout))
+    return lambda report: terminal.render(report, Paper.of(sys.stdout))

@@ -10,7 +10,6 @@ import click
 from harness.cli import options
 from harness.cli.options import taking
 from harness.cli.telling import say, watching
-from harness.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from harness.conformance import Conformance, Result
@@ -29,6 +28,7 @@ def conform(engine: str, out: Path, style: str, **given: Any) -> int:
     """
     from harness.conformance import conform as conforming
     from harness.conformance.suite import named
+    from harness.verdict import EXIT_CODES
 
     adapter = named(engine)
     mine = options.for_engine(given, adapter.name)

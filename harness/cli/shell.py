@@ -7,6 +7,7 @@ import raised, and a bug of ours.
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -64,7 +65,9 @@ for command in (sweep, run, steps, audit, show, replay, replay_history, script, 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with the code of what it came to."""
     leave_out_plugins()
-    sys.exit(outcome(arguments))
+    code = outcome(arguments)
+    gc.freeze()  # Python would look through all that is left for garbage, although the process ends and gives it back
+    sys.exit(code)
 
 
 def outcome(arguments: Sequence[str] | None = None) -> int:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness import errors
-from harness.verdict import EXIT_CODES, SweepReport
 
 if TYPE_CHECKING:
     from harness.report.paper import Paper
     from harness.report.progress import Watcher
+    from harness.verdict import SweepReport
 
 
 def tell(report: SweepReport, style: str, text: Callable[[Paper], str]) -> None:
@@ -53,6 +53,8 @@ def watching() -> Iterator[Watcher]:
 
 def exit_code(report: SweepReport, require: Sequence[str] = ()) -> int:
     """What a report means to a shell. An engine that had to run the subject and did not is a usage error."""
+    from harness.verdict import EXIT_CODES
+
     if any(sweep.partial for sweep in report.engines):
         return errors.INTERRUPTED
     absent = [sweep for sweep in report.engines if sweep.refused or sweep.unavailable]

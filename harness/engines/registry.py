@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +28,8 @@ BUILT_IN = {
 
 def known() -> dict[str, str]:
     """Every engine's name and import path. Raises `UsageError` if two distributions claim one name."""
+    from importlib.metadata import entry_points
+
     engines = dict(BUILT_IN)
     for point in entry_points(group="harness.engines"):
         if engines.setdefault(point.name, point.value) != point.value:

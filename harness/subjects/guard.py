@@ -46,6 +46,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _SECRET = re.compile(r"""['"`]([A-Z][A-Z0-9_]*_(?:KEY|TOKEN))['"`]""")
 _CHECKED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 _LOOKED_UP = {"socket.getaddrinfo", "socket.gethostbyname"}
+_WATCHED = _CHECKED | _LOOKED_UP
 
 _allowed: frozenset[str] = frozenset()
 _hooked = False
@@ -105,9 +106,11 @@ def _forbid_network(allow_hosts: Iterable[str]) -> None:
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if event not in _WATCHED:  # an import has tens of thousands of others
+        return
     if event in _CHECKED:
         _check_address(*args)
-    elif event in _LOOKED_UP:
+    else:
         _check_name(*args)
 
 

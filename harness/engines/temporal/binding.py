@@ -23,7 +23,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from harness.engines.base import Case, Unsupported
 from harness.engines.temporal import own_workflow, seams
 from harness.engines.temporal.ended import Ended
-from harness.subjects import models
 from harness.subjects.attach import attach, engine_of
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import unwrapped
@@ -124,7 +123,7 @@ def _bind(case: Case, *, passed: bool) -> Bound:
     importing = time.monotonic() - begun
     served = _served(kind)
     if case.runs:
-        warm(served)
+        warm(kind, served)
     return Bound(kind, importing, is_own, own_workflow.activities_beside(kind) if is_own else ())
 
 
@@ -145,14 +144,19 @@ def _passed_through(words: str) -> str:
 
 def _served(kind: type) -> list[Callable[..., Any]]:
     """What a worker of a workflow class would serve. Raises what would keep it from starting."""
-    for agent in getattr(kind, "__pydantic_ai_agents__", ()):
-        models.warm(unwrapped(agent))  # in workflow code a client that takes long to import would count as a deadlock
     config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
     return [seams.run_method(kind), *config["activities"]]
 
 
-def warm(served: Sequence[Callable[..., Any]]) -> None:
-    """Build once, before forking, what each child would: the adapters of what crosses."""
+def warm(kind: type, served: Sequence[Callable[..., Any]]) -> None:
+    """Do once, before forking, what each child would do: build its models' clients, and the adapters of what crosses.
+
+    In workflow code a client that takes long to import would even count as a deadlock.
+    """
+    from harness.subjects import models
+
+    for agent in getattr(kind, "__pydantic_ai_agents__", ()):
+        models.warm(unwrapped(agent))
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])
     for function in served:

@@ -1,0 +1,52 @@
+"""One certificate in place of the world's, for a process that makes clients and reaches nobody with them.
+
+Every client loads all certificates of the machine when it is made, which takes longer than to ask it about its retries;
+several libraries make some when they are imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import ssl
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+
+FILE = "SSL_CERT_FILE"
+"""The variable that OpenSSL and HTTP clients follow to a file of certificates."""
+BEGINNING = 1 << 16
+"""Bytes of such a file in which its first certificate is looked for."""
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[\sA-Za-z0-9+/=]+-----END CERTIFICATE-----\n")
+
+
+def trust_one(environ: MutableMapping[str, str], folder: Path) -> None:
+    """Have clients load one certificate, the first of those that they would load; its file is made in `folder`.
+
+    A file that the person named and that has none stays named: clients are to fail over it as they would anyway.
+    """
+    files = [Path(environ[FILE])] if environ.get(FILE) else list(_usual())
+    for file in files:
+        if certificate := _first(file):
+            one = folder / "one-certificate.pem"
+            one.write_bytes(certificate)
+            environ[FILE] = str(one)
+            return
+
+
+def _usual() -> Iterator[Path]:
+    """The files of certificates that clients find by themselves."""
+    if found := ssl.get_default_verify_paths().cafile:
+        yield Path(found)
+    spec = importlib.util.find_spec("certifi")
+    if spec is not None and spec.origin is not None:
+        yield Path(spec.origin).with_name("cacert.pem")
+
+
+def _first(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            found = _CERTIFICATE.search(opened.read(BEGINNING))
+    except OSError:
+        return b""
+    return found.group() if found else b""
