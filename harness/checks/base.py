@@ -13,7 +13,18 @@ from harness.checks.values import Clock, Mismatch, mismatches
 from harness.contract import Contract, ToolPolicy
 from harness.errors import UsageError
 from harness.faults import Fault
-from harness.history import Effect, Event, Execution, FaultFired, History, Sent, StepEntered, spelled
+from harness.history import (
+    SHOWN,
+    Effect,
+    Event,
+    Execution,
+    FaultFired,
+    History,
+    Observation,
+    Sent,
+    StepEntered,
+    spelled,
+)
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.verdict import Verdict
@@ -72,6 +83,15 @@ class Case:
             return step in self._kept
         name = StepId.parse(step).unnumbered
         return any(StepId.parse(kept).unnumbered == name for kept in self._kept)
+
+    def is_output_function(self, step: str) -> bool:
+        """Whether a step of a tool's form is none: the function behind an output is offered as no tool."""
+        return bool(self._offered) and StepId.parse(step).name not in set().union(*self._offered)
+
+    @cached_property
+    def _offered(self) -> list[list[str]]:
+        """The tools of each request of the fault-free run."""
+        return [event.value["tools"] for event in self.baseline.history.of(Observation) if event.name == SHOWN]
 
     def policy(self, execution: Execution) -> ToolPolicy:
         """What may happen when this body runs twice: the scenario's word before the tool's own."""

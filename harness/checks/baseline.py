@@ -80,7 +80,9 @@ def facts(history: History) -> Iterator[tuple[str, Any]]:
         yield f"{step}.result", done.result if done else None
     for event in history.of(Observation):
         if event.name == SHOWN:
-            yield f"{spelled(event.value['step'], event.invocation)}.tools", event.value["tools"]
+            step = spelled(event.value["step"], event.invocation)
+            yield f"{step}.tools", event.value["tools"]
+            yield f"{step}.words", event.value.get("words")
     for index, effect in enumerate(history.of(Effect)):
         place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
         yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}

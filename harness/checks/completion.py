@@ -123,12 +123,17 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
         run, why, remedy = told
         found = _finding(case, "failed", Owner.TOOL, f"{message}; {why}", remedy, invocation, outcome)
         yield replace(found, step=place(run))
-    elif outcome.error_type == "UserError":
+    elif is_refusal(outcome):
         remedy = f"change what {case.contract.engine} refuses, in its own words above"
         yield _finding(case, "refused", Owner.CONFIGURATION, message, remedy, invocation, outcome)
     else:
         remedy = f"find out why the run cannot go on after a crash under {case.contract.engine}"
         yield _finding(case, "failed", Owner.ENGINE, message, remedy, invocation, outcome)
+
+
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether pydantic-ai refuses what the agent is or does; an engine may have wrapped that in an error of its own."""
+    return outcome.error_type == "UserError" or " UserError: " in (outcome.error or "")
 
 
 def _failed_by_forgetting(case: Case) -> tuple[Execution, str, str] | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.checks.base import Case
-from harness.history import History
+from harness.history import SHOWN, History, Observation, spelled
 
 
 def varying_prompt(case: Case) -> str:
@@ -21,8 +21,27 @@ def varying_prompt(case: Case) -> str:
     """
     usual, seen = list(_said(case.baseline.history)), list(_said(case.history))
     found = ["the instructions"] if any(one != other for one, other in zip(usual, seen, strict=False)) else []
-    found += ["the order of the tools"] if any(".tools[" in path for path in case.baseline.volatile) else []
-    return " and ".join(found)
+    return " and ".join([*found, *_of_tools(case)])
+
+
+def _of_tools(case: Case) -> list[str]:
+    """The same of its tools: which there are, what is said of them, in which order."""
+    usual, seen = _shown(case.baseline.history), _shown(case.history)
+    pairs = [(usual[step], offered) for step, offered in seen.items() if step in usual]
+    volatile = case.baseline.volatile
+    if any(set(one["tools"]) != set(other["tools"]) for one, other in pairs):
+        return ["the tools"]
+    found = ["the order of the tools"] if any(".tools[" in path for path in volatile) else []
+    said = any(one.get("words") != other.get("words") for one, other in pairs)
+    if said or any(".words" in path for path in volatile):
+        found.append("the descriptions of the tools")
+    return found
+
+
+def _shown(history: History) -> dict[str, Any]:
+    """The tools that a model was last shown in each of its requests."""
+    shown = [event for event in history.of(Observation) if event.name == SHOWN]
+    return {spelled(event.value["step"], event.invocation): event.value for event in shown}
 
 
 def _said(history: History) -> Iterator[Any]:

@@ -65,7 +65,10 @@ def blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
     if first in held or not held:
         keys = f"recorded under the key {first}, asked for again under {second}"
         if what := varying_prompt(case):
-            remedy = f"take what varies (time, chance, the order of a set) out of {what} of the agent"
+            remedy = (
+                f"make {what} of the agent the same in every life: without time, chance, the order of a set, or"
+                " variables that die with the process"
+            )
             return Owner.CONFIGURATION, f"{keys}; part of a key, and made anew in each life: {what}", remedy
         return (
             Owner.INTEGRATION,

@@ -121,9 +121,17 @@ def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
 
 
 def _have_it_recorded(case: Case, rerun: Rerun) -> str:
-    """The engine's own remedy with the tool's name in it: "decorate `charge` with `@DBOS.step()`"."""
+    """The engine's own remedy with the tool's name in it: "decorate `charge` with `@DBOS.step()`".
+
+    What makes an engine keep its tools does nothing for a function that is none.
+    """
     name = f"`{tool_of(rerun.step)}`"
     said = case.contract.remedy
+    if case.contract.claims("tool") and case.is_output_function(rerun.step):
+        return (
+            f"let a tool do what {name} does, for {case.contract.engine} records tools and no output functions; or give"
+            f" {name} an idempotency key"
+        )
     if not said:
         return f"find out why {case.contract.engine} keeps no result of {name}, or give it an idempotency key"
     if "{tool}" in said:

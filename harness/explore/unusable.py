@@ -10,7 +10,7 @@ import signal
 
 from harness.checks import Baseline, Difference, compare
 from harness.checks.base import Case
-from harness.checks.completion import raised_in, where, withheld
+from harness.checks.completion import is_refusal, raised_in, where, withheld
 from harness.checks.liveness import liveness
 from harness.checks.words import titled
 from harness.contract import Contract
@@ -49,7 +49,8 @@ def differing(difference: Difference) -> Verdict:
         severity=Severity.ERROR,
         owner=Owner.TOOL,
         message=f"two fault-free runs took different steps: {difference.sentence}",
-        remedy="take what varies (time, chance, the order of a set) out of the agent, or put it into its world",
+        remedy="take what varies (time, chance, the order of a set) out of the agent; what a run leaves in files or"
+        " databases for the next has to begin anew with each (`--world`)",
     )
     return Verdict.unknown("determinism", finding.message, (finding,))
 
@@ -71,7 +72,7 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
 def _mend(case: Case, ended: Outcome) -> str:
     """What to do about a run that fails by itself, by what raised the error that ended it."""
     raising, keeping = raised_in(case, ended), withheld(case)
-    if ended.error_type == "UserError":
+    if is_refusal(ended):
         return "change what is refused, in the words above"
     if raising is not None and StepId.parse(raising.step).kind == "tool":
         given = "what it needs (`--deps`, `--world`) and the arguments that it is given (`--script`)"

@@ -273,7 +273,7 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     given: Answer = answer(conversation, messages, params, model_name=model.model_name, run=asked_by)
     for text in given.notes:
         life.note(text)
-    if not life.argument["plan"]:
+    if not life.argument["plan"] or life.argument["incarnation"] > 1:  # what a life is asked anew may be new, too
         asked_at = str(StepId.parse(given.step).inside(inside))
         life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params)), invocation=number)
     calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]

@@ -15,6 +15,7 @@ from harness.report.tables import cell, indented, legend, table
 from harness.report.words import NOT_RUN, SAME, Mark, clean, listed, mark_of, shortened
 from harness.verdict import EngineSweep, SweepReport
 
+DIFFER = "<- differ"
 NOWHERE = Line("", (NOT_RUN,) * len(WINDOWS))
 
 
@@ -80,7 +81,8 @@ def parity(report: SweepReport, width: int) -> Iterator[RenderableType]:
 def _matrix(swept: Sequence[EngineSweep], found: Sequence[Cell], width: int) -> Table:
     names = [sweep.engine for sweep in swept]
     columns = [max(7, len(name)) for name in names]
-    room = width - sum(columns) - 2 * len(columns) - len("every window") - 16
+    gaps = 2 + 3 * (len(columns) + 2)
+    room = width - sum(columns) - gaps - len("every window") - len(DIFFER)
     step_width = max(16, min(room, max(len(clean(each.step)) for each in found)))
     made = table("step", "crash", *names, "", widest=(step_width, 12, *columns))
     shown = ""
@@ -88,7 +90,7 @@ def _matrix(swept: Sequence[EngineSweep], found: Sequence[Cell], width: int) -> 
         step = "" if each.step == shown else shortened(clean(each.step), step_width)
         shown = each.step
         marks = [cell(each.marks[name]) for name in names]
-        made.add_row(step, each.window, *marks, Text("<- differ" if each.differs else "", "bold"))
+        made.add_row(step, each.window, *marks, Text(DIFFER if each.differs else "", "bold"))
     return made
 
 

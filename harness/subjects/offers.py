@@ -6,9 +6,11 @@ schemas that `prepare` functions have changed.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
 
 from harness.subjects.automatic import callable_tools
 
@@ -19,8 +21,17 @@ OFFER = "offer"
 
 
 def shown(step: str, params: ModelRequestParameters) -> dict[str, Any]:
-    """The tools of the request of `step`: their order is part of the prompt, and often the order of a set."""
-    return {"step": step, "tools": [tool.name for tool in params.function_tools]}
+    """The tools of the request of `step`: their order is part of the prompt, and often the order of a set.
+
+    So is what is said of each, of which a digest is kept.
+    """
+    tools = params.function_tools
+    return {"step": step, "tools": [tool.name for tool in tools], "words": {tool.name: _words(tool) for tool in tools}}
+
+
+def _words(tool: ToolDefinition) -> str:
+    said = repr((tool.description, tool.parameters_json_schema))
+    return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
 
 
 def offer(agent: str, params: ModelRequestParameters) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.checks.effects import effects
 from harness.contract import Contract
+from harness.history import SHOWN
 from harness.verdict import Finding, Owner, Severity, Status
 from tests.builders import KEEPS_ALL, KEEPS_MODELS, KEEPS_NOTHING, Story, a_case
 
@@ -87,6 +88,24 @@ def test_a_finished_charge_that_ran_again_is_told_in_one_sentence():
     )
     assert finding.remedy == "decorate `charge` with `@step` so that its result is recorded"
     assert (finding.owner, finding.step, finding.incarnation) == (Owner.CONFIGURATION, CHARGE, 2)
+
+
+@pytest.mark.parametrize(
+    ("contract", "remedy"),
+    [
+        (KEEPS_ALL, "let a tool do what `charge` does, for keeper records tools and no output functions"),
+        (KEEPS_MODELS, "decorate `charge` with `@step`"),
+    ],
+    ids=["it keeps tools", "it keeps what is decorated"],
+)
+def test_an_output_function_becomes_a_tool_where_only_tools_are_kept(contract: Contract, remedy: str):
+    baseline = usual().observed(SHOWN, {"step": "model#1", "tools": ["find_order"]})
+    assert only(died_later(), baseline, contract).remedy.startswith(remedy)
+
+
+def test_a_tool_that_an_engine_keeps_no_result_of_is_no_output_function():
+    baseline = usual().observed(SHOWN, {"step": "model#1", "tools": ["charge"]})
+    assert only(died_later(), baseline, KEEPS_ALL).remedy.startswith("find out why keeper keeps no result of `charge`")
 
 
 def test_the_events_of_a_finding_are_the_lines_of_both_bodies():

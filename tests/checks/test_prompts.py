@@ -10,6 +10,7 @@ from harness.checks.base import Case
 from harness.checks.baseline import Baseline
 from harness.checks.cache import cache
 from harness.checks.prompts import varying_prompt
+from harness.history import SHOWN
 from harness.scenario import Scenario
 from harness.verdict import Status
 from tests.builders import KEEPS_ALL, Story
@@ -42,6 +43,35 @@ def case(usual: Any, seen: Any, *volatile: str) -> Case:
 )
 def test_what_varies_in_a_prompt(usual: Any, seen: Any, volatile: tuple[str, ...], said: str) -> None:
     assert varying_prompt(case(usual, seen, *volatile)) == said
+
+
+DEF, GHI = {"def": "1"}, {"def": "2"}
+
+
+@pytest.mark.parametrize(
+    ("anew", "volatile", "said"),
+    [
+        pytest.param({"tools": ["pay", "ask"], "words": DEF}, (), "", id="the same"),
+        pytest.param({"tools": ["pay"], "words": DEF}, (), "the tools", id="fewer"),
+        pytest.param({"tools": ["pay", "ask"], "words": GHI}, (), "the descriptions of the tools", id="other words"),
+        pytest.param(
+            {"tools": ["pay", "ask"], "words": DEF},
+            ("model#1.words.pay",),
+            "the descriptions of the tools",
+            id="words that are never the same",
+        ),
+        pytest.param({"tools": ["pay", "ask"]}, ("model#1.tools[0]",), "the order of the tools", id="another order"),
+    ],
+)
+def test_what_varies_in_the_tools_that_a_later_life_shows(
+    anew: dict[str, Any], volatile: tuple[str, ...], said: str
+) -> None:
+    usually = {"step": "model#1", "tools": ["pay", "ask"], "words": anew.get("words") and DEF}
+    baseline = Story().life().kept("model#1").observed(SHOWN, usually).finished().history()
+    story = Story("crash@model#2/before").life().ran("model#1").crash().life().ran("model#1")
+    history = story.observed(SHOWN, {"step": "model#1", **anew}).finished().history()
+    scenario = Scenario.make(subject="shop:agent", engine="none", faults=["crash@model#2/before"])
+    assert varying_prompt(Case(history, Baseline(baseline, frozenset(volatile)), scenario, KEEPS_ALL)) == said
 
 
 def test_a_record_that_was_missed_by_another_prompt_was_not_asked_for() -> None:

@@ -54,7 +54,7 @@ def test_a_unit_asked_for_under_another_key_by_an_agent_that_says_another_thing_
     (finding,) = found(story.testimony("7", "8", "u:model#1", "u:model#2"), usually)
     assert finding.owner is Owner.CONFIGURATION
     assert "made anew in each life: the instructions" in finding.message
-    assert finding.remedy.endswith("out of the instructions of the agent")
+    assert finding.remedy.startswith("make the instructions of the agent the same in every life")
 
 
 def test_a_unit_asked_for_under_another_key_is_the_integrations_fault():

@@ -35,6 +35,15 @@ def test_a_step_that_is_the_same_in_every_window_takes_one_line():
     assert [line.split()[0] for line in picture.splitlines() if "every window" in line] == list(STEPS)
 
 
+def test_a_long_step_is_shortened_before_any_line_breaks():
+    hotel = "tool:plan#1.run#2.tool:book_the_whole_hotel#1"
+    others = [a_sweep(name, steps=("model#1", hotel)) for name in ("journal", "temporal", "prefect")]
+    twice = a_sweep("dbos", steps=("model#1", hotel), found={(hotel, "between"): a_finding(hotel)})
+    rows = drawn(of(twice, *others)).splitlines()
+    assert [row for row in rows if row.endswith("<- differ")] != []
+    assert [row for row in rows if row.strip() in ("diff", "differ", "er", "<-")] == []
+
+
 def test_one_moment_is_compared_with_both_of_the_other_engines_windows():
     compared = cells([a_sweep("dbos", found=TWICE, unrecorded=PLAIN_TOOLS), a_sweep("journal")])
     charge = [cell for cell in compared if cell.step == "tool:charge#1"]
