@@ -28,7 +28,8 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     contract.py       what an engine claims, and what a tool may do
     retries/          who owns retries, what they come to together, and the report of an audit
     scenario.py       what is to be tried, as values only
-    journal.py        the record of one run on disk: the only file I/O of the core
+    journal.py        the record of one run on disk
+    folders.py        the folder of a command, and the scenario in that of a run
     subjects/         scripts and the scripted model, the probes, how a subject is loaded
     checks/           one check per file: from a history to a verdict
     report/           one format per file: from a report to text

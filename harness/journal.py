@@ -1,4 +1,4 @@
-"""Append-only record of one run, one JSON object per line: the only file I/O of the core.
+"""Append-only record of one run, one JSON object per line.
 
 Lives on disk rather than in memory because the process that writes it is expected to die mid-sentence. Every line is
 one `write` to a descriptor opened for appending, so lines of several processes and threads never mix, and what was

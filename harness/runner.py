@@ -6,14 +6,11 @@ it: it starts incarnations until the run has ended, the limit is reached, or the
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -26,6 +23,7 @@ from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.faults import Fault, FaultPlan
+from harness.folders import read_scenario, write_scenario
 from harness.history import (
     CommitLeft,
     History,
@@ -439,56 +437,3 @@ def report(
         time_scale=time_scale(units, scenario),
         **details,
     )
-
-
-@contextmanager
-def new_folder(out: Path, name: str) -> Iterator[Path]:
-    """A fresh folder for one command, named by time. A command that is refused leaves no folder behind.
-
-    Raises `UsageError` if `out` cannot be written.
-    """
-    is_new = not out.exists()
-    folder = _free(out, name)
-    try:
-        yield folder
-    except UsageError:
-        shutil.rmtree(folder, ignore_errors=True)
-        if is_new:
-            with suppress(OSError):  # somebody else has made a run in it meanwhile
-                out.rmdir()
-        raise
-
-
-def _free(out: Path, name: str) -> Path:
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    for number in range(1, 1000):
-        folder = out / (f"{stamp}-{name}" + (f"-{number}" if number > 1 else ""))
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UsageError(f"cannot write to {out}: {error.strerror}; choose another folder with `--out`") from error
-        return folder
-    raise UsageError(f"cannot find a free name in {out}; clear it, or choose another folder with `--out`")
-
-
-def write_scenario(folder: Path, scenario: Scenario) -> None:
-    """Keep in the run folder what is tried there, so that it can be judged and tried again."""
-    text = scenario.without_secrets().model_dump_json(indent=2, exclude_defaults=True)
-    try:
-        (folder / "scenario.json").write_text(text + "\n", "utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}; free some space or use `--out`") from error
-
-
-def read_scenario(folder: Path) -> Scenario:
-    """The scenario of a run folder. Raises `UsageError` if the folder is none, or its scenario is torn."""
-    path = folder / "scenario.json"
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{folder} is no run folder: {path.name} cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise UsageError(f"{path} is torn or damaged: {error}; run the plan again") from error
-    return Scenario.make(str(path), **values)

@@ -186,13 +186,3 @@ def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
 
     assert "LeavesMachine" in guarded.findings[0].message
     assert "LeavesMachine" not in allowed.findings[0].message
-
-
-@pytest.mark.parametrize("kept", [True, False], ids=["in a folder that was there", "in one that was not"])
-def test_a_command_that_is_refused_leaves_nothing_behind(kept: bool, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    if kept:
-        out.mkdir()
-    with pytest.raises(UsageError), runner.new_folder(out, "run"):
-        raise UsageError("no such engine")
-    assert list(tmp_path.iterdir()) == ([out] if kept else [])

@@ -13,7 +13,7 @@ from harness.conformance.values import Answer, CannotTell, Conformance, DoesNotA
 from harness.engines.base import Engine
 from harness.engines.registry import load
 from harness.errors import EngineUnavailable, HarnessError, UsageError
-from harness.runner import new_folder
+from harness.folders import new_folder
 
 SHOWN = 3
 """How many of the things that are wrong a sentence names."""

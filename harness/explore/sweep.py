@@ -22,9 +22,10 @@ from harness.explore.confirmation import confirmed, unconfirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.explore.varying import varying
 from harness.faults import FaultPlan
+from harness.folders import new_folder, read_scenario
 from harness.history import History, Note
 from harness.journal import load
-from harness.runner import Bench, new_folder, open_bench, read_scenario, report
+from harness.runner import Bench, open_bench, report
 from harness.scenario import Scenario
 from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 

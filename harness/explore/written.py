@@ -15,9 +15,10 @@ from pydantic_ai.messages import ModelRequest, ModelResponse, RetryPromptPart
 
 from harness.errors import UsageError
 from harness.faults import FaultPlan
+from harness.folders import new_folder
 from harness.history import History, StepEntered, StepLeft
 from harness.journal import load
-from harness.runner import new_folder, open_bench
+from harness.runner import open_bench
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.subjects.script import Conversation, Script, Turn
