@@ -86,8 +86,8 @@ def _total(cell: Cell) -> float:
 def changed(expression: Expression, layer: str, attempts: int) -> Expression:
     """The expression with another number for one layer. A deadline only stays if it still cuts anything."""
     if isinstance(expression, Times):
-        waits = expression.waits[: attempts - 1]
-        return Times(times=attempts, layer=layer, waits=waits) if expression.layer == layer else expression
+        fewer = expression.layer == layer and (expression.endless or (expression.times or 0) > attempts)
+        return Times(times=attempts, layer=layer, waits=expression.waits[: attempts - 1]) if fewer else expression
     if isinstance(expression, AtMost):
         inner = changed(expression.part, layer, attempts)
         return inner if (inner.total or 0) <= expression.most else expression.model_copy(update={"part": inner})

@@ -14,7 +14,7 @@ from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
 from harness.audits.asking.modeling import Outcome
-from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, others_of, patience, tools_of
+from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, leaves, others_of, patience, tools_of
 from harness.audits.inside import units_inside
 from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Died, Live, Unfit, Unit
@@ -167,4 +167,6 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
-    return UnitAudit(unit="run", layers=told(layers, unknown), cells=(again, *_begun_again(lives, unknown)))
+    ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
+    cells = (again, *_begun_again(lives, unknown))
+    return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)

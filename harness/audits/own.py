@@ -47,7 +47,7 @@ def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[Un
 
 def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
     def lives(unit: Unit) -> Sequence[Live]:
-        return engine(unit if unit.kind == "run" else replace(unit, owner=agent))
+        return engine(replace(unit, owner=agent))
 
     for unit in collect.units_of(unwrapped(agent), lives, usage):
         yield unit.model_copy(update={"unit": f"{key}.{unit.unit}"})

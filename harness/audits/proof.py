@@ -114,7 +114,13 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
     seen = measuring.measure(
-        bench.scenario, cell.failure, bench=bench, limit=_limit(cell), step=target.step, raises=cell.raises
+        bench.scenario,
+        cell.failure,
+        bench=bench,
+        limit=_limit(cell),
+        step=target.step,
+        raises=cell.raises,
+        short=cell.short,
     )
     if cell.bound and not seen.requests and target.step:
         return cell.model_copy(update={"unmeasured": "with the arguments of our script, the tool asked nobody"})

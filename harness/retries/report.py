@@ -32,7 +32,8 @@ class Cell(Value):
 
     `seconds` is None when it never ends or cannot be known. `counts` are `requests` on the wire or `executions` of a
     body. `unmeasured` is why it was not measured. `bound` says that no more can happen, and fewer may: code of the
-    person's own is in between, which need not pass on what fails. `raises` is the exception of a body that fails.
+    person's own is in between, which need not pass on what fails. `raises` is the exception of a body that fails;
+    `short` says that this is the worst where chance makes waits short, and a clock stops the retries.
     """
 
     failure: Failure
@@ -44,6 +45,7 @@ class Cell(Value):
     unmeasured: str = ""
     bound: bool = False
     raises: str = ""
+    short: bool = False
 
     @property
     def is_budgeted(self) -> bool:
@@ -91,13 +93,14 @@ class UnitAudit(Value):
     """One unit: the layers around it, innermost first, and what they do with each class of failure.
 
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
-    tool's own body asks is a unit of its own, `inside` that tool.
+    tool's own body asks is a unit of its own, `inside` that tool. Of a run, `toolsets` are the ids of the agent's.
     """
 
     unit: str
     inside: str = ""
     metadata: tuple[str, ...] = ()
     may: May = "unsaid"
+    toolsets: tuple[str, ...] = ()
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
 

@@ -97,6 +97,13 @@ def test_a_transport_that_stops_by_the_clock_is_asked_without_waiting():
     assert "4 (tenacity transport)" in spelled(asked.expression)
 
 
+def test_where_chance_decides_how_long_it_waits_the_worst_counts():
+    asked = Asker(awkward.jittery.model).ask(F.UNAVAILABLE)
+    assert spelled(asked.expression) == "10 (tenacity transport) = 10"  # all within the 30 s, if chance is against us
+    assert Asker(awkward.jittery.model).ask(F.UNAVAILABLE).course == asked.course
+    assert Asker(awkward.waiting.model).ask(F.UNAVAILABLE).course.seconds == 2 * 8  # and the longest waits, if not
+
+
 def test_a_transport_that_connects_again_does_so_when_it_is_refused_and_only_then():
     asker = Asker(awkward.connecting.model)
     (transport, *_rest) = asker.layers
@@ -168,6 +175,7 @@ UNKNOWN = {
         "fallback_on raises LookupError: no such condition",
     ),
     "a client that is built in the call": (awkward.lazy, "client", "no client that the audit can ask"),
+    "a client of an SDK that is not supported": (awkward.ancient, "openai", "is no client that the audit can ask"),
     "a negative timeout": (awkward.hasty, "openai", "timeout=-5 makes no sense"),
     "a negative timeout in the model's settings": (awkward.hurried, "openai", "timeout=-5 makes no sense"),
     "a negative number": (awkward.negative, "openai", "max_retries=-1 makes no sense"),

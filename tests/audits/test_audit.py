@@ -113,11 +113,30 @@ EXITS = {
     "failed": (("fixtures.audit.small:agent", "-e", "none", "--static", "--budget", "2"), 1),
     "no engine said": (("fixtures.audit.small:agent", "--static"), 0),
     "unknown": (("fixtures.audit.awkward:dark", "-e", "none", "--static"), 3),
+    "an SDK that nobody knows": (("fixtures.audit.awkward:ancient", "-e", "none", "--static"), 3),
+    "warnings fail": (("fixtures.audit.google:usual", "--static", "--fail-on", "warning"), 1),
+    "warnings do not": (("fixtures.audit.google:usual", "--static", "--fail-on", "error"), 0),
+    "accepted": (("fixtures.audit.small:agent", "--static", "--budget", "2", "--accept", "{accepted}"), 0),
+    "accepted, and over": (("fixtures.audit.small:agent", "--static", "--budget", "2", "--accept", "{over}"), 1),
+    "accepted for no reason": (("fixtures.audit.small:agent", "--static", "--accept", "{unreasoned}"), 2),
+    "accepted nowhere": (("fixtures.audit.small:agent", "--static", "--accept", "nowhere.yaml"), 2),
+    "a format that fails, too": (("fixtures.audit.small:agent", "--static", "--budget", "2", "--format", "sarif"), 1),
+    "a format that is none": (("fixtures.audit.small:agent", "--static", "--format", "pdf"), 2),
+    "a budget of nothing": (("fixtures.audit.small:agent", "--static", "--budget", "0"), 2),
 }
+ACCEPTED = {
+    "accepted": "{rule: many-retries, reason: two are cheap, expires: 2999-01-01}",
+    "over": "{rule: many-retries, reason: two were cheap, expires: 2020-01-01}",
+    "unreasoned": "{rule: many-retries, reason: ' '}",
+}
+"""What is accepted, by the name of the file."""
 
 
 @pytest.mark.parametrize(("arguments", "code"), EXITS.values(), ids=EXITS.keys())
-def test_the_command_exits_with_what_it_found(arguments, code):
-    done = harness(*arguments)
+def test_the_command_exits_with_what_it_found(arguments, code, tmp_path):
+    files = {name: tmp_path / f"{name}.yaml" for name in ACCEPTED}
+    for name, file in files.items():
+        file.write_text(f"accepted: [{ACCEPTED[name]}]")
+    done = harness(*(argument.format(**files) for argument in arguments))
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

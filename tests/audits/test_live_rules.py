@@ -12,6 +12,7 @@ from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
+from pydantic_ai.toolsets import FunctionToolset
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig
 
@@ -97,6 +98,24 @@ def test_a_body_that_never_heartbeats_is_given_no_heartbeat_timeout():
     agent = Agent(clients.openai(), name="beats", capabilities=[TemporalDurability(model_activity_config=beating)])
     units = collect.model_units(agent, lambda unit: temporal.layers(agent, unit, {}))
     assert "heartbeat-without-beats" not in rules(units, "temporal")
+
+
+@pytest.mark.filterwarnings("ignore:`TemporalAgent` is deprecated")
+@pytest.mark.parametrize(("id", "wrong"), [("shop", False), ("shpo", True)])
+@pytest.mark.parametrize("argument", ["toolset_activity_config", "tool_activity_config", "of the capability"])
+def test_a_toolset_is_configured_by_an_id_that_it_has(argument, id, wrong):  # noqa: A002
+    temporal.remember()
+    toolset = FunctionToolset([abs], id="shop")
+    beat = ActivityConfig(start_to_close_timeout=timedelta(seconds=9))
+    if argument == "of the capability":
+        capability = TemporalDurability(toolset_activity_config={id: beat})
+        agent = bare = Agent(clients.openai(), name="shop", toolsets=[toolset], capabilities=[capability])
+    else:
+        config = {id: {"abs": beat}} if argument == "tool_activity_config" else {id: beat}
+        bare = Agent(clients.openai(), name="shop", toolsets=[toolset])
+        agent = TemporalAgent(bare, **{argument: config})
+    units = list(collect.units_of(bare, lambda unit: temporal.layers(agent, unit, {})))
+    assert ("tool-config-ignored" in rules(units, "temporal")) is wrong
 
 
 def wrongly_used(**config):

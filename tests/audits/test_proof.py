@@ -28,6 +28,12 @@ def test_what_never_ends_is_measured_to_its_limit():
     assert proven[F.BAD_REQUEST].measured.requests == 1
 
 
+@pytest.mark.parametrize(("name", "requests"), [("patient", 4), ("jittery", 30)])
+def test_a_policy_that_stops_by_the_clock_does_so_in_the_proof(name, requests):
+    _report, proven = cells(f"fixtures.audit.awkward:{name}", "none")
+    assert (proven[F.REFUSED].counted, proven[F.REFUSED].agrees) == (requests, True)
+
+
 def test_requests_and_tools_happen_as_often_as_predicted():
     report = audit("fixtures.audit.tools_dbos:agent", "dbos", options={"max_recovery_attempts": 2})
     found = {(unit.unit, cell.failure): (cell.counted, cell.agrees) for unit in report.units for cell in unit.cells}

@@ -228,6 +228,17 @@ def test_a_tools_own_timeout_is_shorter_than_its_units(patience, cuts):
     assert ("inner-timeout-not-shorter" in rules) is cuts
 
 
+@pytest.mark.parametrize("setting", ["toolset_activity_config", "tool_activity_config of"])
+def test_a_toolset_that_is_configured_by_its_id_is_there(setting):
+    around = layer("temporal workflow", "container", settings={setting: "shop, shpo"})
+    unit = UnitAudit(unit="run", toolsets=("shop",), layers=(around,))
+    (finding,) = [one for one in found(report(unit, engine="temporal")) if one.rule == "tool-config-ignored"]
+    assert (
+        finding.message == f"`{setting.partition(' ')[0]}` configures 'shpo', and the agent has no toolset of that id"
+    )
+    assert "('shop')" in finding.remedy
+
+
 NAMED = {"prefect": "tool_task_config_by_name", "temporal": "tool_activity_config"}
 
 

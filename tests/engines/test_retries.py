@@ -22,6 +22,7 @@ from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.engines.temporal import retries as temporal
 from harness.retries.live import Died, Unfit, Unit
+from harness.retries.values import Origin
 
 LOST = ConnectionError("lost")
 MODEL, TOOL, RUN = Unit("model"), Unit("tool", "charge"), Unit("run")
@@ -82,9 +83,22 @@ def test_a_steps_own_condition_decides_and_may_be_broken():
     assert layer.answer(LOST).unknown == "should_retry raises LookupError: no policy"
 
 
-@pytest.mark.parametrize("config", [{"max_attempts": 0}, {"max_attempts": -3}, {"interval_seconds": -1.0}], ids=str)
-def test_a_senseless_step_is_unknown(config):
-    assert "makes no sense" in step(retries_allowed=True, **config).layer.unknown
+ABSURD = [
+    {"max_attempts": 0},
+    {"max_attempts": -3},
+    {"max_attempts": float("nan")},
+    {"interval_seconds": -1.0},
+    {"backoff_rate": 0.5},
+    {"timeout_seconds": 0},
+    {"timeout_seconds": -2.0},
+]
+
+
+@pytest.mark.parametrize("config", ABSURD, ids=str)
+def test_a_senseless_step_is_unknown_and_ends_nothing(config):
+    layer = dbos.Step({"retries_allowed": True, **config}, Origin()).layer
+    assert "makes no sense" in layer.unknown
+    assert layer.each is None
 
 
 def test_a_workflow_says_how_often_it_is_recovered():
@@ -200,6 +214,7 @@ SENSELESS = {
         "LookupError: no delays",
     ),
     "jitter": ({"retries": 1, "retry_jitter_factor": -1}, "must be >= 0"),
+    "a setting that no task has": ({"retrys": 3}, "no setting called 'retrys', so its call fails"),
 }
 
 

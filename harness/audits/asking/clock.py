@@ -7,13 +7,16 @@ in the process meanwhile.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import anyio
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -37,3 +40,44 @@ def without_waiting() -> Iterator[list[float]]:
         patch.object(time, "monotonic", lambda: monotonic() + sum(slept)),
     ):
         yield slept
+
+
+def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[[T], T]) -> T:
+    """What `ask` comes to at worst where chance decides how long it waits: waits in full, or none of them.
+
+    The longest waits take the longest; but a policy that stops by the clock tries most often if its waits are short.
+    `count` says how often it tried, `short` is made of what short waits come to.
+    """
+    with _chance(1.0) as chance:
+        patient = ask()
+    if not chance.asked:
+        return patient
+    with _chance(0.0):
+        hasty = ask()
+    return short(hasty) if count(hasty) > count(patient) else patient
+
+
+class Chance:
+    """What `random` is where chance always falls on the same end: 0 is the lowest, 1 the highest."""
+
+    def __init__(self, share: float) -> None:
+        self.share, self.asked = share, False
+
+    def uniform(self, low: float, high: float) -> float:
+        """One of the two ends."""
+        self.asked = True
+        return low + self.share * (high - low)
+
+    def random(self) -> float:
+        """0 or 1."""
+        return self.uniform(0.0, 1.0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(random, name)
+
+
+@contextmanager
+def _chance(share: float) -> Iterator[Chance]:
+    chance = Chance(share)
+    with patch.object(random, "uniform", chance.uniform), patch.object(random, "random", chance.random):
+        yield chance

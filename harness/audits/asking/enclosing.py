@@ -33,6 +33,7 @@ def enclosed(
         stops=passed.stops or first_to_stop(passed.expression),
         seconds=passed.course.seconds if known else None,
         counts=counts,
+        short=outcome.short,
     )
 
 

@@ -36,7 +36,7 @@ class Outcome:
     """What layers make of a failure: the expression, the course, and the error that whoever is around them sees.
 
     `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
-    that of whoever reads such an answer.
+    that of whoever reads such an answer; `short` that it is the worst where chance makes waits short.
     """
 
     expression: Expression
@@ -44,6 +44,7 @@ class Outcome:
     error: BaseException | None
     stops: str = ""
     assumed: bool = False
+    short: bool = False
 
 
 class Asker:
@@ -119,9 +120,10 @@ class Asker:
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
+        short = False
         for transport in sdk.transports:
             met = transport.ask(trouble)
-            trouble = met.trouble
+            trouble, short = met.trouble, short or met.short
             if met.unknown:
                 self.unknown[transport.layer.name] = met.unknown
             answer = met.answer
@@ -130,7 +132,7 @@ class Asker:
                 below.append(times(sends, transport.layer.name, endless=met.endless, wait=answer.wait))
             course = course.repeated(answer.attempts, answer.wait)
         if course.endless:
-            return Outcome(product(*below), course, None)
+            return Outcome(product(*below), course, None, short=short)
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = self._rehearsed(sdk, trouble)
         if not asked.sends:
@@ -144,7 +146,7 @@ class Asker:
         parts = [*(() if once else below), times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
         if own.sends > 1:
             parts.append(times(own.sends, type(self.model).__name__))
-        return Outcome(product(*parts), around, error, assumed=assumed)
+        return Outcome(product(*parts), around, error, assumed=assumed, short=short)
 
     def _patience(self, sdk: Sdk, failure: Failure) -> float:
         """The seconds that one request takes: none, unless nobody answers it."""
@@ -184,7 +186,8 @@ class Asker:
         course = taken[0].course
         for outcome in taken[1:]:
             course = course.then(outcome.course)
-        return Outcome(added(*(outcome.expression for outcome in taken)), course, error)
+        short = any(outcome.short for outcome in taken)
+        return Outcome(added(*(outcome.expression for outcome in taken)), course, error, short=short)
 
 
 def nobody_knows(layer: str) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType
@@ -10,7 +11,7 @@ from typing import Any
 
 from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
-from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.transports import Asked, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
@@ -59,6 +60,9 @@ class Decorator:
 
     def answer(self, error: BaseException) -> Answer:
         """What its loop does with a function that raises `error`."""
+        return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, lambda told: told)
+
+    def _tried(self, error: BaseException) -> Answer:
         calls: list[int] = []
 
         def fails() -> None:

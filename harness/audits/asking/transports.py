@@ -7,12 +7,13 @@ place of what it wraps. One that wraps nothing that we can find cannot be asked,
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
 from harness.audits.asking.watching import Watch
@@ -28,13 +29,17 @@ NO_LIMIT = 1e9
 
 @dataclass(frozen=True)
 class Asked:
-    """How one layer took a trouble: how often it sent, what it slept between, and what its caller gets."""
+    """How one layer took a trouble: how often it sent, what it slept between, and what its caller gets.
+
+    `short` says that it is the worst where chance makes its waits short: then it tries most often.
+    """
 
     sends: int
     slept: tuple[float, ...]
     trouble: Trouble
     endless: bool = False
     unknown: str = ""
+    short: bool = False
 
     @property
     def answer(self) -> Answer:
@@ -152,6 +157,14 @@ def _padded(slept: list[float], waits: int) -> tuple[float, ...]:
 
 
 def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
+    return worst_of(
+        lambda: _tried(layer, trouble),
+        lambda asked: math.inf if asked.endless else asked.sends,
+        lambda asked: replace(asked, short=True),
+    )
+
+
+def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
     twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
     watch = Watch()
     assert layer.inner is not None

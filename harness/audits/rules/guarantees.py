@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 
 from harness.audits.rules.base import Found, Rule, Said, layer, named, trying
 from harness.retries.report import AuditReport, UnitAudit
-from harness.retries.values import Failure
+from harness.retries.values import Failure, RetryLayer
 from harness.verdict import Severity
 
 ENGINES = ("dbos", "prefect", "temporal")
 BY_NAME = ("tool_task_config_by_name", "tool_activity_config")
 """Settings of pydantic-ai's wrappers in which tools are named."""
+BY_ID = ("toolset_activity_config", "tool_activity_config of")
+"""Settings in which toolsets are named, by their ids."""
 DEPLOY = 3
 """Restarts of a process that one deploy may take: the old version stops, the new one fails, and is rolled back."""
 
@@ -46,16 +49,30 @@ def _unread(unit: UnitAudit, report: AuditReport) -> Found:
 
 
 def _misnamed(unit: UnitAudit, report: AuditReport) -> Found:
-    """Tools that a wrapper of the agent configures by name. With toolsets of unknown tools, any may be there."""
+    """Tools and toolsets that are configured by name. With toolsets of unknown tools, any tool may be there."""
     around = layer(unit, "container")
-    names = [one.unit for one in report.units]
-    if unit.unit != "run" or around is None or any(name.startswith("tools:") for name in names):
+    if around is None or unit.unit.rpartition(".")[2] != "run":
         return
-    for setting in BY_NAME:
-        for tool in filter(None, around.settings.get(setting, "").split(", ")):
-            if f"tool:{tool}" not in names:
-                text = f"`{setting}` configures {tool!r}, and the agent has no such tool"
-                yield Said(text, "name a tool that is there, or take it away", Severity.WARNING, (), around)
+    for setting, name in _said(around, BY_ID):
+        if name not in unit.toolsets:
+            text = f"`{setting}` configures {name!r}, and the agent has no toolset of that id"
+            known = ", ".join(map(repr, unit.toolsets)) or "none"
+            yield Said(text, f"name a toolset that is there ({known}), or take it away", Severity.WARNING, (), around)
+    prefix = unit.unit.removesuffix("run")
+    names = [one.unit.removeprefix(prefix) for one in report.units]
+    if any(name.startswith("tools:") for name in names):
+        return
+    for setting, tool in _said(around, BY_NAME):
+        if f"tool:{tool}" not in names:
+            text = f"`{setting}` configures {tool!r}, and the agent has no such tool"
+            yield Said(text, "name a tool that is there, or take it away", Severity.WARNING, (), around)
+
+
+def _said(around: RetryLayer, settings: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The names in some settings, each with the argument in which it was said."""
+    for setting in settings:
+        for name in filter(None, around.settings.get(setting, "").split(", ")):
+            yield setting.partition(" ")[0], name
 
 
 def _heartbeat(unit: UnitAudit, _report: AuditReport) -> Found:

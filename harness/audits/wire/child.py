@@ -56,7 +56,7 @@ def live(argument: dict[str, Any]) -> None:
     else:
         models.uninstall()
         worker.script_models(wire["script"])
-    hurry.install(wire["pace"])
+    hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)
 

@@ -21,6 +21,7 @@ class Wire:
     scale: float = 1.0
     pace: float | None = None
     raises: str = ""
+    short: bool = False
 
 
 @dataclass(frozen=True)

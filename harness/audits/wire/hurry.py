@@ -15,6 +15,7 @@ from functools import wraps
 from types import FrameType, ModuleType
 from typing import Any
 
+from harness.audits.asking.clock import Chance
 from harness.history import Waited
 from harness.subjects import bodies
 
@@ -34,16 +35,43 @@ CLIENTS = (
 """Who waits for a provider, also where no body is known: in a flow that asks without any agent."""
 
 
-def install(pace: float | None) -> None:
-    """Divide every wait inside a body by `pace`; with None it only lets others go first. For the life's process."""
+def install(pace: float | None, *, short: bool = False) -> None:
+    """Divide every wait inside a body by `pace`; with None it only lets others go first. For the life's process.
+
+    Where chance decides how long a policy of `tenacity` waits, it waits as long as it may; or as `short`, if so said.
+    """
     import anyio
 
+    _keep_time(0.0 if short else 1.0)
     makers = {asyncio: _async, anyio: _async, time: _sync}
     for home, make in makers.items():
         original = home.sleep
         shorter = make(original, pace)
         for module in [home, *_borrowers(original)]:
             setattr(module, "sleep", shorter)  # noqa: B010  of whatever module it is
+
+
+class _Clock:
+    """The `time` that policies of `tenacity` see: it goes on by what was not really waited, or none would ever stop."""
+
+    saved = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def monotonic(self) -> float:
+        """The process's own clock, and every wait that was shortened."""
+        return time.monotonic() + self.saved
+
+
+_clock = _Clock()
+
+
+def _keep_time(share: float) -> None:
+    tenacity: Any = sys.modules.get("tenacity")
+    if tenacity is not None:
+        tenacity.time = _clock
+        tenacity.wait.random = Chance(share)
 
 
 def _borrowers(original: Any) -> list[ModuleType]:
@@ -80,4 +108,6 @@ def _shortened(seconds: float, pace: float | None, caller: FrameType) -> float:
     if step is None and not caller.f_globals.get("__name__", "").startswith(CLIENTS):
         return seconds
     probes.journal.append(Waited(seconds=seconds, step=step), invocation=probes.invocation)
-    return 0.0 if pace is None else seconds / pace
+    really = 0.0 if pace is None else seconds / pace
+    _clock.saved += seconds - really
+    return really

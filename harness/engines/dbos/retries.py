@@ -38,9 +38,9 @@ class Step:
             kind="unit",
             settings={name: str(self.config[name]) for name in _SETTINGS},
             origin=said if given else default_of("dbos"),
-            each=self.config.get("timeout_seconds"),
+            each=None if (absurd := _absurd(self.config)) else self.config.get("timeout_seconds"),
             jitter=False,
-            unknown=_absurd(self.config),
+            unknown=absurd,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -81,6 +81,7 @@ class Recovery:
             kind="recovery",
             settings={"max_recovery_attempts": str(self.limit)},
             origin=default_of("dbos") if usual else explicit("max_recovery_attempts"),
+            unknown=f"max_recovery_attempts={self.limit} makes no sense" if (self.limit or 0) < 0 else "",
             notes=(note,) if told is None and usual and not wraps else (),
         )
 
@@ -161,8 +162,15 @@ async def _awaited(told: Any) -> Any:
 
 def _absurd(config: dict[str, Any]) -> str:
     """Why these settings make no sense, empty if they do."""
-    for name in ("max_attempts", "interval_seconds", "backoff_rate"):
+    for name, least in _LEAST.items():
         value = config[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < (name == "max_attempts"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
             return f"{name}={value!r} makes no sense"
+    seconds = config.get("timeout_seconds")
+    if seconds is not None and not (isinstance(seconds, int | float) and seconds > 0):
+        return f"timeout_seconds={seconds!r} makes no sense"
     return ""
+
+
+_LEAST = {"max_attempts": 1, "interval_seconds": 0, "backoff_rate": 1}
+"""What each number is at least: intervals that shrink are as little meant as those before the failure."""

@@ -133,6 +133,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (flow,)
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
+    if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
+        return (Refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin), flow)
     try:
         return (TaskLayer(_task(config), origin), flow)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made

@@ -8,12 +8,15 @@ same code, and the name is not guessed.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import wraps
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydantic_ai import UserError
+from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec._toolset import DurableToolsetBase
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
@@ -85,7 +88,7 @@ class Workflow:
     That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it.
     """
 
-    def __init__(self, options: dict[str, Any], *, ours: bool, by_name: Collection[str] = ()) -> None:
+    def __init__(self, options: dict[str, Any], *, ours: bool, named: dict[str, str] | None = None) -> None:
         self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
         timeout = options.get("workflow_timeout")
         said = {"workflow_attempts", "workflow_timeout"} & options.keys()
@@ -96,7 +99,7 @@ class Workflow:
                 "retry_policy": "none" if self.policy.maximum_attempts == 1 else f"{self.policy.maximum_attempts}"
             }
             | ({"execution_timeout": f"{timeout:g} s"} if timeout else {})
-            | ({"tool_activity_config": ", ".join(by_name)} if by_name else {}),
+            | (named or {}),
             origin=explicit() if said else default_of("temporalio"),
             all=timeout,
             jitter=False,
@@ -131,7 +134,7 @@ class Hidden:
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
-    workflow = Workflow(options, ours=not is_workflow(value), by_name=_named(value))
+    workflow = Workflow(options, ours=not is_workflow(value), named=_named(unit.owner or value))
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "own":
@@ -194,10 +197,36 @@ def _by_name(toolset: Any) -> dict[str, Any] | None:
     return told
 
 
-def _named(value: Any) -> list[str]:
-    """The tools that the old wrapper was told about, of all its toolsets."""
-    toolsets = value.toolsets if isinstance(value, TemporalAgent) else ()
-    return [name for toolset in toolsets for one in _made(toolset) for name in _by_name(one) or ()]
+def _named(value: Any) -> dict[str, str]:
+    """The toolsets and tools that are configured by their names, and by which argument."""
+    capability = durability_of(value) if isinstance(value, AbstractAgent) else None
+    by_toolset = getattr(capability, "_toolset_activity_config", None) or {}
+    told = {"toolset_activity_config": list(by_toolset)}
+    if isinstance(value, TemporalAgent):
+        given = _GIVEN.get(value, {})
+        tools = [name for toolset in value.toolsets for one in _made(toolset) for name in _by_name(one) or ()]
+        told = {name: list(given.get(name) or ()) for name in ("toolset_activity_config", "tool_activity_config")}
+        told["tool_activity_config of"] = told.pop("tool_activity_config")
+        told["tool_activity_config"] = tools
+    return {name: ", ".join(names) for name, names in told.items() if names}
+
+
+_GIVEN: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+"""What the old wrapper was made with. It forgets what it was told about toolsets that it has not."""
+
+
+def remember() -> None:
+    """Keep what every `TemporalAgent` of this process is made with, before there is any."""
+    original = TemporalAgent.__init__
+    if hasattr(original, "__wrapped__"):
+        return
+
+    @wraps(original)
+    def made(self: Any, *args: Any, **given: Any) -> None:
+        original(self, *args, **given)
+        _GIVEN[self] = given
+
+    TemporalAgent.__init__ = made  # type: ignore[method-assign]
 
 
 def _made(toolset: Any) -> Iterator[Any]:

@@ -57,6 +57,7 @@ AI = (
     "pydantic_ai.durable_exec.temporal.TemporalDurability._model_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._event_stream_handler_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_operation_config",
+    "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._non_retryable_model_errors",
 )
 """What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
