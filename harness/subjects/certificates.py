@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib.util
 import re
 import ssl
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 
 FILE = "SSL_CERT_FILE"
@@ -24,14 +25,14 @@ def trust_one(environ: MutableMapping[str, str], folder: Path) -> None:
     """Have clients load one certificate, the first of those that they would load; its file is made in `folder`.
 
     A file that the person named and that has none stays named: clients are to fail over it as they would anyway.
+    Nothing is changed if no file can be made.
     """
-    files = [Path(environ[FILE])] if environ.get(FILE) else list(_usual())
-    for file in files:
-        if certificate := _first(file):
-            one = folder / "one-certificate.pem"
-            one.write_bytes(certificate)
+    files: Iterable[Path] = [Path(environ[FILE])] if environ.get(FILE) else _usual()
+    certificate = next(filter(None, map(_first, files)), b"")
+    one = folder / "one-certificate.pem"
+    with suppress(OSError):
+        if certificate and one.write_bytes(certificate):
             environ[FILE] = str(one)
-            return
 
 
 def _usual() -> Iterator[Path]:

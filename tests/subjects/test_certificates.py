@@ -25,6 +25,12 @@ def test_a_client_loads_one(environ: dict[str, str], tmp_path: Path):
     assert loaded(environ[FILE]) == 1 < loaded(str(ALL))
 
 
+def test_nothing_changes_where_no_file_can_be_made(tmp_path: Path):
+    environ: dict[str, str] = {}
+    trust_one(environ, tmp_path / "nowhere")
+    assert environ == {}
+
+
 WRONG = {"a file that is not there": None, "a file without certificates": "nothing", "an empty file": ""}
 
 
