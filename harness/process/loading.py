@@ -16,7 +16,7 @@ from harness.process import complaint, kin
 from harness.process.letters import Letter
 from harness.process.newborn import resolve
 
-RARELY = 20_000
+RARELY = 100_000
 """Objects between two looks for garbage while a subject is imported. Never to look would spread what stays over more
 pages, each of which every life pays for."""
 
