@@ -186,7 +186,7 @@ class Story:
     def testimony(self, *units: str, **values: Any) -> Story:
         """The engine's own records, read after the run."""
         for unit in units:
-            self._write(EngineRecord(unit=unit, name=unit, status="recorded", **values))
+            self._write(EngineRecord(**{"unit": unit, "name": unit, "status": "recorded", **values}))
         return self
 
     def invokes(self, number: int) -> Story:

@@ -83,6 +83,7 @@ def facts(history: History) -> Iterator[tuple[str, Any]]:
             step = spelled(event.value["step"], event.invocation)
             yield f"{step}.tools", event.value["tools"]
             yield f"{step}.words", event.value.get("words")
+            yield f"{step}.deps", event.value.get("deps")
     for index, effect in enumerate(history.of(Effect)):
         place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
         yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}

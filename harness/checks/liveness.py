@@ -49,6 +49,14 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
         way = case.contract.timeout_for(step)
         remedy = f"give `{step}` a timeout: {way}; if it only takes long, wait longer for it (`--stall SECONDS`)"
         return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
+    if failing := _failing(case):
+        what = (
+            f"no body was running: {failing.name} was tried {failing.attempts} times, and failed each time before its"
+        )
+        what += f" body began, last with {failing.detail['last_failure']}"
+        remedy = f"mend what {case.contract.engine} says there of {failing.name}"
+        step = spelled("run", ended.invocation)
+        return _finding(case, "never-begins", step, Owner.CONFIGURATION, what, remedy, ended)
     what = "no body was running: the engine waited for something that did not come"
     remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
     return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
@@ -95,6 +103,14 @@ def _waiting(case: Case) -> Execution | None:
     open_ = [run for run in case.history.executions if run.incarnation == last and run.left is None]
     open_ = [run for run in open_ if StepId.parse(run.step).kind != "run"]
     return max(open_, key=lambda run: (len(StepId.parse(run.step).path), run.entered.seq), default=None)
+
+
+def _failing(case: Case) -> EngineRecord | None:
+    """The unit that the engine tries again and again, without any body of ours: by what it says itself."""
+    ran = {run.entered.unit for run in case.history.executions}
+    tried = [record for record in case.history.of(EngineRecord) if (record.attempts or 0) >= ENDLESS]
+    failed = [one for one in tried if one.unit not in ran and one.status != "recorded" and "last_failure" in one.detail]
+    return failed[-1] if failed else None
 
 
 def _finding(case: Case, rule: str, step: str, owner: Owner, what: str, remedy: str, *events: Event | None) -> Finding:

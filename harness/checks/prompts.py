@@ -1,4 +1,4 @@
-"""What an agent says of itself before anybody asks: instructions, system prompts, tools.
+"""What an agent says of itself before anybody asks: instructions, system prompts, tools; and the deps it has.
 
 They are part of what a model is asked, and so, in engines that find results by their inputs, of the key of a record.
 Where the agent's own code makes them otherwise in each life (the time, the order of a set), no record is found again,
@@ -21,14 +21,16 @@ def varying_prompt(case: Case) -> str:
     """
     usual, seen = list(_said(case.baseline.history)), list(_said(case.history))
     found = ["the instructions"] if any(one != other for one, other in zip(usual, seen, strict=False)) else []
-    return " and ".join([*found, *_of_tools(case)])
+    shown = _shown(case.baseline.history)
+    pairs = [(shown[step], now) for step, now in _shown(case.history).items() if step in shown]
+    found += _of_tools(pairs, case.baseline.volatile)
+    if any(one.get("deps") != other.get("deps") for one, other in pairs) or _ends(case.baseline.volatile, ".deps"):
+        found.append("the deps")
+    return " and ".join(found)
 
 
-def _of_tools(case: Case) -> list[str]:
+def _of_tools(pairs: list[tuple[Any, Any]], volatile: frozenset[str]) -> list[str]:
     """The same of its tools: which there are, what is said of them, in which order."""
-    usual, seen = _shown(case.baseline.history), _shown(case.history)
-    pairs = [(usual[step], offered) for step, offered in seen.items() if step in usual]
-    volatile = case.baseline.volatile
     if any(set(one["tools"]) != set(other["tools"]) for one, other in pairs):
         return ["the tools"]
     found = ["the order of the tools"] if any(".tools[" in path for path in volatile) else []
@@ -38,8 +40,12 @@ def _of_tools(case: Case) -> list[str]:
     return found
 
 
+def _ends(volatile: frozenset[str], end: str) -> bool:
+    return any(path.endswith(end) for path in volatile)
+
+
 def _shown(history: History) -> dict[str, Any]:
-    """The tools that a model was last shown in each of its requests."""
+    """What was offered to a model in each of its requests, the last time that it was asked."""
     shown = [event for event in history.of(Observation) if event.name == SHOWN]
     return {spelled(event.value["step"], event.invocation): event.value for event in shown}
 

@@ -242,7 +242,7 @@ class Life:
 
     def effect(self, name: str, key: str | None, arguments: dict[str, Any]) -> None:
         """Take down what the subject itself says that the world saw."""
-        event = Effect(name=name, step=self.probes.current(), key=key, arguments=plain(arguments))
+        event = Effect(name=name, step=self.probes.place(), key=key, arguments=plain(arguments))
         self.journal.append(event, invocation=self.probes.invocation)
 
     def note(self, text: str) -> None:
@@ -275,7 +275,7 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
         life.note(text)
     if not life.argument["plan"] or life.argument["incarnation"] > 1:  # what a life is asked anew may be new, too
         asked_at = str(StepId.parse(given.step).inside(inside))
-        life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params)), invocation=number)
+        life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params, asking.deps)), invocation=number)
     calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
     life.calls[number][str(StepId.parse(given.step).inside(inside))] = calls
 

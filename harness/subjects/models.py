@@ -56,6 +56,7 @@ class Asking:
     run_step: int | None = None
     run_id: str | None = None
     agent: object | None = None
+    deps: Any = None
 
 
 _streaming: ContextVar[Any] = ContextVar("harness_streaming", default=None)
@@ -103,7 +104,7 @@ def asking() -> Asking:
     if context is None:
         return Asking()
     agent = context.agent
-    return Asking(agent.name if agent else None, context.run_step, context.run_id, agent)
+    return Asking(agent.name if agent else None, context.run_step, context.run_id, agent, context.deps)
 
 
 def warm(agent: Any) -> None:

@@ -13,6 +13,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from harness.subjects.automatic import callable_tools
+from harness.subjects.deps_state import state
 
 _OPENERS = ("tool-search", "capability-load")
 """Kinds of tools that only show others; what they open is offered in a later request."""
@@ -20,18 +21,26 @@ OFFER = "offer"
 """The name of the observation that holds an offer."""
 
 
-def shown(step: str, params: ModelRequestParameters) -> dict[str, Any]:
+def shown(step: str, params: ModelRequestParameters, deps: Any = None) -> dict[str, Any]:
     """The tools of the request of `step`: their order is part of the prompt, and often the order of a set.
 
-    So is what is said of each, of which a digest is kept.
+    So is what is said of each. Of that a digest is kept, and of `deps`, which may be a part of keys, too.
     """
     tools = params.function_tools
-    return {"step": step, "tools": [tool.name for tool in tools], "words": {tool.name: _words(tool) for tool in tools}}
+    return {
+        "step": step,
+        "tools": [tool.name for tool in tools],
+        "words": {tool.name: _words(tool) for tool in tools},
+        "deps": _digest(state(deps)),
+    }
 
 
 def _words(tool: ToolDefinition) -> str:
-    said = repr((tool.description, tool.parameters_json_schema))
-    return hashlib.blake2b(said.encode(), digest_size=6).hexdigest()
+    return _digest((tool.description, tool.parameters_json_schema))
+
+
+def _digest(value: Any) -> str:
+    return hashlib.blake2b(repr(value).encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 def offer(agent: str, params: ModelRequestParameters) -> dict[str, Any]:

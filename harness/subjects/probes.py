@@ -288,12 +288,20 @@ class Probes:
         step = _step.get()
         return None if step is None else str(step)
 
+    def place(self) -> str | None:
+        """Where what the world sees here belongs: the same, or a unit of the workflow's own, which is a step itself."""
+        unit = _unit.get()
+        return self.current() if unit is None or unit.claimed or self._is_in_a_body else str(unit.step)
+
     @property
     def is_around(self) -> bool:
         """Whether what runs here is the agent's own code: in no body, in no unit, and not merely replayed."""
+        return not self._is_in_a_body and _unit.get() is None and not _replaying.get()
+
+    @property
+    def _is_in_a_body(self) -> bool:
         step = _step.get()
-        inside = step is not None and any(segment.kind != "run" for segment in step.path)
-        return not inside and _unit.get() is None and not _replaying.get()
+        return step is not None and any(segment.kind != "run" for segment in step.path)
 
     # Units and commits: what adapters call (`engines.base.Hook`).
 

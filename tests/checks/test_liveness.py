@@ -116,6 +116,14 @@ def test_an_engine_that_waits_for_nothing_is_told_with_what_it_says_itself():
     assert found(story)[0].message.endswith("; keeper says: u:model#1 recorded")
 
 
+def test_a_unit_that_an_engine_cannot_begin_is_told_with_what_the_engine_says_of_it():
+    failing = {"attempts": 12, "status": "started", "detail": {"last_failure": "NotFoundError: no such activity"}}
+    story = stuck(Story().life()).testimony("u:model#1", **failing)
+    assert the(story) == ("never-begins", "run", Owner.CONFIGURATION)
+    assert "u:model#1 was tried 12 times" in found(story)[0].message
+    assert "last with NotFoundError: no such activity" in found(story)[0].message
+
+
 def test_a_body_that_an_earlier_life_left_open_is_not_waited_for():
     story = Story("crash@model#2/before").life().kept("model#1").entered(SEARCH).crash().life().kept(SEARCH)
     assert the(stuck(story))[0] == "nothing-runs"

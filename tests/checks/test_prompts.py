@@ -61,12 +61,19 @@ DEF, GHI = {"def": "1"}, {"def": "2"}
             id="words that are never the same",
         ),
         pytest.param({"tools": ["pay", "ask"]}, ("model#1.tools[0]",), "the order of the tools", id="another order"),
+        pytest.param({"tools": ["pay", "ask"], "deps": "2"}, (), "the deps", id="other deps"),
+        pytest.param({"tools": ["pay", "ask"], "deps": "1"}, ("model#1.deps",), "the deps", id="deps that vary"),
     ],
 )
 def test_what_varies_in_the_tools_that_a_later_life_shows(
     anew: dict[str, Any], volatile: tuple[str, ...], said: str
 ) -> None:
-    usually = {"step": "model#1", "tools": ["pay", "ask"], "words": anew.get("words") and DEF}
+    usually = {
+        "step": "model#1",
+        "tools": ["pay", "ask"],
+        "words": anew.get("words") and DEF,
+        "deps": anew.get("deps") and "1",
+    }
     baseline = Story().life().kept("model#1").observed(SHOWN, usually).finished().history()
     story = Story("crash@model#2/before").life().ran("model#1").crash().life().ran("model#1")
     history = story.observed(SHOWN, {"step": "model#1", **anew}).finished().history()

@@ -215,6 +215,13 @@ def test_a_workflow_of_the_persons_own_may_run_an_agent_twice(live: Live) -> Non
     assert lived.replays == [True]
 
 
+def test_an_agent_that_a_workflow_does_not_name_is_served_as_its_authors_worker_would(live: Live) -> None:
+    lived = live("fixtures.workflows.temporal_served:Served", "crash@tool:look_up#1/after")
+    assert lived.bodies(1) == ["model#1", "tool:look_up#1"]
+    assert lived.bodies(2) == ["model#2"]
+    assert lived.ended() == ("ok", "done")
+
+
 ROUND_2 = ["run#2.model#1", "run#2.tool:charge#1", "run#2.model#2", "step:note#2"]
 
 

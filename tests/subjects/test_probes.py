@@ -264,6 +264,27 @@ def test_a_unit_in_which_no_step_runs_is_a_step_of_its_own(tmp_path: Path, is_as
     assert load(path).recorded_steps() == {"step:reserve#1"}
 
 
+def test_what_a_unit_of_a_workflows_own_tells_the_world_is_told_of_its_step(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal.jsonl", "")
+    places: list[str | None] = [probes.place()]
+
+    async def told() -> str:
+        places.append(probes.place())
+        return "told"
+
+    async def outer() -> str:
+        await probes.body(CHARGE, told)
+        return await probes.unit(told, "9", "bank")()
+
+    async def tool() -> str:
+        return await probes.body(Body(StepId.of("tool", "outer")), probes.unit(told, "8", "bank"))
+
+    asyncio.run(probes.unit(told, "1", "bank")())
+    asyncio.run(probes.unit(outer, "2", "call_tool")())
+    asyncio.run(tool())
+    assert places == [None, "step:bank#1", "tool:charge#1", "step:bank#2", "tool:outer#1"]
+
+
 def test_a_tool_that_is_itself_a_unit_has_run_only_if_the_engine_ran_the_unit(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     probes = probes_for(path, "")

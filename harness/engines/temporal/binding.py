@@ -121,10 +121,11 @@ def _bind(case: Case, *, passed: bool) -> Bound:
     begun = time.monotonic()
     seams.validate(_sandbox(_outside, SandboxedWorkflowRunner), kind)
     importing = time.monotonic() - begun
-    served = _served(kind)
+    beside = own_workflow.activities_beside(kind) if is_own else []
+    served = [*_served(kind), *beside]
     if case.runs:
         warm(kind, served)
-    return Bound(kind, importing, is_own, own_workflow.activities_beside(kind) if is_own else ())
+    return Bound(kind, importing, is_own, beside)
 
 
 def _around(outside: _Outside) -> type:
@@ -155,7 +156,7 @@ def warm(kind: type, served: Sequence[Callable[..., Any]]) -> None:
     """
     from harness.subjects import models
 
-    for agent in getattr(kind, "__pydantic_ai_agents__", ()):
+    for agent in (*getattr(kind, "__pydantic_ai_agents__", ()), *own_workflow.agents_beside(kind)):
         models.warm(unwrapped(agent))
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from pydantic_ai.agent import AbstractAgent
+from pydantic_ai.durable_exec.temporal import TemporalDurability
 from temporalio.common import RetryPolicy
 
 from harness.errors import UsageError
+from harness.subjects.attach import engine_of
 
 if TYPE_CHECKING:
     from harness.engines.temporal.interceptors import Watch
@@ -31,12 +34,29 @@ def is_activity(value: Any) -> bool:
 
 
 def activities_beside(kind: type) -> list[Callable[..., Any]]:
-    """The activities that the workflow's module holds: its author's worker would register them.
+    """The activities that the module of a workflow holds, and those of its agents: its author's worker has them.
 
-    Those of its agents are registered by pydantic-ai.
+    Those of agents that the class itself names, in `__pydantic_ai_agents__`, are registered by pydantic-ai.
     """
-    held = vars(sys.modules[kind.__module__]).values()
-    return list({id(one): one for one in held if is_activity(one)}.values())
+    own = [one for one in vars(sys.modules[kind.__module__]).values() if is_activity(one)]
+    theirs = [one for agent in agents_beside(kind) if not _is_named(kind, agent) for one in activities_of(agent)]
+    return list({id(one): one for one in (*own, *theirs)}.values())
+
+
+def agents_beside(kind: type) -> list[Any]:
+    """The agents in the workflow's module that were made durable for Temporal, by whatever name they are there."""
+    held = {id(one): one for one in vars(sys.modules[kind.__module__]).values() if isinstance(one, AbstractAgent)}
+    return [agent for agent in held.values() if engine_of(agent) == "temporal"]
+
+
+def activities_of(agent: Any) -> list[Callable[..., Any]]:
+    """What a worker has to serve for an agent: what `AgentPlugin(agent)` gives it."""
+    durable = agent if hasattr(agent, "temporal_activities") else TemporalDurability.from_agent(agent)
+    return list(durable.temporal_activities) if durable is not None else []
+
+
+def _is_named(kind: type, agent: Any) -> bool:
+    return any(agent is named for named in getattr(kind, "__pydantic_ai_agents__", ()))
 
 
 def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
