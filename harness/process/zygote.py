@@ -136,11 +136,10 @@ class Zygote:
         with contextlib.suppress(OSError):  # it has gone already
             self._guard.stdin.write(b"end\n")  # closing alone says nothing while a fork of ours holds a copy
             self._guard.stdin.close()
-        try:
-            self._guard.wait(CLOSING)
-        except subprocess.TimeoutExpired:  # something below cannot be killed now; the kernel ends it when it can
+        self._listener.join(CLOSING)  # it waits for the guard; `wait` with a limit only looks, less and less often
+        if self._listener.is_alive():  # something below cannot be killed now; the kernel ends it when it can
             self._guard.kill()
-        self._listener.join(CLOSING)
+            self._listener.join(CLOSING)
         self._letters.socket.close()
 
     def __enter__(self) -> Self:
