@@ -54,7 +54,8 @@ def live(agents: Any, job: dict[str, Any]) -> None:
     value = getattr(agents, job["subject"])
     agent = getattr(value, "wrapped", value)
     subject = SimpleNamespace(value=value, agent=agent, name=agent.name)
-    refused = WORKER.bind(Case(subject, invoke, {}, job["scale"]))
+    # Bound in the life itself, which no other life is forked from: a rehearsal would be for nobody.
+    refused = WORKER.bind(Case(subject, invoke, {}, job["scale"], runs=False))
     if refused is not None:
         journal.append(Note(text=refused.reason))
         return

@@ -8,6 +8,7 @@ Nothing else under `harness` touches DBOS's private modules.
 - `update_workflow_outcome` does so for a workflow.
 - `record_sleep` turns a durable sleep, or a wait with a timeout, into seconds.
 - `check_operation_execution` is asked before a child workflow runs, and says whether it is known already.
+- `SQLiteSystemDatabase._create_engine` makes the engine that it uses; one is made before the fork, for all lives.
 - the internal queue, polled once a second, is where recovery puts the workflows that it found.
 """
 
@@ -15,17 +16,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dbos
 from dbos import _context as contexts
 from dbos import _core as core
 from dbos import _dbos as registry
 from dbos._sys_db import SystemDatabase
+from dbos._sys_db_sqlite import SQLiteSystemDatabase
 
 from harness.engines.base import RUN, Hook
 from harness.engines.dbos.versions import KNOWN, installed
@@ -45,6 +47,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
     (SystemDatabase, "check_operation_execution", ("function_name",)),
     (SystemDatabase, "record_sleep", ("workflow_uuid", "function_id", "seconds")),
+    (SQLiteSystemDatabase, "_create_engine", ("system_database_url", "engine_kwargs")),
     (contexts, "get_local_dbos_context", ()),
     (registry, "_get_or_create_dbos_registry", ()),
 )
@@ -55,6 +58,7 @@ VALUES = (
     "dbos._context.DBOSContext.workflow_deadline_epoch_ms",
     "dbos._core.DEFAULT_POLLING_INTERVAL",
     "dbos._dbos._dbos_global_instance",
+    "dbos._dbos._dbos_global_registry",
     "dbos._queue.Queue._polling_interval_sec",
     "dbos.DBOS._serializer",
     "dbos._error.DBOSMaxStepRetriesExceeded",
@@ -112,6 +116,24 @@ def deadline() -> int | None:
 def instance() -> Any:
     """The subject's or our DBOS object, None if nobody made one."""
     return registry._dbos_global_instance  # noqa: SLF001
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """A DBOS for a while that knows nothing of what is registered here, and leaves it as it is."""
+    kept = registry._dbos_global_instance, registry._dbos_global_registry  # noqa: SLF001
+    interval = core.DEFAULT_POLLING_INTERVAL
+    registry._dbos_global_instance = registry._dbos_global_registry = None  # noqa: SLF001
+    try:
+        yield
+    finally:
+        registry._dbos_global_instance, registry._dbos_global_registry = kept  # noqa: SLF001
+        core.DEFAULT_POLLING_INTERVAL = interval
+
+
+def sqlite_engine(url: str, options: dict[str, Any]) -> Any:
+    """The engine that DBOS makes for itself on SQLite."""
+    return SQLiteSystemDatabase._create_engine(cast(Any, None), url, options)  # noqa: SLF001
 
 
 def made_by_dbos(function: Callable[..., Any]) -> bool:

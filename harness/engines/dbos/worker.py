@@ -11,12 +11,17 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.dbos.records import workflow_id
+from harness.engines.dbos.stores import SQLITE
 from harness.engines.dbos.urls import is_postgres, with_login_of
 from harness.retries.live import Live, Unit
+
+if TYPE_CHECKING:
+    from harness.engines.dbos.rehearsal import Rehearsed
 
 HASTE = 20.0
 """What waits that limit nothing are divided by, unless a person says otherwise: steps are retried after a second."""
@@ -39,6 +44,7 @@ class DbosWorker:
         # A subject that launches DBOS when it is imported would start threads in the zygote, on its own database.
         DBOS.launch = _launch_later  # type: ignore[method-assign]
         self._launched = False
+        self._rehearsed: Rehearsed | None = None
         self._ids: set[str] = set()
         self._deadlines = Deadlines()
         self._children = Children(self._ids.__contains__, self._deadlines.around)
@@ -49,13 +55,21 @@ class DbosWorker:
 
         self._case = case
         if case.runs:
-            dialect = "postgresql" if is_postgres(case.options.get("store")) else "sqlite"
-            importlib.import_module(f"sqlalchemy.dialects.{dialect}")  # or every child does, when it launches DBOS
+            self._warm(case.options.get("store"))
         bound = bind(case)
         if isinstance(bound, Unsupported):
             return bound
         self._run: Callable[[int], Awaitable[Any]] = bound
         return None
+
+    def _warm(self, store: Any) -> None:
+        """Do once what every child does otherwise, when it launches DBOS."""
+        if store not in (None, SQLITE):
+            importlib.import_module("sqlalchemy.dialects.postgresql")
+            return
+        from harness.engines.dbos.rehearsal import rehearse
+
+        self._rehearsed = rehearse(self._launch_dbos, partial(_config, serializer=None), ENGINE)
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
         from harness.engines.dbos.seams import AI
@@ -138,7 +152,10 @@ class DbosWorker:
         serializer = seams.serializer(known)
         if known is not None:
             DBOS.destroy()
-        DBOS(config=_config(self._url(store), serializer))
+        config = _config(url := self._url(store), serializer)
+        if self._rehearsed is not None and not is_postgres(url):
+            config["system_database_engine"] = self._rehearsed.at(url)
+        DBOS(config=config)
         self._launch_dbos()
         self._launched = True
 
@@ -163,10 +180,14 @@ class Unsynced(sqlite3.Connection):
         self.execute("PRAGMA synchronous=OFF")
 
 
+ENGINE: dict[str, Any] = {"connect_args": {"factory": Unsynced}}
+"""How the engine for a SQLite file is made."""
+
+
 def _config(url: str, serializer: Any) -> Any:
     """Quiet, quick, and the same in every life: a version of its own would hide the workflows of the life before."""
     return {
-        "db_engine_kwargs": {} if is_postgres(url) else {"connect_args": {"factory": Unsynced}},
+        "db_engine_kwargs": {} if is_postgres(url) else ENGINE,
         "name": "harness",
         "system_database_url": url,
         "serializer": serializer,
