@@ -22,6 +22,7 @@ from harness.audits.asking.sharing import shared
 from harness.audits.rules import found
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
+from harness.engines.temporal import given
 from harness.engines.temporal import retries as temporal
 from harness.retries.live import Unit
 from tests.audits.reports import report
@@ -104,7 +105,7 @@ def test_a_body_that_never_heartbeats_is_given_no_heartbeat_timeout():
 @pytest.mark.parametrize(("id", "wrong"), [("shop", False), ("shpo", True)])
 @pytest.mark.parametrize("argument", ["toolset_activity_config", "tool_activity_config", "of the capability"])
 def test_a_toolset_is_configured_by_an_id_that_it_has(argument, id, wrong):  # noqa: A002
-    temporal.remember()
+    given.remember()
     toolset = FunctionToolset([abs], id="shop")
     beat = ActivityConfig(start_to_close_timeout=timedelta(seconds=9))
     if argument == "of the capability":

@@ -10,10 +10,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from functools import wraps
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
@@ -24,6 +22,7 @@ from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_con
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
+from harness.engines.temporal.given import given_to
 from harness.engines.temporal.own_workflow import is_activity, is_workflow
 from harness.retries.live import Answer, Died, Live, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -203,30 +202,12 @@ def _named(value: Any) -> dict[str, str]:
     by_toolset = getattr(capability, "_toolset_activity_config", None) or {}
     told = {"toolset_activity_config": list(by_toolset)}
     if isinstance(value, TemporalAgent):
-        given = _GIVEN.get(value, {})
+        given = given_to(value)
         tools = [name for toolset in value.toolsets for one in _made(toolset) for name in _by_name(one) or ()]
         told = {name: list(given.get(name) or ()) for name in ("toolset_activity_config", "tool_activity_config")}
         told["tool_activity_config of"] = told.pop("tool_activity_config")
         told["tool_activity_config"] = tools
     return {name: ", ".join(names) for name, names in told.items() if names}
-
-
-_GIVEN: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
-"""What the old wrapper was made with. It forgets what it was told about toolsets that it has not."""
-
-
-def remember() -> None:
-    """Keep what every `TemporalAgent` of this process is made with, before there is any."""
-    original = TemporalAgent.__init__
-    if hasattr(original, "__wrapped__"):
-        return
-
-    @wraps(original)
-    def made(self: Any, *args: Any, **given: Any) -> None:
-        original(self, *args, **given)
-        _GIVEN[self] = given
-
-    TemporalAgent.__init__ = made  # type: ignore[method-assign]
 
 
 def _made(toolset: Any) -> Iterator[Any]:

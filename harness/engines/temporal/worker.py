@@ -52,10 +52,10 @@ class TemporalWorker:
         from harness.engines.temporal import seams
 
         seams.check()
-        from harness.engines.temporal import examine, expiry, interceptors, retries  # noqa: F401  or each life would
+        from harness.engines.temporal import examine, expiry, given, interceptors  # noqa: F401  or each life would
 
         seams.allow_slow_code()
-        retries.remember()
+        given.remember()
 
     def bind(self, case: Case) -> Unsupported | None:
         from harness.engines.temporal.binding import bind
