@@ -58,7 +58,10 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
         step = spelled("run", ended.invocation)
         return _finding(case, "never-begins", step, Owner.CONFIGURATION, what, remedy, ended)
     what = "no body was running: the engine waited for something that did not come"
-    remedy = f"look at the state of {case.contract.engine} and at the stacks for what it waits for"
+    remedy = (
+        f"look at the state of {case.contract.engine} and at the stacks for what it waits for; if the machine was only"
+        " busy, wait longer for it (`--stall SECONDS`)"
+    )
     return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
 
 

@@ -114,6 +114,7 @@ def test_an_engine_that_waits_for_nothing_is_told_with_what_it_says_itself():
     story = stuck(Story("crash@model#2/before").life().kept("model#1").kept(SEARCH).crash().life())
     assert the(story.testimony("u:model#1")) == ("nothing-runs", "run", Owner.ENGINE)
     assert found(story)[0].message.endswith("; keeper says: u:model#1 recorded")
+    assert "if the machine was only busy, wait longer for it" in found(story)[0].remedy
 
 
 def test_a_unit_that_an_engine_cannot_begin_is_told_with_what_the_engine_says_of_it():

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.engines.prefect import home
+from harness.engines.prefect.engine import PrefectSession
+from harness.engines.prefect.records import Ledger
 
 THEIRS = {
     "PATH": "/bin",
@@ -91,3 +93,13 @@ def test_every_setting_of_a_run_is_one_that_prefect_reads_from_its_variable(tmp_
         [sys.executable, "-c", code, *settings], env=environ, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert {name: value.replace("True", "1") for name, value in json.loads(done.stdout).items()} == settings
+
+
+def test_only_the_first_run_of_a_session_waits_for_a_server_that_is_warming_up(tmp_path: Path) -> None:
+    session = PrefectSession("http://127.0.0.1:9/api")
+    first = session.store("0001-baseline", tmp_path)
+    Ledger(Path(first.values["ledger"])).finished("model_request", 0.1)
+    session.observe(first)
+
+    assert first.quiet > 0
+    assert session.store("0002-baseline", tmp_path).quiet == 0

@@ -19,6 +19,9 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.history import EngineRecord
 
+WARMING_UP = 30.0
+"""Seconds that a session's first run may be silent besides: a server loads much with its first requests, and on a busy
+machine that takes longer than any step."""
 OPTIONS = ("api_url", "flow_retries", "flow_timeout", "persist_results")
 
 _ASKED = "nothing retries a flow run whose process died until a person, an automation or a worker asks for it"
@@ -112,7 +115,7 @@ class PrefectSession:
             "factor": self._factor,
             "usual": self._usual,
         }
-        return Store(run_id, str(folder), values)
+        return Store(run_id, str(folder), values, quiet=0.0 if self._usual else WARMING_UP)
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
         if not self._usual:  # the first run of a session is its baseline
