@@ -222,6 +222,12 @@ def test_an_agent_that_a_workflow_does_not_name_is_served_as_its_authors_worker_
     assert lived.ended() == ("ok", "done")
 
 
+def test_a_child_workflow_that_nobody_would_serve_is_refused_and_not_waited_for(live: Live) -> None:
+    outcome = live("fixtures.workflows.temporal_parent:Parent").history.outcomes[1]
+    assert outcome.status == "error"
+    assert "UserError: the child workflow 'Child' is served by no worker here" in str(outcome.error)
+
+
 ROUND_2 = ["run#2.model#1", "run#2.tool:charge#1", "run#2.model#2", "step:note#2"]
 
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ContinueAsNewInput,
@@ -167,6 +168,7 @@ class _Requests(WorkflowOutboundInterceptor):
         return super().start_activity(input)
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:  # noqa: A002
+        _refuse_unserved(input)
         for field in ("execution_timeout", "run_timeout"):
             if (configured := getattr(input, field)) is not None:
                 setattr(input, field, self._watch.whole(configured))
@@ -186,6 +188,18 @@ class _Requests(WorkflowOutboundInterceptor):
         if input.run_timeout is not None:
             input.run_timeout = self._watch.whole(input.run_timeout)
         super().continue_as_new(input)
+
+
+def _refuse_unserved(child: StartChildWorkflowInput) -> None:
+    """Fail a workflow that would wait for ever: one class of workflow is served here, and no child's."""
+    info = workflow.info()
+    if child.workflow != info.workflow_type and child.task_queue in (None, info.task_queue):
+        raise ApplicationError(
+            f"the child workflow {child.workflow!r} is served by no worker here: the harness runs one workflow class;"
+            f" name that class itself as the subject, or start {child.workflow!r} on a task queue of yours",
+            type="UserError",
+            non_retryable=True,
+        )
 
 
 def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
