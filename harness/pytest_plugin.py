@@ -7,7 +7,8 @@ the same. A suite without durable tests pays for these few functions only.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["durable_sweep"]
 
-SUMMARY = "harness.plugin.summary"
+MARKERS = {"durable", "retry_budget"}
+FIXTURES = {"durable", "durable_engine", "retry_audit"}
+HOOKS = "harness.plugin.hooks"
 
 
 def durable_sweep(subject: Any = None, **keywords: Any) -> Callable[..., None]:
     """Make a test that only sweeps.
 
-    As in `test_payments = durable_sweep("shop.agents:payments", engine="dbos")`.
+    As in `test_payments = durable_sweep("shop.agents:payments", engine="dbos")`, in a module or a class.
     Takes what `@pytest.mark.durable` takes. The test is found where this is called, so editors and reports point there.
     """
 
-    def test_every_crash_is_survived() -> None:
+    # It asks for the fixture so that a session without the plugin has an error here, and not a test that passes.
+    def test_every_crash_is_survived(instance: object = None, /, *, durable_case: Any) -> None:
         """Nothing but the sweep itself."""
 
     given = {**keywords, **({"subject": subject} if subject is not None else {})}
@@ -55,16 +59,29 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "retry_budget(N, subject=..., engine=...): fail if a call can be tried more often"
     )
     options.Settings.of(config)  # a mistake in them is better told before anything is collected
-    config.pluginmanager.register(Listener(config), "harness.pytest_plugin.listener")
+    if config.getoption("dist", "no") != "no":
+        wake(config)  # workers of pytest-xdist collect, and this process only hears of it
+
+
+def wake(config: pytest.Config) -> None:
+    """Register the hooks that are called for every test, because there is one of ours."""
+    if not config.pluginmanager.hasplugin(HOOKS):
+        from harness.plugin.hooks import Hooks
+
+        config.pluginmanager.register(Hooks(config), HOOKS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    marked = metafunc.definition.get_closest_marker("durable") is not None
-    if marked or "durable_engine" in metafunc.fixturenames:
+    marked = {mark.name for mark in metafunc.definition.iter_markers()} & MARKERS
+    asked = FIXTURES.intersection(metafunc.fixturenames)
+    if not (marked or asked):
+        return
+    wake(metafunc.config)
+    if "durable" in marked or "durable_engine" in asked:
         from harness.plugin.collection import generate
 
         generate(metafunc)
-    if metafunc.definition.get_closest_marker("retry_budget") is not None:
+    if "retry_budget" in marked:
         from harness.plugin.auditing import check
 
         check(metafunc)
@@ -75,92 +92,18 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from harness.plugin.scenarios import collected
 
-    return collected(file_path, parent)
+    found = collected(file_path, parent)
+    if found is not None:
+        wake(parent.config)
+    return found
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if "harness.plugin.scenarios" in sys.modules:
-        from harness.plugin.scenarios import grouped
-
-        grouped(items)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    __tracebackhide__ = True
-    if item.get_closest_marker("durable") is not None:
-        from harness.plugin.running import set_up
-
-        set_up(item)
-    if item.get_closest_marker("retry_budget") is not None:
-        from harness.plugin import auditing
-
-        auditing.set_up(item)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    __tracebackhide__ = True
-    if pyfuncitem.get_closest_marker("durable") is not None:
-        from harness.plugin.running import judge
-
-        judge(pyfuncitem)
-    if pyfuncitem.get_closest_marker("retry_budget") is not None:
-        from harness.plugin import auditing
-
-        auditing.judge(pyfuncitem)
-    return (yield)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if "harness.plugin.running" in sys.modules and report.when != "teardown":
-        from harness.plugin.summary import annotate
-
-        annotate(item, report)
-    return report
-
-
-class Listener:
-    """Hears of finished tests, also of those that workers of pytest-xdist ran."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if hasattr(report, "durable"):
-            from harness.plugin.summary import take
-
-            take(self.config, report)
-
-
-def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    if "harness.plugin.report" not in sys.modules:
-        return None
-    from harness.plugin.comparing import compared
-
-    return compared(op, left, right)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if "harness.plugin.session" in sys.modules:
-        from harness.plugin.session import close
-
-        close(session.config)
-    if SUMMARY in sys.modules:
-        from harness.plugin.summary import finish
-
-        finish(session)
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    if SUMMARY in sys.modules:
-        from harness.plugin.summary import show
-
-        show(terminalreporter, config)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Wake for what is marked and was never asked to be parametrized: a method of unittest, what a conftest marks."""
+    above = {item.parent for item in session.items if item.parent is not None}
+    marks = chain(*(item.own_markers for item in session.items), *(node.iter_markers() for node in above))
+    if any(mark.name in MARKERS for mark in marks):
+        wake(session.config)
 
 
 @pytest.fixture
@@ -174,6 +117,7 @@ def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     """Run an agent under a fault and ask what came of it: `durable.run("crash@model#2/after", subject=...)`."""
     from harness.plugin.fixtures import Durable
 
+    wake(request.config)
     handed = Durable(request.node)
     yield handed
     handed.close()
@@ -190,6 +134,7 @@ def durable_engine(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def retry_audit(request: pytest.FixtureRequest) -> Callable[..., AuditReport]:
     """Audit the retries of an agent: `retry_audit("shop.agents:payments", "dbos").units`; static unless told else."""
+    wake(request.config)
 
     def audit(subject: Any = None, engine: str | None = None, **keywords: Any) -> AuditReport:
         __tracebackhide__ = True

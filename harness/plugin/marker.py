@@ -22,6 +22,8 @@ from harness.verdict import Status
 MARKER = "durable"
 OURS = ("engine", "engines", "faults", "expected")
 """Keywords that say how tests are made; the others are fields of a scenario."""
+RIVALS = {"engine": "engines", "engines": "engine"}
+"""Two ways of saying one thing."""
 THEIRS = tuple(name for name in Scenario.model_fields if name not in ("engine", "faults", "expected", "why"))
 
 
@@ -75,6 +77,9 @@ def merged(
     origin: dict[str, Any] = {}
     for node, mark in marks:
         for name, value in (read or _keywords)(where, mark).items():
+            rival = RIVALS.get(name)
+            if rival in said and origin[rival] is not node:
+                continue  # a nearer marker has said it the other way
             if name not in said:
                 said[name], origin[name] = value, node
             elif origin[name] is node and said[name] is not value and said[name] != value:
@@ -119,10 +124,12 @@ def _engines(where: str, said: Mapping[str, Any]) -> tuple[str, ...]:
 def _faults(where: str, given: Any) -> tuple[FaultPlan, ...] | None:
     if given is None:
         return None
-    texts = [given] if isinstance(given, str) else list(given)
+    if not isinstance(given, str | FaultPlan | list | tuple):
+        raise UsageError(f"{where}: faults is a line such as 'crash@model#1/after' or a list of them, not {given!r}")
+    texts = given if isinstance(given, list | tuple) else [given]
     if not texts:
         raise UsageError(f"{where} says faults={given!r}, so it would test nothing; leave it out to try every crash")
-    return tuple(FaultPlan.parse(str(text)) for text in texts)
+    return tuple(dict.fromkeys(FaultPlan.parse(str(text)) for text in texts))
 
 
 def _expected(where: str, given: Any) -> dict[str, Status]:

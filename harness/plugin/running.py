@@ -75,6 +75,14 @@ def judge(item: pytest.Item, *, before: str = "") -> None:
     pytest.fail("\n\n".join(filter(None, [before, story])), pytrace=False)
 
 
+def forget(item: pytest.Item) -> None:
+    """Let go of an item's runs when it is over: histories are large, and whoever repeats a test wants other runs."""
+    keys: tuple[pytest.StashKey[Any], ...] = (REPORTS, EXPECTED, MISSING)
+    for key in keys:
+        if key in item.stash:
+            del item.stash[key]
+
+
 def _absent(item: pytest.Item, case: Case, found: CrashMap) -> None:
     """There is no run: an engine that is missing or takes no such subject skips, unless it is required or expected."""
     reason = found.unavailable or found.refused

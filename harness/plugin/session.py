@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,10 +57,13 @@ def _run_id(config: pytest.Config) -> str:
 
 
 def _home(config: pytest.Config, run_id: str) -> Path:
-    """Where maps and run folders are kept: pytest's cache, or without it a folder that only this session knows."""
+    """Where maps and run folders are kept: pytest's cache, or without one a folder that only this session knows."""
     cache = getattr(config, "cache", None)
     if cache is not None and not config.getoption("cacheclear", False):
-        return Path(cache.mkdir("durable"))
+        with suppress(OSError):  # a project that is mounted read-only, for example
+            kept = Path(cache.mkdir("durable"))
+            if os.access(kept, os.W_OK):
+                return kept
     ours = Path(tempfile.gettempdir()) / f"harness-pytest-{os.getuid()}"
     _forget(ours)
     return ours / run_id

@@ -91,6 +91,9 @@ def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put what is known of an item's runs on its report, once; and on the item, where JUnit's properties come from."""
     ended = report.when == "call" or not report.passed
     known = {**facts(item), "audits": _audits(item)} if ended else {}
+    if report.skipped and hasattr(report, "wasxfail"):
+        for run in known["runs"]:
+            run["expected"] = run["status"]  # by pytest's own marker
     if any(known.values()):
         # Plain values only: they are sent to other processes, and pytest-xdist ends a session over any other kind.
         vars(report)["durable"] = json.loads(json.dumps(known, default=str))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Project, Ran
+from tests.plugin.conftest import Make, Project, Ran
 
 pytestmark = pytest.mark.xdist_group("workers")  # what its tests share is made by one worker only
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Ran
-from tests.pytest_plugin.test_manners import ENGINES, imported
+from tests.plugin.conftest import Make, Ran
+from tests.plugin.test_manners import ENGINES, imported
 
 LAZY = """
     from pydantic_ai import Agent

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pytest_plugin.conftest import OTHERS, ROOT, Ran
-from tests.pytest_plugin.installing import environment
+from tests.plugin.conftest import OTHERS, ROOT, Ran
+from tests.plugin.installing import environment
 
 pytestmark = pytest.mark.xdist_group("sample_project")  # what its tests share is made by one worker only
 

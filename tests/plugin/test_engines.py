@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Project, Ran
+from tests.plugin.conftest import Make, Project, Ran
 
 pytestmark = pytest.mark.xdist_group("engines")  # what its tests share is made by one worker only
 

@@ -71,7 +71,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=600,  # only for a session that hangs
         )
         return Ran(done.returncode, done.stdout + done.stderr, self.folder)
 

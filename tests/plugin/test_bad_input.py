@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.options import Settings
-from tests.pytest_plugin.conftest import Make, Ran
+from tests.plugin.conftest import Make, Ran
 
 HEAD = "import pytest\n"
 MARKED = {
@@ -25,6 +25,7 @@ MARKED = {
         "@pytest.mark.durable('shop:agent', faults='crush@model#1')",
         "unknown action 'crush', did you mean 'crash'",
     ),
+    "faults_that_are_none": ("@pytest.mark.durable('shop:agent', faults=3)", "or a list of them, not 3"),
     "a_policy_that_does_not_parse": (
         "@pytest.mark.durable('shop:agent', tools={'charge': 'twice'})",
         "cannot read tool policy 'twice'",

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Ran
+from tests.plugin.conftest import Make, Ran
 
 pytestmark = pytest.mark.xdist_group("neighbours")  # what its tests share is made by one worker only
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pytest_plugin.conftest import ROOT, Make, Project
+from tests.plugin.conftest import OTHERS, ROOT, Make, Project
 
+MOMENTS = 600
+"""How often to look again, ten times a second, for a process that should end: only one that stays costs them all."""
 ENGINES = {"dbos", "prefect", "temporalio", "pydantic_ai", "hypothesis"}
 SWEPT = """
     import pytest
@@ -23,6 +25,22 @@ SWEPT = """
     def test_payments():
         pass
 """
+LOOKS = """
+    import pytest
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(session):
+        assert session.config.pluginmanager.hasplugin("harness.plugin.hooks") is AWAKE
+"""
+MARKS = "@pytest.mark.durable('shop:agent', faults='crash@model#1/after')"
+COLLECTED = {
+    "plain functions": ("def test_it(tmp_path): pass", False),
+    "unittest": ("class TestIt(unittest.TestCase):\n    def test_it(self): pass", False),
+    "a marked function": (f"{MARKS}\ndef test_it(): pass", True),
+    "a marked class of unittest": (f"{MARKS}\nclass TestIt(unittest.TestCase):\n    def test_it(self): pass", True),
+    "a budget": ("@pytest.mark.retry_budget(6, subject='shop:agent')\ndef test_it(): pass", True),
+    "a fixture of a fixture": ("@pytest.fixture\ndef mine(retry_audit): pass\ndef test_it(mine): pass", True),
+}
 SLOW = """
     import os, pathlib, signal, time
     import pytest
@@ -70,6 +88,18 @@ def test_no_engine_is_imported_without_durable_tests(project: Make) -> None:
 
 def test_no_engine_is_imported_to_collect_and_run_durable_tests(project: Make) -> None:
     assert imported(project({"test_one.py": SWEPT}).folder) & (ENGINES - {"pydantic_ai"}) == set()
+
+
+@pytest.mark.parametrize(("test", "awake"), COLLECTED.values(), ids=COLLECTED.keys())
+def test_what_is_called_for_every_test_is_registered_for_tests_of_ours_only(
+    pytester: pytest.Pytester, test: str, awake: bool
+) -> None:
+    pytester.makeconftest(LOOKS.replace("AWAKE", str(awake)))
+    pytester.makepyfile(f"import pytest, unittest\n{test}")
+
+    ran = pytester.runpytest_inprocess("--collect-only", "-p", "harness.pytest_plugin", *OTHERS)
+
+    assert ran.ret == pytest.ExitCode.OK, ran.outlines
 
 
 def test_importing_the_plugin_costs_a_twentieth_of_a_second_at_most() -> None:
@@ -155,12 +185,13 @@ def test_a_killed_session_leaves_no_process_behind(project: Make) -> None:
     session.send_signal(signal.SIGKILL)
     session.wait()
 
+    assert (made.folder / "ready").exists()
     assert _left_behind(made) == []
 
 
 def _left_behind(made: Project) -> list[str]:
     """Processes that were started in a project and are still there; those that are just ending get a moment."""
-    for _ in range(100):
+    for _ in range(MOMENTS):
         everything = psutil.process_iter(["cwd", "cmdline"])
         found = [process for process in everything if process.info["cwd"] == str(made.folder)]
         if not found:
@@ -171,7 +202,7 @@ def _left_behind(made: Project) -> list[str]:
 
 def _still_there(processes: list[tuple[int, float]]) -> list[int]:
     """The ids of those that have not ended; a number that another process has now is none of them."""
-    for _ in range(100):
+    for _ in range(MOMENTS):
         found = [pid for pid, began in processes if _runs(pid, began)]
         if not found:
             return []

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Project, Ran
+from tests.plugin.conftest import Make, Project, Ran
 
 pytestmark = pytest.mark.xdist_group("choosing")  # what its tests share is made by one worker only
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.pytest_plugin.conftest import Make, Project, Ran
+from tests.plugin.conftest import Make, Project, Ran
 
 pytestmark = pytest.mark.xdist_group("sweeps")  # what its tests share is made by one worker only
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.plugin.options import OPTIONS, Settings
-from tests.pytest_plugin.conftest import Make, Project, Ran
+from tests.plugin.conftest import Make, Project, Ran
 
 pytestmark = pytest.mark.xdist_group("settings")  # what its tests share is made by one worker only
 

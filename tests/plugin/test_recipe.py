@@ -8,7 +8,7 @@ import tomllib
 import yaml
 
 from harness.plugin.options import OPTIONS
-from tests.pytest_plugin.conftest import ROOT
+from tests.plugin.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "ci.md").read_text("utf-8")
 JOB = yaml.safe_load(PAGE.split("```yaml\n")[1].split("```")[0])["jobs"]["durable"]
