@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,12 @@ def per_step(folder: Path) -> dict[str, list[Any]]:
 
 
 def alike(value: Any, run: str) -> Any:
-    """A value without pydantic-ai's times and random ids, and without the run's own name, which engines build on."""
+    """A value without pydantic-ai's times and random ids, and without the run's own name and what makes it unique."""
     if isinstance(value, dict):
         return {key: alike(item, run) for key, item in value.items() if key not in RANDOM}
     if isinstance(value, list):
         return [alike(item, run) for item in value]
-    return value.replace(run, "this run") if isinstance(value, str) else value
+    return re.sub(rf"{run}(-[0-9a-f]{{12}})?", "this run", value) if isinstance(value, str) else value
 
 
 CRASHES = "crash@tool:charge#2/after; crash@model#2/before~2"
