@@ -56,7 +56,10 @@ def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], e
 def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
     """The units of one thing that asks somebody, under these layers."""
     value = one.value
-    if isinstance(value, AbstractAgent):
+    if one.is_changed and not isinstance(value, AbstractAgent):
+        reason = f"`{one.name}` is copied with other options in the call, where nobody can see them before"
+        yield _unknown(name, type(value).__qualname__, reason, lives)
+    elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
         (unit,) = model_units(unwrapped(value), lambda _unit: around)
         yield unit.model_copy(update={"unit": f"{name}.model"})

@@ -17,8 +17,8 @@ from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators
 from harness.audits.inside import asked_inside, durable
-from harness.audits.reach import reached, referred
-from harness.retries.live import Live, Unit
+from harness.audits.reach import Reached, reached, referred
+from harness.retries.live import Answer, Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects.naming import unwrapped
@@ -27,13 +27,34 @@ from harness.subjects.naming import unwrapped
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
     run = engine(Unit("run"))
-    own = {name: (value, lives) for name, value in referred(workflow) if (lives := engine(Unit("own", name, value)))}
+    own = {
+        one.name: (one.value, _as_called(one, lives))
+        for one in reached(workflow)
+        if (lives := engine(Unit("own", one.name, one.value)))
+    }
     around = [live for live in run if live.layer.kind == "container"]
     found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives, engine)]
     asked = list(_used("", workflow, around, engine, leaving=own))
     found += [unit for one in _agents(workflow, engine, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
+
+
+def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:
+    """The layers of a unit; those of its own are unknown where the call changes them."""
+    reason = f"`{one.name}` is called with other options than it was made with, and only a run shows them"
+    return [Changed(live, reason) if one.is_changed and live.layer.kind == "unit" else live for live in lives]
+
+
+class Changed:
+    """A layer that has other settings in the call than those that can be seen."""
+
+    def __init__(self, live: Live, reason: str) -> None:
+        self.layer = live.layer.model_copy(update={"unknown": reason})
+
+    def answer(self, error: BaseException) -> Answer:
+        """Nobody knows."""
+        return Answer(raises=error, unknown=self.layer.unknown)
 
 
 def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
 
+from harness.audits.targets import Target, is_asked, target
 from harness.audits.wire import measuring
 from harness.engines.registry import load as load_engine
 from harness.retries.report import Cell, Measured, UnitAudit
-from harness.retries.values import MEASURED_TO, ON_THE_WIRE, Failure
+from harness.retries.values import MEASURED_TO, Failure
 from harness.runner import Bench
 from harness.steps import StepId
 
-MODEL = "model"
 AT_ONCE = 2
 DEATHS, MOST_DEATHS = 3, 8
 """Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
@@ -26,21 +25,36 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asked = (unit for unit in units if not unit.tool and any(_is_asked(cell) for cell in unit.cells))
+    asked = (unit for unit in units if not unit.tool and any(is_asked(cell) for cell in unit.cells))
     asking = next((unit.unit for unit in asked), "")
-    targets = [_target(unit, cell, asking, comes_back) for unit in units for cell in unit.cells]
+    called = {} if refused else _called(units, bench)
+    targets = [target(unit, cell, asking, comes_back, called) for unit in units for cell in unit.cells]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
-    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench))
+    served = any(unit.served for unit in units)
+    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench, served=served))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
 
 
-def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench) -> list[Cell]:
+def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
+    """A tool of each MCP server, by its unit: what a run offers that is no function of the agent's.
+
+    Of several servers nobody knows whose a tool is, so then there is none.
+    """
+    served = [unit.unit for unit in units if unit.unit.endswith("/*")]
+    own = {unit.tool for unit in units}
+    names = [name for name in (measuring.offered(bench) if len(served) == 1 else ()) if name not in own]
+    return {served[0]: names[0]} if names else {}
+
+
+def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench, *, served: bool) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
     longest = sorted(range(len(cells)), key=lambda place: _haste(cells[place]))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
-        begun = {place: pool.submit(_cell, cells[place], targets[place], bench=bench) for place in longest}
+        begun = {
+            place: pool.submit(_cell, cells[place], targets[place], bench=bench, served=served) for place in longest
+        }
         return [begun[place].result() for place in range(len(cells))]
 
 
@@ -54,63 +68,7 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-@dataclass(frozen=True)
-class Target:
-    """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count."""
-
-    step: str | None = None
-    kind: str = MODEL
-    name: str | None = None
-
-
-def _target(unit: UnitAudit, cell: Cell, asking: str, comes_back: bool) -> Target | str:  # noqa: FBT001
-    """What to make fail for a cell, or why nothing can be.
-
-    The first unit that asks a provider is the one that the wire shows: it fails, and with it the run.
-    """
-    if cell.failure is Failure.CRASH:
-        return _dying(unit, asking) if comes_back else "nothing begins it again by itself: a person has to"
-    if unit.inside:
-        return _within(unit, cell)
-    if _is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
-        seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
-        return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
-    if not _is_tool(unit):
-        return "no run of the harness can make it happen"
-    if _decorated(unit):
-        return "a fault cannot be put inside the decorator of the tool's function"
-    return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
-
-
-def _within(unit: UnitAudit, cell: Cell) -> Target | str:
-    """What a tool's own body asks: the script calls the tool, and whatever it asks for fails."""
-    if unit.unit.endswith(".model"):
-        return "the models of a run are all real or all scripted, and it takes a script to call the tool"
-    if not _is_asked(cell):
-        return "a fault cannot be put inside a function that a tool calls"
-    return Target(f"tool:{unit.inside}#1", "tool", unit.inside)
-
-
-def _is_asked(cell: Cell) -> bool:
-    """Whether a provider is asked for what fails in a cell."""
-    return cell.failure in ON_THE_WIRE and cell.counts == "requests"
-
-
-def _is_tool(unit: UnitAudit) -> bool:
-    """Whether a script can call it: what an MCP server has is only known in a run."""
-    return unit.unit.startswith("tool:") and not unit.inside and not unit.unit.endswith("/*")
-
-
-def _dying(unit: UnitAudit, asking: str) -> Target | str:
-    """Where the process dies: when the body is done, and before that is recorded."""
-    if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
-        return Target("model#1")
-    if _is_tool(unit):
-        return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
-    return "it is measured where a process can die: in a model's request, in a tool"
-
-
-def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
+def _cell(cell: Cell, target: Target | str, *, bench: Bench, served: bool) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
     seen = measuring.measure(
@@ -127,6 +85,9 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
     if seen.outcome in ("stuck", "broken"):
         return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
     bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
+    if served and not bodies and not seen.requests:
+        reason = "its MCP server could not be reached here, and without its tools no run comes to anything"
+        return cell.model_copy(update={"unmeasured": reason})
     measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
 
@@ -134,11 +95,6 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench) -> Cell:
 def _is_of(step: StepId, target: Target) -> bool:
     """Whether a body is one of those that are counted, also when it is asked for again."""
     return step.kind == target.kind and target.name in (None, step.name)
-
-
-def _decorated(unit: UnitAudit) -> bool:
-    """Whether a function has a retrying decorator of its own: our faults happen around it, not inside."""
-    return any(layer.kind == "tool" for layer in unit.layers)
 
 
 def _limit(cell: Cell) -> int:

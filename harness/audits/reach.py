@@ -14,6 +14,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -28,13 +29,23 @@ DEEPEST = 2000
 class Reached:
     """Something that a function names. `through` are the functions called on the way to it, the outermost first.
 
-    `by` is the code that names it.
+    `by` is the code that names it, which may change its options in the call.
     """
 
     name: str
     value: Any
     by: CodeType
     through: tuple[Any, ...] = ()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the code asks a changed copy of it: `client.with_options(...)`."""
+        steps = [name for _opcode, name in _steps(self.by)]
+        return any(one == self.name and then in COPIES for one, then in pairwise(steps))
+
+
+COPIES = ("with_options", "copy", "override")
+"""Methods of clients and tasks that make another one, of which only a run knows the settings."""
 
 
 def referred(value: Any, leaving: Any = ()) -> Iterator[tuple[str, Any]]:

@@ -82,6 +82,17 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
             cell.failure, clean(str(cell.expression)), shown, *proof, lasting(cell.seconds), clean(cell.stops)
         )
     yield indented(cells)
+    for reason, failures in _unmeasured(unit).items():
+        yield indented(Text(f"not measured ({', '.join(failures)}): {clean(reason)}", "dim"))
+
+
+def _unmeasured(unit: UnitAudit) -> dict[str, list[str]]:
+    """Why cells were not measured, each reason with the failures that it is about."""
+    reasons: dict[str, list[str]] = {}
+    for cell in unit.cells:
+        if cell.unmeasured:
+            reasons.setdefault(cell.unmeasured, []).append(cell.failure)
+    return reasons
 
 
 def _findings(report: AuditReport) -> Iterator[RenderableType]:

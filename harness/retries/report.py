@@ -110,6 +110,11 @@ class UnitAudit(Value):
         return self.inside or (self.unit.partition(":")[2] if self.unit.startswith("tool:") else "")
 
     @property
+    def served(self) -> bool:
+        """Whether it is about an MCP server: its listing, or any of its tools."""
+        return any(layer.kind == "mcp" for layer in self.layers)
+
+    @property
     def unknown(self) -> tuple[RetryLayer, ...]:
         """Layers that could not be resolved, and on which the prediction depends."""
         return tuple(layer for layer in self.layers if layer.unknown and layer.decides)

@@ -8,13 +8,14 @@ import httpx
 import pytest
 from pydantic_ai import Agent
 
-from fixtures.audit import asking_tools
+from fixtures.audit import asking_tools, changing
 from harness import audit
-from harness.audits import collect
+from harness.audits import collect, own
 from harness.audits.asking.deps import Given
 from harness.audits.asking.tools import decorators
 from harness.audits.reach import referred
 from harness.engines.dbos import retries as dbos
+from harness.engines.prefect import retries as prefect
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure, Origin
 
@@ -105,6 +106,22 @@ class Service:
 def test_a_name_is_looked_up_where_the_code_would():
     assert list(referred(Service().call)) == [("client", "its own")]
     assert list(referred(lambda: client)) == [("client", "the module's")]
+
+
+CHANGED = {"summarize": "`client` is copied with other options", "more": "`asked` is called with other options"}
+
+
+@pytest.mark.parametrize(("name", "reason"), CHANGED.items(), ids=CHANGED.keys())
+def test_what_the_call_itself_changes_is_unknown(name, reason):
+    workflow = getattr(changing, name)
+    (unit, *_rest) = own.units_of(workflow, lambda unit: prefect.layers(workflow, unit, {}))
+    assert any(reason in one.unknown for one in unit.unknown)
+    assert {cell.predicted for cell in unit.cells} == {None}
+
+
+def test_a_decorator_under_a_task_is_inside_it():
+    (unit, *_rest) = own.units_of(changing.careful, lambda unit: prefect.layers(changing.careful, unit, {}))
+    assert unit.cell(F.UNAVAILABLE).chain == "2 (tenacity) × 4 (prefect task) = 8"
 
 
 def twice(function):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+from pydantic_ai import Agent, UnexpectedModelBehavior
+from pydantic_ai.mcp import MCPToolset, StdioTransport
+from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 from fixtures.audit import servers
 from harness.audits import collect
+from harness.audits.targets import Target, target
 from harness.engines.dbos import retries as dbos
 from harness.retries.values import Failure
+from harness.subjects.loops import run_once
 
 F = Failure
 
@@ -65,3 +74,30 @@ def test_a_toolset_of_somebodys_own_is_unknown():
     (unit,) = audited(servers.mine).values()
     assert (unit.unit, unit.cells) == ("tools:mine", ())
     assert "only known in a run" in unit.unknown[0].unknown
+
+
+FAILING = Path(__file__).parents[2] / "fixtures" / "servers" / "failing_mcp.py"
+
+
+def test_a_real_server_that_fails_is_called_as_often_as_is_predicted(tmp_path):
+    calls = tmp_path / "calls"
+    transport = StdioTransport(sys.executable, [str(FAILING), str(calls)])
+    insisting = FunctionModel(lambda _messages, _info: ModelResponse([ToolCallPart("forecast", {"city": "Bonn"})]))
+    failing = MCPToolset(transport, id="failing", init_timeout=60.0, max_retries=2)
+    agent = Agent(insisting, name="failing", toolsets=[failing])
+    with pytest.raises(UnexpectedModelBehavior):
+        run_once(agent.run("How will the weather be?"))
+    predicted = audited(agent)["tool:failing/*"].cell(F.MODEL_RETRY).predicted
+    assert len(calls.read_text().splitlines()) == predicted == 3
+
+
+def test_what_is_made_to_fail_for_a_server():
+    def failing(name: str, unit: str, failure: Failure, called: str = "") -> Target | str:
+        audit = audited(getattr(servers, name))[unit]
+        return target(audit, audit.cell(failure), "model", True, {unit: called} if called else {})
+
+    assert failing("usual", "tools:usual", F.TOOL_EXCEPTION) == Target("tools:usual#1", "tools", "usual")
+    assert failing("usual", "tool:usual/*", F.MODEL_RETRY, "look") == Target("tool:look#1", "tool", "look")
+    assert "could be called here" in failing("usual", "tool:usual/*", F.MODEL_RETRY)
+    assert "says nothing" in failing("usual", "tools:usual", F.READ_TIMEOUT)
+    assert "above the HTTP client" in failing("patient", "tools:patient", F.TOOL_EXCEPTION)

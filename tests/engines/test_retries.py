@@ -155,6 +155,15 @@ def test_a_task_never_retries_what_pydantic_ai_forbids():
     assert tasked(retries=4).answer(UserError("wrong")).attempts == 1
 
 
+def test_a_tools_task_is_what_pydantic_ai_makes_of_it():
+    durable = agent(PrefectDurability(tool_task_config=TaskConfig(retries=1)))
+    (layer, _flow) = prefect.layers(durable, Unit("tool", "pay", metadata={"prefect": None}), {})
+    assert layer.answer(LOST).attempts == 2  # no configuration: only `False` takes the task away
+    assert layer.answer(UserError("wrong")).attempts == 1  # which no tool's task tries again
+    (layer, _flow) = prefect.layers(durable, Unit("tool", "pay", metadata={"prefect": 7}), {})
+    assert "invalid 'prefect' metadata" in layer.layer.unknown
+
+
 def own(retried) -> prefect.TaskLayer:
     (layer, _flow) = prefect.layers(flow(lambda: None, name="own"), Unit("own", "task", retried), {})
     return layer

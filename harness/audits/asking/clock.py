@@ -7,6 +7,7 @@ in the process meanwhile.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ T = TypeVar("T")
 def without_waiting() -> Iterator[list[float]]:
     """Let every sleep return at once. Yields the list of what was slept, in seconds."""
     slept: list[float] = []
+    _taken.clear()
     yielding, monotonic = asyncio.sleep, time.monotonic
 
     def spent(seconds: float) -> None:
@@ -37,16 +39,25 @@ def without_waiting() -> Iterator[list[float]]:
         patch.object(asyncio, "sleep", sleep),
         patch.object(anyio, "sleep", sleep),
         patch.object(time, "sleep", spent),
-        patch.object(time, "monotonic", lambda: monotonic() + sum(slept)),
+        patch.object(time, "monotonic", lambda: monotonic() + sum(slept) + sum(_taken)),
     ):
         yield slept
 
 
-def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[[T], T]) -> T:
+_taken: list[float] = []
+
+
+def takes(seconds: float) -> None:
+    """Move the clock on by what an attempt itself takes, which is no wait of the layer that is asked."""
+    if math.isfinite(seconds):
+        _taken.append(seconds)
+
+
+def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[[T, T], T]) -> T:
     """What `ask` comes to at worst where chance decides how long it waits: waits in full, or none of them.
 
     The longest waits take the longest; but a policy that stops by the clock tries most often if its waits are short.
-    `count` says how often it tried, `short` is made of what short waits come to.
+    `count` says how often it tried; `short` is made of what short waits come to, and of what long ones do.
     """
     with _chance(1.0) as chance:
         patient = ask()
@@ -54,7 +65,7 @@ def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[
         return patient
     with _chance(0.0):
         hasty = ask()
-    return short(hasty) if count(hasty) > count(patient) else patient
+    return short(hasty, patient) if count(hasty) > count(patient) else patient
 
 
 class Chance:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_ai import models
@@ -119,7 +119,8 @@ class Asker:
             return nobody_knows(self.sdk.layer.name)
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
-        below, trouble, course = [], first(failure), Course(seconds=self._patience(sdk, failure))
+        patience = self._patience(sdk, failure)
+        below, trouble, course = [], replace(first(failure), takes=patience), Course(seconds=patience)
         short = False
         for transport in sdk.transports:
             met = transport.ask(trouble)

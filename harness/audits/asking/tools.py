@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
@@ -60,7 +60,7 @@ class Decorator:
 
     def answer(self, error: BaseException) -> Answer:
         """What its loop does with a function that raises `error`."""
-        return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, lambda told: told)
+        return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, _hasty)
 
     def _tried(self, error: BaseException) -> Answer:
         calls: list[int] = []
@@ -99,6 +99,11 @@ def _types(condition: Any) -> Iterator[type[Exception]]:
             yield kind
     for part in getattr(condition, "retries", ()):
         yield from _types(part)
+
+
+def _hasty(hasty: Answer, patient: Answer) -> Answer:
+    """As often as if it hardly waited, and as long between as it may."""
+    return replace(hasty, wait=patient.wait)
 
 
 class Loop:

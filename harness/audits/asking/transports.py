@@ -31,7 +31,8 @@ NO_LIMIT = 1e9
 class Asked:
     """How one layer took a trouble: how often it sent, what it slept between, and what its caller gets.
 
-    `short` says that it is the worst where chance makes its waits short: then it tries most often.
+    `short` says that it is the worst where chance makes its waits short: then it tries most often. What it slept is the
+    worst of the other kind.
     """
 
     sends: int
@@ -160,7 +161,7 @@ def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
     return worst_of(
         lambda: _tried(layer, trouble),
         lambda asked: math.inf if asked.endless else asked.sends,
-        lambda asked: replace(asked, short=True),
+        lambda hasty, patient: replace(hasty, slept=patient.slept, short=True),
     )
 
 
@@ -181,9 +182,15 @@ def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
             if watch.raised:
                 reason = f"its retry policy raises {watch.reason}"
                 return Asked(below.sends, tuple(slept), trouble, unknown=reason)
-            return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error))
+            return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error, takes=_spent(below, slept)))
     headers = dict(response.headers)
-    return Asked(below.sends, tuple(slept), Trouble(trouble.failure, None, response.status_code, headers))
+    left = Trouble(trouble.failure, None, response.status_code, headers, takes=_spent(below, slept))
+    return Asked(below.sends, tuple(slept), left)
+
+
+def _spent(below: Any, slept: list[float]) -> float:
+    """How long it all took, for a layer around it that stops by the clock."""
+    return float(below.sends * below.takes + sum(slept))
 
 
 def _sent(transport: Any, request: Any) -> Any:

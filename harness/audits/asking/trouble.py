@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from harness.audits.asking.clock import takes
 from harness.retries.values import RETRY_AFTER, STATUSES, Failure
 
 MOST = 1000
@@ -23,12 +24,13 @@ class Enough(BaseException):
 
 @dataclass(frozen=True)
 class Trouble:
-    """What comes up from below: an exception, or a response that nobody can use."""
+    """What comes up from below, after `takes` seconds: an exception, or a response that nobody can use."""
 
     failure: Failure
     error: BaseException | None = None
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    takes: float = 0.0
 
     def happens(self, http: ModuleType, request: Any) -> Any:
         """Raise the exception or return the response, in terms of `http`."""
@@ -71,11 +73,13 @@ def stub(http: ModuleType, trouble: Trouble) -> Any:
 
     class Stub(http.BaseTransport, http.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         sends = 0
+        takes = trouble.takes
 
         def handle_request(self, request: Any) -> Any:
             self.sends += 1
             if self.sends > MOST:
                 raise Enough
+            takes(trouble.takes)
             return trouble.happens(http, request)
 
         async def handle_async_request(self, request: Any) -> Any:

@@ -62,13 +62,16 @@ def is_cut_off(history: History) -> bool:
 
 
 def longest_wait(history: History) -> float:
-    """Configured seconds of all waits inside one attempt at a body, where they are the longest."""
-    attempts: Counter[str] = Counter()
-    waited: dict[tuple[str, int], float] = defaultdict(float)
+    """Configured seconds of all waits inside one attempt at a body, where they are the longest.
+
+    Where no body is known, in a workflow without an agent, all waits count as one attempt's: at most it is too long.
+    """
+    attempts: Counter[str | None] = Counter()
+    waited: dict[tuple[str | None, int], float] = defaultdict(float)
     for event in history:
         if isinstance(event, StepEntered):
             attempts[event.step] += 1
-        elif isinstance(event, Waited) and event.step is not None:
+        elif isinstance(event, Waited):
             waited[event.step, attempts[event.step]] += event.seconds
     return max(waited.values(), default=0.0)
 

@@ -31,11 +31,15 @@ def check(failure: str, step: str | None, limit: int) -> None:
 
 
 def plan(failure: str, step: str | None, limit: int, raises: str = "") -> FaultPlan:
-    """The faults that make a body fail `limit` times, with the exception `raises`. On the wire there are none.
+    """The faults that make a body fail `limit` times, with the exception `raises`. None on the wire, or without a step.
 
     A call that is made again because the tool asked for it has an id of its own.
     """
-    return FaultPlan.parse(_faults(failure, step, limit, raises)) if failure in IN_A_BODY else FaultPlan()
+    return (
+        FaultPlan.parse(_faults(failure, step, limit, raises))
+        if failure in IN_A_BODY and step is not None
+        else FaultPlan()
+    )
 
 
 def calling(step: str | None) -> list[dict[str, str]] | None:
@@ -48,7 +52,7 @@ _RAISED = {Failure.TOOL_EXCEPTION.value: "RuntimeError", Failure.USER_ERROR.valu
 """The errors with which a body fails, by the class of failure."""
 
 
-def _faults(failure: str, step: str | None, limit: int, raises: str) -> Iterable[str]:
+def _faults(failure: str, step: str, limit: int, raises: str) -> Iterable[str]:
     if failure == Failure.CRASH:
         return [f"{limit}*crash@{step}/between"]
     if failure in _RAISED:

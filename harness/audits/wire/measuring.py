@@ -19,11 +19,11 @@ from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, lon
 from harness.audits.wire.failures import calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
-from harness.history import HttpRequest, RunEnded
+from harness.history import SHOWN, HttpRequest, Observation, RunEnded
 from harness.journal import load
 from harness.process import complaint
 from harness.process.watchdog import Watched
-from harness.retries.values import MEASURED_TO
+from harness.retries.values import MEASURED_TO, Failure
 from harness.runner import Bench, Run, open_bench
 from harness.scenario import Scenario
 
@@ -116,6 +116,14 @@ def measure(
         return quick
     scale = max(1.0, _shortest(bench.info) / (HARDLY_ANY if bench.info["endless"] else ROOM))
     return _measured(scenario, replace(wire, scale=scale, pace=scale), bench)
+
+
+def offered(bench: Bench) -> list[str]:
+    """The tools that a run offers to its model, with nothing failing: only there are those of servers known."""
+    quiet = Wire(Failure.TOOL_EXCEPTION, 1, scale=quick_scale(bench.info))  # scripted, and no step that fails
+    seen = load(_measured(bench.scenario, quiet, bench).folder / "journal.jsonl")
+    told = [event.value for event in seen.of(Observation) if event.name == SHOWN]
+    return list(dict.fromkeys(name for value in told for name in value["tools"]))
 
 
 class WireRun(Run):

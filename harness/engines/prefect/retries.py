@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from prefect import Flow, Task
 from prefect.states import Failed
+from pydantic_ai import UserError
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
+from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 
 from harness.retries.live import Answer, Died, Live, Unfit, Unit
 from harness.retries.values import RetryLayer
@@ -129,27 +132,40 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "own":
         task = unit.function
         return (TaskLayer(task, decorated(task.fn)), flow) if isinstance(task, Task) else ()
-    if (config := _config(value, unit)) is None:
-        return (flow,)
+    try:
+        config = _config(value, unit)
+    except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
+        return (Refused(str(error), explicit()), flow)
+    return (flow,) if config is None else (_made(unit, config), flow)
+
+
+def _made(unit: Unit, config: dict[str, Any]) -> Live:
+    """The task that Prefect makes of a configuration, if it does."""
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
     if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
-        return (Refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin), flow)
+        return Refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
     try:
-        return (TaskLayer(_task(config), origin), flow)
+        return TaskLayer(_task(config), origin)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
-        return (Refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin), flow)
+        return Refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
-    """The task configuration of a unit. None: it is no task."""
+    """The task configuration of a unit. None: it is no task. Raises `UserError` for one that pydantic-ai refuses.
+
+    What pydantic-ai never retries in a tool or a listing is added when that is called, by its own function.
+    """
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config")
     owner = value if isinstance(value, PrefectAgent) else durability_of(value) or PrefectDurability()
     base = getattr(owner, "_mcp_task_config" if unit.mcp else name, None) or {}
-    own = (unit.metadata or {}).get("prefect", getattr(owner, "_tool_task_config_by_name", {}).get(unit.name, {}))
-    if own is False or own is None:
-        return None
-    return {**base, **own} if isinstance(own, dict) else dict(base)
+    if unit.kind not in ("tool", "listing"):
+        return dict(base)
+    by_name = {} if unit.mcp else getattr(owner, "_tool_task_config_by_name", {})
+    told: Any = SimpleNamespace(tool_def=SimpleNamespace(metadata=unit.metadata))
+    own: Any = resolve_tool_task_config(told, unit.name, by_name) if unit.kind == "tool" else {}
+    merged: Any = {**base, **({} if own is False else own)}
+    return None if own is False else dict(with_non_retryable_errors(merged))
 
 
 def _task(config: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, open_wire, quick_scale
+from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, offered, open_wire, quick_scale
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable
 from harness.history import Effect, HttpRequest
@@ -182,3 +182,20 @@ def test_without_respx_the_proof_says_what_to_install(monkeypatch, tmp_path):
 )
 def test_how_quick_a_run_is_depends_on_what_the_engine_does(info, scale):
     assert quick_scale(info) == scale
+
+
+def test_a_servers_tools_are_those_that_a_run_offers(benches):
+    assert offered(benches("fixtures.audit.weather:agent", "dbos")) == ["forecast"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "step", "times"),
+    [
+        pytest.param("tool-exception", "tools:weather#1", 3, id="listing them is a step of its own"),
+        pytest.param("model-retry", "tool:forecast#1", 3, id="the agent asks the model again, twice"),
+    ],
+)
+def test_the_listings_and_calls_of_a_real_server_fail_as_often_as_is_predicted(measured, failure, step, times):
+    seen = measured("dbos", failure, "fixtures.audit.weather:agent", step=step, limit=9)
+    name = step.partition("#")[0]
+    assert sum(count for body, count in seen.bodies.items() if body.startswith(name)) == times

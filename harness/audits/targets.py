@@ -1,0 +1,101 @@
+"""What is made to fail so that a cell of a prediction can be counted; or why nothing can be. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.retries.arithmetic import times
+from harness.retries.report import Cell, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count."""
+
+    step: str | None = None
+    kind: str = MODEL
+    name: str | None = None
+
+
+def target(
+    unit: UnitAudit,
+    cell: Cell,
+    asking: str,
+    comes_back: bool,  # noqa: FBT001
+    called: Mapping[str, str],
+) -> Target | str:
+    """What to make fail for a cell, or why nothing can be.
+
+    The first unit that asks a provider is the one that the wire shows: it fails, and with it the run. `called` are the
+    tools of MCP servers that a run really offered, by the unit that is about any of them.
+    """
+    if cell.failure is Failure.CRASH:
+        return _dying(unit, asking, called) if comes_back else "nothing begins it again by itself: a person has to"
+    if unit.inside:
+        return _within(unit, cell)
+    if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
+        seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
+        return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
+    return _served(unit, cell, called) if unit.served else _failing(unit)
+
+
+def _failing(unit: UnitAudit) -> Target | str:
+    """A body that fails by itself."""
+    if not _is_tool(unit):
+        return "no run of the harness can make it happen"
+    if _decorated(unit):
+        return "a fault cannot be put inside the decorator of the tool's function"
+    return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
+
+
+def _within(unit: UnitAudit, cell: Cell) -> Target | str:
+    """What a tool's own body asks: the script calls the tool, and whatever it asks for fails."""
+    if unit.unit.endswith(".model"):
+        return "the models of a run are all real or all scripted, and it takes a script to call the tool"
+    if not is_asked(cell):
+        return "a fault cannot be put inside a function that a tool calls"
+    return Target(f"tool:{unit.inside}#1", "tool", unit.inside)
+
+
+def is_asked(cell: Cell) -> bool:
+    """Whether a provider is asked for what fails in a cell."""
+    return cell.failure in ON_THE_WIRE and cell.counts == "requests"
+
+
+def _is_tool(unit: UnitAudit) -> bool:
+    """Whether a script can call it: what an MCP server has is only known in a run."""
+    return unit.unit.startswith("tool:") and not unit.inside and not unit.unit.endswith("/*")
+
+
+def _served(unit: UnitAudit, cell: Cell, called: Mapping[str, str]) -> Target | str:
+    """A listing, or a call of a tool that a run has really called: the call fails, whatever the server is like."""
+    if cell.failure is Failure.READ_TIMEOUT:
+        return "nobody waits as long as its client does for a server that says nothing"
+    if any(layer.kind == "transport" for layer in unit.layers):
+        return "a fault in the call is above the HTTP client, and does not reach what that one tries again"
+    name = unit.unit.partition(":")[2]
+    if unit.unit.startswith("tools:"):
+        return Target(f"tools:{name}#1", "tools", name)
+    if unit.unit not in called:
+        return "none of the server's tools could be called here: which it has is only known in a run that reaches it"
+    return Target(f"tool:{called[unit.unit]}#1", "tool", called[unit.unit])
+
+
+def _dying(unit: UnitAudit, asking: str, called: Mapping[str, str]) -> Target | str:
+    """Where the process dies: when the body is done, and before that is recorded."""
+    if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
+        return Target("model#1")
+    if unit.served:
+        return _served(unit, Cell(failure=Failure.CRASH, expression=times(1, "")), called)
+    if _is_tool(unit):
+        return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
+    return "it is measured where a process can die: in a model's request, in a tool"
+
+
+def _decorated(unit: UnitAudit) -> bool:
+    """Whether a function has a retrying decorator of its own: our faults happen around it, not inside."""
+    return any(layer.kind == "tool" for layer in unit.layers)
