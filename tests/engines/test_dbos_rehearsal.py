@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,24 @@ from sqlalchemy import event, text
 from harness.engines.dbos import seams
 from harness.engines.dbos.rehearsal import Rehearsed, rehearse
 from harness.engines.dbos.worker import ENGINE, _config
+from harness.subjects import models
+
+
+async def _nobody(*_asked: Any) -> Any:
+    raise AssertionError("the rehearsal answers its own agent")
 
 
 @pytest.fixture(scope="module")
-def rehearsed() -> Rehearsed:
-    found = rehearse(DBOS.launch, partial(_config, serializer=None), ENGINE)
+def rehearsed() -> Iterator[Rehearsed]:
+    """Rehearsed as in a zygote, where models are scripted: an agent of the rehearsal's own takes part then."""
+    models.install(_nobody)
+    try:
+        found = rehearse(DBOS.launch, partial(_config, serializer=None), ENGINE)
+    finally:
+        models.uninstall()
     assert found is not None
-    return found
+    yield found
+    found.close()
 
 
 def _launched(engine: Any, path: Path) -> list[str]:

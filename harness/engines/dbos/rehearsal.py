@@ -2,7 +2,7 @@
 
 SQLAlchemy compiles each statement when it is first asked for, and keeps it with the engine. An engine of its own for
 each life would compile them all anew: a fifth of what a life of a small agent costs. So DBOS's own engine for SQLite is
-made here, DBOS runs a workflow on it and recovers it, and each life connects that engine to its own file. Nothing of
+made here, DBOS runs workflows on it and recovers one, and each life connects that engine to its own file. Nothing of
 the subject takes part, and no thread and no connection is left.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +19,18 @@ from typing import Any
 
 import sqlalchemy
 from dbos import DBOS, SetWorkflowID
+from pydantic_ai.durable_exec.dbos import DBOSDurability
 
 from harness.engines.dbos import seams
+from harness.subjects import models
 from harness.subjects.loops import run_once
 
 PATIENCE = 10.0
 """Seconds that a recovered workflow may take; it takes a hundredth of one."""
 
-LEFT_BEHIND = "update workflow_status set status = 'PENDING', output = null"
+OURS = "rehearsal"
+
+LEFT_BEHIND = "update workflow_status set status = 'PENDING', output = null where workflow_uuid = ?"
 """Makes the workflow one that a dead process has left."""
 
 
@@ -70,35 +74,44 @@ def rehearse(launch: Callable[[], None], config: Callable[[str], Any], options: 
 
 
 def _perform(launch: Callable[[], None], config: Any, path: Path) -> None:
-    """Two lives: one runs a workflow of two steps, the other recovers it."""
+    """Two lives: one runs an agent and a workflow of two steps, the other recovers the workflow."""
 
     @DBOS.step(name="rehearsal.step")
     async def step(text: str) -> str:
         return text
 
-    @DBOS.workflow(name="rehearsal")
+    @DBOS.workflow(name=OURS)
     async def workflow(text: str) -> str:
         return await step(await step(text))
 
-    async def start() -> None:
-        with SetWorkflowID("rehearsal"):
-            await workflow("ready")
+    @DBOS.workflow(name="rehearsal.talk")
+    def talk() -> None:
+        models.rehearsed("rehearsal", DBOSDurability())
 
-    async def recover() -> None:
-        handle: Any = await DBOS.retrieve_workflow_async("rehearsal")
-        await asyncio.wait_for(handle.get_result(polling_interval_sec=seams.QUICK), PATIENCE)
+    def start() -> None:
+        talk()
+        with SetWorkflowID(OURS):
+            run_once(workflow("ready"))
+
+    def recover() -> None:
+        run_once(_recovered())
 
     _live(launch, config, start)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(LEFT_BEHIND)
+        connection.execute(LEFT_BEHIND, [OURS])
     seams.poll_at_once()
     _live(launch, config, recover)
 
 
-def _live(launch: Callable[[], None], config: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _recovered() -> None:
+    handle: Any = await DBOS.retrieve_workflow_async(OURS)
+    await asyncio.wait_for(handle.get_result(polling_interval_sec=seams.QUICK), PATIENCE)
+
+
+def _live(launch: Callable[[], None], config: Any, work: Callable[[], None]) -> None:
     DBOS(config=config)
     try:
         launch()
-        run_once(work())
+        work()
     finally:
         DBOS.destroy()

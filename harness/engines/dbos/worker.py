@@ -64,6 +64,7 @@ class DbosWorker:
 
     def _warm(self, store: Any) -> None:
         """Do once what every child does otherwise, when it launches DBOS."""
+        importlib.import_module("harness.engines.dbos.transactions")
         if store not in (None, SQLITE):
             importlib.import_module("sqlalchemy.dialects.postgresql")
             return
