@@ -65,6 +65,8 @@ async def main() -> None:
     gc.freeze()  # as a zygote does: no life lasts until a full collection
     times = []
     for number in range(RUNS):
+        if probes:
+            probes.begin(1)  # each run is the first of its life
         if HOW != "loop":
             current.set(Ledger(folder / f"{number}.jsonl", 1))
         started = time.perf_counter()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache, cached_property
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -51,6 +51,20 @@ class Event:
 def _names(kind: str) -> tuple[str, ...]:
     """The fields of a line, asked for at every probe."""
     return tuple(field.name for field in fields(Event.kinds[kind]) if field.name != "seq")
+
+
+@cache
+def unsaid(kind: Any) -> dict[str, Any]:
+    """What a line of this kind says before anything is told: its fields in their order, each at its default."""
+    known = [field for field in fields(kind) if field.name != "seq"]
+    blank = {field.name: _default(field) for field in known}
+    return {"kind": kind.__name__, **blank}
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return None if field.default is MISSING else field.default
 
 
 @dataclass(frozen=True, kw_only=True)

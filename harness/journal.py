@@ -14,10 +14,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 from harness.errors import JournalCorrupt, UsageError
-from harness.history import Event, History
+from harness.history import Event, History, unsaid
+
+P = ParamSpec("P")
 
 
 class Journal:
@@ -39,13 +41,22 @@ class Journal:
 
     def append(self, event: Event, *, invocation: int | None = None) -> None:
         """Write one event. Raises `UsageError` when the disk is full: nothing after it could be trusted."""
-        values = event.to_json()
-        values["time"] = time.time_ns() // 1000 / 1e6  # `round` takes as long as the writing
-        values["pid"] = os.getpid()
-        values["worker"] = self.worker
-        values["incarnation"] = event.incarnation or self.incarnation
-        values["invocation"] = invocation if invocation is not None else event.invocation
-        data = _line(values, self._to_json)
+        facts = event.to_json()
+        if invocation is not None:
+            facts["invocation"] = invocation
+        self._write(facts)
+
+    def tell(self, kind: Callable[P, Event], *_none: P.args, **facts: P.kwargs) -> None:
+        """Write the event `kind(**facts)` without making it: a probe is in the way of what it watches."""
+        self._write({**unsaid(kind), **facts})
+
+    def _write(self, facts: dict[str, Any]) -> None:
+        """Stamp one event, and write its line."""
+        facts["time"] = time.time_ns() // 1000 / 1e6  # `round` takes as long as the writing
+        facts["pid"] = os.getpid()
+        facts["worker"] = self.worker
+        facts["incarnation"] = facts["incarnation"] or self.incarnation
+        data = _line(facts, self._to_json)
         try:
             written = os.write(self._file, data)
         except OSError as error:
@@ -59,18 +70,15 @@ class Journal:
         os.close(self._file)
 
 
-def _line(values: dict[str, Any], to_json: Callable[..., bytes]) -> bytes:
+def _line(facts: dict[str, Any], to_json: Callable[..., bytes]) -> bytes:
     """One event as a line of JSON. What the quick way refuses (cycles, half characters) takes the slow one."""
-    kind = values["kind"]
-    values["kind"] = None
+    kind = facts.pop("kind")
     try:
-        rest = to_json(values, fallback=_named, inf_nan_mode="constants")[len(_NO_KIND) :]
+        rest = to_json(facts, fallback=_named, inf_nan_mode="constants")
     except (ValueError, TypeError, RecursionError):
-        return (_slowly({**values, "kind": kind}) + "\n").encode("utf-8", "backslashreplace")
-    return b'{"kind": "%s", %s\n' % (kind.encode(), rest)  # with the blanks by which a line behind a torn one is found
-
-
-_NO_KIND = b'{"kind":null,'
+        return (_slowly({"kind": kind, **facts}) + "\n").encode("utf-8", "backslashreplace")
+    # With the blanks by which a line behind a torn one is found.
+    return b'{"kind": "%b", %b\n' % (kind.encode(), rest[1:])
 
 
 def _slowly(values: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ class StepId:
     @classmethod
     def parse(cls, text: str) -> StepId:
         """Read a spelling such as `tool:charge#1`. Raises `UsageError` that says what is wrong with it."""
-        return cls(_path(text))
+        return _parsed(text)
 
     def __str__(self) -> str:
         known = vars(self)  # where it is kept, because each probe asks for it several times
@@ -109,8 +109,8 @@ def _quoted(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _path(text: str) -> tuple[Segment, ...]:
-    return tuple(_segment(part, text) for part in _parts(text))
+def _parsed(text: str) -> StepId:
+    return StepId(tuple(_segment(part, text) for part in _parts(text)))
 
 
 def _parts(text: str) -> list[str]:

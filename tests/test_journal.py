@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from harness.errors import JournalCorrupt, UsageError
-from harness.history import Effect, Note, StepEntered, StepLeft
+from harness.history import CommitEntered, Effect, Event, Note, StepEntered, StepLeft, UnitEntered, UnitLeft
 from harness.journal import Journal, Reader, load, plain
 
 
@@ -61,6 +61,25 @@ def test_any_text_stays_on_one_line(tmp_path, text):
     assert written(path, text, "after").count(b"\n") == 2
     first, second = load(path)
     assert (first.text, second.text) == (text, "after")
+
+
+TOLD: dict[type[Event], dict[str, Any]] = {
+    UnitEntered: {"unit": "charge#1", "name": "charge", "step": "step:charge#1", "limits": [1.5]},
+    UnitLeft: {"unit": "charge#1", "step": "tool:charge#1", "claimed": True, "outcome": "error", "error": "no"},
+    StepEntered: {"step": "tool:charge#1", "arguments": {"cents": 5, "when": object()}, "invocation": 3},
+    StepLeft: {"step": "model#1", "result": "a\udc80b", "calls": ["tool:charge#1"]},
+    CommitEntered: {"step": "tool:charge#1", "unit": "charge#1", "incarnation": 5},
+}
+
+
+@pytest.mark.parametrize("kind", TOLD, ids=lambda kind: kind.__name__)
+def test_what_is_told_is_written_as_the_event_would_be(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_123_456_789)
+    journal = Journal(tmp_path / "j", worker=1, incarnation=2)
+    journal.append(kind(**TOLD[kind]))
+    journal.tell(kind, **TOLD[kind])
+    appended, told = (tmp_path / "j").read_bytes().splitlines()
+    assert appended == told
 
 
 # Torn files ---------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ crosses it in production. Installed once in the zygote; silent until a process h
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import is_dataclass, replace
 from functools import wraps
@@ -20,8 +20,9 @@ from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionTools
 
 from harness.journal import plain
 from harness.steps import StepId
-from harness.subjects.probes import Body, Probes
-from harness.subjects.stamps import step_of_call
+from harness.subjects.places import Body, Setting
+from harness.subjects.probes import Probes
+from harness.subjects.stamps import read_call
 
 OpensUnit = Callable[[Callable[..., Any]], bool]
 
@@ -113,11 +114,8 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
 
     @wraps(original)
     async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
-        async def run() -> Any:
-            return await original(self, name, tool_args, ctx, tool)
-
         if _probes is None or _passed_on(ctx):
-            return await run()
+            return await original(self, name, tool_args, ctx, tool)
         tool, around = _hurried(_probes, self, tool)
         body = Body(
             step=_tool_step(name, ctx.tool_call_id),
@@ -128,13 +126,17 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
         function = _function(self, name)
         opens_unit = function is not None and _opens_unit(function)
         schema = None if opens_unit else _called_by(tool)
-        with _begun(ctx), around:
+
+        async def run() -> Any:
+            return await original(self, name, tool_args, ctx, tool)
+
+        async def call(replacement: Callable[..., Any]) -> Any:
+            return await original(self, name, tool_args, ctx, _calling(replacement, tool, schema))
+
+        # Only down the call: another attempt of it may run beside one that hangs.
+        with Setting(_under_way, _under_way.get() | {_key(ctx)}), around:
             if schema is None:
                 return await _probes.body(body, run, opens_unit=opens_unit)
-
-            async def call(replacement: Callable[..., Any]) -> Any:
-                return await original(self, name, tool_args, ctx, _calling(replacement, tool, schema))
-
             return await _probes.function(body, schema.function, call, is_async=schema.is_async)
 
     setattr(call_tool, _MARK, True)
@@ -160,8 +162,8 @@ def _probed_listing(original: Callable[..., Awaitable[Any]]) -> Callable[..., Aw
 
 
 def _tool_step(name: str, call: str | None) -> StepId:
-    known = step_of_call(call) if call else None
-    return StepId.parse(known) if known else StepId.of("tool", name)
+    known = read_call(call) if call else None
+    return known.step_id if known else StepId.of("tool", name)
 
 
 def _declared(tool: Any) -> dict[str, Any] | None:
@@ -206,21 +208,11 @@ def _called_by(tool: Any) -> Any | None:
 
 
 def _calling(function: Callable[..., Any], tool: Any, schema: Any) -> Any:
-    """The same tool with another function."""
-    other = copy.copy(schema)
+    """The same tool with another function. Copied as they are: building both anew takes longer."""
+    other, same = copy.copy(schema), copy.copy(tool)
     other.function = function
-    return replace(tool, call_func=other.call)
-
-
-@contextmanager
-def _begun(ctx: Any) -> Iterator[None]:
-    """Mark a tool call as seen, only down the call: another attempt of it may run beside one that hangs."""
-    before = _under_way.get()
-    _under_way.set(before | {_key(ctx)})
-    try:
-        yield
-    finally:
-        _under_way.set(before)
+    same.call_func = other.call
+    return same
 
 
 def _passed_on(ctx: Any) -> bool:

@@ -44,6 +44,11 @@ def limits() -> tuple[Limit, ...]:
     return _limits.get()
 
 
+def configured() -> list[float]:
+    """The same in seconds, as they were configured."""
+    return [limit.configured for limit in _limits.get()]
+
+
 @contextmanager
 def limited(limit: Limit) -> Iterator[None]:
     """Surround what `limit` limits."""

@@ -13,9 +13,8 @@ import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -23,8 +22,21 @@ from typing import Any, TypeVar, cast
 from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
 from harness.journal import Journal
 from harness.steps import StepId
-from harness.subjects.clock import LATE, Clock, Limit, in_order, limited, limits
+from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited
+from harness.subjects.places import (
+    Body,
+    Entered,
+    Setting,
+    Unit,
+    placed,
+    replaying_here,
+    step_here,
+    unit_here,
+    waiting_here,
+)
 from harness.subjects.strikes import Strikes
+
+__all__ = ["Body", "Probes"]
 
 T = TypeVar("T")
 
@@ -33,51 +45,6 @@ PATIENCE = 5.0
 """Seconds that a call waits for those before it, at most."""
 RECORDING = 0.2
 """Seconds within which an engine that records errors has recorded one."""
-
-
-@dataclass
-class _Unit:
-    """A unit of the engine whose body is running, or has run and waits for its commit."""
-
-    key: str
-    step: StepId
-    claimed: bool = False
-
-
-@dataclass(frozen=True)
-class Body:
-    """What is known about a body before it runs."""
-
-    step: StepId
-    arguments: Any = None
-    call: str | None = None
-    may: dict[str, Any] | None = None
-    calls: Callable[[Any], list[str]] = lambda _result: []
-    within: str | None = None
-
-
-@dataclass(frozen=True)
-class _Entered:
-    """One attempt at a body. It may end after the next one has begun: an engine gives up what takes too long."""
-
-    body: Body
-    own: _Unit | None
-    attempt: int
-
-    @property
-    def step(self) -> str:
-        return str(self.body.step)
-
-    @property
-    def unit(self) -> str | None:
-        return self.own.key if self.own else None
-
-
-_step: ContextVar[StepId | None] = ContextVar("harness_step", default=None)
-_unit: ContextVar[_Unit | None] = ContextVar("harness_unit", default=None)
-_replaying: ContextVar[bool] = ContextVar("harness_replaying", default=False)
-_waiting: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
-"""A tool that is itself a unit: its body begins when the engine runs the unit's."""
 
 
 @dataclass
@@ -94,9 +61,9 @@ class Probes:
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     records_run: bool = False
     invocation: int = 1
-    _units: dict[str, _Unit] = field(default_factory=dict)
+    _units: dict[str, Unit] = field(default_factory=dict)
     _keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    _attempts: Counter[str] = field(default_factory=Counter)
+    _attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     settled: set[str] = field(default_factory=set)
     _failed: dict[str, float] = field(default_factory=dict)
     _runs: int = 0
@@ -117,22 +84,26 @@ class Probes:
 
     async def body(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool = False) -> T:
         """Run one body between its probes. With `opens_unit` the engine decides whether it runs at all."""
-        body = self._placed(body)
-        await self._keep_order(body.step)
-        with self._failing(body.step):
-            return await self._under(body, run, opens_unit=opens_unit)
+        body = placed(body)
+        try:
+            if self.siblings:
+                await self._turn(body)
+            if opens_unit:
+                return await self._opening(body, run)
+            return await self._run(body, run, unit_here.get())
+        except BaseException:
+            self._failed[str(body.step)] = time.monotonic()
+            raise
 
-    async def _under(self, body: Body, run: Callable[[], Awaitable[T]], *, opens_unit: bool) -> T:
-        """Run a body under the unit that is there for it, or that the engine will open for it."""
-        if opens_unit:
-            if (around := _unit.get()) is not None:
-                around.claimed = True  # it only holds the tool's own unit, which is the record of the body
-                body = replace(body, within=around.key)
-            with _set(_waiting, body):
-                result = await run()
-            self.settled.add(str(body.step))
-            return result
-        return await self._run(body, run, _unit.get())
+    async def _opening(self, body: Body, run: Callable[[], Awaitable[T]]) -> T:
+        """Run what has the engine open a unit for the body."""
+        if (around := unit_here.get()) is not None:
+            around.claimed = True  # it only holds the tool's own unit, which is the record of the body
+            body = replace(body, within=around.key)
+        with Setting(waiting_here, body):
+            result = await run()
+        self.settled.add(str(body.step))
+        return result
 
     async def function(
         self,
@@ -146,9 +117,7 @@ class Probes:
 
         What goes wrong then goes wrong inside of both: a plain function that hangs keeps its thread, as real ones do.
         """
-        body = self._placed(body)
-        await self._keep_order(body.step)
-        unit = _unit.get()
+        body, unit = placed(body), unit_here.get()
 
         async def awaited(*args: Any, **kwargs: Any) -> Any:
             return await self._run(body, lambda: function(*args, **kwargs), unit)
@@ -156,121 +125,127 @@ class Probes:
         def called(*args: Any, **kwargs: Any) -> Any:
             return self._run_sync(body, lambda: function(*args, **kwargs), unit)
 
-        with self._failing(body.step):
-            return await call(wraps(function)(awaited if is_async else called))
-
-    def _placed(self, body: Body) -> Body:
-        return replace(body, step=body.step.inside(_step.get()))
-
-    async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: _Unit | None) -> T:
-        await _pause(self.strikes.at(str(body.step), "before"))
-        return await self._finish(self._enter(body, unit), run())
-
-    async def _finish(self, entered: _Entered, running: Awaitable[T]) -> T:
-        with self._leaving(entered), _set(_step, entered.body.step):
-            result = await running
-        self._left(entered, result=result)
-        await _pause(self._after(entered))
-        return result
-
-    def _run_sync(self, body: Body, run: Callable[[], T], unit: _Unit | None) -> T:
-        _pause_sync(self.strikes.at(str(body.step), "before"))
-        entered = self._enter(body, unit)
-        with self._leaving(entered), _set(_step, body.step):
-            result = run()
-        if inspect.isawaitable(result):  # no coroutine function, and asynchronous all the same
-            return cast(T, self._finish(entered, result))
-        self._left(entered, result=result)
-        _pause_sync(self._after(entered))
-        return result
-
-    @contextmanager
-    def _leaving(self, entered: _Entered) -> Iterator[None]:
-        """A body that raises has ended, too: a tool asks for other arguments so. Only crashes fit that moment.
-
-        An engine may record an error or not, and the crash comes before it would: after that there may be no commit.
-        """
         try:
-            yield
-        except BaseException as error:
-            self._left(entered, error=error)
-            self.strikes.at(entered.step, "between", only_crashes=True)
-            if entered.own is None:
-                self.strikes.at(entered.step, "after", only_crashes=True)
-                self.settled.add(entered.step)
+            if self.siblings:
+                await self._turn(body)
+            return await call(wraps(function)(awaited if is_async else called))
+        except BaseException:
+            self._failed[str(body.step)] = time.monotonic()
             raise
 
-    def _enter(self, body: Body, unit: _Unit | None) -> _Entered:
-        """Claim the unit around the body, if it is there to record this body, and announce the body."""
-        own = unit if unit is not None and not unit.claimed else None
-        if own is not None:
-            own.step, own.claimed = body.step, True
+    async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: Unit | None) -> T:
         step = str(body.step)
+        if seconds := self.strikes.at(step, "before"):
+            await _pause(seconds)
+        return await self._finish(self._enter(body, step, unit), run())
+
+    async def _finish(self, entered: Entered, running: Awaitable[T]) -> T:
+        try:
+            with Setting(step_here, entered.body.step):
+                result = await running
+        except BaseException as error:
+            self._raised(entered, error)
+            raise
+        if seconds := self._returned(entered, result):
+            await _pause(seconds)
+        return result
+
+    def _run_sync(self, body: Body, run: Callable[[], T], unit: Unit | None) -> T:
+        step = str(body.step)
+        _pause_sync(self.strikes.at(step, "before"))
+        entered = self._enter(body, step, unit)
+        try:
+            with Setting(step_here, body.step):
+                result = run()
+        except BaseException as error:
+            self._raised(entered, error)
+            raise
+        if inspect.isawaitable(result):  # no coroutine function, and asynchronous all the same
+            return cast(T, self._finish(entered, result))
+        _pause_sync(self._returned(entered, result))
+        return result
+
+    def _enter(self, body: Body, step: str, unit: Unit | None) -> Entered:
+        """Claim the unit around the body, if it is there to record this body, and announce the body."""
+        key = None
+        if unit is not None and not unit.claimed:
+            key, unit.step, unit.claimed = unit.key, step, True
         self._attempts[step] += 1
-        entered = _Entered(body, own, self._attempts[step])
-        self.journal.append(
-            StepEntered(
-                step=step,
-                unit=entered.unit,
-                attempt=entered.attempt,
-                arguments=body.arguments,
-                call=body.call,
-                may=body.may,
-                within=body.within,
-                limits=[limit.configured for limit in limits()],
-            ),
+        entered = Entered(body, step, key, self._attempts[step])
+        self.journal.tell(
+            StepEntered,
+            step=step,
+            unit=key,
+            attempt=entered.attempt,
+            arguments=body.arguments,
+            call=body.call,
+            may=body.may,
+            within=body.within,
+            limits=configured(),
             invocation=self.invocation,
         )
         return entered
 
-    def _left(self, entered: _Entered, *, result: Any = None, error: BaseException | None = None) -> None:
-        self.journal.append(
-            StepLeft(
-                step=entered.step,
-                unit=entered.unit,
-                attempt=entered.attempt,
-                outcome="ok" if error is None else "error",
-                result=result,
-                error=None if error is None else f"{type(error).__name__}: {error}",
-                calls=[] if error is not None else entered.body.calls(result),
-            ),
-            invocation=self.invocation,
-        )
-
-    def _after(self, entered: _Entered) -> float:
-        """What strikes once the body has returned. Without a commit, `between` and `after` are this one moment."""
-        seconds = self.strikes.at(entered.step, "between", crashes=entered.own is None)
-        if entered.own is None:
+    def _returned(self, entered: Entered, result: Any) -> float:
+        """A body has returned. Without a commit, the windows `between` and `after` are this one moment."""
+        self._left(entered, result=result, calls=entered.body.calls(result))
+        seconds = self.strikes.at(entered.step, "between", crashes=entered.unit is None)
+        if entered.unit is None:
             seconds += self.strikes.at(entered.step, "after")
             self.settled.add(entered.step)
         return seconds
 
+    def _raised(self, entered: Entered, error: BaseException) -> None:
+        """A body that raises has ended, too: a tool asks for other arguments so. Only crashes fit that moment.
+
+        An engine may record an error or not, and the crash comes before it would: after that there may be no commit.
+        """
+        self._left(entered, error=error)
+        self.strikes.at(entered.step, "between", only_crashes=True)
+        if entered.unit is None:
+            self.strikes.at(entered.step, "after", only_crashes=True)
+            self.settled.add(entered.step)
+
+    def _left(
+        self, entered: Entered, *, result: Any = None, calls: Sequence[str] = (), error: BaseException | None = None
+    ) -> None:
+        self.journal.tell(
+            StepLeft,
+            step=entered.step,
+            unit=entered.unit,
+            attempt=entered.attempt,
+            outcome="ok" if error is None else "error",
+            result=result,
+            error=_named(error),
+            calls=list(calls),
+            invocation=self.invocation,
+        )
+
     @contextmanager
     def run(self) -> Iterator[None]:
         """Surround one run of an agent. A second one in the same container, or in the same body, is `run#2`."""
-        if (parent := _step.get()) is not None:
-            with _set(_step, self._nested(parent)):
+        if (parent := step_here.get()) is not None:
+            with Setting(step_here, self._nested(parent)):
                 yield
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
-        if _replaying.get():
+        if replaying_here.get():
             with self.inside(str(step) if self._runs > 1 else None):
                 yield
             return
         unit = None
         if self.records_run and self._runs == 1:
-            unit = self._units[RUN_UNIT] = _Unit(RUN_UNIT, step)
+            unit = self._units[RUN_UNIT] = Unit(RUN_UNIT, str(step))
         self.strikes.at(str(step), "before")
-        entered = self._enter(Body(step), unit)
+        entered = self._enter(Body(step), str(step), unit)
         try:
-            with _set(_step, step if self._runs > 1 else None):
+            with Setting(step_here, step if self._runs > 1 else None):
                 yield
         except BaseException as error:
             self._left(entered, error=error)
             raise
-        self._left(entered)
-        self._after(entered)
+        self._returned(entered, None)
 
     def _nested(self, parent: StepId) -> StepId:
         """What the steps of an agent that the body of `parent` runs are inside of; each attempt counts anew."""
@@ -281,26 +256,26 @@ class Probes:
 
     def parent(self) -> StepId | None:
         """The step whose body is running here: what a nested agent's steps are inside of."""
-        return _step.get()
+        return step_here.get()
 
     def current(self) -> str | None:
         """The same, spelled."""
-        step = _step.get()
+        step = step_here.get()
         return None if step is None else str(step)
 
     def place(self) -> str | None:
         """Where what the world sees here belongs: the same, or a unit of the workflow's own, which is a step itself."""
-        unit = _unit.get()
-        return self.current() if unit is None or unit.claimed or self._is_in_a_body else str(unit.step)
+        unit = unit_here.get()
+        return self.current() if unit is None or unit.claimed or self._is_in_a_body else unit.step
 
     @property
     def is_around(self) -> bool:
         """Whether what runs here is the agent's own code: in no body, in no unit, and not merely replayed."""
-        return not self._is_in_a_body and _unit.get() is None and not _replaying.get()
+        return not self._is_in_a_body and unit_here.get() is None and not replaying_here.get()
 
     @property
     def _is_in_a_body(self) -> bool:
-        step = _step.get()
+        step = step_here.get()
         return step is not None and any(segment.kind != "run" for segment in step.path)
 
     # Units and commits: what adapters call (`engines.base.Hook`).
@@ -317,73 +292,74 @@ class Probes:
 
             @wraps(body)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                unit, waiting = self._open(key, name)
-                with _set(_unit, unit), _set(_waiting, None):
+                unit, waiting = self._open(key, name), waiting_here.get()
+                with Setting(unit_here, unit):
                     if waiting is not None:
-                        return await self._run(waiting, lambda: body(*args, **kwargs), unit)
-                    await _pause(self._unit_entered(unit, name, attempt))
-                    with self._unit_left(unit):
-                        return await body(*args, **kwargs)
+                        with Setting(waiting_here, None):
+                            return await self._run(waiting, lambda: body(*args, **kwargs), unit)
+                    if seconds := self._unit_entered(unit, name, attempt):
+                        await _pause(seconds)
+                    try:
+                        result = await body(*args, **kwargs)
+                    except BaseException as error:
+                        self._unit_left(unit, error)
+                        raise
+                    self._unit_left(unit)
+                    return result
 
             return awaited
 
         @wraps(body)
         def called(*args: Any, **kwargs: Any) -> Any:
-            unit, waiting = self._open(key, name)
-            with _set(_unit, unit), _set(_waiting, None):
+            unit, waiting = self._open(key, name), waiting_here.get()
+            with Setting(unit_here, unit):
                 if waiting is not None:
-                    return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
+                    with Setting(waiting_here, None):
+                        return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
                 _pause_sync(self._unit_entered(unit, name, attempt))
-                with self._unit_left(unit):
-                    return body(*args, **kwargs)
+                try:
+                    result = body(*args, **kwargs)
+                except BaseException as error:
+                    self._unit_left(unit, error)
+                    raise
+                self._unit_left(unit)
+                return result
 
         return called
 
-    def _open(self, key: str, name: str) -> tuple[_Unit, Body | None]:
-        step = StepId.of("step", name, self._keys[name].index(key) + 1).inside(_step.get())
-        self._units[key] = unit = _Unit(key, step)
-        return unit, _waiting.get()
+    def _open(self, key: str, name: str) -> Unit:
+        step = StepId.of("step", name, self._keys[name].index(key) + 1).inside(step_here.get())
+        self._units[key] = unit = Unit(key, str(step))
+        return unit
 
-    def _unit_entered(self, unit: _Unit, name: str, attempt: int | None) -> float:
-        seconds = self.strikes.at(str(unit.step), "before")
-        self.journal.append(
-            UnitEntered(
-                unit=unit.key,
-                name=name,
-                step=str(unit.step),
-                attempt=attempt or 1,
-                limits=[limit.configured for limit in limits()],
-            ),
+    def _unit_entered(self, unit: Unit, name: str, attempt: int | None) -> float:
+        seconds = self.strikes.at(unit.step, "before")
+        self.journal.tell(
+            UnitEntered,
+            unit=unit.key,
+            name=name,
+            step=unit.step,
+            attempt=attempt or 1,
+            limits=configured(),
             invocation=self.invocation,
         )
         return seconds
 
-    @contextmanager
-    def _unit_left(self, unit: _Unit) -> Iterator[None]:
-        outcome, text = "ok", None
-        try:
-            yield
-        except BaseException as error:
-            outcome, text = "error", f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            left = UnitLeft(unit=unit.key, step=str(unit.step), claimed=unit.claimed, outcome=outcome, error=text)
-            self.journal.append(left, invocation=self.invocation)
+    def _unit_left(self, unit: Unit, error: BaseException | None = None) -> None:
+        self.journal.tell(
+            UnitLeft,
+            unit=unit.key,
+            step=unit.step,
+            claimed=unit.claimed,
+            outcome="ok" if error is None else "error",
+            error=_named(error),
+            invocation=self.invocation,
+        )
 
-    @contextmanager
-    def commit(self, key: str) -> Iterator[None]:
+    def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes a result durable. A key nobody ran here is none of ours."""
         unit = self._units.get(key)
-        if unit is None:
-            yield
-            return
-        step = str(unit.step)
-        self.journal.append(CommitEntered(step=step, unit=key), invocation=self.invocation)
-        self.strikes.at(step, "between", crashes=True, only_crashes=True)
-        yield
-        self.journal.append(CommitLeft(step=step, unit=key), invocation=self.invocation)
-        self.strikes.at(step, "after")
-        self.settled.add(step)
+        return nullcontext() if unit is None else _Commit(self, key, unit.step)
 
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
@@ -407,7 +383,7 @@ class Probes:
     def replaying(self) -> Iterator[None]:
         """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
         self._runs = 0
-        with _set(_replaying, True):
+        with Setting(replaying_here, True):
             yield
 
     def begun(self) -> int:
@@ -421,40 +397,32 @@ class Probes:
         """
         self._runs = begun
         if self.records_run and begun:
-            self._units.setdefault(RUN_UNIT, _Unit(RUN_UNIT, StepId.of("run")))
+            self._units.setdefault(RUN_UNIT, Unit(RUN_UNIT, str(StepId.of("run"))))
 
     @contextmanager
     def inside(self, step: str | None) -> Iterator[None]:
         """Go on inside `step`, as `current` told it elsewhere."""
-        with _set(_step, None if step is None else StepId.parse(step)):
+        with Setting(step_here, None if step is None else StepId.parse(step)):
             yield
 
     # Order of parallel calls.
 
-    async def _keep_order(self, step: StepId) -> None:
+    async def _turn(self, body: Body) -> None:
         """Where a fault is planned among parallel calls, let earlier calls commit before it and start later ones after.
 
         So a plan means one thing: the histories of parallel calls would otherwise depend on the scheduler.
         """
-        group = self.siblings.get(str(step), ())
+        step = str(body.step)
+        group = self.siblings.get(step, ())
         targets = [sibling for sibling in group if self.strikes.planned(sibling)]
         if not targets:
             return
-        earlier = group[: group.index(str(step))]
-        waits_for = [sibling for sibling in earlier if str(step) in targets or sibling in targets]
+        earlier = group[: group.index(step)]
+        waits_for = [sibling for sibling in earlier if step in targets or sibling in targets]
         deadline = time.monotonic() + PATIENCE
         # A poll, because calls may run in several event loops and threads, and engines may run them one by one.
         while not all(map(self._is_over, waits_for)) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
-
-    @contextmanager
-    def _failing(self, step: StepId) -> Iterator[None]:
-        """Take down when a call ends with an error, its own or one that was planned."""
-        try:
-            yield
-        except BaseException:
-            self._failed[str(step)] = time.monotonic()
-            raise
 
     def _is_over(self, step: str) -> bool:
         """Whether a call is settled. An error may be recorded or not, and if it is, then at once."""
@@ -475,12 +443,27 @@ def _pause_sync(seconds: float) -> None:
         time.sleep(seconds)
 
 
-@contextmanager
-def _set(variable: ContextVar[T], value: T) -> Iterator[None]:
-    # Set back rather than reset: generators may be closed in another context than they were entered in.
-    old = variable.get()
-    variable.set(value)
-    try:
-        yield
-    finally:
-        variable.set(old)
+def _named(error: BaseException | None) -> str | None:
+    return None if error is None else f"{type(error).__name__}: {error}"
+
+
+class _Commit:
+    """Surrounds the seam at which the engine makes the result of a unit durable. One that raises was not passed."""
+
+    __slots__ = ("_key", "_probes", "_step")
+
+    def __init__(self, probes: Probes, key: str, step: str) -> None:
+        self._probes, self._key, self._step = probes, key, step
+
+    def __enter__(self) -> None:
+        probes = self._probes
+        probes.journal.tell(CommitEntered, step=self._step, unit=self._key, invocation=probes.invocation)
+        probes.strikes.at(self._step, "between", crashes=True, only_crashes=True)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            return
+        probes = self._probes
+        probes.journal.tell(CommitLeft, step=self._step, unit=self._key, invocation=probes.invocation)
+        probes.strikes.at(self._step, "after")
+        probes.settled.add(self._step)

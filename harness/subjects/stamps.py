@@ -20,7 +20,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from functools import lru_cache
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -31,6 +31,8 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
+
+from harness.steps import StepId
 
 _STAMP = r"(?:(?P<run>run\d+|at[0-9a-f]{8})-)?turn(?P<turn>[1-9]\d*)(?:r(?P<reissue>[1-9]\d*))?"
 _RESPONSE = re.compile(_STAMP)
@@ -72,10 +74,14 @@ class CallStamp:
         return f"{self.stamp}-{_escaped(self.tool)}-{self.number}"
 
     @property
+    def step_id(self) -> StepId:
+        """The tool step: `tool:charge#1`, or `tool:charge#1+1` when it is a re-issue."""
+        return StepId.of("tool", self.tool, self.number, self.stamp.reissue)
+
+    @property
     def step(self) -> str:
-        """The tool step id: `tool:charge#1`, or `tool:charge#1+1` when it is a re-issue."""
-        name = quote(self.tool, safe="-_").replace(".", "%2E").replace("~", "%7E")
-        return f"tool:{name}#{self.number}" + _plus(self.stamp.reissue)
+        """The same, spelled."""
+        return str(self.step_id)
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,7 @@ class Position:
     complete: bool = True
 
 
+@lru_cache(maxsize=4096)  # every request of a run reads the ids of all calls before it
 def read_call(tool_call_id: str) -> CallStamp | None:
     """Read the stamp in a tool-call id, or None if a scripted model did not make that id."""
     match = _CALL.fullmatch(tool_call_id)
