@@ -4,9 +4,13 @@ The room is called `audits`, because `harness.audit` is the function.
 
     asking/       live layers, each asked alone what it does with a failure; no engine is named here
     collect.py    from an agent to its units, their layers and the prediction
+    asked.py      the units that ask a provider: a model, a client without any
     own.py        the same for a workflow or flow of the person's own
+    reach.py      what a person's function can reach: the clients and agents that its code names
+    inside.py     what the body of a tool or a step asks itself
     worker.py     the child: it alone imports the subject
     wire/         real clients in real engines, against an endpoint that keeps failing
+    targets.py    what is made to fail, so that a cell can be counted
     proof.py      every cell of a prediction that can be made to happen, measured
     rules/        what is wrong with a configuration, one idea per file
     advice.py     the smallest change that brings a unit under its budget
