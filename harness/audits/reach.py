@@ -105,7 +105,7 @@ class _Search:
             return
         self.seen.add(key)
         yield Reached(name, found, code, through)
-        bound = getattr(found, "__self__", owner)
+        bound = _owner(found) or owner
         if (function := own_function(found)) is not None:
             decorated = found is not function or hasattr(found, "__wrapped__")
             self.waiting.append((function, bound, (*through, found) if decorated else through))
@@ -136,6 +136,8 @@ def own_function(value: Any) -> FunctionType | None:
         return None
     bare = inspect.unwrap(bare)
     bare = bare.__func__ if isinstance(bare, MethodType) else bare
+    if not isinstance(bare, FunctionType | type):  # an object that is called
+        bare = getattr(type(bare), "__call__", None)  # noqa: B004  of its class, as Python itself looks it up
     return bare if isinstance(bare, FunctionType) and is_theirs(bare.__code__.co_filename) else None
 
 
@@ -149,7 +151,14 @@ def _entries(value: Any) -> Iterator[tuple[FunctionType, Any]]:
     members = vars(value).values() if inspect.isclass(value) else (value,)
     for member in members:
         if (function := own_function(member)) is not None:
-            yield function, getattr(member, "__self__", None)
+            yield function, _owner(member)
+
+
+def _owner(value: Any) -> Any:
+    """The object whose function this is: a bound method's, or the object itself if that is called."""
+    bare = value.func if isinstance(value, functools.partial) else value
+    called = bare if callable(bare) and not isinstance(bare, FunctionType | MethodType | type) else None
+    return getattr(bare, "__self__", None if hasattr(bare, "fn") else called)
 
 
 def _attributes(holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 
 import httpx
 import pytest
@@ -101,6 +101,20 @@ class Service:
 
     def call(self) -> str:
         return self.client
+
+
+class Called(Service):
+    """Is called itself."""
+
+    def __call__(self) -> str:
+        return self.client
+
+
+@pytest.mark.parametrize(
+    "function", [Called(), Called().call, partial(Called().call)], ids=["object", "bound", "partial"]
+)
+def test_whatever_is_called_is_looked_into(function):
+    assert list(referred(function)) == [("client", "its own")]
 
 
 def test_a_name_is_looked_up_where_the_code_would():
