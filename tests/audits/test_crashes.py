@@ -9,8 +9,9 @@ import pytest
 from fixtures.audit import documented_prefect
 from harness import audit
 from harness.audits import collect
-from harness.audits.proof import _limit, _target
+from harness.audits.proof import _limit
 from harness.audits.rules import found
+from harness.audits.targets import target
 from harness.engines.prefect import retries as prefect
 from harness.retries.arithmetic import times
 from harness.retries.report import UnitAudit
@@ -37,7 +38,7 @@ def test_under_prefect_nothing_begins_it_again_by_itself():
     agent = documented_prefect.openai
     (unit, *_rest) = collect.units_of(agent, lambda unit: prefect.layers(agent, unit, {}))
     assert unit.cell(F.CRASH).predicted == 1
-    assert "by itself" in _target(unit, unit.cell(F.CRASH), "model", comes_back=False)
+    assert "by itself" in target(unit, unit.cell(F.CRASH), "model", False, {})
 
 
 MEASURED_TO = {"few": (times(3, "dbos recovery"), 4), "many": (times(101, "dbos recovery"), 3), "endless": (ENDLESS, 3)}
