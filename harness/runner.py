@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from harness.checks import Baseline, Case, judge
 from harness.checks.account import account, time_scale
 from harness.checks.calls import called_again
+from harness.checks.determinism import REPLAY, refused, undone
 from harness.checks.ledger import ledger
 from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
@@ -26,8 +27,10 @@ from harness.faults import Fault, FaultPlan
 from harness.folders import read_scenario, write_scenario
 from harness.history import (
     CommitLeft,
+    Event,
     History,
     Note,
+    Observation,
     ProcessEnded,
     ProcessStarted,
     RunEnded,
@@ -52,6 +55,7 @@ LIVE = "harness.process.worker:live"
 EXAMINING = 30.0
 IMPORTING = 30.0
 """Seconds that a fresh interpreter may be silent for, besides: it imports everything before it writes a line."""
+WARM_ONLY = "a forked process could not replay the engine's history of this run; a cold one could, and it counts"
 
 
 @dataclass
@@ -241,11 +245,24 @@ class Run:
         self.journal.close()
 
     def _testify(self, incarnation: int) -> None:
-        """Write down what the engine itself says of the run."""
-        if getattr(self.bench.engine, "examines", False):  # adapters written before it was asked for have none
-            self._examine(incarnation)
-        for record in self.bench.session.observe(self.store):
+        """Write down what the engine itself says of the run. A replay that a fork fails at is judged by a cold one."""
+        said = self._said(incarnation, cold=self.cold)
+        if not self.is_cold and any(map(refused, said)):
+            again = self._said(incarnation, cold=True)
+            if any(map(undone, again)):  # what the first one left behind is not what the cold one says
+                again = [record for record in again if not refused(record)]
+            elif not any(map(refused, again)):
+                again.append(Note(text=WARM_ONLY))
+            said = again
+        for record in said:
             self.journal.append(record)
+
+    def _said(self, incarnation: int, *, cold: bool) -> list[Event]:
+        """What the engine recorded, and whether somebody who took no part in the run was able to ask it."""
+        # Adapters written before it was asked for have no `examines`.
+        why = self._examine(incarnation, cold=cold) if getattr(self.bench.engine, "examines", False) else ""
+        missing = [Observation(name=REPLAY, value={"ok": None, "message": why})] if why else []
+        return [*self.bench.session.observe(self.store), *missing]
 
     def _live(self, incarnation: int) -> Watched:
         """One life: start it, watch it, and write down how it ended."""
@@ -324,13 +341,18 @@ class Run:
     def is_cold(self) -> bool:
         return self.cold or self.bench.cold
 
-    def _examine(self, incarnation: int) -> None:
-        """Let a process that took no part in the run ask the engine about it."""
-        zygote = self.bench.zygote(self._turn(incarnation), cold=self.cold)
+    def _examine(self, incarnation: int, *, cold: bool) -> str:
+        """Let a process that took no part in the run ask the engine about it; why it did not, empty if it did."""
+        zygote = self.bench.zygote(self._turn(incarnation), cold=cold)
         output = self.folder / "output.log"
         child = zygote.spawn("harness.process.worker:examine", {"store": asdict(self.store)}, output=output)
-        if watch(child, lambda: 0, stall=EXAMINING, limit=EXAMINING).hung:
-            self.journal.append(Note(text=f"the engine did not say what it recorded within {EXAMINING:.0f} seconds"))
+        patience = EXAMINING + (IMPORTING if cold or self.is_cold else 0)
+        watched = watch(child, lambda: 0, stall=patience, limit=patience)
+        if watched.hung or watched.exit is None:
+            return f"it had not answered after {patience:.0f} seconds"
+        if watched.exit.signal is not None:
+            return f"it died of {watched.exit}"
+        return f"it ended with code {watched.exit.code}: {self._tail()}" if watched.exit.code else ""
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         """What a child has to know: the plan, what has fired, what is settled, which invocations are left."""

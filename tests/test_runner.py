@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from harness import runner
+from harness.engines.base import Store
+from harness.engines.journal.engine import JournalEngine, JournalSession
+from harness.engines.journal.worker import JournalWorker
 from harness.errors import UsageError
 from harness.explore import sweep as exploring
-from harness.history import FaultFired, History, ProcessEnded, ProcessStarted, RunEnded
+from harness.history import Event, FaultFired, History, Observation, ProcessEnded, ProcessStarted, RunEnded
 from harness.journal import load
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
@@ -186,3 +194,60 @@ def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
 
     assert "LeavesMachine" in guarded.findings[0].message
     assert "LeavesMachine" not in allowed.findings[0].message
+
+
+class Asked(JournalEngine):
+    """An engine whose child's half is asked after the run: whoever asks dies, or finds what the store's file says."""
+
+    examines = True
+    worker = "tests.test_runner:AskedWorker"
+
+    @contextmanager
+    def session(self, options: dict[str, Any], folder: Path) -> Iterator[AskedSession]:
+        yield AskedSession()
+
+
+class AskedSession(JournalSession):
+    def observe(self, store: Store) -> Iterator[Event]:
+        yield from super().observe(store)
+        answer = Path(store.folder) / "replay"
+        if answer.exists():
+            yield Observation(name="replay", value={"ok": answer.read_text() == "yes", "message": "other steps"})
+
+
+class AskedWorker(JournalWorker):
+    """What it does when it is asked stands in the tool's environment: its answers in a fork and in a cold process."""
+
+    async def examine(self, store: Store) -> None:
+        folder = Path(store.folder)
+        again = (folder / "replay").exists()
+        answer = os.environ["ASKED"].split()[again]
+        if answer == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if answer == "raises":
+            raise RuntimeError("the server forgot")
+        (folder / "replay").write_text(answer)
+
+
+ANSWERS = {
+    "yes -": (Status.PASSED, ""),
+    "raises -": (Status.UNKNOWN, "it ended with code 1: RuntimeError: the server forgot"),
+    "dies -": (Status.UNKNOWN, "it died of SIGKILL"),
+    "no no": (Status.FAILED, "a cold process cannot replay the history of this run: other steps"),
+    "no yes": (Status.PASSED, "a forked process could not replay the engine's history of this run; a cold one could"),
+    "no raises": (Status.UNKNOWN, "it ended with code 1: RuntimeError: the server forgot"),
+}
+
+
+@pytest.mark.parametrize("answers", ANSWERS)
+def test_a_history_counts_as_replayed_only_if_somebody_did_replay_it(
+    answers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASKED", answers)
+    status, said = ANSWERS[answers]
+
+    judged, _history = run(tmp_path, Scenario.make(subject=subject(tmp_path), engine="tests.test_runner:Asked"))
+
+    assert judged.status is status
+    told = [*judged.reasons, *judged.notes, *(finding.message for finding in judged.findings)]
+    assert any(said in sentence for sentence in told) or not said

@@ -6,35 +6,53 @@ from collections.abc import Iterator
 
 from harness.checks.base import Case, place
 from harness.checks.words import evidence, life, lines
-from harness.history import Execution, Observation, spelled
-from harness.verdict import Finding, Owner, Severity, Verdict
+from harness.history import Event, Execution, Observation, spelled
+from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
 NAME = "determinism"
 REPLAY = "replay"
 """The observation in which an adapter says whether a cold process could replay the engine's history.
 
-Its value is `{"ok": bool, "message": "the engine's own words"}`.
+Its value is `{"ok": bool, "message": "the engine's own words"}`; `ok` is None, and the message the reason, where the
+process that was to replay it ended before it had.
 """
+UNDONE = "nobody knows whether the engine's history can be replayed, for the process that asks the engine failed"
 
 
 def determinism(case: Case) -> Verdict:
-    """No history that cannot be replayed, no record whose key meant another step in another life."""
-    return Verdict.of(NAME, [*_unreplayable(case), *_reassigned(case)])
+    """No history that cannot be replayed, no record whose key meant another step in another life.
+
+    Unknown if nothing is wrong and the replay could not be done.
+    """
+    verdict = Verdict.of(NAME, [*_unreplayable(case), *_reassigned(case)])
+    missing = list(filter(undone, case.history.of(Observation)))
+    if not missing or verdict.status is Status.FAILED:
+        return verdict
+    return Verdict.unknown(NAME, f"{UNDONE}: {missing[0].value.get('message')}", verdict.findings)
+
+
+def refused(event: Event) -> bool:
+    """Whether a record says that the engine's history was replayed, and the code took other steps."""
+    return isinstance(event, Observation) and event.name == REPLAY and event.value.get("ok") is False
+
+
+def undone(event: Event) -> bool:
+    """Whether a record says that the engine's history could not be replayed because the process did not get so far."""
+    return isinstance(event, Observation) and event.name == REPLAY and event.value.get("ok") is None
 
 
 def _unreplayable(case: Case) -> Iterator[Finding]:
-    for observation in case.history.of(Observation):
-        if observation.name == REPLAY and not observation.value.get("ok"):
-            yield Finding(
-                check=NAME,
-                rule="cannot-replay",
-                step=spelled("run", observation.invocation),
-                severity=Severity.ERROR,
-                owner=Owner.TOOL,
-                message=f"a cold process cannot replay the history of this run: {observation.value.get('message')}",
-                remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
-                events=lines(observation),
-            )
+    for observation in filter(refused, case.history.of(Observation)):
+        yield Finding(
+            check=NAME,
+            rule="cannot-replay",
+            step=spelled("run", observation.invocation),
+            severity=Severity.ERROR,
+            owner=Owner.TOOL,
+            message=f"a cold process cannot replay the history of this run: {observation.value.get('message')}",
+            remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
+            events=lines(observation),
+        )
 
 
 def _reassigned(case: Case) -> Iterator[Finding]:

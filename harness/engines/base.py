@@ -179,7 +179,10 @@ class Examiner(Protocol):
     """A worker whose engine has to be asked after the run, because the parent's half cannot read its records."""
 
     async def examine(self, store: Store) -> None:
-        """Leave in the store's folder what `Session.observe` reads. The process took no part in the run."""
+        """Leave in the store's folder what `Session.observe` reads. The process took no part in the run.
+
+        Called once more, in a cold process, where `observe` then says that the history cannot be replayed.
+        """
 
 
 class Session(Protocol):

@@ -6,7 +6,7 @@ import pytest
 
 from harness.checks.determinism import determinism
 from harness.history import Observation
-from harness.verdict import Finding, Owner, Severity
+from harness.verdict import Finding, Owner, Severity, Status
 from tests.builders import Story, a_case
 
 
@@ -20,6 +20,20 @@ def test_an_engine_that_could_not_replay_a_history_is_believed(ok, rules):
     story._write(Observation(name="replay", value={"ok": ok, "message": "[TMPRL1100] Nondeterminism error"}))
     assert [finding.rule for finding in found(story)] == rules
     assert all("[TMPRL1100]" in finding.message for finding in found(story))
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [([None], Status.UNKNOWN), ([True, None], Status.UNKNOWN), ([False, None], Status.FAILED)],
+    ids=["nothing was replayed", "a part of it was", "a part of it could not be"],
+)
+def test_a_replay_that_was_not_done_proves_nothing(answers, status):
+    story = Story().life().kept("model#1").finished()
+    for ok in answers:
+        story._write(Observation(name="replay", value={"ok": ok, "message": "it ended with code 1: boom"}))
+    verdict = determinism(a_case(story, story))
+    assert verdict.status is status
+    assert ("it ended with code 1: boom" in verdict.reason) is (status is Status.UNKNOWN)
 
 
 def test_other_observations_say_nothing_about_it():

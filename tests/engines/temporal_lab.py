@@ -6,7 +6,7 @@ Entry points for `Zygote`, and `Lab`, which looks like a zygote of one subject.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +52,6 @@ class Lab:
     def spawn(self, entry: str, argument: dict[str, Any], *, output: Path) -> Incarnation:
         order = {"prepare": self.prepare, "prepared": self.prepared, "entry": entry, "argument": argument}
         return self.zygote.spawn("tests.engines.temporal_lab:live", order, output=output)
+
+    def cold_twin(self) -> Lab:
+        return replace(self, zygote=self.zygote.cold_twin())
