@@ -219,7 +219,8 @@ class EngineSweep:
     """All runs of one subject under one engine.
 
     `refused` holds the engine's own words if it would not take the subject (n/a), `unavailable` why it could not be
-    used here; then there are no rows and no runs. `possible` counts the crash points; `partial`: it was interrupted.
+    used here; then there are no rows and no runs. `possible` counts the crash points; `partial`: it was interrupted,
+    and nothing is proved unless something failed.
     """
 
     engine: str
@@ -234,7 +235,7 @@ class EngineSweep:
 
     @property
     def status(self) -> Status:
-        return worst(run.status for run in self.runs)
+        return worst([*(run.status for run in self.runs), *([Status.UNKNOWN] if self.partial else [])])
 
     def at(self, step: str, window: str) -> RunReport | None:
         """The run of one cell of the crash map."""

@@ -31,6 +31,14 @@ def test_failed_beats_unknown_beats_passed_in_any_order(statuses, expected):
     assert {worst(order) for order in permutations(statuses)} == {expected}
 
 
+@pytest.mark.parametrize(("ran", "status"), [((P,), U), ((P, F), F), ((), U)], ids=["passed", "failed", "nothing"])
+def test_a_sweep_that_was_interrupted_proves_nothing_but_what_failed(ran, status):
+    runs = tuple(RunReport("dbos", "s:a", "-", (Verdict("effects", one),), 1, "f") for one in ran)
+    sweep = EngineSweep("dbos", "step", runs=runs, partial=True)
+    untried = EngineSweep("prefect", "task", partial=True, unavailable="interrupted")
+    assert sweep.status is SweepReport("s:a", (sweep, untried)).status is status
+
+
 def test_exit_codes_are_the_documented_ones():
     assert EXIT_CODES == {P: 0, F: 1, U: 3}
 

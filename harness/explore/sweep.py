@@ -31,6 +31,7 @@ from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 
 NO_FAULT = FaultPlan()
 JOURNAL = "journal.jsonl"
+INTERRUPTED = "the sweep was interrupted before its turn came"
 
 
 class Progress(Protocol):
@@ -72,7 +73,8 @@ def sweep(
     """Crash the subject once at every step and window under each engine.
 
     An engine that cannot be used is reported as unavailable, or raises `EngineUnavailable` if it is the only one or in
-    `require`, looked at before anything runs. Ctrl-C ends the sweep early: the report is then partial and says so.
+    `require`, looked at before anything runs. Ctrl-C ends the sweep early: the report is then partial and says so, and
+    the engines whose turn had not come are in it, as not tried.
     """
     started = time.monotonic()
     units = {name: load_engine(name).unit for name in engines}
@@ -81,6 +83,9 @@ def sweep(
     swept: list[EngineSweep] = []
     with new_folder(out, "sweep") as folder:
         for name, unit in units.items():
+            if any(one.partial for one in swept):
+                swept.append(EngineSweep(name, unit, partial=True, unavailable=INTERRUPTED))
+                continue
             one = _Sweep(scenario.under(name), folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict)
             try:
                 swept.append(one.all_crashes())
@@ -88,8 +93,6 @@ def sweep(
                 if len(units) == 1 or name in require:
                     raise
                 swept.append(EngineSweep(name, unit, unavailable=str(error)))
-            if swept[-1].partial:
-                break
     return SweepReport(scenario.subject, tuple(swept), time.monotonic() - started)
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.report.words import SEVERITY_STYLE, WHO, clean, counted, listed
 from harness.steps import StepId
-from harness.verdict import Finding, RunReport, Severity, Status, SweepReport
+from harness.verdict import Finding, RunReport, Severity, Status, SweepReport, worst
 
 SHOWN_PLACES = 3
 UNUSED = ("resume", "recorded-ran-again")
@@ -164,10 +164,11 @@ def _needs_step(cause: Cause) -> bool:
 def _nothing_wanted(report: SweepReport) -> Text:
     if not report.runs:
         return Text("Nothing was crashed, so nothing is known.", "bold")
-    if report.status is Status.PASSED:
+    partial = any(sweep.partial for sweep in report.engines)
+    if report.status is Status.PASSED or (partial and worst(run.status for run in report.runs) is Status.PASSED):
         deaths = sum(run.incarnations > 1 for run in report.runs)
         said = f"{counted(deaths, 'crash', 'crashes')} survived, " if deaths else ""
-        begin = "So far nothing" if any(sweep.partial for sweep in report.engines) else "Nothing"
+        begin = "So far nothing" if partial else "Nothing"
         return Text(f"{begin} has to change: {said}no effect repeated or lost.", "bold green")
     reasons = dict.fromkeys(reason for run in report.runs for reason in run.reasons)
     said = next(iter(reasons), "no check could tell")

@@ -18,6 +18,7 @@ def of(*sweeps: EngineSweep) -> SweepReport:
 
 REFUSED = EngineSweep("dbos", "step", refused="an agent needs a name")
 UNAVAILABLE = EngineSweep("temporal", "activity", unavailable="not installed")
+UNTRIED = EngineSweep("temporal", "activity", unavailable="interrupted", partial=True)
 UNKNOWN = EngineSweep("dbos", "step", runs=(a_run("p", unknown="no idea"),))
 
 CODES = [
@@ -32,6 +33,7 @@ CODES = [
     pytest.param(of(a_sweep("journal"), UNAVAILABLE), ("temporal",), 2, id="a required engine is missing"),
     pytest.param(of(UNAVAILABLE, REFUSED), (), 2, id="no engine could be tried"),
     pytest.param(of(a_sweep(partial=True)), (), 130, id="interrupted"),
+    pytest.param(of(a_sweep(partial=True), UNTRIED), ("temporal",), 130, id="interrupted before a required engine"),
 ]
 
 

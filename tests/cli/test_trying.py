@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import CHARGE, ROOT, SHOP, Ran, Shell, environment
 from tests.process.families import MARK, family, happens
 
@@ -101,10 +103,11 @@ def test_a_fault_that_never_fires_leaves_the_run_unknown(shell: Shell, tmp_path:
     assert "COULD NOT TELL crash@model#1/before~2" in ran.out
 
 
-def test_an_interrupted_sweep_reports_what_it_has_and_leaves_no_process(tmp_path: Path):
+def interrupted(*arguments: str) -> Ran:
+    """A sweep that is given Ctrl-C when some of its crashes have been tried. Fails if a process outlives it."""
     mark = f"{os.getpid()}-interrupted"
     process = subprocess.Popen(
-        [sys.executable, "-m", "harness", "sweep", SHOP, "-e", "journal", "-j", "2", "--out", str(tmp_path)],
+        [sys.executable, "-m", "harness", "sweep", SHOP, "-j", "2", *arguments],
         cwd=ROOT,
         env=environment({MARK: mark}),
         stdout=subprocess.PIPE,
@@ -117,7 +120,24 @@ def test_an_interrupted_sweep_reports_what_it_has_and_leaves_no_process(tmp_path
     assert len(family(mark)) > 1
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate()
-    assert process.returncode == 130
-    assert "Interrupted: this report is partial" in out
     assert "Traceback" not in out + err
     assert happens(lambda: family(mark) == [])
+    return Ran(process.returncode, out, err)
+
+
+def test_an_interrupted_sweep_reports_what_it_has_and_leaves_no_process(tmp_path: Path):
+    ran = interrupted("-e", "journal", "--out", str(tmp_path))
+    assert ran.code == 130
+    assert "Interrupted: this report is partial" in ran.out
+
+
+@pytest.mark.engine(name="temporal")
+def test_an_interrupted_sweep_of_servers_names_the_engines_whose_turn_had_not_come(tmp_path: Path):
+    ran = interrupted("-e", "temporal,prefect", "--format", "json", "--out", str(tmp_path))
+    document = json.loads(ran.out)
+    temporal, prefect = document["engines"]
+    assert (ran.code, document["status"]) == (130, "unknown")
+    assert 0 < document["totals"]["run"] < document["totals"]["possible"]
+    assert (temporal["engine"], temporal["partial"], temporal["unavailable"]) == ("temporal", True, "")
+    assert (prefect["engine"], prefect["partial"]) == ("prefect", True)
+    assert "interrupted" in prefect["unavailable"]

@@ -224,10 +224,13 @@ def test_an_interruption_at_any_moment_leaves_what_is_known(
     monkeypatch.setattr(home, moment, interrupted)
     monkeypatch.setattr(exploring, "unconfirmed", lambda runs: [replace(run, notes=("unconfirmed",)) for run in runs])
 
-    report = exploring.sweep(scenario("journal"), ["journal"], out=tmp_path, jobs=2)
+    report = exploring.sweep(scenario("journal"), ["journal", "none"], out=tmp_path, jobs=2)
 
-    [engine] = report.engines
+    [engine, untried] = report.engines
+    assert report.status is Status.UNKNOWN
     assert engine.partial
+    assert (untried.engine, untried.runs) == ("none", ())
+    assert untried.unavailable == "the sweep was interrupted before its turn came"
     assert len(engine.runs) == (engine.possible if moment == "confirmed" else 0)
     assert all(run.notes == ("unconfirmed",) for run in engine.runs)
 
