@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.temporal import obtain, server
+from harness.engines.temporal import greeting, obtain, server
 from harness.engines.temporal.engine import TemporalEngine
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
@@ -115,6 +115,37 @@ def test_a_server_named_by_the_person_comes_first(monkeypatch: pytest.MonkeyPatc
     assert server.known({"server": str(option)}) == option
 
 
+@pytest.mark.parametrize("place", ["option", "variable", "PATH"])
+@pytest.mark.parametrize(
+    "said", ["temporal version 0.1.0 (Server 1.19.3, UI 2.0.0)", "temporal version 0.1.0 (server 1.19.3) (ui 2.0.0)"]
+)
+def test_a_program_whose_server_is_too_old_is_told_before_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, said: str
+) -> None:
+    old = fake(tmp_path / "temporal", f"test \"$1\" = --version && echo '{said}' || touch {tmp_path / 'started'}")
+    if place == "PATH":
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    if place == "variable":
+        monkeypatch.setenv(server.VARIABLE, str(old))
+    [problem] = TemporalEngine().problems({"server": str(old)} if place == "option" else {})
+    assert problem == f"the Temporal server that {old} starts is version 1.19.3; 1.20 or later is needed"
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_program_that_does_not_tell_its_version_is_asked_when_it_has_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mute = fake(tmp_path / "temporal", f'test "$1" = --version && exit; exec {server.program({})} "$@"')
+    monkeypatch.setattr(greeting, "OLDEST_SERVER", (99, 0))
+    options = {"server": str(mute)}
+    assert TemporalEngine().problems(options) == []
+    with (
+        pytest.raises(EngineUnavailable, match=r"is version 1\.\d+.*; 99\.0 or later is needed"),
+        TemporalEngine().session(options, tmp_path / "home"),
+    ):
+        pytest.fail("an old server was used")
+
+
 def test_a_server_that_is_no_program_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     [problem] = TemporalEngine().problems({"server": str(tmp_path / "notes.txt")})
@@ -145,6 +176,24 @@ def test_two_processes_that_need_the_server_build_it_once(empty_cache: Path) -> 
     paths = {Path(one.communicate()[0].decode().strip()) for one in both}
     assert paths == {obtain.obtained()}
     assert builds.read_text() == "built\n"
+
+
+def test_what_the_sdk_downloads_is_kept_and_nothing_is_built(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    download = (
+        "import pathlib, sys\n"
+        "program = pathlib.Path(sys.argv[1]) / f'temporal-sdk-python-{sys.argv[2]}'\n"
+        "program.write_text('#!/bin/sh\\necho downloaded\\n')\n"
+        "program.chmod(0o755)\n"
+    )
+    monkeypatch.setattr(obtain, "_DOWNLOAD", download)
+    fake(empty_cache / "bin" / "go", f"touch {empty_cache / 'asked'}; exit 1")
+    path = obtain.obtain()
+    assert path == obtain.obtained()
+    assert subprocess.run([path], capture_output=True, text=True, check=True).stdout == "downloaded\n"
+    assert {each.name for each in obtain.folder().iterdir()} == {"lock", "temporal"}
+    assert not (empty_cache / "asked").exists()
 
 
 def test_what_cannot_be_obtained_is_told_with_every_reason(empty_cache: Path) -> None:

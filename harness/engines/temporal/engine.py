@@ -81,9 +81,12 @@ class TemporalEngine:
         if (address := options.get("address")) is not None:
             yield TemporalSession(address, namespace, None, timeouts)
             return
-        ours = Server(server.program(options), folder, _port(options))
+        program = server.program(options)
+        ours = Server(program, folder, _port(options))
         ours.start()
         try:
+            if greeting.told(program) is None:  # what tells its version was looked at before, in `problems`
+                greeting.check(ours.address, "default")
             yield TemporalSession(ours.address, "default", ours, timeouts)
         finally:
             ours.close()
@@ -153,7 +156,8 @@ def _server_problems(options: dict[str, Any]) -> list[str]:
             greeting.check(address, options.get("namespace", "default"))
         else:
             _port(options)
-            server.given(options)
+            if (program := server.known(options)) is not None:
+                greeting.check_program(program)
     except (EngineUnavailable, UsageError) as error:
         return [str(error)]
     return []

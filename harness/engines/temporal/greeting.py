@@ -1,6 +1,6 @@
-"""Asking a server of the person's own who it is, before anything is started on it.
+"""Asking a server of the person's own who it is, before anything is started on it; and a program, before it is one.
 
-In a process of its own, because the parent imports no engine.
+A server is asked in a process of its own, because the parent imports no engine.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ import asyncio
 import functools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from harness.engines.temporal.versions import numbers
@@ -35,10 +37,32 @@ def check(address: str, namespace: str) -> None:
     answer = _ask(address, namespace)
     if (complaint := answer.get("complaint")) is not None:
         raise EngineUnavailable(complaint)
-    version = str(answer["version"])
+    _check_age(f"the Temporal server at {address}", str(answer["version"]))
+
+
+def check_program(program: Path) -> None:
+    """Raises `EngineUnavailable` for a program that says itself that its server is too old."""
+    if (version := told(program)) is not None:
+        _check_age(f"the Temporal server that {program} starts", version)
+
+
+@functools.cache
+def told(program: Path) -> str | None:
+    """The version of the server that a program starts, by its own `--version`; None if it does not tell."""
+    try:
+        said = subprocess.run(
+            [program, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"server v?(\d+\.\d+[^\s,)]*)", said.stdout.decode("utf-8", "replace"), re.IGNORECASE)
+    return found[1] if found else None
+
+
+def _check_age(server: str, version: str) -> None:
     if numbers(version) < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
-        raise EngineUnavailable(f"the Temporal server at {address} is version {version}; {oldest} or later is needed")
+        raise EngineUnavailable(f"{server} is version {version}; {oldest} or later is needed")
 
 
 def _parts(address: str) -> tuple[str, int]:
