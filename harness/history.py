@@ -278,6 +278,8 @@ class Observation(Event):
     value: Any = None
 
 
+CANCELLED = "hang cancelled"
+"""The observation that a hang was ended from outside, so that nothing of it goes on in its process."""
 SHOWN = "shown"
 """The observation that holds the names of the tools that the model request of a `step` shows, in their order."""
 

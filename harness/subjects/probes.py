@@ -19,7 +19,16 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from harness.history import CommitEntered, CommitLeft, StepEntered, StepLeft, UnitEntered, UnitLeft
+from harness.history import (
+    CANCELLED,
+    CommitEntered,
+    CommitLeft,
+    Observation,
+    StepEntered,
+    StepLeft,
+    UnitEntered,
+    UnitLeft,
+)
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited
@@ -136,7 +145,7 @@ class Probes:
     async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: Unit | None) -> T:
         step = str(body.step)
         if seconds := self.strikes.at(step, "before"):
-            await _pause(seconds)
+            await self._pause(seconds)
         return await self._finish(self._enter(body, step, unit), run())
 
     async def _finish(self, entered: Entered, running: Awaitable[T]) -> T:
@@ -147,7 +156,7 @@ class Probes:
             self._raised(entered, error)
             raise
         if seconds := self._returned(entered, result):
-            await _pause(seconds)
+            await self._pause(seconds)
         return result
 
     def _run_sync(self, body: Body, run: Callable[[], T], unit: Unit | None) -> T:
@@ -298,7 +307,7 @@ class Probes:
                         with Setting(waiting_here, None):
                             return await self._run(waiting, lambda: body(*args, **kwargs), unit)
                     if seconds := self._unit_entered(unit, name, attempt):
-                        await _pause(seconds)
+                        await self._pause(seconds)
                     try:
                         result = await body(*args, **kwargs)
                     except BaseException as error:
@@ -424,16 +433,19 @@ class Probes:
         while not all(map(self._is_over, waits_for)) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
 
+    async def _pause(self, seconds: float) -> None:
+        """Stand still as a fault wants. Whoever ends a hang cancels it, and that is written down; a thread goes on."""
+        if seconds < math.inf:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.journal.append(Observation(name=CANCELLED), invocation=self.invocation)
+
     def _is_over(self, step: str) -> bool:
         """Whether a call is settled. An error may be recorded or not, and if it is, then at once."""
         return step in self.settled or time.monotonic() - self._failed.get(step, math.inf) > RECORDING
-
-
-async def _pause(seconds: float) -> None:
-    if seconds == float("inf"):
-        await asyncio.Event().wait()
-    elif seconds:
-        await asyncio.sleep(seconds)
 
 
 def _pause_sync(seconds: float) -> None:

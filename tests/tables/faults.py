@@ -11,7 +11,18 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
-from harness.history import Effect, EngineRecord, Event, Execution, History, RunEnded, StepEntered, UnitEntered
+from harness.history import (
+    CANCELLED,
+    Effect,
+    EngineRecord,
+    Event,
+    Execution,
+    History,
+    Observation,
+    RunEnded,
+    StepEntered,
+    UnitEntered,
+)
 from harness.report.words import NOT_RUN, REFUSED
 from tests.tables.lab import Lab
 from tests.tables.page import Column, Page, Section
@@ -40,7 +51,14 @@ RUN_TIMEOUT = {
 }
 """What the engines' callers say of a run as a whole; `journal` knows nothing of that either."""
 
-ENDS, LIMITS, BODIES, EFFECT, RECORD = LINES = ("the run", "timeouts", "bodies", "the charge", "the record")
+ENDS, LIMITS, BODIES, ZOMBIE, EFFECT, RECORD = LINES = (
+    "the run",
+    "timeouts",
+    "bodies",
+    "given up",
+    "the charge",
+    "the record",
+)
 
 INTRODUCTION = """\
 What becomes of one fault under each engine: a real agent, a real engine, a real hang. This page is generated
@@ -49,8 +67,9 @@ What becomes of one fault under each engine: a real agent, a real engine, a real
 The agent charges a customer, then packs the order, which takes a while. *the run*: how it ends for its caller, and what
 ended a hang; a run that never ends was ended by the harness, because nothing happened. *timeouts*: those that the
 harness knows to be around the body, as they were configured, the outermost first. *bodies*: how many of the step that
-was struck began and returned, or of how many owners they were. *the charge*: how often the customer was charged. *the
-record*: what the engine says of the step when the run is over.
+was struck began and returned, or of how many owners they were. *given up*: what becomes of a body that somebody stopped
+waiting for; it was cancelled, or it went on in the same process beside what came after it. *the charge*: how often the
+customer was charged. *the record*: what the engine says of the step when the run is over.
 
 In the rows called *late* the body begins only when its time is over. Where the customer is charged twice there, the
 attempt that was given up did its work all the same, beside the one that took its place: a zombie. In a thread under
@@ -88,6 +107,7 @@ class Row:
         return self.subject(engine) is not None and (engine in self.options or self.options is not RUN_TIMEOUT)
 
 
+HANG_MODEL = "hang@model#2"
 HANG, LATE, DONE = "hang@tool:charge#1", "delay(30s)@tool:charge#1", "tool:charge#1/between"
 ROWS = (
     Row("hang", "An asynchronous tool never returns. Nobody configured a timeout.", HANG),
@@ -103,6 +123,8 @@ ROWS = (
         options=RUN_TIMEOUT,
         forms={"temporal": "by_temporal:patient"},
     ),
+    Row("model hangs", "A provider never answers the second request. Nobody configured a timeout.", HANG_MODEL),
+    Row("tool fails", "The tool raises `ValueError`, once.", "error(ValueError)@tool:charge#1"),
     Row("late in a thread, tool timeout", "The body begins after 30 s; `timeout=20`.", LATE, "blocking", BY_PYDANTIC),
     Row("late, engine timeout", "The body begins after 30 s; 20 s for its unit.", LATE, timeout=BY_ENGINE),
     Row("late in a thread, engine timeout", "A plain function with the same.", LATE, "blocking", BY_ENGINE),
@@ -135,7 +157,7 @@ def _lines(row: Row, lab: Lab) -> dict[str, str]:
     if subject is None or not row.knows(engine):
         return _not_applicable(f"{engine} has no timeouts of its own")
     try:
-        stall = STALL if row.fault == HANG else PATIENCE
+        stall = STALL if row.fault in (HANG, HANG_MODEL) else PATIENCE
         trial = lab.trial(subject=subject, stall=stall, options=options, **SCENARIO)
         ran = trial.unprepared(FaultPlan.parse(row.fault))
     except UsageError as error:
@@ -160,6 +182,7 @@ def _told(history: History, fault: Fault) -> dict[str, str]:
         ENDS: _ended(history, limits),
         LIMITS: ", ".join(f"{seconds:g} s" for seconds in limits) or "none",
         BODIES: _began(bodies) if counted else f"of {_owners([run.entered for run in bodies])}",
+        ZOMBIE: _given_up(history, bodies) if counted else NOT_RUN.word,
         EFFECT: _times(len(effects)) if counted else f"by {_owners(effects)}",
         RECORD: _recorded(history, bodies),
     }
@@ -200,6 +223,21 @@ def _struck(history: History) -> set[str]:
 
 def _began(bodies: list[Execution]) -> str:
     return f"{len(bodies)} began, {sum(run.finished for run in bodies)} returned"
+
+
+def _given_up(history: History, bodies: list[Execution]) -> str:
+    """What became of the first body when nobody waited for it any longer, by what its own process wrote down."""
+    hang = next((fired for fired in history.fired if Fault.parse(fired.fault).action == "hang"), None)
+    if hang is not None:
+        cancelled = any(event.name == CANCELLED and event.pid == hang.pid for event in history.of(Observation))
+        return "cancelled" if cancelled else "goes on"
+    late = next((fired for fired in history.fired if Fault.parse(fired.fault).action == "delay"), None)
+    if late is None:
+        return NOT_RUN.word
+    begins = [run.entered.time - late.time >= late.wait for run in bodies if run.entered.pid == late.pid]
+    if True not in begins:
+        return "cancelled"
+    return "went on beside the next" if False in begins else NOT_RUN.word
 
 
 def _owners(events: Sequence[Event]) -> str:

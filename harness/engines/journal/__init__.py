@@ -1,1 +1,1 @@
-"""Our reference engine: a durable backend in a few dozen lines over one file, the measure of the other engines."""
+"""Our reference engine: a small durable backend over one file, the measure of the other engines."""
