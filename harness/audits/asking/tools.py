@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
+from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
@@ -50,8 +52,16 @@ class Decorator:
     def __init__(self, retrying: Any, function: Any, whose: str = "") -> None:
         self.retrying = retrying
         config = {name: getattr(retrying, name, None) for name in ("stop", "wait", "retry")}
-        name = f"tenacity of {whose}" if whose else "tenacity"
-        self.layer = RetryLayer(name=name, kind="tool", settings=config_of(config), origin=decorated(function))
+        usual = inspect.signature(type(retrying)).parameters.get("retry")
+        if usual is not None and config["retry"] is usual.default:
+            del config["retry"]  # nobody has set a condition
+        self.layer = RetryLayer(
+            name=f"tenacity of {whose}" if whose else "tenacity",
+            kind="tool",
+            settings=config_of(config),
+            origin=decorated(function),
+            jitter=jittered(config["wait"]),
+        )
 
     @property
     def retried(self) -> Sequence[type[Exception]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.connects import refused_twin
+from harness.audits.asking.jitter import jittered
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer
@@ -95,9 +96,14 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
     kind = type(transport).__name__
     if wraps:
         config = getattr(transport, "config", None)
-        settings = config_of(config) if isinstance(config, dict) else {}
-        name = "tenacity transport" if kind.endswith("TenacityTransport") else kind
-        return RetryLayer(name=name, kind="transport", settings=settings, origin=explicit(kind))
+        known = config if isinstance(config, dict) else None
+        return RetryLayer(
+            name="tenacity transport" if kind.endswith("TenacityTransport") else kind,
+            kind="transport",
+            settings={} if known is None else config_of(known),
+            origin=explicit(kind),
+            jitter=None if known is None else jittered(known.get("wait")),
+        )
     if kind in OWN and (retries := _connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
         origin = default_of(transport) if retries == 0 else explicit("retries")

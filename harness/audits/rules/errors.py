@@ -10,6 +10,12 @@ from harness.verdict import Severity
 
 _CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
 _PERMANENT = (Failure.BAD_REQUEST, Failure.UNAUTHORIZED, Failure.INVALID_RESPONSE, Failure.USER_ERROR)
+_EVERY = (
+    tuple(failure for failure in ON_THE_WIRE if failure is not Failure.INVALID_RESPONSE),
+    (Failure.TOOL_EXCEPTION, Failure.USER_ERROR),
+)
+"""What a condition without a choice meets, at a model or at a tool. An answer that makes no sense is left out: for a
+transport it is an answer like any, and pydantic-ai itself never lets Prefect retry it."""
 _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
 
 
@@ -26,6 +32,8 @@ def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:
     tried = by_layer(unit)
+    if any(cell.predicted is None for cell in unit.cells):
+        return  # what would have reached the condition, nobody knows
     for one in unit.layers:
         silent = any("never retries" in note for note in one.notes)
         if one.unknown or one.name in tried or not (silent or any(name in one.settings for name in _CONDITIONS)):
@@ -40,7 +48,8 @@ def _always(unit: UnitAudit, _report: AuditReport) -> Found:
         one = named(unit, name)
         if one is None or not any(setting in one.settings for setting in _CONDITIONS):
             continue
-        if all(failure in failures for failure in ON_THE_WIRE if unit.cell(failure)) and unit.cell(ON_THE_WIRE[0]):
+        met = (tuple(failure for failure in every if unit.cell(failure)) for every in _EVERY)
+        if any(len(every) > 1 and all(failure in failures for failure in every) for every in met):
             text = f"the retry condition of {name} matches every class of failure"
             yield Said(text, "let it refuse what is permanent", Severity.WARNING, tuple(failures), one)
 

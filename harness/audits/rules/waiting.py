@@ -12,6 +12,8 @@ from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.verdict import Severity
 
 _OVERLOADED = (Failure.RATE_LIMITED, Failure.UNAVAILABLE, Failure.SERVER_ERROR)
+_COMES_BACK = (*_OVERLOADED, Failure.TOOL_EXCEPTION)
+"""What better waits longer each time: what a tool asks is as overloaded as a provider is, for all that we know."""
 
 
 def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
@@ -19,7 +21,7 @@ def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
         flat = tuple(
             failure
             for failure, factor in failures.items()
-            if failure in _OVERLOADED and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
+            if failure in _COMES_BACK and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
         )
         if flat:
             wait = failures[flat[0]].waits[0]
@@ -36,8 +38,11 @@ def _too_flat(waits: tuple[float, ...]) -> bool:
 def _no_jitter(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         one = named(unit, name)
-        hit = tuple(failure for failure in _OVERLOADED if failure in failures)
-        if one is not None and one.jitter is False and hit:
+        if one is None or one.jitter is not False:
+            continue
+        # Of an engine it is said at the model, once; a tool's own decorator is there for that tool alone.
+        crowded = _COMES_BACK if one.kind == "tool" else _OVERLOADED
+        if hit := tuple(failure for failure in crowded if failure in failures and any(failures[failure].waits)):
             text = f"{name} waits without jitter: clients that failed together come back together"
             yield Said(
                 text, "add jitter where the engine has it, or spread the starts of runs", Severity.NOTE, hit, one

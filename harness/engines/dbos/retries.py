@@ -36,7 +36,7 @@ class Step:
         self.layer = RetryLayer(
             name="dbos step",
             kind="unit",
-            settings={name: str(self.config[name]) for name in _SETTINGS},
+            settings=_told(self.config),
             origin=said if given else default_of("dbos"),
             each=None if (absurd := _absurd(self.config)) else self.config.get("timeout_seconds"),
             jitter=False,
@@ -147,6 +147,15 @@ def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:
             }
         seen = getattr(seen, "__wrapped__", None)
     return None
+
+
+def _told(config: dict[str, Any]) -> dict[str, str]:
+    """The settings as a person reads them. A condition is only asked where there is another attempt to be had."""
+    told = {name: str(config[name]) for name in _SETTINGS}
+    condition, seconds = config.get("should_retry"), config.get("timeout_seconds")
+    if condition is not None and config["retries_allowed"]:
+        told["should_retry"] = getattr(condition, "__qualname__", type(condition).__name__)
+    return told if seconds is None else {**told, "timeout_seconds": str(seconds)}
 
 
 def _wanted(condition: Callable[[BaseException], Any] | None, error: BaseException) -> bool:
