@@ -64,9 +64,7 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
     yield Text(clean(unit.unit), "bold")
     layers = table("layer, innermost first", "settings", "set by")
     for layer in unit.layers:
-        told = (
-            f"unknown: {layer.unknown}" if layer.unknown else ", ".join(f"{k}={v}" for k, v in layer.settings.items())
-        )
+        told = f"unknown: {layer.unknown}" if layer.unknown else layer.told
         layers.add_row(layer.name, Text(clean(told), "magenta" if layer.unknown else ""), clean(str(layer.origin)))
     yield indented(layers)
     if not unit.cells:

@@ -112,13 +112,15 @@ class Origin(Value):
 class RetryLayer(Value):
     """One owner of retries, as it is configured. `unknown` is why it could not be resolved, if it could not.
 
-    `settings` are spelled as its library spells them. Timeouts are seconds: `each` for one attempt, `all` for all; one
-    that does not interrupt lets a unit that is running come to its end, with all its retries.
+    `settings` are spelled as its library spells them. Of those in `usual` nobody said anything: they are the default of
+    the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
+    interrupt lets a unit that is running come to its end, with all its retries.
     """
 
     name: str
     kind: Kind
     settings: dict[str, str] = {}
+    usual: dict[str, str] = {}
     origin: Origin = Origin()
     each: float | None = None
     all: float | None = None
@@ -135,4 +137,11 @@ class RetryLayer(Value):
     def __str__(self) -> str:
         if self.unknown:
             return f"{self.name}: unknown ({self.unknown})"
-        return f"{self.name}: {', '.join(f'{name}={value}' for name, value in self.settings.items()) or 'no settings'}"
+        return f"{self.name}: {self.told or 'no settings'}"
+
+    @property
+    def told(self) -> str:
+        """The settings on one line. A default is called one where the layer as a whole is none."""
+        default = self.origin.said == "default"
+        usual = {} if default else {name: f" (default of {whose})" for name, whose in self.usual.items()}
+        return ", ".join(f"{name}={value}{usual.get(name, '')}" for name, value in self.settings.items())

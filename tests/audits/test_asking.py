@@ -7,6 +7,7 @@ import time
 import httpx
 import httpx2
 import pytest
+from openai import AsyncOpenAI
 from pydantic_ai.models.fallback import FallbackModel
 from tenacity import retry, stop_after_attempt, wait_fixed
 
@@ -14,6 +15,7 @@ from fixtures.audit import awkward, clients, google
 from harness.audits import collect
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.modeling import Asker
+from harness.audits.asking.sdks import Sdk
 from harness.audits.asking.tools import decorators
 from harness.audits.asking.transports import TransportLayer
 from harness.audits.asking.trouble import first
@@ -232,3 +234,18 @@ def test_waits_take_no_time_and_move_the_clock():
         assert time.monotonic() - begun >= 100
     assert slept == [100]
     assert time.monotonic() - begun < 100
+
+
+@pytest.mark.parametrize(
+    ("said", "origin", "usual"),
+    [
+        ({}, "default", {"max_retries", "timeout"}),
+        ({"timeout": 20}, "explicit", {"max_retries"}),
+        ({"max_retries": 5}, "explicit", {"timeout"}),
+        ({"max_retries": 5, "timeout": 20}, "explicit", set()),
+    ],
+    ids=["nothing", "a timeout", "a number", "both"],
+)
+def test_a_client_is_as_its_sdk_has_it_if_nobody_says_anything(said, origin, usual):
+    layer = Sdk(AsyncOpenAI(api_key="sk-fixture", **said)).layer
+    assert (layer.origin.said, layer.usual.keys()) == (origin, usual)

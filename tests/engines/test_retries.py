@@ -273,6 +273,21 @@ def test_a_tools_metadata_configures_its_task(config, attempts):
     assert [layer.answer(LOST).attempts for layer in layers] == attempts
 
 
+def test_of_a_step_it_is_told_what_dbos_does_by_itself():
+    layer = step(retries_allowed=True, max_attempts=5, timeout_seconds=3, should_retry=callable).layer
+    assert (layer.settings["timeout_seconds"], layer.settings["should_retry"]) == ("3", "callable")
+    assert layer.usual.keys() == {"interval_seconds", "backoff_rate"}
+    assert layer.told.count("(default of dbos") == 2
+    assert "should_retry" not in step(should_retry=callable).layer.settings  # nobody asks it
+
+
+def test_a_flow_tells_how_long_it_waits_and_a_task_when_it_is_ended():
+    slow = flow(lambda: None, name="slow", retries=2, retry_delay_seconds=30)
+    assert prefect.layers(slow, Unit("run"), {})[0].layer.settings["retry_delay_seconds"] == "30"
+    durable = agent(PrefectDurability(model_task_config=TaskConfig(timeout_seconds=9)))
+    assert prefect.layers(durable, MODEL, {})[0].layer.settings["timeout_seconds"] == "9"
+
+
 # Temporal
 
 
@@ -316,6 +331,28 @@ def test_timeouts_are_told_in_seconds():
     layer = activity(schedule_to_close_timeout=timedelta(minutes=5)).layer
     assert (layer.each, layer.all) == (60, 300)
     assert layer.settings["heartbeat_timeout"] == "30 s"
+
+
+def test_of_a_policy_it_is_told_what_somebody_said_and_what_nobody_did():
+    policy = RetryPolicy(
+        initial_interval=timedelta(seconds=3),
+        backoff_coefficient=1.5,
+        maximum_interval=timedelta(seconds=9),
+        non_retryable_error_types=["Lost"],
+    )
+    layer = activity(retry_policy=policy).layer
+    said = {"initial_interval": "3 s", "backoff_coefficient": "1.5", "maximum_interval": "9 s"}
+    assert said.items() | {("non_retryable_error_types", "Lost")} <= layer.settings.items()
+    assert set(layer.usual) == {"maximum_attempts", "start_to_close_timeout", "heartbeat_timeout"}
+    assert layer.usual["maximum_attempts"].startswith("temporalio ")
+    assert layer.usual["heartbeat_timeout"].startswith("pydantic_ai ")
+    assert layer.origin.said == "explicit"
+
+
+def test_an_activity_that_nobody_configured_is_as_pydantic_ai_has_it():
+    layer = activity().layer
+    assert (layer.origin.said, layer.told.count("default")) == ("default", 0)
+    assert layer.settings.keys() == {"maximum_attempts", "start_to_close_timeout", "heartbeat_timeout"}
 
 
 TIMEOUTS = {

@@ -86,7 +86,9 @@ class Asker:
             return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
         if (said := self._setting("max_retries")) is None:
             return layer
-        changed = {"settings": {**layer.settings, "max_retries": str(said)}, "origin": explicit("max_retries")}
+        settings = {**layer.settings, "max_retries": str(said)}
+        usual = {name: whose for name, whose in layer.usual.items() if name != "max_retries"}
+        changed = {"settings": settings, "usual": usual, "origin": explicit("max_retries")}
         return layer.model_copy(update=changed)
 
     @property

@@ -81,13 +81,22 @@ def _layer(client: Any, package: str) -> RetryLayer:
         return RetryLayer(name="client" if client is None else package, kind="sdk", unknown=_unaskable(client, package))
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         return RetryLayer(name=package, kind="sdk", unknown=f"max_retries={retries!r} makes no sense")
-    usual = getattr(sys.modules.get(f"{package}._constants"), "DEFAULT_MAX_RETRIES", None)
-    origin = default_of(package) if retries == usual else explicit("max_retries")
     if absurd := absurd_timeout(client.timeout):
         return RetryLayer(name=package, kind="sdk", unknown=absurd)
     each = read_timeout(client.timeout)
     settings = {"max_retries": str(retries), "timeout": "none" if each is None else f"{each:g} s"}
-    return RetryLayer(name=package, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
+    usual = {name: default_of(package).library for name in _defaults(package, retries, each)}
+    origin = explicit(*(name for name in settings if name not in usual)) if len(usual) < 2 else default_of(package)
+    return RetryLayer(name=package, kind="sdk", settings=settings, usual=usual, origin=origin, each=each, jitter=True)
+
+
+def _defaults(package: str, retries: int, each: float | None) -> Iterator[str]:
+    """The settings that are as the SDK has them by itself."""
+    constants = sys.modules.get(f"{package}._constants")
+    if retries == getattr(constants, "DEFAULT_MAX_RETRIES", None):
+        yield "max_retries"
+    if each == read_timeout(getattr(constants, "DEFAULT_TIMEOUT", None)):
+        yield "timeout"
 
 
 def _unaskable(client: Any, package: str) -> str:

@@ -36,7 +36,8 @@ class Step:
         self.layer = RetryLayer(
             name="dbos step",
             kind="unit",
-            settings=_told(self.config),
+            settings=(told := _told(self.config)),
+            usual={name: default_of("dbos").library for name in told if name not in given},
             origin=said if given else default_of("dbos"),
             each=None if (absurd := _absurd(self.config)) else self.config.get("timeout_seconds"),
             jitter=False,

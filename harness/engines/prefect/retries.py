@@ -37,6 +37,7 @@ class TaskLayer:
             settings |= {"retry_delay_seconds": str(task.retry_delay_seconds)}
             settings |= {"retry_jitter_factor": str(task.retry_jitter_factor)} if task.retry_jitter_factor else {}
             settings |= {"retry_condition_fn": name} if (name := _own_condition(task.retry_condition_fn)) else {}
+        settings |= {"timeout_seconds": f"{task.timeout_seconds:g}"} if task.timeout_seconds else {}
         self.layer = RetryLayer(
             name="prefect task",
             kind="unit",
@@ -104,6 +105,7 @@ class FlowLayer:
             name="flow",
             kind="container",
             settings={"retries": str(retries), "persist_result": str(persists)}
+            | ({"retry_delay_seconds": f"{delay:g}"} if retries and delay else {})
             | ({"timeout_seconds": f"{timeout:g}"} if timeout else {})
             | ({"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}),
             origin=origin,

@@ -8,7 +8,8 @@ same code, and the name is not guessed.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec._toolset import DurableToolsetBase
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
-from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config
+from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config, with_non_retryable_errors
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
@@ -35,10 +36,19 @@ GROWS_TO = 100
 
 
 class Activity:
-    """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server."""
+    """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server.
+
+    Nobody said anything of what is `usual`.
+    """
 
     def __init__(
-        self, config: dict[str, Any], origin: Any, non_retryable: tuple[type[Any], ...] = (), *, beats: bool = True
+        self,
+        config: dict[str, Any],
+        origin: Any,
+        non_retryable: tuple[type[Any], ...] = (),
+        *,
+        beats: bool = True,
+        usual: Collection[str] = (),
     ) -> None:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
@@ -47,10 +57,13 @@ class Activity:
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
+        settings |= dict(_said_of(self.policy, non_retryable))
         self.layer = RetryLayer(
             name="temporal activity",
             kind="unit",
             settings=settings,
+            usual={name: default_of("pydantic_ai").library for name in usual if name in settings}
+            | ({} if self.policy.maximum_attempts else {"maximum_attempts": default_of("temporalio").library}),
             origin=origin,
             each=None if absurd else seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"],
             all=None if absurd else seconds["schedule_to_close_timeout"],
@@ -145,11 +158,12 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (Hidden(str(error), explicit()), workflow)
     if config is None:
         return (workflow,)
-    origin = _origin(value, unit, config)
+    usual = _usual(unit, config)
+    origin = default_of("pydantic_ai") if len(usual) == len(config) else _origin(unit)
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
     beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
-    return (Activity(config, origin, refused, beats=beats), workflow)
+    return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
@@ -157,7 +171,13 @@ def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
 
     Raises `UserError` for one that nobody can see, or that pydantic-ai itself refuses.
     """
-    owner: Any = durability_of(value) or (value if hasattr(value, "activity_config") else TemporalDurability())
+    return _config_of(
+        durability_of(value) or (value if hasattr(value, "activity_config") else TemporalDurability()), unit
+    )
+
+
+def _config_of(owner: Any, unit: Unit) -> dict[str, Any] | None:
+    """The same from whatever was configured: the capability, or the old wrapper."""
     base = dict(owner.activity_config)
     if unit.kind == "model":
         # The old wrapper keeps it on the model that it made, the capability on itself.
@@ -223,11 +243,14 @@ def _made(toolset: Any) -> Iterator[Any]:
 _NAMES = ("temporal", "tool_activity_config", "toolset_activity_config", "activity_config", "retry_policy")
 
 
-def _origin(value: Any, unit: Unit, config: dict[str, Any]) -> Origin:
-    """Whose the configuration is: pydantic-ai's own policy has no limit and its own timeout is 60 s."""
-    policy = config.get("retry_policy")
-    if not (policy and policy.maximum_attempts) and config.get("start_to_close_timeout") == timedelta(seconds=60):
-        return default_of("pydantic_ai")
+def _usual(unit: Unit, config: dict[str, Any]) -> set[str]:
+    """What is as pydantic-ai itself configures such a unit, when nobody says anything."""
+    default = _config_of(TemporalDurability(), replace(unit, metadata=None)) or {}
+    return {name for name, value in config.items() if name in default and default[name] == value}
+
+
+def _origin(unit: Unit) -> Origin:
+    """Where the configuration was said."""
     if unit.kind in ("model", "event"):
         return explicit("model_activity_config", "activity_config", "retry_policy")
     own = isinstance((unit.metadata or {}).get("temporal"), dict)
@@ -240,6 +263,22 @@ def _backoff(policy: RetryPolicy, attempt: int) -> float:
     longest = _seconds(policy.maximum_interval) or GROWS_TO * first
     grown: float = first * policy.backoff_coefficient ** min(attempt - 1, 64)
     return min(grown, longest)
+
+
+def _said_of(policy: RetryPolicy, refused: Iterable[type[Any]]) -> Iterator[tuple[str, str]]:
+    """What somebody said about intervals, and about errors that are not retried."""
+    usual = RetryPolicy()
+    if policy.initial_interval != usual.initial_interval:
+        yield "initial_interval", f"{_seconds(policy.initial_interval):g} s"
+    if policy.backoff_coefficient != usual.backoff_coefficient:
+        yield "backoff_coefficient", f"{policy.backoff_coefficient:g}"
+    if policy.maximum_interval is not None:
+        yield "maximum_interval", f"{_seconds(policy.maximum_interval):g} s"
+    always = with_non_retryable_errors(None).non_retryable_error_types or ()
+    if named := [name for name in policy.non_retryable_error_types or () if name not in always]:
+        yield "non_retryable_error_types", ", ".join(named)
+    if refused:
+        yield "non_retryable_model_errors", ", ".join(kind.__name__ for kind in refused)
 
 
 def _seconds(value: timedelta | None) -> float | None:
