@@ -7,49 +7,26 @@ from datetime import timedelta
 
 import pytest
 from dbos import DBOS
-from httpx2 import AsyncClient, Response
-from openai import AsyncOpenAI
 from prefect import flow
 from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
 from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers.openai import OpenAIProvider
-from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
 from pydantic_ai.toolsets import FunctionToolset
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig
-from tenacity import (
-    retry,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_chain,
-    wait_exponential,
-    wait_fixed,
-    wait_incrementing,
-    wait_none,
-    wait_random,
-    wait_random_exponential,
-)
 
 from fixtures.audit import awkward, clients, limited
 from harness.audits import collect
 from harness.audits.asking.sharing import shared
-from harness.audits.rules import found
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.engines.temporal import given
 from harness.engines.temporal import retries as temporal
 from harness.retries.live import Unit
-from tests.audits.reports import report
+from tests.audits.live import rules
 
 RUN = Unit("run")
-QUIET = {"api_key": clients.KEY, "max_retries": 0}
-
-
-def rules(units, engine: str) -> set[str]:
-    return {finding.rule for finding in found(report(*units, engine=engine))}
 
 
 def kept(*, persisted: bool, retries: int = 2):
@@ -150,91 +127,6 @@ def wrongly_used(**config):
 def test_a_user_error_is_not_tried_again():
     assert "permanent-error-retried" in rules(wrongly_used(retries_allowed=True), "dbos")
     assert "permanent-error-retried" not in rules(wrongly_used(), "dbos")
-
-
-def asked(model=None, engine=None, **tenacious):
-    """The units of an agent whose transport, if any is said, is tenacity's with this configuration."""
-    if tenacious:
-        transport = AsyncHTTPX2TenacityTransport(
-            config=RetryConfig(**{"stop": stop_after_attempt(3), **tenacious}),
-            validate_response=Response.raise_for_status,
-        )
-        provider = OpenAIProvider(openai_client=AsyncOpenAI(http_client=AsyncClient(transport=transport), **QUIET))
-        model = OpenAIChatModel("gpt-5", provider=provider)
-    capabilities = [] if engine is None else [engine]
-    agent = Agent(model or clients.openai(), name="asked", tools=[], capabilities=capabilities)
-    layers = {DBOSDurability: dbos.layers, PrefectDurability: prefect.layers}.get(type(engine))
-    return collect.units_of(agent, lambda unit: layers(agent, unit, {}) if layers else ())
-
-
-def under_steps(condition):
-    steps = StepConfig(retries_allowed=True, max_attempts=3, should_retry=condition)
-    return asked(engine=DBOSDurability(model_step_config=steps))
-
-
-def under_tasks(condition):
-    return asked(engine=PrefectDurability(model_task_config=TaskConfig(retries=3, retry_condition_fn=condition)))
-
-
-CHOICES = {
-    "dbos": (under_steps, lambda error: "400" not in str(error)),
-    "prefect": (under_tasks, lambda _task, _run, state: "400" not in state.message),
-    "tenacity": (lambda condition: asked(retry=retry_if_exception(condition)), lambda error: "400" not in str(error)),
-}
-
-
-@pytest.mark.parametrize("owner", CHOICES)
-def test_a_condition_chooses_among_failures(owner):
-    under, choice = CHOICES[owner]
-    deciding = {"condition-always-matches", "condition-never-matches"}
-    assert rules(under(lambda *_: True), owner) & deciding == {"condition-always-matches"}
-    assert rules(under(lambda *_: False), owner) & deciding == {"condition-never-matches"}
-    assert rules(under(choice), owner) & deciding == set()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "wrong"),
-    [(lambda _e: False, {"condition-never-matches"}), (lambda _e: True, {"condition-always-matches"}), (None, set())],
-    ids=["never", "always", "none is said"],
-)
-def test_a_steps_condition_chooses_among_what_a_tool_raises(wanted, wrong):
-    found = rules(wrongly_used(retries_allowed=True, should_retry=wanted), "dbos")
-    assert found & {"condition-always-matches", "condition-never-matches"} == wrong
-
-
-@pytest.mark.parametrize(
-    ("wait", "steady"),
-    [
-        (wait_exponential(), True),
-        (wait_fixed(1) + wait_incrementing(), True),
-        (wait_chain(wait_fixed(1), wait_fixed(2)), True),
-        (wait_random_exponential(), False),
-        (wait_exponential() + wait_random(0, 1), False),
-        (wait_chain(wait_fixed(1), wait_random(0, 1)), False),
-        (lambda state: 2.0**state.attempt_number, False),
-    ],
-    ids=["exponential", "a sum", "a chain", "by chance", "and by chance", "and then by chance", "anybody's own"],
-)
-def test_what_waits_without_chance_comes_back_together(wait, steady):
-    assert ("no-jitter" in rules(asked(wait=wait), "none")) is steady
-
-    @retry(stop=stop_after_attempt(3), wait=wait)
-    def charge() -> None:
-        """Nothing."""
-
-    agent = Agent(clients.openai(), tools=[charge])
-    (tool,) = [unit for unit in collect.units_of(agent, lambda _unit: ()) if unit.unit == "tool:charge"]
-    assert ("no-jitter" in rules([tool], "none")) is steady
-
-
-@pytest.mark.parametrize(("wait", "flat"), [(wait_fixed(2), True), (wait_none(), True), (wait_exponential(), False)])
-def test_a_tool_that_is_run_again_is_given_more_and_more_time(wait, flat):
-    @retry(stop=stop_after_attempt(3), wait=wait)
-    def charge() -> None:
-        """Nothing."""
-
-    units = collect.units_of(Agent(clients.openai(), tools=[charge]), lambda _unit: ())
-    assert ("no-backoff" in rules(units, "none")) is flat
 
 
 def test_a_client_that_two_agents_share_is_noted_for_each():
