@@ -68,6 +68,21 @@ def test_known_products_are_what_reaches_the_wire(engine, failure, requests, bod
     assert (seen.requests, seen.bodies["model#1"], seen.outcome, seen.unbounded) == (requests, bodies, outcome, False)
 
 
+@pytest.mark.parametrize(
+    ("engine", "name", "requests", "bodies"),
+    [
+        pytest.param("none", "anthropic_retrying", 5 * 3, 1, id="a transport's five attempts in Anthropic's three"),
+        pytest.param("dbos", "anthropic", 3 * 3, 3, id="Anthropic's three in a step's three"),
+        pytest.param(
+            "prefect", "openai_retrying", 5 * 4, 4, id="a transport's five in a task's four"
+        ),
+    ],
+)
+def test_products_of_other_clients_are_what_reaches_the_wire(engine, name, requests, bodies, measured):
+    seen = measured(engine, "503", f"fixtures.audit.documented_{engine}:{name}", limit=25)
+    assert (seen.requests, seen.bodies["model#1"], seen.unbounded) == (requests, bodies, False)
+
+
 def test_connections_that_the_transport_tries_again_are_counted(measured):
     seen = measured("none", "refused", "fixtures.audit.awkward:connecting")
     assert (seen.requests, seen.outcome, seen.unbounded) == (4 * 3, "ModelConnectionError", False)
