@@ -43,7 +43,7 @@ from harness.process.summons import KILL, START, is_summons
 from harness.process.tally import Tally
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
-from harness.scenario import Scenario
+from harness.scenario import MASK, Scenario
 from harness.subjects.clock import Clock, learned
 from harness.verdict import RunReport
 
@@ -138,6 +138,8 @@ def open_bench(
     `engine` is the engine itself, for whoever has one that the scenario cannot name. `prepare` is what makes a zygote
     ready, one per hash seed.
     """
+    if scenario.lacks_secrets:
+        raise UsageError(f"an option of engine {scenario.engine!r} has {MASK} for its password: put the password back")
     engine = engine or load_engine(scenario.engine)
     problems = engine.problems(scenario.options)
     if problems:

@@ -9,10 +9,12 @@ from typing import Any
 
 from harness.checks import Baseline
 from harness.faults import WINDOWS, Fault, FaultPlan, Window
-from harness.scenario import DEFAULT_PROMPT, Scenario
+from harness.scenario import DEFAULT_PROMPT, MASK, Scenario
 from harness.verdict import Row
 
 Cell = tuple[str, str]
+LACKING = f"  # put the password back in place of {MASK}"
+"""What a line says of itself that cannot be run as it is, so that a shell takes no offence."""
 
 
 def rows(baseline: Baseline) -> tuple[Row, ...]:
@@ -46,13 +48,14 @@ def replay_line(scenario: Scenario, plan: FaultPlan, folder: str, *, cold: bool 
         words += ["--tools", ",".join(f"{name}={_policy(policy)}" for name, policy in scenario.tools.items())]
     if scenario.world is not None:
         words += ["--world", scenario.world]
-    for name, value in scenario.without_secrets().options.items():
+    shown = scenario.without_secrets()
+    for name, value in shown.options.items():
         words += ["--option", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     stall = scenario.stall if scenario.stall != Scenario.model_fields["stall"].default else None
     figures = {"--time-scale": scenario.time_scale, "--stall": stall, "--lives": scenario.incarnations}
     words += [word for option, figure in figures.items() if figure is not None for word in (option, f"{figure:g}")]
     words += [flag for flag, given in (("--cold", cold), ("--strict", strict)) if given]
-    return " ".join(map(shlex.quote, words))
+    return " ".join(map(shlex.quote, words)) + (LACKING if shown.lacks_secrets else "")
 
 
 def _policy(policy: Any) -> str:

@@ -90,6 +90,12 @@ UNUSABLE = {
     "dbos never answers": ("dbos", "silent", "--store=postgresql://ada:guess@{}/x", "PostgreSQL listens"),
     "dbos a password that ends early": ("dbos", "refusing", "--store=postgresql://ada:gu@ess@{}/shop", "as %40"),
     "dbos another database": ("dbos", "refusing", "--store=mysql://ada:guess@{}/shop", "or a URL postgresql://"),
+    "dbos a password left out": (
+        "dbos",
+        "refusing",
+        "--store=postgresql://ada:***@{}/shop",
+        "put the password",
+    ),
     "prefect refuses": ("prefect", "refusing", "--api-url=http://{}/api", "no Prefect server answers"),
     "prefect never answers": ("prefect", "silent", "--api-url=http://{}/api", "no Prefect server answers"),
     "prefect another protocol": ("prefect", "another_protocol", "--api-url=http://{}/api", "is no Prefect API"),

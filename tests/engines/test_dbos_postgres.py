@@ -19,6 +19,7 @@ from harness.engines.dbos.engine import DbosEngine
 from harness.engines.dbos.postgres import PREFIX
 from harness.engines.dbos.urls import is_ambiguous, scrubbed, with_database, with_login_of, without_password
 from harness.errors import EngineUnavailable, UsageError
+from tests.engines.own_server import crashed
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hush%2Fhush"
@@ -87,6 +88,18 @@ def test_databases_of_a_killed_session_are_dropped_by_the_next(server: Server, t
         with DbosEngine().session({"store": given}, tmp_path):
             assert mine < databases(server)
         assert databases(server) == mine
+
+
+def test_a_crash_on_a_persons_own_server_is_recovered_from_and_leaves_it_as_it_was(
+    server: Server, tmp_path: Path
+) -> None:
+    ran = crashed("dbos", "fixtures.agents.payments_step:agent", f"--store={url(server, 'ada')}", out=tmp_path)
+    [finding] = ran["findings"]
+    assert (ran["runs"][0]["incarnations"], finding["severity"]) == (2, "warning")  # the charge that was in flight
+    assert "ada:***@" in finding["replay"]
+    assert databases(server) == THEIRS
+    for file in filter(Path.is_file, tmp_path.rglob("*")):
+        assert b"hush" not in file.read_bytes(), file
 
 
 BAD = {

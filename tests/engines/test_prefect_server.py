@@ -22,6 +22,7 @@ from harness.engines.prefect.engine import PrefectEngine
 from harness.engines.prefect.server import Server, template
 from harness.engines.prefect.versions import installed
 from harness.errors import EngineUnavailable, UsageError
+from tests.engines.own_server import crashed
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
@@ -207,6 +208,12 @@ def test_two_sessions_on_one_server_of_a_person_run_under_two_names_and_leave_it
     assert {store["api_url"] for store in stores} == {running.url()}
     assert len({store["name"] for store in stores}) == 2
     assert PrefectEngine().problems(options) == []
+
+
+def test_a_crash_on_a_persons_own_server_is_recovered_from_and_leaves_it_up(running: Server, tmp_path: Path) -> None:
+    ran = crashed("prefect", "tests.cli.shop:agent", f"--api-url={running.url()}", out=tmp_path)
+    assert ran["runs"][0]["incarnations"] == 2
+    assert PrefectEngine().problems({"api_url": running.url()}) == []
 
 
 # The template.

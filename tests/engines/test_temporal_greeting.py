@@ -13,6 +13,7 @@ import pytest
 from harness.engines.temporal import greeting, server
 from harness.engines.temporal.engine import TemporalEngine
 from harness.engines.temporal.server import Server
+from tests.engines.own_server import crashed
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,13 @@ def test_a_server_of_the_persons_own_is_used_as_it_is(address: str, tmp_path: Pa
     with TemporalEngine().session({"address": address}, tmp_path) as session:
         assert session.store("run", tmp_path).values["address"] == address
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crash_on_a_persons_own_server_is_recovered_from_and_leaves_it_up(address: str, tmp_path: Path) -> None:
+    ran = crashed("temporal", "tests.cli.shop:agent", f"--address={address}", out=tmp_path)
+    assert ran["runs"][0]["incarnations"] == 2
+    greeting.check.cache_clear()
+    assert problems(address) == []
 
 
 def test_a_namespace_that_is_not_there_is_named_with_the_command_that_makes_it(address: str) -> None:

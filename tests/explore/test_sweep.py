@@ -183,6 +183,20 @@ def test_a_replay_line_says_all_that_makes_the_run() -> None:
     ]  # fmt: skip
 
 
+def test_a_replay_line_without_its_password_says_so_and_is_refused_as_it_is(tmp_path: Path) -> None:
+    chosen = scenario("dbos", options={"store": "postgresql://ada:hush@127.0.0.1:1/shop"})
+
+    line = replay_line(chosen, FaultPlan(), "folder")
+
+    assert line.endswith("/shop'  # put the password back in place of ***")
+    assert "hush" not in line
+    option = shlex.split(line, comments=True)[-1]
+    assert option == "store=postgresql://ada:***@127.0.0.1:1/shop"
+    with pytest.raises(UsageError, match=r"^an option of engine 'dbos' has \*\*\* for its password"):
+        exploring.run(chosen.model_copy(update={"options": dict([option.split("=", 1)])}), out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_options_cannot_say_is_replayed_from_its_folder() -> None:
     twice = scenario("journal", invocations=[{"prompt": "one"}, {"prompt": "two"}])
 
