@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.plugin import options
+from harness.plugin import PROPERTIES, options
 
 if TYPE_CHECKING:
     from harness.plugin.fixtures import Durable
@@ -77,7 +77,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not (marked or asked):
         return
     wake(metafunc.config)
-    if "durable" in marked or "durable_engine" in asked:
+    if "durable" in marked or {"durable", "durable_engine"} & asked:
         from harness.plugin.collection import generate
 
         generate(metafunc)
@@ -99,10 +99,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Wake for what is marked and was never asked to be parametrized: a method of unittest, what a conftest marks."""
+    """Wake for what is marked and was never asked to be parametrized: a method of unittest, what a conftest marks.
+
+    And for properties, which need no mark: a module that has one has imported the room.
+    """
     above = {item.parent for item in session.items if item.parent is not None}
     marks = chain(*(item.own_markers for item in session.items), *(node.iter_markers() for node in above))
-    if any(mark.name in MARKERS for mark in marks):
+    if PROPERTIES in sys.modules or any(mark.name in MARKERS for mark in marks):
         wake(session.config)
 
 

@@ -13,7 +13,7 @@ from harness.faults import FaultPlan
 from harness.plugin import marker
 from harness.plugin.cases import PARAMETER, Case
 from harness.plugin.desk import Desk
-from harness.plugin.session import desk_of
+from harness.plugin.session import desk_of, uncollected
 from harness.scenario import Scenario
 
 ENGINE_FIXTURE = "durable_engine"
@@ -23,6 +23,7 @@ DEFAULT_ENGINES = (Scenario.model_fields["engine"].default,)
 def generate(metafunc: pytest.Metafunc) -> None:
     """Parametrize a marked function by its cases, another one that asks for `durable_engine` by engines.
 
+    One that asks for `durable` only has nothing to be parametrized by, and yet needs what the session requires.
     Every mistake of the person's is a collection error of one sentence.
     """
     try:
@@ -30,11 +31,11 @@ def generate(metafunc: pytest.Metafunc) -> None:
         marks = list(metafunc.definition.iter_markers_with_node(marker.MARKER))
         if marks:
             _sweep(metafunc, desk, marks)
-        else:
+        elif ENGINE_FIXTURE in metafunc.fixturenames:
             engines = desk.engines(desk.settings.engines or DEFAULT_ENGINES)
             metafunc.parametrize(ENGINE_FIXTURE, engines, indirect=True)
     except HarnessError as error:
-        raise pytest.Collector.CollectError(str(error)) from None
+        raise uncollected(metafunc.definition.session, error) from None
 
 
 def _sweep(metafunc: pytest.Metafunc, desk: Desk, marks: list[tuple[Any, pytest.Mark]]) -> None:

@@ -65,8 +65,8 @@ class Durable:
         """
         __tracebackhide__ = True
         report, failure, missing, engine = None, "", "", ""
-        desk = desk_of(self._item.config)
         try:
+            desk = desk_of(self._item.config)
             asked = self._scenario(faults, scenario)
             engine = asked.engine
             missing = "" if engine in desk.settings.require else desk.map(asked).unavailable

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from harness.plugin import PROPERTIES
+
 SUMMARY = "harness.plugin.summary"
 
 
@@ -56,8 +58,14 @@ class Hooks:
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[object]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if call.excinfo is not None and PROPERTIES in sys.modules:
+            from harness.plugin.reproducing import attach
+
+            attach(report, call.excinfo.value)
         if "harness.plugin.running" in sys.modules:
             from harness.plugin.running import forget
             from harness.plugin.summary import annotate

@@ -56,13 +56,13 @@ class ScenarioFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         from harness.errors import HarnessError
         from harness.explore.catalogue import read
-        from harness.plugin.session import desk_of
+        from harness.plugin.session import desk_of, uncollected
 
         try:
             entry = read(self.path)
             engines = desk_of(self.config).engines(tuple(entry.expectations))
         except HarnessError as error:
-            raise self.CollectError(str(error)) from None
+            raise uncollected(self.session, error) from None
         for engine in engines:
             yield ScenarioItem.from_parent(self, name=engine, entry=entry)
 

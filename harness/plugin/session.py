@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
 from harness.plugin.ahead import Ahead
 from harness.plugin.desk import Desk, new_run_id
 from harness.plugin.options import Settings
@@ -20,21 +20,38 @@ DESK = pytest.StashKey[Desk]()
 KEPT = 24 * 60 * 60
 """For how many seconds run folders of a session without pytest's cache are kept."""
 AHEAD = pytest.StashKey[Ahead]()
+WORKER = "PYTEST_XDIST_WORKER"
+
+
+class RequiredEngineMissing(UsageError):
+    """`--durable-require` names an engine that cannot be used here, so no durable test is worth running."""
 
 
 def desk_of(config: pytest.Config) -> Desk:
-    """The session's desk. Raises `pytest.UsageError` for a setting that cannot be used, or a required engine's lack."""
+    """The session's desk. Raises `RequiredEngineMissing` unless every required engine can be used."""
+    __tracebackhide__ = True
     if DESK not in config.stash:
         run_id = _run_id(config)
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        worker = os.environ.get(WORKER, "main")
         desk = Desk(Settings.of(config), _home(config, run_id), run_id, worker)
         try:
             desk.demand()
         except UsageError as error:
-            raise pytest.UsageError(f"--durable-require: {error}") from None
+            raise RequiredEngineMissing(f"--durable-require: {error}") from None
         config.stash[DESK], config.stash[AHEAD] = desk, Ahead(desk.settings.jobs)
         config.add_cleanup(lambda: close(config))  # whatever else happens at the end
     return config.stash[DESK]
+
+
+def uncollected(session: pytest.Session, error: HarnessError) -> pytest.Collector.CollectError:
+    """An error of ours as a collector raises it: one sentence, no frames.
+
+    What every other durable test would have to say, too, is said once and ends the session. A worker of pytest-xdist
+    goes on: what several of them say is shown once, and one that stops is taken for one that was interrupted.
+    """
+    if isinstance(error, RequiredEngineMissing) and WORKER not in os.environ:
+        session.shouldstop = "a required engine is missing"
+    return pytest.Collector.CollectError(str(error))
 
 
 def ahead_of(config: pytest.Config) -> Ahead:

@@ -44,6 +44,7 @@ TESTS = """
     def test_asks(durable, durable_engine):
         assert durable.run("crash@model#1/after", subject="shop:agent").engine == durable_engine
 """
+REQUIRED = "--durable-require: a required engine cannot be used here: theirs:Missing: the package is not installed"
 SCENARIO = """
     why: because it shows that a missing engine is told
     subject: shop:agent
@@ -99,11 +100,22 @@ def test_scenarios_that_follow_each_other_are_run_engine_by_engine(project: Make
     assert order == [*(f"scenarios/{name}.yaml::{engine}" for name, engine in files), "test_z.py::test_z"]
 
 
-def test_a_required_engine_that_is_missing_ends_the_session(shop: Project) -> None:
+def test_a_required_engine_that_is_missing_ends_the_session_with_one_sentence(shop: Project) -> None:
     ran = shop.pytest("--durable-require", "theirs:Missing")
 
     assert ran.code == pytest.ExitCode.INTERRUPTED
-    assert "a required engine cannot be used here" in ran.out
+    assert ran.out.count(REQUIRED) == ran.count("error") == 1
+    assert "harness/" not in ran.out
+
+
+def test_workers_say_once_that_a_required_engine_is_missing(shop: Project) -> None:
+    ran = shop.pytest("-n1", "--durable-require", "theirs:Missing", "test_shop.py")
+
+    assert ran.code != pytest.ExitCode.OK
+    told = ran.out.partition("= ERRORS =")[2].partition("short test summary")[0]
+    assert told.count(REQUIRED) == ran.count("error") == 1
+    assert "harness/" not in told
+    assert "pluggy" not in told
 
 
 def test_engines_can_be_chosen_for_a_session(shop: Project) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.plugin import PROPERTIES
 from tests.plugin.conftest import OTHERS, ROOT, Make, Project
 
 MOMENTS = 600
@@ -92,8 +93,9 @@ def test_no_engine_is_imported_to_collect_and_run_durable_tests(project: Make) -
 
 @pytest.mark.parametrize(("test", "awake"), COLLECTED.values(), ids=COLLECTED.keys())
 def test_what_is_called_for_every_test_is_registered_for_tests_of_ours_only(
-    pytester: pytest.Pytester, test: str, awake: bool
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, test: str, awake: bool
 ) -> None:
+    monkeypatch.delitem(sys.modules, PROPERTIES, raising=False)  # other tests of this process have imported it
     pytester.makeconftest(LOOKS.replace("AWAKE", str(awake)))
     pytester.makepyfile(f"import pytest, unittest\n{test}")
 

@@ -106,11 +106,13 @@ class DurableMachine(RuleBasedStateMachine):
     @invariant()
     def all_is_well(self) -> None:
         """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
+        __tracebackhide__ = True
         if hasattr(self, "episode") and not self._pending():
             self._judge()
 
     def teardown(self) -> None:
         """Recover what still lies dead, and look once more."""
+        __tracebackhide__ = True
         if not hasattr(self, "episode"):
             return
         try:
@@ -140,6 +142,7 @@ class DurableMachine(RuleBasedStateMachine):
         self.episode.live(number, fault)
 
     def _judge(self) -> None:
+        __tracebackhide__ = True
         if self.judged == len(self.episode.scenario.lives):
             return
         self.judged = len(self.episode.scenario.lives)

@@ -33,6 +33,7 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
     exception is about the simplest scenario that fails.
     """
+    __tracebackhide__ = True
     try:
         trial = play(scenario, strict=strict)
     except Unfit:

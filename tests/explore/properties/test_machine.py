@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
 
+import harness
 from fixtures.engines.rare import RARE
 from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, survives
 from harness.explore.properties.reproduction import to_yaml
@@ -65,6 +66,7 @@ def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(nam
     with pytest.raises(DoesNotSurvive) as again:
         survives(Scenario.from_yaml(file))
     assert groups(caught.value) & groups(again.value)
+    assert ours(caught) == ours(again) == []
 
 
 def story(scenario: Scenario) -> tuple[list[Any], str, list[int]]:
@@ -74,6 +76,12 @@ def story(scenario: Scenario) -> tuple[list[Any], str, list[int]]:
 
 def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
     return {finding.group for finding in failure.report.findings}
+
+
+def ours(caught: pytest.ExceptionInfo[DoesNotSurvive]) -> list[str]:
+    """The frames of ours that pytest would show, with or without our plugin."""
+    room = Path(harness.__file__).parent
+    return [entry.name for entry in caught.traceback.filter(caught) if room in Path(entry.path).parents]
 
 
 def test_the_reference_engine_keeps_runs_apart() -> None:
