@@ -106,6 +106,10 @@ RUNS = """
     def test_learns_nothing(durable):
         durable.run("crash@model#2/before~2", subject="shop:agent").effects("charge").once()
 
+    @pytest.mark.durable("shop:agent", engine="journal", faults="crash@model#2/before~2")
+    def test_never_fires():
+        raise SystemExit("the body of a test of which nothing is known")
+
     def test_expects_to_learn_nothing(durable):
         durable.run("crash@model#2/before~2", subject="shop:agent", expected="unknown")
 
@@ -187,6 +191,13 @@ def test_a_run_of_which_nothing_is_known_makes_its_test_an_error_unless_that_was
     assert "`crash@model#2/before~2` never fired" in _section(ran, "ERROR at teardown of test_learns_nothing")
     assert "test_expects_to_learn_nothing PASSED" in ran.out
     assert "ERROR at teardown of test_expects_to_learn_nothing" not in ran.out
+
+
+def test_a_marked_test_of_which_nothing_is_known_is_an_error_and_its_body_does_not_run(ran: Ran) -> None:
+    told = _section(ran, "ERROR at setup of test_never_fires[journal-crash@model#2/before~2]")
+
+    assert "`crash@model#2/before~2` never fired" in told
+    assert "the body of a test" not in ran.out
 
 
 def test_a_run_that_comes_to_something_else_than_its_caller_expects_fails_there(ran: Ran) -> None:

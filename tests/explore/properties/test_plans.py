@@ -53,6 +53,20 @@ def test_what_is_not_recorded_has_no_moment_after_its_record() -> None:
     assert drawn == {"before", "between"}
 
 
+def test_a_subject_is_run_once_to_know_its_steps() -> None:
+    script = [{"call": "charge", "args": {"order_id": "A-1", "cents": 5}}, "done"]
+    plans = fault_plans("fixtures.agents.till:agent", engine="journal", script=script, max_faults=1)
+    drawn: set[str] = set()
+
+    def look(plan: FaultPlan) -> bool:
+        drawn.update(fault.step for fault in plan.faults)
+        return False
+
+    with pytest.raises(NoSuchExample):
+        find(plans, look, settings=QUIETLY)
+    assert drawn == {"model#1", "tool:charge#1", "model#2", "run"}
+
+
 def test_actions_are_tried_in_the_order_in_which_they_are_given() -> None:
     assert simplest(actions=("error", "crash")) == "error(503)@model#1"
 
