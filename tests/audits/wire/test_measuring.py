@@ -73,9 +73,7 @@ def test_known_products_are_what_reaches_the_wire(engine, failure, requests, bod
     [
         pytest.param("none", "anthropic_retrying", 5 * 3, 1, id="a transport's five attempts in Anthropic's three"),
         pytest.param("dbos", "anthropic", 3 * 3, 3, id="Anthropic's three in a step's three"),
-        pytest.param(
-            "prefect", "openai_retrying", 5 * 4, 4, id="a transport's five in a task's four"
-        ),
+        pytest.param("prefect", "openai_retrying", 5 * 4, 4, id="a transport's five in a task's four"),
     ],
 )
 def test_products_of_other_clients_are_what_reaches_the_wire(engine, name, requests, bodies, measured):
