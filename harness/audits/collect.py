@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_ai import ModelRetry, UserError
 
 from harness.audits.asked import Engine, model_units, output_layer, output_retries, raising, told, tries
@@ -20,6 +21,7 @@ from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import Failure, RetryLayer
+from harness.subjects.bare import bare
 
 
 def units_of(agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None) -> Iterator[UnitAudit]:
@@ -44,24 +46,34 @@ def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     unknown: Unknowns = {}
     lives = [*own, *around]
     misused = enclosed(once(UserError("harness")), lives, Failure.USER_ERROR, unknown, "executions")
-    cells = (raising(lives, unknown), misused, _asked_again(tool, own, around, usage, unknown))
+    senseless = _asked_again(tool, own, around, usage, unknown, Failure.VALIDATION)
+    cells = (raising(lives, unknown), misused, _asked_again(tool, own, around, usage, unknown), senseless)
     layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer, usage.layer]
     said = tuple(tool.unit.metadata or ())
     return UnitAudit(unit=f"tool:{tool.unit.name}", metadata=said, layers=told(layers, unknown), cells=cells)
 
 
-def _asked_again(tool: ToolAsked, own: Sequence[Live], around: Sequence[Live], usage: Usage, unknown: Unknowns) -> Cell:
+def _asked_again(
+    tool: ToolAsked,
+    own: Sequence[Live],
+    around: Sequence[Live],
+    usage: Usage,
+    unknown: Unknowns,
+    failure: Failure = Failure.MODEL_RETRY,
+) -> Cell:
     """`ModelRetry`: an engine's unit takes it for a result, so only what is inside the unit can retry it.
 
+    Pydantic-ai does the same with pydantic's `ValidationError`, wherever in the tool's body it comes from.
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
     inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
-    passed = through(once(ModelRetry("harness")), inside, unknown)
-    reached = isinstance(passed.error, ModelRetry)
+    error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
+    passed = through(once(error), inside, unknown)
+    reached = isinstance(passed.error, ModelRetry | ValidationError)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
     recorded = any(live.layer.kind == "unit" for live in around)
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else passed.error)
-    again = enclosed(spent, _containers(around), Failure.MODEL_RETRY, unknown, "executions")
+    again = enclosed(spent, _containers(around), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
 
 

@@ -31,6 +31,7 @@ class Failure(StrEnum):
     TOOL_EXCEPTION = "tool-exception"
     USER_ERROR = "user-error"
     MODEL_RETRY = "model-retry"
+    VALIDATION = "validation-error"
     CRASH = "crash"
 
     @property
@@ -53,6 +54,7 @@ _MEANS = {
     Failure.TOOL_EXCEPTION: "the tool raises an exception",
     Failure.USER_ERROR: "the tool raises UserError: it is used wrongly",
     Failure.MODEL_RETRY: "the tool raises ModelRetry",
+    Failure.VALIDATION: "the tool raises pydantic's ValidationError",
     Failure.CRASH: "the process dies",
 }
 

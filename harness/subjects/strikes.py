@@ -20,6 +20,7 @@ from harness.faults import Fault, FaultPlan
 from harness.history import FaultFired, spelled
 from harness.journal import Journal
 from harness.subjects import clock
+from harness.subjects.bare import bare
 
 
 @dataclass
@@ -122,7 +123,7 @@ def exception(argument: str | None) -> BaseException:
     try:
         return kind(text)
     except TypeError:  # its constructor wants more than a message; who catches it looks at the type
-        return kind.__new__(kind, text)
+        return bare(kind, text)
 
 
 def _http_error(status: int) -> BaseException:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dbos import DBOS
+from pydantic import ValidationError
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
 from pydantic_ai.durable_exec.temporal import TemporalDurability
@@ -16,6 +17,7 @@ from temporalio.workflow import ActivityConfig
 from tenacity import (
     retry,
     retry_if_exception,
+    retry_if_exception_type,
     stop_after_attempt,
     wait_chain,
     wait_exponential,
@@ -139,6 +141,12 @@ def test_a_condition_chooses_among_failures(owner):
     assert rules(asked(*under(ALWAYS))) & DECIDING == {"condition-always-matches"}
     assert rules(asked(*under(NEVER))) & DECIDING == {"condition-never-matches"}
     assert rules(asked(*under(choice))) & DECIDING == set()
+
+
+def test_a_condition_may_name_what_no_message_makes():
+    found = rules(asked(*retried(retry=retry_if_exception_type(ValidationError))))
+    assert "permanent-error-retried" in found
+    assert not found & DECIDING
 
 
 def test_a_condition_that_nobody_has_set_is_none():

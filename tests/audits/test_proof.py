@@ -44,6 +44,8 @@ def test_requests_and_tools_happen_as_often_as_predicted():
     assert found["tool:charge", F.USER_ERROR] == (4, True)
     assert found["tool:look", F.USER_ERROR] == (1, True)
     assert found["tool:charge", F.MODEL_RETRY] == (4, True)
+    assert found["tool:look", F.VALIDATION] == (3, True)  # the agent asks the model again, as after `ModelRetry`
+    assert found["tool:charge", F.VALIDATION] == (4, True)
     assert found["run", F.INVALID_OUTPUT] == (3, True)
     assert found["tool:fetch", F.TOOL_EXCEPTION] == (None, None)  # no fault gets inside a decorator
     assert {unit: seen for (unit, failure), seen in found.items() if failure is F.CRASH} == {
@@ -55,6 +57,8 @@ def test_requests_and_tools_happen_as_often_as_predicted():
     }
     rules = {(finding.rule, finding.unit) for finding in report.findings}
     assert ("few-recoveries", "run") in rules
+    assert ("permanent-error-retried", "tool:charge") in rules
+    assert ("permanent-error-retried", "tool:look") not in rules
     assert "prediction-differs" not in {rule for rule, _unit in rules}
 
 

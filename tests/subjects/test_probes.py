@@ -346,6 +346,7 @@ def test_a_call_whose_error_nobody_records_holds_no_other_back(tmp_path: Path, m
         pytest.param("TimeoutError", "TimeoutError", id="builtin"),
         pytest.param("ModelRetry: again", "ModelRetry", id="pydantic-ai"),
         pytest.param("sqlite3.OperationalError", "OperationalError", id="import-path"),
+        pytest.param("pydantic.ValidationError: no", "ValidationError", id="pydantic's, which no message makes"),
     ],
 )
 def test_an_error_can_be_a_status_or_an_exception(argument: str | None, kind: str) -> None:

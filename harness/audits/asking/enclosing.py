@@ -12,6 +12,7 @@ from harness.retries.arithmetic import AtMost, Course, Expression, Times, factor
 from harness.retries.live import Answer, Live, TimedOut
 from harness.retries.report import Cell
 from harness.retries.values import Failure, RetryLayer
+from harness.subjects.bare import bare
 from harness.subjects.importing import is_theirs
 
 Counts = Literal["requests", "executions"]
@@ -65,7 +66,7 @@ def worst_error(lives: Sequence[Live], *errors: BaseException, own: bool = False
     To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
     """
     named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or _is_own(kind)]
-    every: list[BaseException] = [*errors, *(kind.__new__(kind, "harness") for kind in named)]
+    every: list[BaseException] = [*errors, *(bare(kind, "harness") for kind in named)]
     return max(every, key=lambda error: _attempts(error, lives))
 
 

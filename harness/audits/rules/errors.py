@@ -9,7 +9,13 @@ from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Severity
 
 _CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
-_PERMANENT = (Failure.BAD_REQUEST, Failure.UNAUTHORIZED, Failure.INVALID_RESPONSE, Failure.USER_ERROR)
+_PERMANENT = (
+    Failure.BAD_REQUEST,
+    Failure.UNAUTHORIZED,
+    Failure.INVALID_RESPONSE,
+    Failure.USER_ERROR,
+    Failure.VALIDATION,
+)
 _EVERY = (
     tuple(failure for failure in ON_THE_WIRE if failure is not Failure.INVALID_RESPONSE),
     (Failure.TOOL_EXCEPTION, Failure.USER_ERROR),
@@ -21,13 +27,16 @@ _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, F
 
 def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
-        retried = tuple(failure for failure in _PERMANENT if failure in failures)
+        one = named(unit, name)
+        # After a `ValidationError` the agent asks the model for other arguments, and these may go better.
+        asks = {Failure.VALIDATION} if one is not None and one.kind == "agent" else set()
+        retried = tuple(failure for failure in _PERMANENT if failure in failures and failure not in asks)
         if not retried:
             continue
         endless = any(failures[failure].endless for failure in retried)
         text = f"{name} retries what cannot go better: {listed(retried)}"
         remedy = "let it retry only what may pass: rate limits, server errors, connections"
-        yield Said(text, remedy, Severity.ERROR if endless else Severity.WARNING, retried, named(unit, name))
+        yield Said(text, remedy, Severity.ERROR if endless else Severity.WARNING, retried, one)
 
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:
@@ -81,7 +90,7 @@ def _unreached(unit: UnitAudit, _report: AuditReport) -> Found:
 RULES = (
     Rule(
         "permanent-error-retried",
-        "a wrong request, a wrong key, a senseless answer or a `UserError` is tried again",
+        "a wrong request, a wrong key, a senseless answer, a `UserError` or a `ValidationError` is tried again",
         "It costs time and money and hides the error; under a layer without a limit the run never ends.",
         _permanent,
     ),

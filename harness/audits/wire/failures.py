@@ -13,7 +13,13 @@ SUCCESS = "success"
 """Not a failure: the endpoint answers as a provider does."""
 AT_THE_ENDPOINT: tuple[str, ...] = (*ON_THE_WIRE, Failure.INVALID_OUTPUT, SUCCESS)
 """What an endpoint can do. An output that no agent takes is an answer that says nothing."""
-IN_A_BODY: tuple[str, ...] = (Failure.TOOL_EXCEPTION, Failure.USER_ERROR, Failure.MODEL_RETRY, Failure.CRASH)
+IN_A_BODY: tuple[str, ...] = (
+    Failure.TOOL_EXCEPTION,
+    Failure.USER_ERROR,
+    Failure.MODEL_RETRY,
+    Failure.VALIDATION,
+    Failure.CRASH,
+)
 """What happens in the body of a step, with a scripted model."""
 FAILURES = (*AT_THE_ENDPOINT, *IN_A_BODY)
 CUT_OFF = "requests cut off"
@@ -58,4 +64,5 @@ def _faults(failure: str, step: str, limit: int, raises: str) -> Iterable[str]:
     if failure in _RAISED:
         return [f"{limit}*error({raises or _RAISED[failure]}: harness)@{step}"]
     calls = [f"{step}", *(f"{step}+{number}" for number in range(1, limit + 1))]
-    return [f"{limit}*error(ModelRetry: harness)@{call}" for call in calls]
+    raised = "pydantic.ValidationError" if failure == Failure.VALIDATION else "ModelRetry"
+    return [f"{limit}*error({raised}: harness)@{call}" for call in calls]

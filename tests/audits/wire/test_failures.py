@@ -32,6 +32,10 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(failure, step, limit
             Failure.MODEL_RETRY,
             "; ".join(f"2*error(ModelRetry: harness)@tool:charge#1{again}" for again in ("", "+1", "+2")),
         ),
+        (
+            Failure.VALIDATION,
+            "; ".join(f"2*error(pydantic.ValidationError: harness)@tool:charge#1{again}" for again in ("", "+1", "+2")),
+        ),
         (Failure.UNAVAILABLE, "no fault"),
     ],
 )
