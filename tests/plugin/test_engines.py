@@ -45,6 +45,26 @@ TESTS = """
         assert durable.run("crash@model#1/after", subject="shop:agent").engine == durable_engine
 """
 REQUIRED = "--durable-require: a required engine cannot be used here: theirs:Missing: the package is not installed"
+PICKY = """
+    from harness.engines.base import Unsupported
+    from harness.engines.journal.engine import JournalEngine
+    from harness.engines.journal.worker import JournalWorker
+
+    class Engine(JournalEngine):
+        name = "picky"
+        worker = "picky:Worker"
+
+    class Worker(JournalWorker):
+        def bind(self, case):
+            return Unsupported("it sells")
+"""
+REFUSED = """
+    import pytest
+
+    @pytest.mark.durable("shop:agent", engine="picky:Engine")
+    def test_swept():
+        pass
+"""
 SCENARIO = """
     why: because it shows that a missing engine is told
     subject: shop:agent
@@ -116,6 +136,16 @@ def test_workers_say_once_that_a_required_engine_is_missing(shop: Project) -> No
     assert told.count(REQUIRED) == ran.count("error") == 1
     assert "harness/" not in told
     assert "pluggy" not in told
+
+
+def test_a_required_engine_that_refuses_the_subject_is_an_error(project: Make) -> None:
+    made = project({"picky.py": PICKY, "test_shop.py": REFUSED})
+
+    ran = made.pytest("--durable-require", "picky:Engine")
+
+    assert ran.count("error") == 1
+    assert "engine 'picky:Engine' is required: engine 'picky:Engine' does not take shop:agent: it sells" in ran.out
+    assert "harness/" not in ran.out
 
 
 def test_engines_can_be_chosen_for_a_session(shop: Project) -> None:
