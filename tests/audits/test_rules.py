@@ -193,6 +193,12 @@ def test_the_gravest_findings_come_first():
     assert severities == sorted(severities)
 
 
+@pytest.mark.parametrize("cells", [(), (cell(F.UNAVAILABLE, times(None, "openai")),)], ids=["nothing", "unknown"])
+def test_a_condition_is_not_blamed_where_nobody_knows_what_reaches_it(cells):
+    audit = report(model(*cells, layers=(STEP.model_copy(update={"settings": CONDITION}),)))
+    assert "condition-never-matches" not in rules_of(audit)
+
+
 def test_a_tool_that_must_run_once_and_is_retried_is_an_error():
     audit = report(tool(cell(F.TOOL_EXCEPTION, STEP_3, counts="executions"), may="once"))
     (finding,) = [one for one in found(audit) if one.rule == "effects-without-key"]

@@ -41,7 +41,7 @@ def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:
     tried = by_layer(unit)
-    if any(cell.predicted is None for cell in unit.cells):
+    if not unit.cells or any(cell.predicted is None for cell in unit.cells):
         return  # what would have reached the condition, nobody knows
     for one in unit.layers:
         silent = any("never retries" in note for note in one.notes)
