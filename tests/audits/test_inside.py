@@ -44,7 +44,7 @@ ASKED = {
     ),
     "a decorated function that asks nobody": ("draw.drawn", F.TOOL_EXCEPTION, "4 (tenacity of drawn) = 4"),
     "made in the call, of what retries nothing": ("read.AsyncClient", F.UNAVAILABLE, "1 (httpx client) = 1"),
-    "another agent": ("delegate.helper.model", F.UNAVAILABLE, "3 (anthropic) = 3"),
+    "another agent": ("delegate.researcher.model", F.UNAVAILABLE, "3 (anthropic) = 3"),
 }
 
 

@@ -54,6 +54,7 @@ AI = (
     "pydantic_ai.durable_exec._toolset.DurableMCPToolset._resolve_tool_config",
     "pydantic_ai.durable_exec.temporal._model_errors.model_errors_as_application_errors",
     "pydantic_ai.durable_exec.temporal._toolset.resolve_tool_activity_config",
+    "pydantic_ai.durable_exec.temporal._toolset.with_non_retryable_errors",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._model_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._event_stream_handler_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_operation_config",
