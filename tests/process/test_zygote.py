@@ -233,7 +233,8 @@ def test_two_hundred_incarnations_leave_no_descriptors_and_no_processes(zygote: 
     for _ in range(200):
         made.spawn(LIFE + "do_nothing", {}, output=tmp_path / "output").wait(30)
 
-    assert (descriptors("self"), descriptors(nursery)) == before
+    assert descriptors("self") <= before[0]
+    assert happens(lambda: descriptors(nursery) <= before[1])  # or a fork is just being made ahead
     assert len(below(nursery)) == 1  # the one that waits for the next
 
 
