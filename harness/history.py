@@ -56,9 +56,7 @@ def _names(kind: str) -> tuple[str, ...]:
 @cache
 def unsaid(kind: Any) -> dict[str, Any]:
     """What a line of this kind says before anything is told: its fields in their order, each at its default."""
-    known = [field for field in fields(kind) if field.name != "seq"]
-    blank = {field.name: _default(field) for field in known}
-    return {"kind": kind.__name__, **blank}
+    return {"kind": kind.__name__, **{field.name: _default(field) for field in fields(kind) if field.name != "seq"}}
 
 
 def _default(field: Field[Any]) -> Any:
@@ -335,6 +333,10 @@ class History:
         if kind not in self._by_kind:
             self._by_kind[kind] = tuple(event for event in self.events if isinstance(event, kind))
         return self._by_kind[kind]
+
+    def observed(self, name: str) -> tuple[Observation, ...]:
+        """Every observation of one name."""
+        return tuple(event for event in self.of(Observation) if event.name == name)
 
     @cached_property
     def _by_kind(self) -> dict[type[Any], tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators
 from harness.audits.inside import asked_inside, durable
 from harness.audits.reach import Reached, reached, referred
-from harness.retries.live import Answer, Live, Unit
+from harness.retries.live import Live, Opaque, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects.naming import unwrapped
@@ -43,18 +43,12 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
 def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:
     """The layers of a unit; those of its own are unknown where the call changes them."""
     reason = f"`{one.name}` is called with other options than it was made with, and only a run shows them"
-    return [Changed(live, reason) if one.is_changed and live.layer.kind == "unit" else live for live in lives]
-
-
-class Changed:
-    """A layer that has other settings in the call than those that can be seen."""
-
-    def __init__(self, live: Live, reason: str) -> None:
-        self.layer = live.layer.model_copy(update={"unknown": reason})
-
-    def answer(self, error: BaseException) -> Answer:
-        """Nobody knows."""
-        return Answer(raises=error, unknown=self.layer.unknown)
+    return [
+        Opaque(live.layer.model_copy(update={"unknown": reason}))
+        if one.is_changed and live.layer.kind == "unit"
+        else live
+        for live in lives
+    ]
 
 
 def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:

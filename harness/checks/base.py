@@ -20,7 +20,6 @@ from harness.history import (
     Execution,
     FaultFired,
     History,
-    Observation,
     Sent,
     StepEntered,
     spelled,
@@ -91,7 +90,7 @@ class Case:
     @cached_property
     def _offered(self) -> list[list[str]]:
         """The tools of each request of the fault-free run."""
-        return [event.value["tools"] for event in self.baseline.history.of(Observation) if event.name == SHOWN]
+        return [event.value["tools"] for event in self.baseline.history.observed(SHOWN)]
 
     def policy(self, execution: Execution) -> ToolPolicy:
         """What may happen when this body runs twice: the scenario's word before the tool's own."""

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from harness.checks.values import Clock, mismatches
-from harness.history import SHOWN, Effect, History, Observation, StepLeft, spelled
+from harness.history import SHOWN, Effect, History, StepLeft, spelled
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,11 @@ def facts(history: History) -> Iterator[tuple[str, Any]]:
         yield f"{step}.arguments", executions[0].arguments
         done = next((run.left for run in executions if run.finished and isinstance(run.left, StepLeft)), None)
         yield f"{step}.result", done.result if done else None
-    for event in history.of(Observation):
-        if event.name == SHOWN:
-            step = spelled(event.value["step"], event.invocation)
-            yield f"{step}.tools", event.value["tools"]
-            yield f"{step}.words", event.value.get("words")
-            yield f"{step}.deps", event.value.get("deps")
+    for event in history.observed(SHOWN):
+        step = spelled(event.value["step"], event.invocation)
+        yield f"{step}.tools", event.value["tools"]
+        yield f"{step}.words", event.value.get("words")
+        yield f"{step}.deps", event.value.get("deps")
     for index, effect in enumerate(history.of(Effect)):
         place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
         yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}

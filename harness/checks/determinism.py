@@ -25,7 +25,7 @@ def determinism(case: Case) -> Verdict:
     Unknown if nothing is wrong and the replay could not be done.
     """
     verdict = Verdict.of(NAME, [*_unreplayable(case), *_reassigned(case)])
-    missing = list(filter(undone, case.history.of(Observation)))
+    missing = list(filter(undone, case.history.observed(REPLAY)))
     if not missing or verdict.status is Status.FAILED:
         return verdict
     return Verdict.unknown(NAME, f"{UNDONE}: {missing[0].value.get('message')}", verdict.findings)
@@ -42,7 +42,7 @@ def undone(event: Event) -> bool:
 
 
 def _unreplayable(case: Case) -> Iterator[Finding]:
-    for observation in filter(refused, case.history.of(Observation)):
+    for observation in filter(refused, case.history.observed(REPLAY)):
         yield Finding(
             check=NAME,
             rule="cannot-replay",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.checks.base import Case
-from harness.history import SHOWN, History, Observation, spelled
+from harness.history import SHOWN, History, spelled
 
 
 def varying_prompt(case: Case) -> str:
@@ -46,8 +46,7 @@ def _ends(volatile: frozenset[str], end: str) -> bool:
 
 def _shown(history: History) -> dict[str, Any]:
     """What was offered to a model in each of its requests, the last time that it was asked."""
-    shown = [event for event in history.of(Observation) if event.name == SHOWN]
-    return {spelled(event.value["step"], event.invocation): event.value for event in shown}
+    return {spelled(event.value["step"], event.invocation): event.value for event in history.observed(SHOWN)}
 
 
 def _said(history: History) -> Iterator[Any]:

@@ -273,17 +273,18 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     given: Answer = answer(conversation, messages, params, model_name=model.model_name, run=asked_by)
     for text in given.notes:
         life.note(text)
+    step = StepId.parse(given.step)
+    asked_at = str(step.inside(inside))
     if not life.argument["plan"] or life.argument["incarnation"] > 1:  # what a life is asked anew may be new, too
-        asked_at = str(StepId.parse(given.step).inside(inside))
         life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params, asking.deps)), invocation=number)
-    calls = [str(StepId.parse(step).inside(inside)) for step in given.calls.values()]
-    life.calls[number][str(StepId.parse(given.step).inside(inside))] = calls
+    calls = [str(StepId.parse(call).inside(inside)) for call in given.calls.values()]
+    life.calls[number][asked_at] = calls
 
     async def run() -> Any:
         return given.response
 
     asked = {"agent": name, "model": model.model_name}
-    body = Body(StepId.parse(given.step), arguments=asked, calls=lambda _response: calls)
+    body = Body(step, arguments=asked, calls=lambda _response: calls)
     return await life.probes.body(body, run)
 
 

@@ -63,6 +63,17 @@ class Deadline:
         return Answer(raises=error)
 
 
+class Opaque:
+    """A layer that cannot be asked; its `unknown` says why."""
+
+    def __init__(self, layer: RetryLayer) -> None:
+        self.layer = layer
+
+    def answer(self, error: BaseException) -> Answer:
+        """Nobody knows."""
+        return Answer(raises=error, unknown=self.layer.unknown)
+
+
 @dataclass(frozen=True)
 class Unit:
     """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event` or the `run` itself.

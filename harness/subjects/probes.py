@@ -441,7 +441,7 @@ class Probes:
         try:
             await asyncio.Event().wait()
         finally:
-            self.journal.append(Observation(name=CANCELLED), invocation=self.invocation)
+            self.journal.tell(Observation, name=CANCELLED, invocation=self.invocation)
 
     def _is_over(self, step: str) -> bool:
         """Whether a call is settled. An error may be recorded or not, and if it is, then at once."""

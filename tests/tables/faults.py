@@ -18,7 +18,6 @@ from harness.history import (
     Event,
     Execution,
     History,
-    Observation,
     RunEnded,
     StepEntered,
     UnitEntered,
@@ -229,7 +228,7 @@ def _given_up(history: History, bodies: list[Execution]) -> str:
     """What became of the first body when nobody waited for it any longer, by what its own process wrote down."""
     hang = next((fired for fired in history.fired if Fault.parse(fired.fault).action == "hang"), None)
     if hang is not None:
-        cancelled = any(event.name == CANCELLED and event.pid == hang.pid for event in history.of(Observation))
+        cancelled = any(event.pid == hang.pid for event in history.observed(CANCELLED))
         return "cancelled" if cancelled else "goes on"
     late = next((fired for fired in history.fired if Fault.parse(fired.fault).action == "delay"), None)
     if late is None:

@@ -17,7 +17,7 @@ from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
-from harness.retries.live import Answer, Unit
+from harness.retries.live import Answer, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
@@ -116,25 +116,19 @@ def _hasty(hasty: Answer, patient: Answer) -> Answer:
     return replace(hasty, wait=patient.wait)
 
 
-class Loop:
+def _loop(reason: str, function: Any, whose: str) -> Opaque:
     """A decorator that runs the function again in a way that cannot be asked: only a run shows how often."""
-
-    def __init__(self, reason: str, function: Any, whose: str) -> None:
-        name = f"decorator of {whose}" if whose else "decorator"
-        self.layer = RetryLayer(name=name, kind="tool", origin=decorated(function), unknown=reason)
-
-    def answer(self, error: BaseException) -> Answer:
-        """Nobody knows."""
-        return Answer(raises=error, unknown=self.layer.unknown)
+    name = f"decorator of {whose}" if whose else "decorator"
+    return Opaque(RetryLayer(name=name, kind="tool", origin=decorated(function), unknown=reason))
 
 
 RETRYING = ("backoff", "stamina", "retrying", "retry", "opnieuw", "reretry", "aioretry", "retry_async", "riprova")
 """Packages whose decorators try a function again."""
 
 
-def decorators(function: Any, whose: str = "") -> Sequence[Decorator | Loop]:
+def decorators(function: Any, whose: str = "") -> Sequence[Decorator | Opaque]:
     """The decorators on a function that try it again, the innermost first; `whose` it is, if not the tool's own."""
-    found: list[Decorator | Loop] = []
+    found: list[Decorator | Opaque] = []
     seen: Any = function
     while seen is not None and len(found) < MOST:
         if (one := _decorator(seen, whose)) is not None:
@@ -143,7 +137,7 @@ def decorators(function: Any, whose: str = "") -> Sequence[Decorator | Loop]:
     return found[::-1]
 
 
-def _decorator(wrapper: Any, whose: str) -> Decorator | Loop | None:
+def _decorator(wrapper: Any, whose: str) -> Decorator | Opaque | None:
     """What the outermost wrapper of a function is. Libraries' own decorators that are no retries are passed over."""
     code, home = getattr(wrapper, "__code__", None), getattr(wrapper, "__globals__", {}).get("__name__", "")
     package = home.partition(".")[0]
@@ -152,10 +146,10 @@ def _decorator(wrapper: Any, whose: str) -> Decorator | Loop | None:
     if package == "tenacity":
         return Decorator(wrapper.retry, wrapper, whose)
     if package in RETRYING:
-        return Loop(f"{package} does not show how often its decorator tries again", wrapper, whose)
+        return _loop(f"{package} does not show how often its decorator tries again", wrapper, whose)
     if is_theirs(code.co_filename) and _goes_round(code):
         reason = f"{code.co_qualname} is a decorator with a loop, and only a run shows how often it goes round"
-        return Loop(reason, wrapper, whose)
+        return _loop(reason, wrapper, whose)
     return None
 
 

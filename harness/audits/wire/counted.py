@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF
-from harness.history import FaultFired, History, HttpRequest, Observation, RunEnded, StepEntered, StepLeft, Waited
+from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, Waited
 from harness.process.tally import TRIES
 
 
@@ -58,7 +58,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
 
 def is_cut_off(history: History) -> bool:
     """Whether one request more than the limit was on its way."""
-    return any(event.name == CUT_OFF for event in history.of(Observation))
+    return bool(history.observed(CUT_OFF))
 
 
 def longest_wait(history: History) -> float:

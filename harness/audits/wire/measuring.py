@@ -19,7 +19,7 @@ from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, lon
 from harness.audits.wire.failures import calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, HttpRequest, Observation, RunEnded
+from harness.history import SHOWN, HttpRequest, RunEnded
 from harness.journal import load
 from harness.process import complaint
 from harness.process.watchdog import Watched
@@ -122,7 +122,7 @@ def offered(bench: Bench) -> list[str]:
     """The tools that a run offers to its model, with nothing failing: only there are those of servers known."""
     quiet = Wire(Failure.TOOL_EXCEPTION, 1, scale=quick_scale(bench.info))  # scripted, and no step that fails
     seen = load(_measured(bench.scenario, quiet, bench).folder / "journal.jsonl")
-    told = [event.value for event in seen.of(Observation) if event.name == SHOWN]
+    told = [event.value for event in seen.observed(SHOWN)]
     return list(dict.fromkeys(name for value in told for name in value["tools"]))
 
 

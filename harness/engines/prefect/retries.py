@@ -17,7 +17,7 @@ from pydantic_ai import UserError
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 
-from harness.retries.live import Answer, Died, Live, Unfit, Unit
+from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
 from harness.retries.values import RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
@@ -71,15 +71,9 @@ class TaskLayer:
         return longest
 
 
-class Refused:
+def _refused(reason: str, origin: Any) -> Opaque:
     """A task that cannot be made of its configuration."""
-
-    def __init__(self, reason: str, origin: Any) -> None:
-        self.layer = RetryLayer(name="prefect task", kind="unit", origin=origin, unknown=reason)
-
-    def answer(self, error: BaseException) -> Answer:
-        """Nobody knows."""
-        return Answer(raises=error, unknown=self.layer.unknown)
+    return Opaque(RetryLayer(name="prefect task", kind="unit", origin=origin, unknown=reason))
 
 
 class FlowLayer:
@@ -137,7 +131,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     try:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
-        return (Refused(str(error), explicit()), flow)
+        return (_refused(str(error), explicit()), flow)
     return (flow,) if config is None else (_made(unit, config), flow)
 
 
@@ -146,11 +140,11 @@ def _made(unit: Unit, config: dict[str, Any]) -> Live:
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
     if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
-        return Refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
+        return _refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
     try:
         return TaskLayer(_task(config), origin)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
-        return Refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
+        return _refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from temporalio.exceptions import ApplicationError
 
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.own_workflow import is_activity, is_workflow
-from harness.retries.live import Answer, Died, Live, TimedOut, Unit
+from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.origins import decorated, default_of, explicit
@@ -133,15 +133,9 @@ _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the
 _CALLED = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
 
 
-class Hidden:
+def _hidden(reason: str, origin: Origin) -> Opaque:
     """An activity whose options are not to be seen before it runs."""
-
-    def __init__(self, reason: str, origin: Origin) -> None:
-        self.layer = RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason)
-
-    def answer(self, error: BaseException) -> Answer:
-        """Nobody knows."""
-        return Answer(raises=error, unknown=self.layer.unknown)
+    return Opaque(RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason))
 
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
@@ -150,12 +144,12 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "own":
-        return (Hidden(_CALLED, decorated(unit.function)), workflow) if is_activity(unit.function) else ()
+        return (_hidden(_CALLED, decorated(unit.function)), workflow) if is_activity(unit.function) else ()
     value = unit.owner or value
     try:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
-        return (Hidden(str(error), explicit()), workflow)
+        return (_hidden(str(error), explicit()), workflow)
     if config is None:
         return (workflow,)
     usual = _usual(unit, config)

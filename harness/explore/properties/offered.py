@@ -11,7 +11,6 @@ from typing import Any
 from harness.errors import UsageError
 from harness.explore.properties.benches import bench_for
 from harness.explore.properties.trials import NO_FAULT
-from harness.history import Observation
 from harness.journal import load
 from harness.scenario import Scenario
 from harness.subjects.offers import OFFER
@@ -60,7 +59,7 @@ def _offer(asked: _Asked) -> Offer:
     folder = bench_for(scenario).run(NO_FAULT, name="offer", scenario=scenario, more={"offers": True})
     history = load(folder / "journal.jsonl")
     shutil.rmtree(folder, ignore_errors=True)
-    seen = [event.value for event in history.of(Observation) if event.name == OFFER]
+    seen = [event.value for event in history.observed(OFFER)]
     if not seen:
         why = next((outcome.error for outcome in history.outcomes.values() if outcome.error), "it asked no model")
         raise UsageError(f"no conversation can be made up for {scenario.subject}: {why}")
