@@ -1,6 +1,6 @@
 """An environment of its own with the harness installed in it, made without any network.
 
-What an installer would write is written by hand: the package, and the metadata by which pytest finds the plugin.
+What is installed is the wheel that a release would be: a file that the distribution forgot is missing here, too.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
-import tomllib
 import venv
 from pathlib import Path
 
@@ -21,20 +20,19 @@ def environment(folder: Path) -> Path:
     python = folder / "bin" / "python"
     asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     site = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
-    (site / "harness").symlink_to(ROOT / "harness")
     others = [path for path in sys.path if path.endswith("-packages")] or [sysconfig.get_path("purelib")]
     (site / "others.pth").write_text("\n".join(others) + "\n")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    info = site / f"durable_harness-{project['version']}.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    groups = {**project["entry-points"], "console_scripts": project["scripts"]}
-    lines = [line for group, points in groups.items() for line in (f"[{group}]", *_points(points))]
-    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    files = [f"{path.relative_to(ROOT)},," for path in sorted((ROOT / "harness").rglob("*.py"))]
-    (info / "RECORD").write_text("\n".join(files) + "\n")  # pytest rewrites the assertions of what a plugin installs
+    alone = ["--no-index", "--no-deps", "--quiet", "--disable-pip-version-check"]
+    _run(sys.executable, "-m", "pip", "--python", str(python), "install", "--ignore-installed", *alone, wheel(folder))
     return python
 
 
-def _points(points: dict[str, str]) -> list[str]:
-    return [f"{name} = {value}" for name, value in points.items()]
+def wheel(folder: Path) -> str:
+    """The distribution, built as for a release."""
+    _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "wheel"))
+    return str(next((folder / "wheel").glob("*.whl")))
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
