@@ -14,7 +14,9 @@ import harness
 from fixtures.engines.rare import RARE
 from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, survives
 from harness.explore.properties.reproduction import to_yaml
+from harness.explore.sweep import sweep
 from harness.scenario import Scenario
+from harness.verdict import Status
 
 SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
 
@@ -67,6 +69,15 @@ def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(nam
         survives(Scenario.from_yaml(file))
     assert groups(caught.value) & groups(again.value)
     assert ours(caught) == ours(again) == []
+
+
+def test_no_crash_of_a_single_run_shows_any_of_it(tmp_path: Path) -> None:
+    engines = [f"fixtures.engines.rare.{name}:Engine" for name in SHARED]
+    single = Scenario.make(subject=Till.subject, **Till.scenario)
+
+    report = sweep(single, engines, out=tmp_path, jobs=2)
+
+    assert [(one.status, one.partial) for one in report.engines] == [(Status.PASSED, False)] * 4
 
 
 def story(scenario: Scenario) -> tuple[list[Any], str, list[int]]:
