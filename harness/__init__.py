@@ -23,7 +23,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     effects.py        `effect`: for code that wants to say what the outside world saw
     steps.py          step ids: `tool:charge#1`
     faults.py         faults as values with a one-line spelling: `crash@tool:charge#1/between`
-    history.py        events, and the read-only view over them
+    history/          events, and the read-only view over them
     verdict.py        statuses, findings, and the reports of runs and sweeps
     contract.py       what an engine claims, and what a tool may do
     retries/          who owns retries, what they come to together, and the report of an audit

@@ -1,0 +1,283 @@
+"""The events of a journal, one class per kind of line.
+
+Events are facts (probes saw them) or testimony (`EngineRecord`: the engine says so). A field that a kind gains later
+needs a default, so that journals written before can still be read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One line of a journal. `seq` is the line's number, from 1; times are seconds since the epoch, for people only."""
+
+    kinds: ClassVar[dict[str, type[Event]]] = {}
+    seq: int = -1
+    time: float = 0.0
+    pid: int = 0
+    worker: int = 0
+    incarnation: int = 0
+    invocation: int = 1
+
+    def __init_subclass__(cls) -> None:
+        cls.kinds[cls.__name__] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as JSON values, without `seq` (a line's number is where it stands)."""
+        values = {"kind": type(self).__name__, **vars(self)}
+        del values["seq"]
+        return values
+
+    @classmethod
+    def from_json(cls, seq: int, values: dict[str, Any]) -> Event:
+        """The event of one line. Fields this version does not know are left out; an unknown kind is a `Note`."""
+        kind = str(values.get("kind"))
+        if kind not in cls.kinds:
+            return Note(seq=seq, text=f"an event of another version: {values.get('kind')!r}")
+        return cls.kinds[kind](**{name: values[name] for name in _names(kind) if name in values}, seq=seq)
+
+
+@cache
+def _names(kind: str) -> tuple[str, ...]:
+    """The fields of a line, asked for at every probe."""
+    return tuple(field.name for field in fields(Event.kinds[kind]) if field.name != "seq")
+
+
+@cache
+def unsaid(kind: Any) -> dict[str, Any]:
+    """What a line of this kind says before anything is told: its fields in their order, each at its default."""
+    return {"kind": kind.__name__, **{field.name: _default(field) for field in fields(kind) if field.name != "seq"}}
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return None if field.default is MISSING else field.default
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins: what is run, under which engine, with which faults."""
+
+    run: str
+    engine: str
+    subject: str
+    plan: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(Event):
+    """The run is over. `how` is `finished`, `stuck` (the watchdog ended it) or `limit` (too many incarnations)."""
+
+    how: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStarted(Event):
+    """A life of the process begins."""
+
+    hash_seed: int = 0
+    cold: bool = False
+    recovering: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessEnded(Event):
+    """A life of the process ended. `cause` is `crash`, `exit`, `hang` or `death` (killed, but not by a fault)."""
+
+    cause: str
+    signal: int | None = None
+    code: int | None = None
+    stacks: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerChanged(Event):
+    """The engine's server was killed or started."""
+
+    act: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitEntered(Event):
+    """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
+
+    `limits` are the timeouts that are known to be around it, in seconds as they were configured.
+    """
+
+    unit: str
+    name: str
+    step: str
+    attempt: int = 1
+    limits: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitLeft(Event):
+    """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step."""
+
+    unit: str
+    step: str
+    claimed: bool
+    outcome: str = "ok"
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEntered(Event):
+    """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
+
+    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `limits` are the
+    timeouts that are known to be around the body, in seconds as they were configured.
+    """
+
+    step: str
+    unit: str | None = None
+    attempt: int = 1
+    arguments: Any = None
+    call: str | None = None
+    may: dict[str, Any] | None = None
+    within: str | None = None
+    limits: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLeft(Event):
+    """A body returned (`ok`) or raised (`error`). For a model request, `calls` are the tool steps it asked for."""
+
+    step: str
+    unit: str | None = None
+    attempt: int = 1
+    outcome: str = "ok"
+    result: Any = None
+    error: str | None = None
+    calls: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitEntered(Event):
+    """The engine is about to make the result of a unit durable."""
+
+    step: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitLeft(Event):
+    """The engine says that it is durable."""
+
+    step: str
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect(Event):
+    """Something the outside world saw, declared by `harness.effect` or read off the wire."""
+
+    name: str
+    step: str | None = None
+    key: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called(Event):
+    """A function of the person's own ran outside every step. `role` says what it is to the agent."""
+
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent(Event):
+    """A request that the body of `step` sent to change something elsewhere, and the idempotency key in its headers."""
+
+    name: str
+    step: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpRequest(Event):
+    """A request that reached the wire, and what it met there: a `status`, or the name of an error.
+
+    `headers` are those that tell attempts and repeats apart. `step` is the body that it came from.
+    """
+
+    method: str
+    host: str
+    path: str = ""
+    status: int | None = None
+    error: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waited(Event):
+    """A wait inside a body, in configured seconds; how long it really took is another matter."""
+
+    seconds: float
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultFired(Event):
+    """A planned fault is about to happen. `fault` is its spelling in the plan.
+
+    `wait` is for how many seconds nothing may happen after it, rightly: a delay, or the longest timeout around a hang.
+    """
+
+    fault: str
+    step: str
+    window: str
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Event):
+    """How one invocation ended, as its caller sees it. `status` is `ok` or `error`."""
+
+    status: str
+    output: Any = None
+    messages: Any = None
+    usage: dict[str, Any] | None = None
+    error: str | None = None
+    error_type: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecord(Event):
+    """Testimony: what the engine's own records say of one unit or of the run."""
+
+    unit: str
+    name: str
+    status: str
+    attempts: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation(Event):
+    """Something that needed the engine to find out, kept so that nothing later needs the engine."""
+
+    name: str
+    value: Any = None
+
+
+CANCELLED = "hang cancelled"
+"""The observation that a hang was ended from outside, so that nothing of it goes on in its process."""
+SHOWN = "shown"
+"""The observation that holds the names of the tools that the model request of a `step` shows, in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Event):
+    """A sentence for the report: what the harness did differently, or could not see."""
+
+    text: str
