@@ -23,25 +23,32 @@ def varying_prompt(case: Case) -> str:
     found = ["the instructions"] if any(one != other for one, other in zip(usual, seen, strict=False)) else []
     shown = _shown(case.baseline.history)
     pairs = [(shown[step], now) for step, now in _shown(case.history).items() if step in shown]
-    found += _of_tools(pairs, case.baseline.volatile)
-    if any(one.get("deps") != other.get("deps") for one, other in pairs) or _ends(case.baseline.volatile, ".deps"):
+    varies = _varying(case.baseline.volatile, shown)
+    found += _of_tools(pairs, varies)
+    if any(one.get("deps") != other.get("deps") for one, other in pairs) or "deps" in varies:
         found.append("the deps")
     return " and ".join(found)
 
 
-def _of_tools(pairs: list[tuple[Any, Any]], volatile: frozenset[str]) -> list[str]:
+def _of_tools(pairs: list[tuple[Any, Any]], varies: set[str]) -> list[str]:
     """The same of its tools: which there are, what is said of them, in which order."""
     if any(set(one["tools"]) != set(other["tools"]) for one, other in pairs):
         return ["the tools"]
-    found = ["the order of the tools"] if any(".tools[" in path for path in volatile) else []
+    found = ["the order of the tools"] if "tools" in varies else []
     said = any(one.get("words") != other.get("words") for one, other in pairs)
-    if said or any(".words" in path for path in volatile):
+    if said or "words" in varies:
         found.append("the descriptions of the tools")
     return found
 
 
-def _ends(volatile: frozenset[str], end: str) -> bool:
-    return any(path.endswith(end) for path in volatile)
+def _varying(volatile: frozenset[str], shown: dict[str, Any]) -> set[str]:
+    """What of that which models were shown differs between two runs without a fault: `tools`, `words`, `deps`."""
+    return {
+        name
+        for name in ("tools", "words", "deps")
+        for place in (f"{step}.{name}" for step in shown)
+        if any(path == place or path.startswith((f"{place}.", f"{place}[")) for path in volatile)
+    }
 
 
 def _shown(history: History) -> dict[str, Any]:

@@ -23,7 +23,8 @@ OTHER = [{"kind": "request", "instructions": "a, b", "parts": [{"part_kind": "us
 
 def case(usual: Any, seen: Any, *volatile: str) -> Case:
     story = Story("crash@model#2/before").life().ran("model#1", unit="7").crash().life().ran("model#1", unit="8")
-    baseline = Story().life().kept("model#1").finished(messages=usual).history()
+    shown = {"step": "model#1", "tools": ["pay", "ask"]}
+    baseline = Story().life().kept("model#1").observed(SHOWN, shown).finished(messages=usual).history()
     history = story.finished(messages=seen).history()
     scenario = Scenario.make(subject="shop:agent", engine="none", faults=["crash@model#2/before"])
     return Case(history, Baseline(baseline, frozenset(volatile)), scenario, KEEPS_ALL)
@@ -39,6 +40,8 @@ def case(usual: Any, seen: Any, *volatile: str) -> Case:
         pytest.param(TOLD, TOLD, ("model#1.tools[0]",), "the order of the tools", id="tools"),
         pytest.param(TOLD, OTHER, ("model#1.tools[1]",), "the instructions and the order of the tools", id="both"),
         pytest.param(None, None, (), "", id="no messages"),
+        pytest.param(TOLD, TOLD, ("tool:ask#1.result.words.pay",), "", id="a result with a field of that name"),
+        pytest.param(TOLD, TOLD, ("tool:ask#1.arguments.deps",), "", id="an argument of that name"),
     ],
 )
 def test_what_varies_in_a_prompt(usual: Any, seen: Any, volatile: tuple[str, ...], said: str) -> None:
