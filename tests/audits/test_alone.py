@@ -23,6 +23,12 @@ alone.prepare(
 )
 print(*sys.modules)
 """
+LOADED = """
+import sys
+from harness.audits import alone
+alone.prepare(dict(subject=sys.argv[2], engine="none", options={}, hosts=[], folder=sys.argv[1]))
+print(*sys.modules)
+"""
 PARENT = """
 import sys
 from harness.process.zygote import Zygote
@@ -66,6 +72,18 @@ def test_of_other_peoples_packages_only_those_are_imported_that_the_subject_impo
     assert "harness.audits.worker" in ours
     assert {".".join(name.split(".")[:2]) for name in ours} & ROOMS == NEEDED.get(engine, set())
     assert {".".join(name.split(".")[:3]) for name in ours} & PARTS == set()
+
+
+def test_what_only_observes_is_imported_if_the_subject_imports_it_and_for_nobody_else(tmp_path: Path):
+    plain, observed = tmp_path / "plain.py", tmp_path / "observed.py"
+    agent = "from pydantic_ai import Agent\nagent = Agent('test')\n"
+    plain.write_text(agent)
+    observed.write_text(f"import logfire\nlogfire.configure(send_to_logfire=False)\n{agent}")
+
+    (modules,) = said(LOADED, str(tmp_path), f"{plain}:agent")
+    assert {"logfire", "opentelemetry.sdk"} & set(modules.split()) == set()
+    (modules,) = said(LOADED, str(tmp_path), f"{observed}:agent")
+    assert "logfire" in modules.split()
 
 
 def packages(modules: set[str]) -> set[str]:
