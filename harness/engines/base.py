@@ -192,13 +192,24 @@ class Session(Protocol):
         """A fresh store for one run."""
 
     def observe(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
-        """The engine's own records of a run, read after it is over."""
+        """The engine's own records of a run, read after it is over. Its store may be gone after that."""
 
     def fingerprint(self, store: Store) -> str | None:
         """A hash of everything durable, None if this engine cannot tell."""
 
     def server(self, act: Literal["kill", "start"]) -> None:
         """Kill or start the engine's server. Raises `UsageError` where there is none of ours."""
+
+
+@runtime_checkable
+class Peeks(Protocol):
+    """A session whose `observe` ends the run, but whose records can be read before that, as often as one likes.
+
+    A stateful test looks at a store whenever nothing is left to recover, and may then send the next prompt.
+    """
+
+    def peek(self, store: Store) -> Iterable[EngineRecord | Observation | Note]:
+        """What `observe` would say now. The run may go on."""
 
 
 @runtime_checkable

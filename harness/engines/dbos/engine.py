@@ -78,16 +78,16 @@ class DbosSession:
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
         if store.folder not in self._observed:
-            self._observed[store.folder] = self._records(store)
+            self._observed[store.folder] = self.peek(store)
             self._stores.release(store.values)
         return self._observed[store.folder]
 
+    def peek(self, store: Store) -> list[EngineRecord]:
+        return list(records.of_run(store.run_id, partial(self._stores.rows, store.values), self._stores.schema))
+
     def fingerprint(self, store: Store) -> str | None:
         known = self._observed.get(store.folder)
-        return records.fingerprint(store.run_id, self._records(store) if known is None else known)
+        return records.fingerprint(store.run_id, self.peek(store) if known is None else known)
 
     def server(self, act: Literal["kill", "start"]) -> None:
         self._stores.server(act)
-
-    def _records(self, store: Store) -> list[EngineRecord]:
-        return list(records.of_run(store.run_id, partial(self._stores.rows, store.values), self._stores.schema))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.engines.base import Peeks
 from harness.explore.properties.benches import bench_for
 from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
@@ -95,11 +96,15 @@ class Episode(Run):
 
     def _so_far(self) -> History:
         """The history with the engine's own records and an end, as a run that is over has them."""
-        events = [*self.history.events, *self.bench.session.observe(self.store), RunEnded(how="finished")]
+        session = self.bench.session
+        said = session.peek(self.store) if isinstance(session, Peeks) else session.observe(self.store)
+        events = [*self.history.events, *said, RunEnded(how="finished")]
         return History(tuple(replace(event, seq=number) for number, event in enumerate(events, 1)))
 
     def close(self) -> None:
         """Forget it."""
+        if isinstance(self.bench.session, Peeks):
+            self.bench.session.observe(self.store)  # which is what lets go of the store
         self.journal.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 

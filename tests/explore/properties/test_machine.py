@@ -13,9 +13,12 @@ from hypothesis.stateful import run_state_machine_as_test
 import harness
 from fixtures.engines.rare import RARE
 from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, survives
+from harness.explore.properties.episode import Episode
+from harness.explore.properties.offered import offer_of
 from harness.explore.properties.reproduction import to_yaml
 from harness.explore.sweep import sweep
 from harness.scenario import Scenario
+from harness.subjects.script import Turn
 from harness.verdict import Status
 
 SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
@@ -102,3 +105,15 @@ def test_the_reference_engine_keeps_runs_apart() -> None:
 @pytest.mark.engine(name="dbos")
 def test_dbos_keeps_runs_apart() -> None:
     tried(type("Machine", (Till,), {"engine": "dbos", "most_runs": 2}), 3, steps=3)
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_store_that_was_looked_at_is_looked_at_anew_after_the_next_run() -> None:
+    given = Scenario.make(subject=Till.subject, engine="dbos", **Till.scenario)
+    episode = Episode(given, offer_of(given))
+
+    for prompt in ("This is prompt 1.", "This is prompt 2."):
+        assert episode.live(episode.begin([Turn(text="done")], prompt))
+        assert episode.judge().findings == ()
+
+    episode.close()
