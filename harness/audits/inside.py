@@ -21,7 +21,7 @@ from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import ToolAsked, decorators
-from harness.audits.reach import Reached, reached
+from harness.audits.reach import Reached, reached, taken
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
@@ -33,9 +33,10 @@ def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitA
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
     function, name = tool.unit.function, tool.unit.name
     lives = [*decorators(function), *engine(tool.unit)]
-    for unit in asked_inside(f"tool:{name}.", reached(function, given=deps.named), lives, engine):
+    found = list(reached(function, given=deps.named))
+    for unit in asked_inside(f"tool:{name}.", found, lives, engine):
         yield _in(unit, name)
-    for attribute, kind in deps.hidden(function):
+    for attribute, kind in dict(deps.hidden(taken(function, *(one.value for one in found)))).items():
         if asks(kind):
             reason = "it comes with the deps of a run; say how they are made with `--deps`"
             yield _in(_unknown(f"tool:{name}.{attribute}", kind.__qualname__, reason, lives), name)

@@ -1,8 +1,8 @@
 """What a person's function can reach: the clients, agents and functions that its code names, and on which way.
 
 Names are looked up where the code would: in its module and its closure, in modules that it names, in the attributes of
-the person's own objects. Functions in between are followed; libraries are not, they are asked for themselves. What a
-function makes while it runs cannot be seen before: then its class is what is found.
+the person's own objects, in containers. Functions in between are followed; libraries are not, they are asked for
+themselves. What a function makes while it runs cannot be seen before: then its class is what is found.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from harness.audits.asking.clients import MAKERS
+from harness.audits.asking.clients import MAKERS, taken_out
+from harness.audits.holding import IMPLICIT, attributes, contents, every_name
 from harness.subjects.importing import is_theirs
 
 DEEPEST = 2000
@@ -71,34 +72,65 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
     return search.run()
 
 
+def taken(*values: Any) -> frozenset[str]:
+    """The names of all attributes that the person's own functions among these take from anything."""
+    functions = {function for value in values for function, _owner in _entries(value)}
+    return frozenset(name for function in functions for name in _names(function.__code__).attributes)
+
+
 @dataclass
 class _Search:
-    """The functions to look into, and what was found already."""
+    """The functions to look into, and what was found already.
+
+    What a function hands on as a whole may be what another function takes something from, so at the end each is looked
+    at with the other's eyes.
+    """
 
     leaving: Any
     given: Mapping[str, Any]
     waiting: list[tuple[Any, Any, tuple[Any, ...]]] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
+    handed: dict[int, Any] = field(default_factory=dict)
+    taking: list[tuple[_Names, CodeType, tuple[Any, ...]]] = field(default_factory=list)
+    tried: set[tuple[int, CodeType]] = field(default_factory=set)
 
     def run(self) -> Iterator[Reached]:
         for _ in range(DEEPEST):
-            if not self.waiting:
+            if self.waiting:
+                yield from self._look_into(*self.waiting.pop(0))
+            elif pairs := self._handed_on():
+                for holder, (names, code, through) in pairs:
+                    yield from self._taken(holder, holder, names, code, through)
+            else:
                 return
-            function, owner, through = self.waiting.pop(0)
-            code, names = function.__code__, _names(function.__code__)
-            for name, found in self._named(function, owner, names):
-                yield from self._found(name, found, owner, names.attributes, code, through)
+
+    def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
+        code, names = function.__code__, _names(function.__code__)
+        if code.co_argcount + code.co_kwonlyargcount:
+            self.taking.append((names, code, through))
+        if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
+            self.handed[id(owner)] = owner
+        for name, found in self._named(function, owner, names):
+            yield from self._found(name, found, owner, names, code, through)
+
+    def _handed_on(self) -> list[tuple[Any, tuple[_Names, CodeType, tuple[Any, ...]]]]:
+        """Every object that was handed on, with every function that may have got it, each pair once."""
+        pairs = [(holder, taking) for holder in self.handed.values() for taking in self.taking]
+        fresh = [(holder, taking) for holder, taking in pairs if (id(holder), taking[1]) not in self.tried]
+        self.tried |= {(id(holder), taking[1]) for holder, taking in fresh}
+        return fresh
 
     def _named(self, function: FunctionType, owner: Any, names: _Names) -> Iterator[tuple[str, Any]]:
         known: dict[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         yield from ((name, known[name]) for name in names.variables if name in known)
+        yield from _defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)
         yield from ((name, module) for name in names.modules if (module := _imported(name)) is not None)
         if owner is not None:
-            yield from _attributes(owner, names.attributes)
+            yield from attributes(owner, names.of(owner))
 
     def _found(
-        self, name: str, found: Any, owner: Any, names: tuple[str, ...], code: CodeType, through: tuple[Any, ...]
+        self, name: str, found: Any, owner: Any, names: _Names, code: CodeType, through: tuple[Any, ...]
     ) -> Iterator[Reached]:
         key = (id(found), *map(id, through))
         if key in self.seen or name in self.leaving:
@@ -109,12 +141,47 @@ class _Search:
         if (function := own_function(found)) is not None:
             decorated = found is not function or hasattr(found, "__wrapped__")
             self.waiting.append((function, bound, (*through, found) if decorated else through))
+            for key_, inner in _bound(name, found):
+                yield from self._found(key_, inner, None, names, code, through)
         elif inspect.isclass(found) and _is_own(found):
-            self.waiting += [(one, found, through) for one in _methods(found, names)]
-        elif isinstance(found, ModuleType) or is_holder(found) or any(found is one for one in self.given.values()):
-            for attribute, inner in _attributes(found, names):
-                holder = None if isinstance(found, ModuleType) else found
-                yield from self._found(attribute, inner, holder, names, code, through)
+            self.waiting += [(one, found, through) for one in _methods(found, names.attributes)]
+            yield from self._taken(found, None, names, code, through)
+        elif isinstance(found, ModuleType) or self._is_holder(found):
+            if name in names.handed and not isinstance(found, ModuleType):
+                self.handed[id(found)] = found
+            yield from self._taken(found, None if isinstance(found, ModuleType) else found, names, code, through)
+        else:
+            for attribute, inner in taken_out(found, names.attributes):
+                yield from self._found(attribute, inner, None, names, code, through)
+        for key_, inner in contents(found):
+            if self._is_holder(inner):
+                self.handed[id(inner)] = inner
+            yield from self._found(f"{name}.{key_}", inner, None, names, code, through)
+
+    def _is_holder(self, found: Any) -> bool:
+        return is_holder(found) or any(found is one for one in self.given.values())
+
+    def _taken(
+        self, holder: Any, owner: Any, names: _Names, code: CodeType, through: tuple[Any, ...]
+    ) -> Iterator[Reached]:
+        """What code takes from an object, by the names that it knows."""
+        for attribute, inner in attributes(holder, names.of(holder)):
+            yield from self._found(attribute, inner, owner, names, code, through)
+
+
+def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What parameters are if nobody says otherwise."""
+    code, positional = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    yield from zip(names[len(names) - len(positional) :], positional, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _bound(called: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The arguments that a `functools.partial` has already."""
+    if isinstance(value, functools.partial):
+        yield from ((f"{called}.{place}", one) for place, one in enumerate(value.args))
+        yield from value.keywords.items()
 
 
 def _imported(name: str) -> ModuleType | None:
@@ -161,27 +228,9 @@ def _owner(value: Any) -> Any:
     return getattr(bare, "__self__", None if hasattr(bare, "fn") else called)
 
 
-def _attributes(holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """What is taken from an object, as far as that runs no code of it."""
-    for name in names:
-        try:
-            found = inspect.getattr_static(holder, name)
-        except AttributeError:
-            continue
-        if isinstance(found, staticmethod | classmethod):
-            found = found.__func__
-        elif isinstance(found, property):
-            found = found.fget
-        elif isinstance(found, functools.cached_property):
-            found = vars(holder).get(name, found.func) if hasattr(holder, "__dict__") else found.func
-        elif type(found).__name__ == "member_descriptor":  # a slot
-            found = getattr(holder, name, None)
-        yield name, found
-
-
 def _methods(kind: type[Any], names: tuple[str, ...]) -> Iterator[FunctionType]:
     """What runs when a class of the person's own is called, and those of its functions that are named."""
-    for name, member in _attributes(kind, ("__init__", "__post_init__", "__call__", "__aenter__", "__enter__", *names)):
+    for name, member in attributes(kind, ("__init__", "__post_init__", "__call__", "__aenter__", "__enter__", *names)):
         if name and (function := own_function(member)) is not None:
             yield function
 
@@ -195,11 +244,21 @@ def _is_own(kind: type[Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Names:
-    """What a function's code and the functions inside it name: variables outside of it, attributes, imports."""
+    """What a function's code and the functions inside it name: variables outside of it, attributes, imports.
+
+    `handed` are names of what is not only taken something from, but stored, returned or passed on.
+    """
 
     variables: tuple[str, ...]
     attributes: tuple[str, ...]
     modules: tuple[str, ...]
+    handed: frozenset[str]
+
+    def of(self, holder: Any) -> tuple[str, ...]:
+        """The names of what this code may take from an object: all there are, if it makes names itself."""
+        mine = _is_own(holder if inspect.isclass(holder) else type(holder))
+        made = every_name(holder) if mine and not {"getattr", "vars"}.isdisjoint(self.variables) else ()
+        return (*self.attributes, *made, *(IMPLICIT if mine else ()))
 
 
 def _names(code: CodeType) -> _Names:
@@ -208,7 +267,7 @@ def _names(code: CodeType) -> _Names:
     told = {
         kind: tuple(dict.fromkeys(name for found, name in steps if found in opcodes)) for kind, opcodes in _OF.items()
     }
-    return _Names(**told)
+    return _Names(**told, handed=frozenset(_handed(code)))
 
 
 _OF = {
@@ -217,6 +276,16 @@ _OF = {
     "modules": ("IMPORT_NAME",),
 }
 """The opcodes that name something, by what they name."""
+_LOADED = (*_OF["variables"], "LOAD_ATTR", "LOAD_FAST")
+
+
+def _handed(code: CodeType) -> Iterator[str]:
+    for step, then in pairwise(dis.get_instructions(code)):
+        if step.opname in _LOADED and then.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+            yield str(step.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _handed(constant)
 
 
 def _steps(code: CodeType) -> Iterator[tuple[str, str]]:

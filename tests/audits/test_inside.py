@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic_ai import Agent
 
-from fixtures.audit import asking_tools, changing
+from fixtures.audit import asking_tools, changing, holding_tools
 from harness import audit
 from harness.audits import collect, own
 from harness.audits.asking.deps import Given
@@ -80,6 +80,49 @@ def test_deps_that_are_given_are_asked():
     http = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=2))
     unit = units(AGENT, deps=Given(AGENT, lambda: asking_tools.Deps(http)))["tool:nearby.http"]
     assert unit.cell(F.REFUSED).chain == "3 (httpx transport) = 3"
+
+
+HELD = {
+    "in a dict": {"in_a_dict.REGIONS.eu.client": "2 (openai) = 2", "in_a_dict.REGIONS.us.client": "3 (openai) = 3"},
+    "in a deque": {"in_a_deque.POOL.0": "5 (openai) = 5"},
+    "in a queue": {"in_a_queue.WAITING.0": "6 (openai) = 6"},
+    "in a namespace": {"in_a_namespace.SPACE.client": "7 (openai) = 7"},
+    "in a context variable": {"in_a_variable.CURRENT.value": "8 (openai) = 8"},
+    "in a private attribute of settings": {"in_settings._client": "4 (openai) = 4"},
+    "in a registry of one's own": {"in_a_registry._kept.fast": "9 (openai) = 9"},
+    "of a class": {"of_a_class.client": "10 (openai) = 10"},
+    "in a named tuple": {"in_a_tuple.client": "11 (openai) = 11"},
+    "of an object that is handed on": {"handed_on.backend": "12 (openai) = 12"},
+    "by a name that is made": {"by_name.backend": "12 (openai) = 12"},
+    "as an argument of a partial": {"in_a_partial.prompted.0": "13 (openai) = 13"},
+    "as the default of a parameter": {"by_default._client": "15 (openai) = 15"},
+    "taken out of a provider": {"of_a_provider.client": "14 (openai) = 14"},
+    "inside an object of a library": {"of_a_library.embedder": "? (Embedder) = ?"},
+    "in deps that nobody gave, behind a function": {"in_deps.regions": "? (AsyncOpenAI) = ?"},
+    "held, and not used": {},
+}
+
+
+@pytest.fixture(scope="module")
+def held() -> dict[str, dict[str, str]]:
+    """The chains of what each tool asks."""
+    told: dict[str, dict[str, str]] = {}
+    for unit in units(holding_tools.agent).values():
+        chain = {unit.unit.removeprefix("tool:"): unit.cell(F.UNAVAILABLE).chain} if unit.inside else {}
+        told.setdefault(unit.tool, {}).update(chain)
+    return told
+
+
+@pytest.mark.parametrize(("tool", "chains"), zip(holding_tools.TOOLS, HELD.values(), strict=True), ids=HELD.keys())
+def test_clients_are_found_wherever_they_are_held(held, tool, chains):
+    assert held[tool] == chains
+
+
+def test_deps_are_looked_into_behind_the_function_that_they_are_handed_to():
+    services = holding_tools.Services({"eu": holding_tools.made(15)})
+    given = Given(holding_tools.agent, lambda: holding_tools.Deps(services))
+    found = units(holding_tools.agent, deps=given)
+    assert found["tool:in_deps.regions.eu"].cell(F.UNAVAILABLE).chain == "16 (openai) = 16"
 
 
 def test_the_engine_is_around_what_a_tool_asks():

@@ -9,8 +9,8 @@ from __future__ import annotations
 import dis
 import inspect
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import CodeType, ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +22,9 @@ from harness.audits.asking.google import is_google
 from harness.audits.asking.sdks import Sdk, absurd_timeout, is_sdk, read_timeout
 from harness.audits.asking.transports import layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
+from harness.audits.holding import inside_of
 from harness.retries.values import RetryLayer
+from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
@@ -101,6 +103,10 @@ def asks(value: Any, by: CodeType | None = None) -> bool:
         return _makes(value) and (mounted or not value.__module__.startswith("requests"))
     if inspect.isfunction(value):
         return _is_http_call(value)
+    return _asks_itself(value) or _is_around(value, by)
+
+
+def _asks_itself(value: Any) -> bool:
     return (
         isinstance(value, AbstractAgent | Model)
         or is_sdk(value)
@@ -108,6 +114,51 @@ def asks(value: Any, by: CodeType | None = None) -> bool:
         or is_http(value)
         or _is_known(value)
     )
+
+
+def taken_out(value: Any, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The clients that code takes by these names out of an object of a library: `provider.client`.
+
+    A property runs for that, of an object that really holds a client, and of nobody's own.
+    """
+    if not _is_foreign(value) or not any(_is_client(one) for one in inside_of(value)):
+        return
+    for name in names:
+        found = None
+        with suppress(Exception):  # whatever a property raises
+            found = getattr(value, name, None)
+        if found is not None and _is_client(found):
+            yield name, found
+
+
+def _is_around(value: Any, by: CodeType | None) -> bool:
+    """Whether an object of a library has a client inside that it asks with, and not only for whoever takes it out."""
+    if not _is_foreign(value) or any(taken_out(value, by.co_names if by else ())):
+        return False
+    return any(_is_client(one) for one in inside_of(value))
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether this is an object of a library, neither Python's own nor the person's, and no client itself."""
+    kind = type(value)
+    return (
+        not _is_client(value)
+        and kind.__module__.partition(".")[0] not in sys.stdlib_module_names
+        and not is_theirs(_file_of(kind))
+    )
+
+
+def _is_client(value: Any) -> bool:
+    return _is_object(value) and _asks_itself(value)
+
+
+def _is_object(value: Any) -> bool:
+    return not (inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value))
+
+
+def _file_of(kind: type[Any]) -> str:
+    """Where a class is from; what is from no file is as little a person's own as Python itself."""
+    return getattr(sys.modules.get(kind.__module__), "__file__", None) or "<"
 
 
 def hidden_in(value: Any, by: CodeType) -> str:
@@ -118,15 +169,22 @@ def hidden_in(value: Any, by: CodeType) -> str:
 
 
 def unaskable(value: Any) -> str:
-    """Why a client of a library that is only known by name cannot be asked, empty if it certainly retries nothing."""
+    """Why a client cannot be asked that is only known by the name of its library, or by what it holds."""
     kind = type(value)
-    if kind.__module__.startswith("requests"):
-        retries = [getattr(one, "max_retries", None) for one in getattr(value, "adapters", {}).values()]
-        if all(not (getattr(one, "total", one) or 0) for one in retries):
-            return ""
+    if not _is_known(value):
+        return f"{kind.__module__}.{kind.__qualname__} is around a client, and what it does with a failure is its own"
     return (
         f"{kind.__module__.partition('.')[0]} retries by itself, and its {kind.__qualname__} cannot be asked how often"
     )
+
+
+def _retries_nothing(value: Any) -> bool:
+    """Whether this is a session of `requests` with the adapters that it has by default."""
+    adapters = getattr(value, "adapters", {}) if type(value).__module__.startswith("requests") else None
+    if adapters is None:
+        return False
+    retries = [getattr(one, "max_retries", None) for one in adapters.values()]
+    return all(not (getattr(one, "total", one) or 0) for one in retries)
 
 
 def plain_client(value: Any) -> Any:
@@ -153,9 +211,11 @@ def _is_http_call(value: Any) -> bool:
 
 
 def _is_known(value: Any) -> bool:
+    """Whether this is a client of a library that retries in its own way, but for those that certainly do not."""
     kind = type(value)
     retries = any(base.__module__.startswith((*SDKS, *RETRYING)) for base in kind.__mro__)
-    return retries and (_named_client(kind) or kind.__module__.startswith("botocore.client")) and bool(unaskable(value))
+    known = retries and (_named_client(kind) or kind.__module__.startswith("botocore.client"))
+    return known and not _retries_nothing(value)
 
 
 def _is_changed(code: CodeType) -> bool:

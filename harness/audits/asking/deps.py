@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from typing import Any
 
 NAME = "deps"
 """What pydantic-ai calls them in `RunContext`."""
+DEEPEST = 3
+"""Attributes of attributes that are looked at."""
 
 
 class Given:
@@ -36,16 +38,32 @@ class Given:
         """What code finds under the name of the deps."""
         return {} if self.value is None else {NAME: self.value}
 
-    def hidden(self, function: Any) -> Iterator[tuple[str, type[Any]]]:
-        """The attributes of deps nobody gave that a function takes, with their types; `deps` if they are one thing."""
-        names = getattr(getattr(inspect.unwrap(function), "__code__", None), "co_names", ())
+    def hidden(self, names: Collection[str]) -> Iterator[tuple[str, type[Any]]]:
+        """The attributes of deps nobody gave that code takes by these names, with their types.
+
+        `deps` itself is the first of them; what is in the attributes' own attributes follows.
+        """
         if self.value is not None or NAME not in names or not inspect.isclass(self.kind):
             return
         yield NAME, self.kind
-        for name, hint in _hints(self.kind).items():
-            for kind in (hint, *typing.get_args(hint)):
-                if name in names and inspect.isclass(kind):
-                    yield name, kind
+        yield from _typed(self.kind, names, DEEPEST)
+
+
+def _typed(kind: Any, names: Collection[str], depth: int) -> Iterator[tuple[str, type[Any]]]:
+    """What a class says of its attributes, and of theirs."""
+    for name, hint in _hints(kind).items():
+        for told in _kinds(hint) if name in names else ():
+            yield name, told
+            if depth > 1:
+                yield from _typed(told, names, depth - 1)
+
+
+def _kinds(hint: Any) -> Iterator[type[Any]]:
+    """The classes that a type speaks of, also of what is in a container: `dict[str, Client | None]`."""
+    if inspect.isclass(hint):
+        yield hint
+    for inner in typing.get_args(hint):
+        yield from _kinds(inner)
 
 
 def _hints(kind: type[Any]) -> dict[str, Any]:
