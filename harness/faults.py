@@ -1,6 +1,6 @@
 """What will go wrong, as a value with a one-line spelling.
 
-`[times*]action[(argument)]@step[/window][~incarnation]`, for example `crash@tool:charge#1/between`. The same line is
+`[times*]action[(argument)]@step[/window][~life]`, for example `crash@tool:charge#1/between`. The same line is
 the command-line argument, the pytest id, the journal entry and the Hypothesis example, so a printed fault always
 replays exactly. There is no probability in the grammar: chance belongs to whoever generates plans (the lesson of
 fail-rs, whose `p%` cannot be replayed). Plans join faults with `;`.
@@ -58,7 +58,7 @@ ACTIONS: dict[str, Action] = {
         ),
     )
 }
-SHAPE = "expected [times*]action[(argument)]@step[/window][~incarnation], for example 'crash@tool:charge#1/between'"
+SHAPE = "expected [times*]action[(argument)]@step[/window][~life], for example 'crash@tool:charge#1/between'"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,20 @@ import click
 from harness.cli import options
 from harness.cli.options import taking
 from harness.cli.telling import say
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.retries.findings import Accepted
     from harness.retries.report import AuditReport
 
+ENGINE = click.option(
+    "-e",
+    "--engine",
+    metavar="NAME",
+    default=options.CONTROL,
+    show_default=True,
+    help="The engine to run under; `none` for the retries of the agent alone.",
+)
 AUDIT_FORMAT = click.option(
     "--format", "style", type=click.Choice(["text", "json", "sarif", "markdown"]), default="text", help="How to report."
 )
@@ -46,10 +55,10 @@ STATIC = click.option("--static", is_flag=True, help="Predict only: nothing is r
 
 
 @click.command()
-@taking(options.SUBJECT, options.ENGINE, STATIC, BUDGET, FAIL_ON, ACCEPT, AUDIT_FORMAT)
+@taking(options.SUBJECT, ENGINE, STATIC, BUDGET, FAIL_ON, ACCEPT, AUDIT_FORMAT)
 @taking(options.DEPS, options.TOOLS, options.STORE, options.API_URL, options.ADDRESS, options.NAMESPACE, options.OPTION)
 def audit(
-    engine: str | None,
+    engine: str,
     static: bool,  # noqa: FBT001  click calls by name
     budget: int,
     accept: Path | None,
@@ -63,7 +72,7 @@ def audit(
     """
     from harness.audits.run import audit as audited
 
-    engine = engine or options.CONTROL
+    _refuse_file(given["subject"])
     accepted = _accepted(accept)
     report = audited(
         given["subject"],
@@ -80,6 +89,14 @@ def audit(
     from harness.verdict import EXIT_CODES
 
     return EXIT_CODES[report.judged(given["fail_on"])]
+
+
+def _refuse_file(subject: str) -> None:
+    if subject.endswith((".yaml", ".yml")):
+        from harness.scenario import Scenario
+
+        audited = Scenario.from_yaml(Path(subject)).subject
+        raise UsageError(f"a scenario file has no retries of its own; audit its subject: `harness audit {audited}`")
 
 
 def _accepted(file: Path | None) -> Sequence[Accepted]:

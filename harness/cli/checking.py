@@ -15,7 +15,10 @@ from harness.errors import PASSED, USAGE, UsageError
 @click.argument("places", nargs=-1, metavar="PLACE...", type=click.Path(path_type=Path))
 @click.option("--schema", is_flag=True, help="Print the JSON schema of scenario files, for editors.")
 def check(places: tuple[Path, ...], schema: bool) -> int:  # noqa: FBT001  click passes it by name
-    """Check the scenario files in PLACE (files and folders), and say where each mistake is."""
+    """Say where scenario files are wrong, without running any.
+
+    PLACE is a file or a folder. Each mistake is told with its line and column.
+    """
     from harness.explore import catalogue
 
     if schema:

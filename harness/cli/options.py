@@ -28,10 +28,9 @@ ENGINES = click.option(
     "-e",
     "--engine",
     "engines",
-    required=True,
     multiple=True,
     metavar="NAME[,NAME...]",
-    help=f"Engines to run under. `{ALL}`: every one but `{CONTROL}`, the negative control.",
+    help=f"Engines to run under (required). `{ALL}`: every one but `{CONTROL}`, the negative control.",
 )
 SCRIPT = click.option(
     "--script",
@@ -214,6 +213,13 @@ def engines(texts: tuple[str, ...]) -> list[str]:
     for name in names:
         registry.load(name)
     return names
+
+
+def no_engine(*more: str) -> click.UsageError:
+    """Nobody said under which engine: the names that there are, and what else may be said."""
+    from harness.engines import registry
+
+    return click.UsageError(f"Missing option '-e' / '--engine': name one of {', '.join([*registry.known(), *more])}.")
 
 
 def required(texts: tuple[str, ...], chosen: list[str]) -> list[str]:

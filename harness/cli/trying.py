@@ -25,6 +25,8 @@ def sweep(engines: tuple[str, ...], require: tuple[str, ...], **given: Any) -> i
     from harness.explore import sweep as explore
     from harness.report import terminal
 
+    if not engines:
+        raise options.no_engine(options.ALL)
     names = options.engines(engines)
     needed = options.required(require, names)
     scenario = options.scenario(given, engine=names[0])
@@ -85,7 +87,7 @@ def steps(engine: str | None, out: Path, style: str, **given: Any) -> int:
 def _one(engine: str | None, subject: str) -> str:
     engine = engine or options.own_engine(subject)
     if engine is None:
-        raise click.UsageError("Missing option '-e' / '--engine'.")
+        raise options.no_engine()
     return options.engines((engine,))[0] if engine != options.ALL and "," not in engine else _too_many(engine)
 
 

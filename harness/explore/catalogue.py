@@ -117,7 +117,7 @@ def schema() -> dict[str, Any]:
     faults = {name: value for name, value in fields["faults"].items() if name not in ("default", "title")}
     fields["faults"] = {
         "title": "Faults",
-        "description": "[times*]action[(argument)]@step[/window][~incarnation], several joined by ';'",
+        "description": "[times*]action[(argument)]@step[/window][~life], several joined by ';'",
         "default": [],
         "anyOf": [{"type": "string"}, faults],
     }

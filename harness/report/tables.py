@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich.box import Box
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.words import MARKS, Mark
+from harness.report.words import KILLED, MARKS, Mark
 
 _BLANK, _RULE = "    ", " -- "
 RULED = Box("\n".join([_BLANK, _BLANK, _RULE, *[_BLANK] * 5]) + "\n", ascii=True)
@@ -29,8 +30,8 @@ def cell(mark: Mark) -> Text:
     return Text(mark.word, mark.style)
 
 
-def legend(used: Iterable[Mark]) -> Table:
-    """What the marks in a map mean: only those that are in it."""
+def legend(used: Iterable[Mark]) -> Group:
+    """When the kills of a map came, and what its marks mean: only those that are in it."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(min_width=7, no_wrap=True)
     grid.add_column(style="dim")
@@ -38,9 +39,9 @@ def legend(used: Iterable[Mark]) -> Table:
     for mark in MARKS:
         if mark in present:
             grid.add_row(cell(mark), mark.means)
-    return grid
+    return Group(Text(KILLED, "dim"), grid)
 
 
-def indented(inner: Table | Text, left: int = 2) -> Padding:
+def indented(inner: RenderableType, left: int = 2) -> Padding:
     """Moved in, so that headings stand out without any ornament."""
     return Padding(inner, (0, 0, 0, left))

@@ -40,7 +40,9 @@ def test_the_version_is_said_with_or_without_an_installation(shell: Shell):
 BAD = {
     "no command": ([], "Commands:"),
     "a command that does not exist": (["swep"], "No such command 'swep'"),
-    "no engine": (["sweep", SHOP], "--engine"),
+    "no engine": (["sweep", SHOP], "name one of none, journal, dbos"),
+    "no engine for one run": (["run", SHOP], "name one of none, journal, dbos"),
+    "a scenario file to audit": (["audit", "scenarios/answer_bought_twice.yaml"], "audit its subject"),
     "an engine without a name": (["sweep", SHOP, "-e", "journal,"], "unknown engine ''"),
     "an unknown engine, with the nearest": (["sweep", SHOP, "-e", "dboss"], "did you mean 'dbos'?"),
     "an unknown engine in a list": (["sweep", SHOP, "-e", "journal,jurnal"], "did you mean 'journal'?"),

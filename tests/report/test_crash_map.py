@@ -50,6 +50,7 @@ def test_the_map_reads_without_colour():
 
 def test_only_the_marks_that_occur_are_explained():
     picture = drawn(a_sweep())
+    assert "Killed before the step's body ran" in picture
     assert "came back as if nothing had happened" in picture
     assert "ran twice" not in picture
 
