@@ -34,6 +34,7 @@ from harness.history import (
     StepLeft,
     UnitEntered,
     UnitLeft,
+    UnitTried,
 )
 from harness.scenario import Scenario
 
@@ -158,6 +159,10 @@ class Story:
         if until == "committing":
             self.committing(step)
         return self.committed(step) if until == "committed" else self
+
+    def tried(self, step: str, attempt: int, tries: int, *, key: str) -> Story:
+        """The engine begins an attempt at a unit, and says how many it declares."""
+        return self._write(UnitTried(unit=key, step=step, attempt=attempt, tries=tries))
 
     def effect(self, name: str, step: str | None = None, key: str | None = None, **arguments: Any) -> Story:
         return self._write(Effect(name=name, step=step, key=key, arguments=arguments))

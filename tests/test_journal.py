@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 from harness.errors import JournalCorrupt, UsageError
-from harness.history import CommitEntered, Effect, Event, Note, StepEntered, StepLeft, UnitEntered, UnitLeft
+from harness.history import CommitEntered, Effect, Event, Note, StepEntered, StepLeft, UnitEntered, UnitLeft, UnitTried
 from harness.journal import Journal, Reader, load, plain
 
 
@@ -65,6 +65,7 @@ def test_any_text_stays_on_one_line(tmp_path, text):
 
 TOLD: dict[type[Event], dict[str, Any]] = {
     UnitEntered: {"unit": "charge#1", "name": "charge", "step": "step:charge#1", "limits": [1.5]},
+    UnitTried: {"unit": "charge#1", "step": "tool:charge#1", "attempt": 2, "tries": 3},
     UnitLeft: {"unit": "charge#1", "step": "tool:charge#1", "claimed": True, "outcome": "error", "error": "no"},
     StepEntered: {"step": "tool:charge#1", "arguments": {"cents": 5, "when": object()}, "invocation": 3},
     StepLeft: {"step": "model#1", "result": "a\udc80b", "calls": ["tool:charge#1"]},

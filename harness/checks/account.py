@@ -19,11 +19,11 @@ RUN = "run"
 
 def account(history: History) -> tuple[UnitAccount, ...]:
     """What the engine says of every unit, in its own order, beside the steps that the units record."""
-    steps = _steps(history)
+    steps = steps_of_units(history)
     return tuple(_of(record, steps.get((record.invocation, record.unit))) for record in history.of(EngineRecord))
 
 
-def _steps(history: History) -> dict[tuple[int, str], str]:
+def steps_of_units(history: History) -> dict[tuple[int, str], str]:
     """The step behind each unit's key, as it was seen when bodies were entered."""
     found: dict[tuple[int, str], str] = {}
     for run in history.executions:

@@ -1,4 +1,4 @@
-"""Attempts: a body is tried again because it failed in a way that can pass, and for no other reason."""
+"""Attempts: a body is tried again as often as was declared, and only because it failed in a way that can pass."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.checks.base import Case, family, place
+from harness.checks.tries import too_many
 from harness.checks.words import evidence, life, lines, times, titled
 from harness.faults import Fault
 from harness.history import Event, Execution, FaultFired, StepLeft
@@ -22,8 +23,8 @@ PASSING = frozenset({408, 409, 425, 429})
 
 
 def attempts(case: Case) -> Verdict:
-    """No retry of what cannot succeed, and no attempt that nothing explains."""
-    return Verdict.of(NAME, [*_hopeless(case), *_unexplained(case)])
+    """No more attempts than declared, no retry of what cannot succeed, and no attempt that nothing explains."""
+    return Verdict.of(NAME, [*too_many(case, NAME), *_hopeless(case), *_unexplained(case)])
 
 
 # Retries of what cannot succeed.
@@ -40,7 +41,7 @@ def _hopeless(case: Case) -> Iterator[Finding]:
             check=NAME,
             rule="hopeless-retry",
             step=step,
-            severity=Severity.WARNING,
+            severity=Severity.ERROR,
             owner=Owner.CONFIGURATION,
             message=f"{titled(step)} failed with {error}, which no retry can mend, and was tried again at once",
             remedy=f"take {error} out of what is retried at `{step}`",

@@ -27,8 +27,15 @@ class Hook(Protocol):
     def called(self, key: str, name: str) -> None:
         """The container asked for unit `key`, be it run or replayed. Call it in the container's order."""
 
-    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
-        """Wrap the body of unit `key` for one execution (or several attempts). Sync stays sync, async stays async."""
+    def unit(
+        self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
+    ) -> Callable[..., Any]:
+        """Wrap the body of unit `key` for one execution (or several attempts). Sync stays sync, async stays async.
+
+        `attempt` is the engine's own number of this one, from 1, and `tries` how many it declares (0: any number), to
+        which it is held. An engine that counts anew in each life begins with attempt 1 again there; one whose `tries`
+        are for all lives together goes on counting.
+        """
 
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
@@ -67,7 +74,9 @@ class Unwatched:
     def called(self, key: str, name: str) -> None:
         pass
 
-    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
+    def unit(
+        self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
+    ) -> Callable[..., Any]:
         return body
 
     def commit(self, key: str) -> AbstractContextManager[None]:

@@ -32,6 +32,7 @@ from harness.history.events import (
     StepLeft,
     UnitEntered,
     UnitLeft,
+    UnitTried,
     Waited,
     unsaid,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "StepLeft",
     "UnitEntered",
     "UnitLeft",
+    "UnitTried",
     "Waited",
     "located",
     "spelled",

@@ -104,6 +104,20 @@ class ServerChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnitTried(Event):
+    """The engine begins an attempt at one of its units, and has said how many it declares for it (0: any number).
+
+    It is written before anything of the attempt happens: one that an error keeps from its body was made, too. `attempt`
+    is the engine's own number; `step` is that of the body, if it is known by then.
+    """
+
+    unit: str
+    step: str
+    attempt: int
+    tries: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnitEntered(Event):
     """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
 

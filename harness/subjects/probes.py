@@ -21,17 +21,17 @@ from typing import Any, TypeVar, cast
 
 from harness.history import (
     CANCELLED,
-    CommitEntered,
-    CommitLeft,
     Observation,
     StepEntered,
     StepLeft,
     UnitEntered,
     UnitLeft,
+    UnitTried,
 )
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited
+from harness.subjects.commits import Commit
 from harness.subjects.places import (
     Body,
     Entered,
@@ -294,14 +294,16 @@ class Probes:
         if key not in self._keys[name]:
             self._keys[name].append(key)
 
-    def unit(self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None) -> Callable[..., Any]:
+    def unit(
+        self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
+    ) -> Callable[..., Any]:
         """Wrap the body of a unit: it is the record of the first step that runs in it, or a step of its own."""
         self.called(key, name)
         if inspect.iscoroutinefunction(body):
 
             @wraps(body)
             async def awaited(*args: Any, **kwargs: Any) -> Any:
-                unit, waiting = self._open(key, name), waiting_here.get()
+                unit, waiting = self._open(key, name, attempt, tries), waiting_here.get()
                 with Setting(unit_here, unit):
                     if waiting is not None:
                         with Setting(waiting_here, None):
@@ -320,7 +322,7 @@ class Probes:
 
         @wraps(body)
         def called(*args: Any, **kwargs: Any) -> Any:
-            unit, waiting = self._open(key, name), waiting_here.get()
+            unit, waiting = self._open(key, name, attempt, tries), waiting_here.get()
             with Setting(unit_here, unit):
                 if waiting is not None:
                     with Setting(waiting_here, None):
@@ -336,10 +338,24 @@ class Probes:
 
         return called
 
-    def _open(self, key: str, name: str) -> Unit:
+    def _open(self, key: str, name: str, attempt: int | None, tries: int | None) -> Unit:
         step = StepId.of("step", name, self._keys[name].index(key) + 1).inside(step_here.get())
         self._units[key] = unit = Unit(key, str(step))
+        if tries is not None:
+            self._tried(unit, attempt or 1, tries)
         return unit
+
+    def _tried(self, unit: Unit, attempt: int, tries: int) -> None:
+        """Take down which of how many attempts begins here, before a fault may strike it."""
+        waiting = waiting_here.get()
+        self.journal.tell(
+            UnitTried,
+            unit=unit.key,
+            step=unit.step if waiting is None else str(waiting.step),
+            attempt=attempt,
+            tries=tries,
+            invocation=self.invocation,
+        )
 
     def _unit_entered(self, unit: Unit, name: str, attempt: int | None) -> float:
         seconds = self.strikes.at(unit.step, "before")
@@ -368,7 +384,7 @@ class Probes:
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes a result durable. A key nobody ran here is none of ours."""
         unit = self._units.get(key)
-        return nullcontext() if unit is None else _Commit(self, key, unit.step)
+        return nullcontext() if unit is None else Commit(self, unit)
 
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
@@ -457,25 +473,3 @@ def _pause_sync(seconds: float) -> None:
 
 def _named(error: BaseException | None) -> str | None:
     return None if error is None else f"{type(error).__name__}: {error}"
-
-
-class _Commit:
-    """Surrounds the seam at which the engine makes the result of a unit durable. One that raises was not passed."""
-
-    __slots__ = ("_key", "_probes", "_step")
-
-    def __init__(self, probes: Probes, key: str, step: str) -> None:
-        self._probes, self._key, self._step = probes, key, step
-
-    def __enter__(self) -> None:
-        probes = self._probes
-        probes.journal.tell(CommitEntered, step=self._step, unit=self._key, invocation=probes.invocation)
-        probes.strikes.at(self._step, "between", crashes=True, only_crashes=True)
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is not None:
-            return
-        probes = self._probes
-        probes.journal.tell(CommitLeft, step=self._step, unit=self._key, invocation=probes.invocation)
-        probes.strikes.at(self._step, "after")
-        probes.settled.add(self._step)

@@ -30,7 +30,7 @@ def injected(argument: str, *, again: bool = True, model: str = "big") -> Story:
 )
 def test_an_error_that_will_come_again_is_not_to_be_retried(argument):
     (finding,) = found(injected(argument))
-    assert (finding.rule, finding.step, finding.severity) == ("hopeless-retry", "model#1", Severity.WARNING)
+    assert (finding.rule, finding.step, finding.severity) == ("hopeless-retry", "model#1", Severity.ERROR)
     assert finding.owner is Owner.CONFIGURATION
 
 

@@ -17,7 +17,7 @@ import pytest
 from harness.engines.dbos.engine import DbosEngine, DbosSession
 from harness.engines.dbos.records import workflow_id
 from harness.errors import UsageError
-from harness.history import EngineRecord, History, Note, StepEntered, UnitEntered
+from harness.history import EngineRecord, History, Note, StepEntered, UnitEntered, UnitTried
 from harness.journal import load
 
 HERE = Path(__file__).parent
@@ -47,6 +47,11 @@ class Lived:
         [run, *_] = self.history.by_step[step]
         assert isinstance(run.entered, StepEntered | UnitEntered)
         return run.entered.unit
+
+    def tried(self, name: str) -> list[tuple[int, int, int]]:
+        """For each attempt at what has `name` in it: the life, DBOS's number, and how many are declared."""
+        made = [tried for tried in self.history.of(UnitTried) if name in tried.step]
+        return [(tried.incarnation, tried.attempt, tried.tries) for tried in made]
 
 
 Live = Callable[..., Lived]
@@ -218,6 +223,15 @@ def test_each_attempt_of_a_step_is_seen_and_waits_are_scaled(live: Live) -> None
     outcomes = [run.left and run.left.outcome for run in lived.history.by_step["tool:charge#1"]]
     assert outcomes == ["error", "error", "ok"]
     assert lived.bodies(2) == ["model#2"]
+    assert lived.tried("charge") == [(1, 1, 3), (1, 2, 3), (1, 3, 3)]
+    assert lived.tried("model") == [(1, 1, 1), (1, 1, 1), (2, 1, 1)]
+
+
+def test_a_life_after_a_crash_counts_the_attempts_of_a_step_anew(live: Live) -> None:
+    lived = live("retried", "error(ValueError)@tool:charge#1", "crash@tool:charge#1/between", scale=1000)
+    numbers = [(life, attempt) for life, attempt, _declared in lived.tried("charge")]
+    assert numbers[:3] == [(1, 1), (1, 2), (2, 1)]
+    assert {declared for *_numbers, declared in lived.tried("charge")} == {3}
 
 
 @on_both

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness.history import Execution
+from harness.history import Execution, UnitTried
 from tests.engines.prefect_lab import Lab, Ran
 
 PAYS = ["model#1", "tool:charge#1", "model#2"]
@@ -80,6 +80,8 @@ def test_a_flow_that_failed_finishes_without_repeating_finished_tasks(lab: Lab) 
     assert [run.step for run in ran.history.executions if run.finished and run.step != "run"] == PAYS
     assert ran.history.incarnations == 1
     assert ran.records["run"].attempts == 3
+    tried = [tried for tried in ran.history.of(UnitTried) if "Model" in tried.step]
+    assert [(one.attempt, one.tries) for one in tried] == 4 * [(1, 1)], "each time that a flow is tried counts anew"
 
 
 def test_without_flow_retries_the_caller_sees_the_failure_and_nobody_retries_it(lab: Lab) -> None:
@@ -182,6 +184,7 @@ def test_a_timeout_of_a_task_ends_a_body_that_hangs_and_the_task_is_tried_again(
     assert ran.output == "done"
     attempts = [event.attempt for event in ran.entered("Call Tool: charge")]
     assert attempts == [1, 2]
+    assert [tried.tries for tried in ran.history.of(UnitTried) if "charge" in tried.step] == [2, 2]
     detail = ran.records[str(ran.unit("tool:charge#1"))].detail
     assert detail["configured"] == {"timeout": 20.0, "retry_delay": 30.0}
     assert detail["effective"] == {"timeout": 0.5, "retry_delay": 0.75}

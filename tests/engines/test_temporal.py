@@ -14,7 +14,7 @@ import pytest
 
 from harness.engines.temporal.engine import TemporalEngine
 from harness.faults import FaultPlan
-from harness.history import EngineRecord, History, Note, Observation, RunEnded, StepEntered
+from harness.history import EngineRecord, History, Note, Observation, RunEnded, StepEntered, UnitTried
 from harness.journal import load
 from harness.process.tally import TRIES
 from harness.process.zygote import Zygote
@@ -45,6 +45,11 @@ class Lived:
     def record(self, unit: str) -> EngineRecord:
         [found] = [record for record in self.history.of(EngineRecord) if record.unit == unit]
         return found
+
+    def tried(self, unit: str) -> list[tuple[int, int, int]]:
+        """For each attempt at a unit: the life, Temporal's number, and how many are declared (0: any number)."""
+        made = [tried for tried in self.history.of(UnitTried) if tried.unit == unit]
+        return [(tried.incarnation, tried.attempt, tried.tries) for tried in made]
 
     @property
     def replays(self) -> list[bool]:
@@ -140,7 +145,9 @@ def test_every_step_is_recorded_by_an_activity_and_the_run_by_its_workflow(live:
 
 
 def test_a_dead_worker_is_the_engines_own_account_of_a_second_attempt(live: Live) -> None:
-    record = live("capable", "crash@tool:charge#1/between").record(CHARGE)
+    lived = live("capable", "crash@tool:charge#1/between")
+    assert lived.tried(CHARGE) == [(1, 1, 0), (2, 2, 0)], "counted over all lives, of which none is the last"
+    record = lived.record(CHARGE)
     assert (record.status, record.attempts) == ("recorded", 2)
     assert "START_TO_CLOSE" in record.detail["last_failure"]
     assert record.detail["configured"]["start_to_close_timeout"] == 60
@@ -305,6 +312,7 @@ def test_a_last_attempt_that_a_dead_worker_held_ends_the_run(live: Live) -> None
     lived = live("impatient", "crash@tool:charge#1/between")
     assert lived.ended()[0] == "error"
     assert lived.bodies(2) == []
+    assert lived.tried("agent__impatient__toolset__<agent>__call_tool#1") == [(1, 1, 1)]
     assert lived.record("agent__impatient__toolset__<agent>__call_tool#1").status == "timed out"
 
 

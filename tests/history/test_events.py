@@ -26,7 +26,7 @@ SAMPLES = {
     "run": "r", "engine": "e", "subject": "s", "plan": "p", "how": "finished", "cause": "crash", "act": "kill",
     "method": "POST", "host": "h", "seconds": 0.5,
     "unit": "u", "name": "n", "step": "model#1", "claimed": True, "fault": "hang@model#1", "window": "before",
-    "status": "ok", "text": "t", "stimulus": "approval", "kind": "k", "role": "validator",
+    "status": "ok", "text": "t", "stimulus": "approval", "kind": "k", "role": "validator", "attempt": 2, "tries": 3,
 }  # fmt: skip
 
 

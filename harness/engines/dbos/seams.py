@@ -42,7 +42,7 @@ NEVER = 3600.0
 Around = Callable[[], AbstractContextManager[None]]
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
-    (core, "invoke_step", ("step_ctx", "func", "step_name")),
+    (core, "invoke_step", ("step_ctx", "func", "step_name", "retries_allowed", "max_attempts")),
     (SystemDatabase, "record_operation_result", ("result",)),
     (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
     (SystemDatabase, "check_operation_execution", ("function_name",)),
@@ -173,20 +173,27 @@ def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., 
         if (configured := options.get("timeout_seconds")) is not None:
             options["timeout_seconds"] = hook.limit(configured)
             around = partial(hook.limited, configured, options["timeout_seconds"])
-        body = func if is_their_own(func) else _attempted(hook, func, key, name, around)
+        body = func if is_their_own(func) else _attempted(hook, func, key, name, around, _tries(options))
         return original(dbos, step_ctx, body, args, kwargs, **options)
 
     core.invoke_step = invoke_step
 
 
-def _attempted(hook: Hook, func: Callable[..., Any], key: str, name: str, around: Around) -> Callable[..., Any]:
+def _tries(options: dict[str, Any]) -> int:
+    """How many attempts a step declares: DBOS ignores `max_attempts` where retries are not allowed."""
+    return int(options["max_attempts"]) if options["retries_allowed"] else 1
+
+
+def _attempted(
+    hook: Hook, func: Callable[..., Any], key: str, name: str, around: Around, tries: int
+) -> Callable[..., Any]:
     """The body of a step, with each of its attempts seen by the hook, `around` each of them what limits it."""
     attempts = 0
 
     def attempt() -> Callable[..., Any]:
         nonlocal attempts
         attempts += 1
-        return hook.unit(func, key, name, attempts)
+        return hook.unit(func, key, name, attempts, tries)
 
     if inspect.iscoroutinefunction(func):
 

@@ -93,6 +93,8 @@ hooks: list[Hook] = []
 class JournalBackend(CallableOperationBackend[None]):
     """Runs each named unit once: the second time, its recorded result is returned."""
 
+    tries = 1
+
     def __init__(self, agent_name: str) -> None:
         super().__init__(namer=JournalOperationNamer(agent_name), config=_NoConfig())
 
@@ -111,7 +113,9 @@ class JournalBackend(CallableOperationBackend[None]):
         key = ledger.next_key(name)
         return await self.once(ledger, key, name, body)
 
-    async def once(self, ledger: Ledger, key: str, name: str, body: Callable[[], Awaitable[object]]) -> object:
+    async def once(
+        self, ledger: Ledger, key: str, name: str, body: Callable[[], Awaitable[object]], attempt: int = 1
+    ) -> object:
         """Return what is recorded under `key`, else run the body and record what it returns."""
         hook = hooks[0]
         hook.called(key, name)
@@ -121,7 +125,7 @@ class JournalBackend(CallableOperationBackend[None]):
         async def run() -> object:
             return await body()
 
-        result = await hook.unit(run, key, name)()
+        result = await hook.unit(run, key, name, attempt, self.tries)()
         with hook.commit(key):
             ledger.put(key, result)
         return result

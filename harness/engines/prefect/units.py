@@ -33,6 +33,7 @@ class Unit:
     name: str
     task_run: str
     attempt: int
+    tries: int
     kept: bool
     times: dict[str, dict[str, float]]
     function: Callable[..., Any]
@@ -61,7 +62,7 @@ def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None
         unit = _attempted.get()
         if unit is None or unit.function is not fn:
             return call(fn, parameters)
-        seen = hook.unit(fn, unit.key, unit.name, unit.attempt) if unit.kept else fn
+        seen = hook.unit(fn, unit.key, unit.name, unit.attempt, unit.tries) if unit.kept else fn
         return call(_surrounded(seen, lambda: around(unit)), parameters)
 
     sync.call_task_fn = call_task_fn
@@ -94,6 +95,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         name=engine.task.name,
         task_run=str(engine.task_run.id),
         attempt=engine.retries + 1,
+        tries=engine.task.retries + 1,
         kept=bool(transaction.key and transaction.store and transaction.write_on_commit),
         times=getattr(engine.task, "harness_times", {}),
         function=engine.task.fn,

@@ -121,7 +121,7 @@ class _Bodies(ActivityInboundInterceptor):
         self._asked_before(key)
         self._watch.entered(key)
         with self._watch.hook.inside(told["inside"]), self._limited(info, told):
-            input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt)
+            input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))
             return await super().execute_activity(input)
 
     @contextmanager
@@ -188,6 +188,11 @@ class _Requests(WorkflowOutboundInterceptor):
         if input.run_timeout is not None:
             input.run_timeout = self._watch.whole(input.run_timeout)
         super().continue_as_new(input)
+
+
+def _tries(info: activity.Info) -> int:
+    """How many attempts an activity declares, over all workers; without a policy of its own as many as it takes."""
+    return info.retry_policy.maximum_attempts if info.retry_policy else 0
 
 
 def _refuse_unserved(child: StartChildWorkflowInput) -> None:
