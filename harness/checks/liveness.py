@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 from harness.checks.base import Case, place
 from harness.checks.words import life, lines, titled
-from harness.history import EngineRecord, Event, Execution, FaultFired, ProcessEnded, RunEnded, spelled
+from harness.history import EngineRecord, Event, Execution, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -26,37 +27,68 @@ def liveness(case: Case) -> Verdict:
 
 
 def _stuck(case: Case, ended: RunEnded) -> Finding:
-    """Why nothing went on: a hang, endless attempts, a body that never returned, or nothing at all that runs."""
-    hung = next((event for event, fault in reversed(case.injected) if fault.action == "hang"), None)
+    """Why nothing went on: the first explanation that the history bears out."""
+    return next(found for explain in _EXPLANATIONS if (found := explain(case, ended)) is not None)
+
+
+def _retries_for_ever(case: Case, ended: RunEnded) -> Finding | None:
     endless = _endless(case)
+    if endless is None:
+        return None
+    step, count = endless
+    what, remedy = f"{titled(step)} was tried {count} times and never given up", f"limit the attempts of `{step}`"
+    return _finding(case, "retries-for-ever", step, Owner.CONFIGURATION, what, remedy, ended)
+
+
+def _no_timeout(case: Case, ended: RunEnded) -> Finding | None:
+    """A planned hang says of timeouts that none is known to be there, or that one passed and changed nothing."""
+    fired = next((event for event, fault in reversed(case.injected) if fault.action == "hang"), None)
+    if fired is None:
+        return None
+    step, way = fired.step, case.contract.timeout_for(fired.step)
+    what, remedy = f"`{step}` hung, and nothing ended it", f"give `{step}` a timeout: {way}"
+    if fired.wait:
+        what = f"`{step}` hung, and a timeout around it passed after {fired.wait:.3g} seconds and ended nothing"
+        why = "a timeout cannot interrupt a thread, nor a body that takes no notice of being cancelled"
+        remedy = f"make the body of `{step}` one that can be ended: {why}; or give it a timeout of its own: {way}"
+    return _finding(case, "no-timeout", step, Owner.CONFIGURATION, what, remedy, ended, fired)
+
+
+def _never_recorded(case: Case, ended: RunEnded) -> Finding | None:
+    unkept = _unkept(case)
+    if not unkept:
+        return None
+    step = place(unkept[-1])
+    what = f"the body of {titled(step)} returned {len(unkept)} times, and its result was never recorded"
+    what += _why(case, unkept[-1])
+    remedy = f"let `{step}` return what {case.contract.engine} can record, and limit its attempts"
+    return _finding(case, "never-recorded", step, Owner.CONFIGURATION, what, remedy, ended, unkept[-1].left)
+
+
+def _waits_for_ever(case: Case, ended: RunEnded) -> Finding | None:
     waiting = _waiting(case)
-    if hung is not None and endless is None:
-        what, remedy = _hung(case, hung)
-        return _finding(case, "no-timeout", hung.step, Owner.CONFIGURATION, what, remedy, ended, hung)
-    if endless is not None:
-        step, count = endless
-        what, remedy = f"{titled(step)} was tried {count} times and never given up", f"limit the attempts of `{step}`"
-        return _finding(case, "retries-for-ever", step, Owner.CONFIGURATION, what, remedy, ended)
-    if unkept := _unkept(case):
-        step = place(unkept[-1])
-        what = f"the body of {titled(step)} returned {len(unkept)} times, and its result was never recorded"
-        what += _why(case, unkept[-1])
-        remedy = f"let `{step}` return what {case.contract.engine} can record, and limit its attempts"
-        return _finding(case, "never-recorded", step, Owner.CONFIGURATION, what, remedy, ended, unkept[-1].left)
-    if waiting is not None:
-        step = place(waiting)
-        what = f"the body of {titled(step)}, entered in {life(waiting)}, never returned"
-        way = case.contract.timeout_for(step)
-        remedy = f"give `{step}` a timeout: {way}; if it only takes long, wait longer for it (`--stall SECONDS`)"
-        return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
-    if failing := _failing(case):
-        what = (
-            f"no body was running: {failing.name} was tried {failing.attempts} times, and failed each time before its"
-        )
-        what += f" body began, last with {failing.detail['last_failure']}"
-        remedy = f"mend what {case.contract.engine} says there of {failing.name}"
-        step = spelled("run", ended.invocation)
-        return _finding(case, "never-begins", step, Owner.CONFIGURATION, what, remedy, ended)
+    if waiting is None:
+        return None
+    step = place(waiting)
+    what = f"the body of {titled(step)}, entered in {life(waiting)}, never returned"
+    way = case.contract.timeout_for(step)
+    remedy = f"give `{step}` a timeout: {way}; if it only takes long, wait longer for it (`--stall SECONDS`)"
+    return _finding(case, "waits-for-ever", step, Owner.CONFIGURATION, what, remedy, ended, waiting.entered)
+
+
+def _never_begins(case: Case, ended: RunEnded) -> Finding | None:
+    failing = _failing(case)
+    if failing is None:
+        return None
+    what = (
+        f"no body was running: {failing.name} was tried {failing.attempts} times, and failed each time before its"
+        f" body began, last with {failing.detail['last_failure']}"
+    )
+    remedy = f"mend what {case.contract.engine} says there of {failing.name}"
+    return _finding(case, "never-begins", spelled("run", ended.invocation), Owner.CONFIGURATION, what, remedy, ended)
+
+
+def _nothing_runs(case: Case, ended: RunEnded) -> Finding:
     what = "no body was running: the engine waited for something that did not come"
     remedy = (
         f"look at the state of {case.contract.engine} and at the stacks for what it waits for; if the machine was only"
@@ -65,15 +97,15 @@ def _stuck(case: Case, ended: RunEnded) -> Finding:
     return _finding(case, "nothing-runs", spelled("run", ended.invocation), Owner.ENGINE, what, remedy, ended)
 
 
-def _hung(case: Case, fired: FaultFired) -> tuple[str, str]:
-    """What a hang says about timeouts: that none is known to be there, or that it passed and changed nothing."""
-    way = case.contract.timeout_for(fired.step)
-    if fired.wait:
-        passed = f"a timeout around it passed after {fired.wait:.3g} seconds and ended nothing"
-        why = "a timeout cannot interrupt a thread, nor a body that takes no notice of being cancelled"
-        remedy = f"make the body of `{fired.step}` one that can be ended: {why}; or give it a timeout of its own: {way}"
-        return f"`{fired.step}` hung, and {passed}", remedy
-    return f"`{fired.step}` hung, and nothing ended it", f"give `{fired.step}` a timeout: {way}"
+_EXPLANATIONS: tuple[Callable[[Case, RunEnded], Finding | None], ...] = (
+    _retries_for_ever,
+    _no_timeout,
+    _never_recorded,
+    _waits_for_ever,
+    _never_begins,
+    _nothing_runs,
+)
+"""From the most telling one to the last resort, which always has something to say."""
 
 
 def _endless(case: Case) -> tuple[str, int] | None:

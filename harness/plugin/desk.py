@@ -72,7 +72,7 @@ class Desk:
         scenario = self._timed(scenario)
         found = self.map(scenario)
         if not found.usable:
-            raise UsageError(found.unavailable or found.refused or found.problem)
+            raise UsageError(found.why_not)
         policies.refuse_lost_keys(scenario, found.baseline.history)
         plan = scenario.plan.expand(found.baseline.history.steps)
         with self._lock:

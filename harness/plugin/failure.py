@@ -39,12 +39,13 @@ def told(judged: RunReport, history: History, replay: str, *, instead_of: str = 
     return "\n\n".join(part.rstrip("\n") for part in [*parts, f"replay: {replay}\nrun folder: {judged.folder}"] if part)
 
 
-def of_finding(finding: Finding, subject: str, engine: str) -> str:
-    """A finding that stands alone: of a fault-free run that is nothing to compare with."""
-    judged = RunReport(engine, subject, "no fault", (), 1, "")
-    lines = [clean(finding.message), f"who: {finding.owner}", f"do: {clean(finding.remedy)}"]
+def of_finding(finding: Finding, subject: str, engine: str, notes: Iterable[str]) -> str:
+    """A finding that stands alone: of a fault-free run that is nothing to compare with, and what was noted of it."""
+    lines = [f"{subject} under {engine} cannot be swept: {clean(finding.message)}", ""]
+    lines += [f"who: {finding.owner}", f"do: {clean(finding.remedy)}"]
     lines += [f"replay: {finding.replay}"] if finding.replay else []
-    return "\n".join([f"{judged.subject} under {engine} cannot be swept: {lines[0]}", "", *lines[1:]])
+    lines += [f"note: {clean(note)}" for note in notes]
+    return "\n".join(lines)
 
 
 def in_words(error: HarnessError) -> str:

@@ -107,7 +107,7 @@ class Durable:
         __tracebackhide__ = True
         found = desk_of(self._item.config).map(self._scenario((), scenario))
         if not found.usable:
-            raise UsageError(found.unavailable or found.refused or found.problem)
+            raise UsageError(found.why_not)
         return tuple(row.step for row in found.rows)
 
     def _scenario(self, faults: Iterable[str], given: dict[str, Any]) -> Scenario:

@@ -56,6 +56,14 @@ class CrashMap:
         return not (self.unavailable or self.refused or self.problem)
 
     @property
+    def why_not(self) -> str:
+        """Why nothing can be crashed, with the remedy and what was noted about the set-up; empty if something can."""
+        if not self.problem:
+            return self.unavailable or self.refused
+        remedy = [f"do: {self.finding.remedy}"] if self.finding else []
+        return "\n".join([self.problem, *remedy, *(f"note: {note}" for note in self.notes)])
+
+    @property
     def points(self) -> tuple[tuple[Cell, FaultPlan], ...]:
         """Every crash that a sweep tries."""
         return tuple(crash_points(self.rows))

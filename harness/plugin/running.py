@@ -88,7 +88,7 @@ def _absent(item: pytest.Item, case: Case, found: CrashMap) -> None:
     reason = found.unavailable or found.refused
     if not reason:
         subject = case.scenario.subject
-        _stop(of_finding(found.finding, subject, case.engine) if found.finding else found.problem)
+        _stop(of_finding(found.finding, subject, case.engine, found.notes) if found.finding else found.problem)
     if found.refused and case.expected == REFUSED:
         return
     said = f"engine {case.engine!r} does not take {case.scenario.subject}: {reason}" if found.refused else reason

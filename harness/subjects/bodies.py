@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import is_dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from pydantic_ai import Agent
@@ -116,31 +116,37 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
     async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
         if _probes is None or _passed_on(ctx):
             return await original(self, name, tool_args, ctx, tool)
-        tool, around = _hurried(_probes, self, tool)
-        body = Body(
-            step=_tool_step(name, ctx.tool_call_id),
-            arguments=plain(tool_args),
-            call=ctx.tool_call_id,
-            may=_declared(tool),
-        )
-        function = _function(self, name)
-        opens_unit = function is not None and _opens_unit(function)
-        schema = None if opens_unit else _called_by(tool)
-
-        async def run() -> Any:
-            return await original(self, name, tool_args, ctx, tool)
-
-        async def call(replacement: Callable[..., Any]) -> Any:
-            return await original(self, name, tool_args, ctx, _calling(replacement, tool, schema))
-
+        step, call = _tool_step(name, ctx.tool_call_id), ctx.tool_call_id
+        body = Body(step=step, arguments=plain(tool_args), call=call, may=_declared(tool))
         # Only down the call: another attempt of it may run beside one that hangs.
-        with Setting(_under_way, _under_way.get() | {_key(ctx)}), around:
-            if schema is None:
-                return await _probes.body(body, run, opens_unit=opens_unit)
-            return await _probes.function(body, schema.function, call, is_async=schema.is_async)
+        with Setting(_under_way, _under_way.get() | {_key(ctx)}):
+            run = partial(original, self, name, tool_args, ctx)
+            return await _run_tool(_probes, body, run, tool, toolset=self, function=_function(self, name))
 
     setattr(call_tool, _MARK, True)
     return call_tool
+
+
+async def _run_tool(
+    probes: Probes,
+    body: Body,
+    run: Callable[[Any], Awaitable[Any]],
+    tool: Any,
+    *,
+    toolset: Any,
+    function: Callable[..., Any] | None,
+) -> Any:
+    """Call `run(tool)` between the probes, which sit around the person's own function if that can be had."""
+    tool, around = _hurried(probes, toolset, tool)
+    is_unit = function is not None and _opens_unit(function)
+    schema = None if is_unit else _called_by(tool)
+    with around:
+        if schema is None:
+            return await probes.body(body, lambda: run(tool), opens_unit=is_unit)
+        inside = schema.function
+        return await probes.function(
+            body, inside, lambda other: run(_calling(other, tool, schema)), is_async=schema.is_async
+        )
 
 
 def _probed_listing(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -44,9 +44,14 @@ YAML = {
 }
 AGENTS = """
     import os
+    from dataclasses import dataclass
     from pydantic_ai import Agent
 
-    broken = Agent("openai:gpt-5", name="broken")
+    @dataclass
+    class Purse:
+        cents: int
+
+    broken = Agent("openai:gpt-5", name="broken", deps_type=Purse)
     moody = Agent("openai:gpt-5", name="moody")
     fatal = Agent("openai:gpt-5", name="fatal")
 
@@ -99,6 +104,9 @@ RUNS = """
 
     def test_uses_it_afterwards():
         KEPT[0].run(subject="agents:broken")
+
+    def test_runs_what_is_broken(durable):
+        durable.run(subject="agents:broken")
 
     def test_has_no_fault(durable):
         durable.report
@@ -155,6 +163,14 @@ def test_a_subject_whose_baseline_fails_is_one_error_and_not_forty(ran: Ran) -> 
     assert ran.out.count("test_broken[") == ran.out.count("test_broken[journal-baseline]")
     assert "the run fails without any fault, in the body of `charge`: RuntimeError: no money today" in told
     assert "replay: harness run agents:broken --engine journal" in told
+
+
+@pytest.mark.parametrize("name", ["test_broken[journal-baseline]", "test_runs_what_is_broken"])
+def test_a_baseline_that_fails_is_told_with_what_to_look_at(ran: Ran, name: str) -> None:
+    told = _section(ran, name)
+
+    assert "do: make `charge` succeed first" in told
+    assert "note: the agent declares deps of type Purse and none were given; it needs cents" in told
 
 
 def test_baselines_that_differ_show_the_first_difference(ran: Ran) -> None:
