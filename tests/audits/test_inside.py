@@ -113,7 +113,7 @@ def held() -> dict[str, dict[str, str]]:
     return told
 
 
-@pytest.mark.parametrize(("tool", "chains"), zip(holding_tools.TOOLS, HELD.values(), strict=True), ids=HELD.keys())
+@pytest.mark.parametrize(("tool", "chains"), [*zip(holding_tools.TOOLS, HELD.values(), strict=True)], ids=HELD.keys())
 def test_clients_are_found_wherever_they_are_held(held, tool, chains):
     assert held[tool] == chains
 
