@@ -167,7 +167,8 @@ def recovered_unit(lives: Sequence[Live]) -> UnitAudit:
 def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
     if not (recovering := _recovering(lives)):
         return ()
-    return (enclosed(once(Died()), recovering, Failure.CRASH, unknown, "executions"),)
+    died = enclosed(once(Died()), recovering, Failure.CRASH, unknown, "executions")
+    return (died.model_copy(update={"seconds": None}),)
 
 
 def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:

@@ -63,7 +63,8 @@ def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> It
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
         (unit,) = model_units(unwrapped(value), lambda _unit: around)
-        yield unit.model_copy(update={"unit": f"{name}.model"})
+        cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
+        yield unit.model_copy(update={"unit": f"{name}.model", "cells": cells})
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
         if reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from math import isfinite
@@ -18,6 +18,8 @@ from harness.steps import StepId
 AT_ONCE = 2
 DEATHS, MOST_DEATHS = 3, 8
 """Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
+EVERY = "/*"
+"""What the unit of a server's calls ends with: any of its tools."""
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
@@ -38,14 +40,23 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
 
 
 def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
-    """A tool of each MCP server, by its unit: what a run offers that is no function of the agent's.
-
-    Of several servers nobody knows whose a tool is, so then there is none.
-    """
-    served = [unit.unit for unit in units if unit.unit.endswith("/*")]
+    """A tool of each MCP server, by its unit, as a run offers them."""
+    served = [unit.unit for unit in units if unit.unit.endswith(EVERY)]
     own = {unit.tool for unit in units}
-    names = [name for name in (measuring.offered(bench) if len(served) == 1 else ()) if name not in own]
-    return {served[0]: names[0]} if names else {}
+    return whose(served, own, measuring.offered(bench)) if served else {}
+
+
+def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str]) -> dict[str, str]:
+    """One tool for each unit that is about a server: what is offered that is no function of the agent's.
+
+    Of several servers, the ids tell whose a tool is; those without one are told apart by nothing, and have none.
+    """
+    theirs = {name: toolset for name, toolset in offered.items() if name not in own}
+    if len(served) == 1:
+        return {unit: name for unit in served for name in islice(theirs, 1)}
+    first = {toolset: name for name, toolset in reversed(theirs.items()) if toolset}
+    named = {unit: unit.removeprefix("tool:").removesuffix(EVERY) for unit in served if served.count(unit) == 1}
+    return {unit: first[server] for unit, server in named.items() if server in first}
 
 
 def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench, *, served: bool) -> list[Cell]:

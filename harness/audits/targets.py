@@ -54,8 +54,6 @@ def _failing(unit: UnitAudit) -> Target | str:
 
 def _within(unit: UnitAudit, cell: Cell) -> Target | str:
     """What a tool's own body asks: the script calls the tool, and whatever it asks for fails."""
-    if unit.unit.endswith(".model"):
-        return "the models of a run are all real or all scripted, and it takes a script to call the tool"
     if not is_asked(cell):
         return "a fault cannot be put inside a function that a tool calls"
     return Target(f"tool:{unit.inside}#1", "tool", unit.inside)

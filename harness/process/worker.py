@@ -276,7 +276,8 @@ async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> An
     step = StepId.parse(given.step)
     asked_at = str(step.inside(inside))
     if not life.argument["plan"] or life.argument["incarnation"] > 1:  # what a life is asked anew may be new, too
-        life.journal.append(Observation(name=SHOWN, value=shown(asked_at, params, asking.deps)), invocation=number)
+        offered = shown(asked_at, params, asking.deps, asking.tools)
+        life.journal.append(Observation(name=SHOWN, value=offered), invocation=number)
     calls = [str(StepId.parse(call).inside(inside)) for call in given.calls.values()]
     life.calls[number][asked_at] = calls
 

@@ -57,12 +57,15 @@ class Asking:
     run_id: str | None = None
     agent: object | None = None
     deps: Any = None
+    tools: Any = None
+    """The run's own objects for its tools, by name."""
 
 
 _streaming: ContextVar[Any] = ContextVar("harness_streaming", default=None)
 """Who asks for a stream: pydantic-ai says so in an argument, and its own variable still shows the run's beginning."""
 
 _answer: Answer | None = None
+_is_real: Callable[[], bool] = lambda: False  # noqa: E731  replaced as a whole, as the answer is
 _undo: list[Callable[[], None]] = []
 
 
@@ -90,6 +93,12 @@ def watch(asked: Asked) -> None:
     _replace_in_later_ones(lambda kind: _replace(kind, replacements, but=WrapperModel))
 
 
+def let_through(is_real: Callable[[], bool]) -> None:
+    """Let models ask their provider themselves wherever `is_real` says so, although the others are answered for."""
+    global _is_real
+    _is_real = is_real
+
+
 def uninstall() -> None:
     """Give every model its own methods back, for tests that share a process."""
     global _answer
@@ -104,7 +113,8 @@ def asking() -> Asking:
     if context is None:
         return Asking()
     agent = context.agent
-    return Asking(agent.name if agent else None, context.run_step, context.run_id, agent, context.deps)
+    tools = getattr(getattr(context, "tool_manager", None), "tools", None)
+    return Asking(agent.name if agent else None, context.run_step, context.run_id, agent, context.deps, tools)
 
 
 def warm(agent: Any) -> None:
@@ -210,7 +220,7 @@ def _request(original: Any) -> Any:
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        if _passes_on(self):
+        if _passes_on(self) or _is_real():
             response: ModelResponse = await original(self, messages, model_settings, model_request_parameters)
             return response
         return (await _ask(self, messages, model_settings, model_request_parameters))[0]
@@ -227,7 +237,7 @@ def _request_stream(original: Any) -> Any:
         model_request_parameters: ModelRequestParameters,
         run_context: Any = None,
     ) -> AsyncIterator[Any]:
-        if _passes_on(self):
+        if _passes_on(self) or _is_real():
             async with original(self, messages, model_settings, model_request_parameters, run_context) as stream:
                 yield stream
             return

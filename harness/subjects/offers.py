@@ -7,6 +7,7 @@ schemas that `prepare` functions have changed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_ai.models import ModelRequestParameters
@@ -21,18 +22,33 @@ OFFER = "offer"
 """The name of the observation that holds an offer."""
 
 
-def shown(step: str, params: ModelRequestParameters, deps: Any = None) -> dict[str, Any]:
+def shown(
+    step: str, params: ModelRequestParameters, deps: Any = None, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The tools of the request of `step`: their order is part of the prompt, and often the order of a set.
 
-    So is what is said of each. Of that a digest is kept, and of `deps`, which may be a part of keys, too.
+    So is what is said of each. Of that a digest is kept, and of `deps`, which may be a part of keys, too. `toolsets`
+    are the ids of those toolsets that have one, by their tools, as far as the run's own objects for its tools (`known`)
+    or the definitions tell them.
     """
     tools = params.function_tools
     return {
         "step": step,
         "tools": [tool.name for tool in tools],
         "words": {tool.name: _words(tool) for tool in tools},
+        "toolsets": {tool.name: told for tool in tools if (told := _toolset(tool, (known or {}).get(tool.name)))},
         "deps": _digest(state(deps)),
     }
+
+
+def _toolset(tool: ToolDefinition, known: Any) -> str | None:
+    """The id of the toolset that a tool comes from, below all that others have put around either."""
+    while (inner := getattr(known, "source_tool", None)) is not None:
+        known = inner
+    toolset = getattr(known, "toolset", None)
+    while toolset is not None and toolset.id is None:
+        toolset = getattr(toolset, "wrapped", None)
+    return getattr(tool, "toolset_id", None) if toolset is None else toolset.id
 
 
 def _words(tool: ToolDefinition) -> str:

@@ -16,8 +16,8 @@ from harness.audits.asking.tools import decorators
 from harness.audits.reach import referred
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
-from harness.retries.report import UnitAudit
-from harness.retries.values import Failure, Origin
+from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure, Origin
 
 F = Failure
 AGENT = asking_tools.agent
@@ -199,8 +199,19 @@ def test_a_decorator_with_a_loop_of_its_own_is_unknown():
     assert "goes round" in layer.answer(ValueError()).unknown
 
 
-def test_a_loop_by_hand_is_found_on_the_wire():
-    report = audit("fixtures.audit.by_hand:agent", "none")
+@pytest.fixture(scope="module")
+def by_hand() -> AuditReport:
+    return audit("fixtures.audit.by_hand:agent", "none")
+
+
+def test_an_agent_inside_a_tool_is_measured_with_its_own_model(by_hand):
+    unit = next(unit for unit in by_hand.units if unit.unit == "tool:delegate.researcher.model")
+    assert [cell.agrees for cell in unit.cells] == [True] * len(ON_THE_WIRE)
+    assert (unit.cell(F.UNAVAILABLE).counted, unit.cell(F.BAD_REQUEST).counted) == (3, 1)
+
+
+def test_a_loop_by_hand_is_found_on_the_wire(by_hand):
+    report = by_hand
     unit = next(unit for unit in report.units if unit.unit == "tool:insist.client")
     cell = unit.cell(F.UNAVAILABLE)
     assert (cell.predicted, cell.counted, cell.agrees) == (3, 9, False)

@@ -13,6 +13,7 @@ from pydantic_ai.models.function import FunctionModel
 
 from fixtures.audit import servers
 from harness.audits import collect
+from harness.audits.proof import whose
 from harness.audits.targets import Target, target
 from harness.engines.dbos import retries as dbos
 from harness.retries.values import Failure
@@ -101,3 +102,20 @@ def test_what_is_made_to_fail_for_a_server():
     assert "could be called here" in failing("usual", "tool:usual/*", F.MODEL_RETRY)
     assert "says nothing" in failing("usual", "tools:usual", F.READ_TIMEOUT)
     assert "above the HTTP client" in failing("patient", "tools:patient", F.TOOL_EXCEPTION)
+
+
+WHOSE = {
+    "of one server": (["tool:near/*"], {"look": ""}, {"tool:near/*": "look"}),
+    "by their ids": (
+        ["tool:near/*", "tool:far/*"],
+        {"far_look": "far", "near_look": "near", "near_find": "near"},
+        {"tool:near/*": "near_look", "tool:far/*": "far_look"},
+    ),
+    "of a server that offers nothing": (["tool:near/*", "tool:far/*"], {"look": "near"}, {"tool:near/*": "look"}),
+    "without ids": (["tool:MCPToolset/*", "tool:MCPToolset/*"], {"look": ""}, {}),
+}
+
+
+@pytest.mark.parametrize(("served", "offered", "called"), WHOSE.values(), ids=WHOSE.keys())
+def test_each_server_has_a_tool_that_can_be_called(served, offered, called):
+    assert whose(served, {"charge"}, {"charge": "near", **offered}) == called

@@ -45,17 +45,17 @@ def live(argument: dict[str, Any]) -> None:
     """Run one incarnation as `argument["wire"]` says: failure, limit, sent, script, pace and scale.
 
     Where the failure is not the endpoint's, the model is scripted and there is none. Where it is that of requests out
-    of a tool's body, the model is scripted so that it calls the tool.
+    of a tool's body, the model is scripted so that it calls the tool; the models of agents inside that are their own.
     """
     wire = argument["wire"]
     tool = StepId.parse(wire["step"]).name if wire["step"] else None
     if wire["failure"] in AT_THE_ENDPOINT:
-        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=tool))
-    if wire["failure"] in AT_THE_ENDPOINT and tool is None:
         gate.ALLOW_MODEL_REQUESTS = True
-    else:
+        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=tool))
+    if wire["failure"] not in AT_THE_ENDPOINT or tool is not None:
         models.uninstall()
         worker.script_models(wire["script"])
+        models.let_through(lambda: wire["failure"] in AT_THE_ENDPOINT and endpoint.is_within(tool))
     hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)

@@ -128,9 +128,7 @@ class Endpoint:
     def _is_asked(self, request: Any) -> bool:
         if self.within is None:
             return is_providers(request.url.host, request.url.port, asking.get())
-        probes = bodies.active()
-        step = probes.current() if probes is not None else None
-        return step is not None and StepId.parse(step).name == self.within and not _is_loopback(request.url.host)
+        return is_within(self.within) and not _is_loopback(request.url.host)
 
     def _status(self) -> int | None:
         return 200 if self.failure in (None, Failure.INVALID_OUTPUT) else first(self.failure).status or None
@@ -146,6 +144,13 @@ class Endpoint:
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}
+
+
+def is_within(tool: str | None) -> bool:
+    """Whether the body of this tool is what runs here."""
+    probes = bodies.active()
+    step = probes.current() if probes is not None else None
+    return step is not None and StepId.parse(step).name == tool
 
 
 def is_providers(host: str, port: int | None, asked: str | None) -> bool:

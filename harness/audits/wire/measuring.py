@@ -118,12 +118,15 @@ def measure(
     return _measured(scenario, replace(wire, scale=scale, pace=scale), bench)
 
 
-def offered(bench: Bench) -> list[str]:
-    """The tools that a run offers to its model, with nothing failing: only there are those of servers known."""
+def offered(bench: Bench) -> dict[str, str]:
+    """The tools that a run offers to its model, with nothing failing: only there are those of servers known.
+
+    Each with the id of its toolset, empty if that has none.
+    """
     quiet = Wire(Failure.TOOL_EXCEPTION, 1, scale=quick_scale(bench.info))  # scripted, and no step that fails
     seen = load(_measured(bench.scenario, quiet, bench).folder / "journal.jsonl")
     told = [event.value for event in seen.observed(SHOWN)]
-    return list(dict.fromkeys(name for value in told for name in value["tools"]))
+    return {name: value.get("toolsets", {}).get(name, "") for value in told for name in value["tools"]}
 
 
 class WireRun(Run):

@@ -198,7 +198,7 @@ def test_how_quick_a_run_is_depends_on_what_the_engine_does(info, scale):
 
 
 def test_a_servers_tools_are_those_that_a_run_offers(benches):
-    assert offered(benches("fixtures.audit.weather:agent", "dbos")) == ["forecast"]
+    assert offered(benches("fixtures.audit.weather:agent", "dbos")) == {"forecast": "weather"}
 
 
 @pytest.mark.parametrize(
