@@ -239,7 +239,7 @@ class _Reader:
         if number is None:
             return 1
         if not number or int(number) < 1:
-            self._fail("an incarnation is a number from 1, as in '~2'", start + 1)
+            self._fail("a life is a number from 1, as in '~2'", start + 1)
         return int(number)
 
     def _expect(self, character: str, why: str) -> None:

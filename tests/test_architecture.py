@@ -166,6 +166,15 @@ def test_a_document_names_places_that_exist(document: Path):
     assert missing_places(document.read_text(), document.parent) == []
 
 
+def test_the_path_of_one_run_begins_in_each_file_where_it_says():
+    text = (ROOT / "docs/development.md").read_text()
+    table = re.findall(r"^\| `(harness/[\w/]+\.py)` \| `(\w+)` \|", text, re.MULTILINE)
+    nodes = {(file, name): ast.walk(ast.parse((ROOT / file).read_text())) for file, name in table}
+    begun = {place for place, found in nodes.items() if any(getattr(node, "name", None) == place[1] for node in found)}
+    assert len(table) == 6
+    assert set(table) - begun == set()
+
+
 def test_a_place_that_moved_is_noticed():
     links = "[a](docs/gone.md) [b](README.md#top) [c](https://example.com/x)"
     text = f"{links} `harness/gone.py` `harness/errors.py`"

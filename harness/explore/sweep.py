@@ -87,13 +87,18 @@ def sweep(
                 swept.append(EngineSweep(name, unit, partial=True, unavailable=INTERRUPTED))
                 continue
             one = _Sweep(scenario.under(name), folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict)
-            try:
-                swept.append(one.all_crashes())
-            except EngineUnavailable as error:
-                if len(units) == 1 or name in require:
-                    raise
-                swept.append(EngineSweep(name, unit, unavailable=str(error)))
+            swept.append(_swept(one, is_needed=len(units) == 1 or name in require))
     return SweepReport(scenario.subject, tuple(swept), time.monotonic() - started)
+
+
+def _swept(one: _Sweep, *, is_needed: bool) -> EngineSweep:
+    """Every crash under one engine; or why it cannot be used, which is an error if it `is_needed`."""
+    try:
+        return one.all_crashes()
+    except EngineUnavailable as error:
+        if is_needed:
+            raise
+        return EngineSweep(one.so_far.engine, one.so_far.unit, unavailable=str(error))
 
 
 def run(
