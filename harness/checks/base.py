@@ -84,7 +84,7 @@ class Case:
         return any(StepId.parse(kept).unnumbered == name for kept in self._kept)
 
     def is_output_function(self, step: str) -> bool:
-        """Whether a step of a tool's form is none: the function behind an output is offered as no tool."""
+        """Whether a step that is spelled as a tool's is an output function: no request offers that as a tool."""
         return bool(self._offered) and StepId.parse(step).name not in set().union(*self._offered)
 
     @cached_property

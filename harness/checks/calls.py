@@ -1,4 +1,4 @@
-"""The agent's own code: what ran again outside every step, because nothing records it.
+"""The agent's own code that ran again outside every step, where nothing records it.
 
 No finding, since most such functions only compute; but a person who sends a mail from one has to know.
 """

@@ -50,7 +50,7 @@ def _messages(case: Case, invocation: int) -> Iterator[Finding]:
 
 
 def _answered_so(case: Case, invocation: int, found: Mismatch) -> Execution | None:
-    """The body whose own result the messages show faithfully, where they part: then nobody has changed it underway."""
+    """The tool body that itself returned what the messages show where they part; None if that came from elsewhere."""
     at = re.search(r"\.messages\[(\d+)\]\.parts\[(\d+)\]\.content", found.path)
     messages = case.history.outcomes[invocation].messages
     part = _at(messages, int(at[1]), int(at[2])) if at else {}

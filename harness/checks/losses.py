@@ -38,7 +38,7 @@ def _tools(history: History) -> dict[str, Execution]:
 
 
 def _lost(case: Case, step: str) -> Finding:
-    """A tool call that has finished without faults. What its caller saw may explain why it has not now."""
+    """The finding for a call that finished without faults and not here; a warning where a planned fault explains it."""
     struck = next((fault for fired, fault in case.injected if family(fired.step) == step), None)
     started = case.history.by_step.get(step, ())
     how = "its body was entered and never finished" if started else "its body was never entered"

@@ -64,9 +64,9 @@ def judge(
 
 
 def told_once(verdicts: list[Verdict]) -> list[Verdict]:
-    """One cause is one finding: a key that changed is told by the repeat that it made harmful, where there is one.
+    """One finding for one cause: a changed key is left out where a repeat that it made harmful is reported.
 
-    Both checks have failed all the same.
+    Both checks stay failed.
     """
     repeated = {finding.step for verdict in verdicts for finding in verdict.findings if finding.rule == KEY_DIFFERS}
     return [_without(verdict, repeated) for verdict in verdicts]

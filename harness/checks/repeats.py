@@ -80,10 +80,10 @@ def _before(case: Case, step: str, earlier: Execution, later: Execution) -> Befo
 
 
 def _asked(case: Case, earlier: Execution, later: Execution) -> int:
-    """Where the journal stood when the engine had a body run: what it learned after that cannot have kept it from it.
+    """The line of the journal at which the engine decided to run the later body: records after it came too late.
 
-    That is where the body was entered, or the recorded one around it; unless its process stood still just before, and
-    a second owner of the run came past.
+    That is where the body was entered, or the recorded one around it. A process that stood still just before, while a
+    second owner took the run, had decided before it stood still.
     """
     outer = _recorded_around(case, later)
     bodies = [later] if outer is None or _is_around(outer, earlier) else [later, outer]

@@ -82,7 +82,7 @@ def _explained(rerun: Rerun, settled: dict[str, Rerun]) -> bool:
 
 
 def _with_inside(case: Case, rerun: Rerun, found: dict[str, Rerun]) -> Rerun:
-    """The rerun with what ran again inside it; a note, where all that matters is told of the bodies inside."""
+    """The rerun with what ran again inside it. It is only a note if the bodies inside are reported themselves."""
     earlier = list(dict.fromkeys(place(run) for run in inner(case, rerun.pair.earlier)))
     again = tuple(step for step in earlier if _ran_after(case, step, rerun.pair))
     told = [_RANK[found[step].severity] for step in again if step in found]

@@ -1,8 +1,8 @@
-"""Eyes on the functions that a person gives to an agent itself, which run around its steps and are recorded by nobody.
+"""Watches the functions of a person that run around an agent's steps, where no engine records them.
 
 Instructions, output validators, history processors and handlers of the event stream are no steps: nothing can be
 struck there, and every recovery runs them again. That matters to whoever put an effect into one, so each call is
-written down. Inside a body or a unit they share its fate, and are not spoken of.
+written down. A call from inside a body or a unit is left out: it runs again when that does, and not otherwise.
 
 Some of what is held here is private; where it has moved, these functions stay unseen.
 """

@@ -1,4 +1,4 @@
-"""Exceptions without their story: of every type one can be made to be raised, whatever its constructor wants."""
+"""An exception of any type, to be raised or asked about, whatever arguments its constructor wants."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One certificate in place of the world's, for a process that makes clients and reaches nobody with them.
+"""One certificate instead of all of the machine's, for a process that makes HTTP clients and connects to nobody.
 
-Every client loads all certificates of the machine when it is made, which takes longer than to ask it about its retries;
-several libraries make some when they are imported.
+A client loads every certificate of the machine when it is made. That takes longer than asking it about its retries, and
+several libraries make clients when they are imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commit seam: announced, passed, or not passed; the moment in which most promises are made or broken.
+"""The commit seam: where an engine makes a result durable, and where crashes `between` and `after` strike.
 
 A class and no `contextmanager`, because that takes three times as long and every unit goes through here.
 """

@@ -1,4 +1,4 @@
-"""What the old wrapper of agents was given: it forgets what it was told about toolsets that it has not.
+"""The arguments of every `TemporalAgent`: the wrapper itself drops settings of toolsets that it does not have.
 
 Kept apart from `retries.py`, which asks for it: this is in place before any subject is imported, also where nothing is
 audited, and needs no more than what is public.

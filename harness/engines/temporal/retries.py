@@ -38,7 +38,7 @@ GROWS_TO = 100
 class Activity:
     """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server.
 
-    Nobody said anything of what is `usual`.
+    `usual` are the settings that nobody gave: pydantic-ai's own defaults.
     """
 
     def __init__(
