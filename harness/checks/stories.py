@@ -55,7 +55,7 @@ def _state(case: Case, rerun: Rerun) -> str:
         case _ if earlier.finished and earlier.incarnation > rerun.pair.later.incarnation:
             return "it had done its work"
         case _ if earlier.finished:
-            return f"it had done its work but {case.contract.engine} had not recorded it yet"
+            return f"it was done but not yet recorded by {case.contract.engine}"
         case _:
             return "it was in flight"
 

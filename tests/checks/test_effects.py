@@ -119,7 +119,7 @@ def test_the_events_of_a_finding_are_the_lines_of_both_bodies():
 def test_a_charge_in_flight_is_the_tools_to_make_harmless():
     finding = only(died_in_flight(), usual(recorded=True))
     assert finding.owner is Owner.TOOL
-    assert "keeper had not recorded it yet in life 1" in finding.message
+    assert "it was done but not yet recorded by keeper in life 1" in finding.message
     assert "idempotency key" in finding.remedy
 
 
