@@ -82,11 +82,14 @@ def _engines() -> Iterator[Found]:
             problems = (str(error),)
         except (ImportError, AttributeError) as error:
             problems = (f"its adapter {place} cannot be loaded: {error}",)
-        yield Found("engine", name, "cannot be used" if problems else f"ready{_tested(place)}", problems)
+        yield Found("engine", name, "cannot be used" if problems else f"ready{_version_of(place)}", problems)
 
 
-def _tested(place: str) -> str:
-    """The installed version of an engine beside those it was tested with, if its adapter has a `versions` module."""
+def _version_of(place: str) -> str:
+    """The installed version of an engine beside those it was tested with, and what its first run has yet to get.
+
+    Empty if its adapter has no `versions` module.
+    """
     package = place.partition(":")[0].rpartition(".")[0]
     if not package:
         return ""
@@ -96,7 +99,8 @@ def _tested(place: str) -> str:
     except (ImportError, AttributeError):
         return ""
     tested = "a version it was tested with" if installed in known else f"tested with {', '.join(known)}"
-    return f", {installed} ({tested})"
+    missing = versions.yet_to_get() if hasattr(versions, "yet_to_get") else ""
+    return f", {installed} ({tested})" + (f"; {missing}" if missing else "")
 
 
 def _folders(out: Path) -> Iterator[Found]:

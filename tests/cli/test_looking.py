@@ -120,6 +120,20 @@ def test_the_doctor_names_every_engine_and_changes_nothing(shell: Shell, tmp_pat
     assert not out.parent.exists()
 
 
+def test_the_doctor_says_what_the_first_run_has_yet_to_get(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("HARNESS_TEMPORAL", raising=False)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    told = shell("doctor", "--out", str(tmp_path)).out
+
+    (row,) = [line for line in told.splitlines() if line.split()[:2] == ["engine", "temporal"]]
+    assert "ready" in row
+    assert row.endswith("; no server here yet")
+
+
 def test_the_doctor_says_how_to_get_what_is_missing():
     done = subprocess.run(
         [sys.executable, "-c", NOT_INSTALLED, "doctor"], cwd=ROOT, capture_output=True, text=True, check=False

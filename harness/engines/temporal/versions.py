@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from harness.engines.held import integrates
+from harness.engines.temporal import server
 
 KNOWN = ("1.35.0",)
 """Versions that the whole adapter was tested with. Others are tried: a start-up self-test looks at what we hold."""
@@ -31,6 +32,11 @@ def problems() -> list[str]:
     if not integrates("temporal"):
         return [f"this pydantic-ai has no Temporal integration: run `{INSTALL}`"]
     return []
+
+
+def yet_to_get() -> str:
+    """What the first run will have to get, because this machine does not have it; empty if nothing."""
+    return "" if server.known({}) else "no server here yet"
 
 
 def numbers(text: str) -> tuple[int, ...]:
