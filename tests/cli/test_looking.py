@@ -124,7 +124,7 @@ def test_the_doctor_says_what_the_first_run_has_yet_to_get(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("HARNESS_TEMPORAL", raising=False)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     told = shell("doctor", "--out", str(tmp_path)).out
