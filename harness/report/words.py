@@ -32,7 +32,7 @@ SAME = Mark("=", "dim", "the same moment as the cell before: the engine does not
 REFUSED = Mark("n/a", "dim", "the engine does not take this subject")
 MARKS = (OK, TWICE, LOST, KEY, STUCK, FAIL, WARN, UNSURE, NOT_RUN, SAME, REFUSED)
 """In the order in which a map explains them."""
-KILLED = "Killed before the step's body ran, between its return and the engine's record of it, or after that."
+KILLED = "Killed before the step's body ran, between its return and the engine's record, or after that."
 """What the three windows of a map are."""
 
 _BY_RULE = (
