@@ -16,6 +16,7 @@ from harness.checks import Baseline, Case
 from harness.contract import Contract, ToolPolicy
 from harness.faults import FaultPlan
 from harness.history import (
+    Called,
     CommitEntered,
     CommitLeft,
     Effect,
@@ -166,6 +167,10 @@ class Story:
 
     def effect(self, name: str, step: str | None = None, key: str | None = None, **arguments: Any) -> Story:
         return self._write(Effect(name=name, step=step, key=key, arguments=arguments))
+
+    def called(self, name: str, said: str, *, given: str = "hello", at: int = 1, **values: Any) -> Story:
+        """A function of the agent's own has answered."""
+        return self._write(Called(name=name, role="instructions", at=at, given=given, said=said, **values))
 
     def sent(self, name: str, step: str, key: str | None = None) -> Story:
         return self._write(Sent(name=name, step=step, key=key))

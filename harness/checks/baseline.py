@@ -6,13 +6,14 @@ comparison; steps that differ make comparison pointless, and are a finding inste
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from harness.checks.values import Clock, mismatches
-from harness.history import SHOWN, Effect, History, StepLeft, spelled
+from harness.history import SHOWN, Called, Effect, History, StepLeft, spelled
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,26 @@ def facts(history: History) -> Iterator[tuple[str, Any]]:
         yield f"{step}.tools", event.value["tools"]
         yield f"{step}.words", event.value.get("words")
         yield f"{step}.deps", event.value.get("deps")
+    for path, call in answers(history).items():
+        yield f"{path}.given", call.given
+        yield f"{path}.said", call.said
     for index, effect in enumerate(history.of(Effect)):
         place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
         yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}
+
+
+def answers(history: History) -> dict[str, Called]:
+    """The last call of each of the person's own functions, by what it was for: its step of the run, and which there.
+
+    Every life asks them from the beginning, or from where an engine's own replay ends.
+    """
+    found: dict[str, Called] = {}
+    asked: Counter[tuple[int, int, str]] = Counter()
+    for call in history.of(Called):
+        place = f"called#{call.invocation}.{call.role}.{call.name}.{call.at}"
+        asked[call.incarnation, call.pid, place] += 1
+        found[f"{place}[{asked[call.incarnation, call.pid, place]}]"] = call
+    return found
 
 
 def _parting(step: str, first: History, second: History) -> str | None:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.checks.base import Case, during, family, place
-from harness.checks.words import lines, plural, titled
-from harness.history import Effect, Execution, History, StepEntered, StepLeft, spelled
+from harness.checks.unrun import never_ran
+from harness.checks.words import lines, titled
+from harness.history import Effect, Execution, History, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
 
@@ -23,7 +24,7 @@ def losses(case: Case) -> Iterator[Finding]:
         return
     lost = [step for step in _tools(case.baseline.history) if step not in _tools(case.history)]
     yield from (_lost(case, step) for step in lost)
-    yield from _never_ran(case, lost)
+    yield from never_ran(case, lost)
     yield from _effects_missing(case, lost)
 
 
@@ -65,59 +66,6 @@ def _lost(case: Case, step: str) -> Finding:
     )
 
 
-def _never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
-    """Calls that the model asked for and nobody ran, although the run went on: another call's result was used.
-
-    The baseline may have the same fault, so it is no help. A call that its tool refused is asked for again; one that
-    came with the final output is rightly left out; an output tool without a function has no body.
-    """
-    asked = _asked(case.history)
-    ran = {family(step) for step in case.history.steps}
-    runnable = {StepId.parse(step).unnumbered for step in ran | set(case.baseline.steps)}
-    for step in asked:
-        name = StepId.parse(step).unnumbered
-        if step in ran or step in known or name not in runnable or f"{step}+1" in case.history.steps:
-            continue
-        owner, remedy = _who_shared(case, step)
-        yield _finding(
-            "asked-never-ran",
-            step,
-            owner,
-            f"the model asked for {titled(step)} (`{step}`), the run went on as if it had been done, and its body never"
-            " ran",
-            remedy,
-            asked[step],
-        )
-
-
-def _who_shared(case: Case, step: str) -> tuple[Owner, str]:
-    """Who took two calls for one: the person whose own unit the tool is chose its key, else the engine did."""
-    name, unit = StepId.parse(step).unnumbered, case.contract.unit
-    namesakes = [run.entered for run in case.history.executions if StepId.parse(run.step).unnumbered == name]
-    if any(isinstance(entered, StepEntered) and entered.within for entered in namesakes):
-        return Owner.CONFIGURATION, f"let the cache key of the {unit} behind {titled(step)} depend on all its arguments"
-    owner = Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION
-    return owner, f"compare the keys of the {plural(unit)} in {case.contract.engine}: two calls share one"
-
-
-def _asked(history: History) -> dict[str, tuple[int, ...]]:
-    """Tool steps asked for by a model request that was followed by another one of the same agent run."""
-    asked: dict[str, tuple[int, ...]] = {}
-    ran = {run.step for run in history.executions}
-    requests = [event for event in history.of(StepLeft) if StepId.parse(event.step).kind == "model" and event.calls]
-    for left in requests:
-        # A request that was asked again had a call refused: then any of its calls may rightly not have run.
-        if _next_request(left.step) in ran and f"{left.step}+1" not in ran:
-            asked.update({spelled(call, left.invocation): (left.seq,) for call in left.calls if "+" not in call})
-    return asked
-
-
-def _next_request(step: str) -> str:
-    path = StepId.parse(step).path
-    last = path[-1]
-    return str(StepId((*path[:-1], type(last)(last.kind, last.name, last.number + 1))))
-
-
 def _effects_missing(case: Case, known: list[str]) -> Iterator[Finding]:
     """Declared effects: fewer of a name at a step than without faults."""
     usual, seen = _declared(case.baseline.history), _declared(case.history)
@@ -140,6 +88,13 @@ def _who_dropped(case: Case, step: str, name: str) -> tuple[Owner, str, str]:
     if step and _is_left_behind(case, step, name):
         why = f": it is work that {titled(step)} leaves behind when it returns, which no engine waits for"
         return Owner.TOOL, why, f"let {titled(step)} wait for that work before it returns"
+    if not step:
+        why = ": it is outside every step (in a thread or task that no step waits for, or around the agent)"
+        return (
+            Owner.CONFIGURATION,
+            f"{why}, so nothing keeps it",
+            f"do `{name}` in a tool, and let the tool wait for it",
+        )
     if any(family(place(run)) == step and run.finished for run in case.history.executions):
         why = f": the body of {titled(step)} came to its end without it this time"
         return Owner.TOOL, why, f"find out what {titled(step)} remembers of earlier calls, and where"

@@ -18,6 +18,7 @@ from harness.checks.effects import effects
 from harness.checks.faults_fired import faults_fired
 from harness.checks.idempotency_keys import KEY_CHANGED, idempotency_keys
 from harness.checks.liveness import liveness
+from harness.checks.own_code import blamed_on_own_code
 from harness.checks.resume import resume
 from harness.checks.stories import KEY_DIFFERS
 from harness.checks.usage import usage
@@ -60,6 +61,7 @@ def judge(
     chosen = list(names) if names is not None else list(scenario.checks)
     checks = {name: CHECKS[name] for name in map(known, chosen)} if chosen else CHECKS
     verdicts = told_once([safely(name, check, case) for name, check in checks.items()])
+    verdicts = blamed_on_own_code(case, verdicts)
     return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
 
 

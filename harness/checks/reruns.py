@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.checks.base import Case, place
+from harness.checks.base import Case, during, place
 from harness.checks.keys import Keys, keys_of, same_key
 from harness.checks.repeats import Repeat, inner, repeats
 from harness.contract import May, severity_of_repeat
@@ -86,11 +86,27 @@ def _with_inside(case: Case, rerun: Rerun, found: dict[str, Rerun]) -> Rerun:
     earlier = list(dict.fromkeys(place(run) for run in inner(case, rerun.pair.earlier)))
     again = tuple(step for step in earlier if _ran_after(case, step, rerun.pair))
     told = [_RANK[found[step].severity] for step in again if step in found]
-    rerun = replace(rerun, inside=again, only_outside=bool(earlier) and not again)
+    rerun = replace(
+        rerun, inside=again, only_outside=(bool(earlier) and not again) or _only_begins(case, rerun.pair, found)
+    )
     if rerun.may != "unsaid" or rerun.severity is None:
         return rerun
     is_told = not rerun.pair.before.certain and any(rank >= _RANK[Severity.WARNING] for rank in told)
     return replace(rerun, severity=Severity.NOTE) if rerun.only_outside or is_told else rerun
+
+
+def _only_begins(case: Case, pair: Repeat, found: dict[str, Rerun]) -> bool:
+    """Whether a body that had finished only begins work (a workflow, a queue) that runs later, is kept, and was not
+    done again.
+    """
+    begun = [step for step in case.baseline.steps if step.startswith(f"{pair.step}.")]
+    if not pair.before.certain or not all(case.is_recorded(step) for step in begun):
+        return False
+    usual = case.baseline.history.by_step
+    starts = [run.entered for step in begun for run in usual[step]]
+    waits = any(during(run, at.seq, at.pid, at.invocation) for run in usual.get(pair.step, ()) for at in starts)
+    again = any(step in found and found[step].pair.before.certain for step in begun)
+    return bool(begun) and not waits and not again
 
 
 def _ran_after(case: Case, step: str, pair: Repeat) -> bool:

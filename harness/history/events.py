@@ -146,8 +146,9 @@ class UnitLeft(Event):
 class StepEntered(Event):
     """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
 
-    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `limits` are the
-    timeouts that are known to be around the body, in seconds as they were configured.
+    `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `own`: the unit
+    is the person's own function, whose key is theirs to choose. `limits` are the timeouts that are known to be around
+    the body, in seconds as they were configured.
     """
 
     step: str
@@ -157,6 +158,7 @@ class StepEntered(Event):
     call: str | None = None
     may: dict[str, Any] | None = None
     within: str | None = None
+    own: bool = False
     limits: list[float] = field(default_factory=list)
 
 
@@ -201,10 +203,18 @@ class Effect(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Called(Event):
-    """A function of the person's own ran outside every step. `role` says what it is to the agent."""
+    """A function of the person's own ran outside every step. `role` says what it is to the agent.
+
+    `at` is the step of the agent run, `given` a digest of the conversation until then, and `said` one of the answer,
+    where its kind is known; the words of an error if it `raised` one.
+    """
 
     name: str
     role: str
+    at: int | None = None
+    given: str | None = None
+    said: str | None = None
+    raised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Where code of a subject is running: inside which step, and inside which unit of its engine.
 
-Carried in context variables, so that it reaches into the tasks and threads that a body starts.
+Carried in context variables, so that it reaches into the tasks that a body starts, and the threads that asyncio starts
+for it; not into a thread that it starts itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Body:
     may: dict[str, Any] | None = None
     calls: Callable[[Any], list[str]] = lambda _result: []
     within: str | None = None
+    own: bool = False
 
 
 @dataclass(slots=True)

@@ -106,6 +106,7 @@ class Probes:
 
     async def _opening(self, body: Body, run: Callable[[], Awaitable[T]]) -> T:
         """Run what has the engine open a unit for the body."""
+        body = replace(body, own=True)
         if (around := unit_here.get()) is not None:
             around.claimed = True  # it only holds the tool's own unit, which is the record of the body
             body = replace(body, within=around.key)
@@ -190,6 +191,7 @@ class Probes:
             call=body.call,
             may=body.may,
             within=body.within,
+            own=body.own,
             limits=configured(),
             invocation=self.invocation,
         )

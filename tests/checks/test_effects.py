@@ -432,6 +432,25 @@ def composed(*, recorded_inside: bool = True) -> Story:
     return story.kept("model#2").finished()
 
 
+def beginning() -> Story:
+    """A tool that starts a workflow and does not wait for it."""
+    story = Story().life().kept("model#1").ran(CHARGE).kept("model#2").unit(f"{CHARGE}.step:deliver#1")
+    return story.finished()
+
+
+@pytest.mark.parametrize(
+    ("until", "severity"),
+    [("", Severity.NOTE), ("committing", Severity.NOTE), ("committed", Severity.ERROR)],
+    ids=["kept", "in flight", "done twice"],
+)
+def test_a_tool_that_only_begins_what_is_kept_after_it_is_a_note_as_long_as_that_is_done_once(until, severity):
+    story = Story("crash@model#2/after").life().kept("model#1").ran(CHARGE)
+    story = (story.unit(f"{CHARGE}.step:deliver#1", until=until) if until else story).kept("model#2").crash()
+    story = story.life().ran(CHARGE).unit(f"{CHARGE}.step:deliver#1").finished()
+    _status, found = findings(story, beginning(), KEEPS_MODELS)
+    assert found[0].severity is severity
+
+
 def test_a_tool_whose_units_were_all_replayed_is_only_a_note():
     story = Story("crash@model#2/before").life().kept("model#1").entered(CHARGE).unit(f"{CHARGE}.step:reserve#1")
     story.left(CHARGE).crash().life().entered(CHARGE).left(CHARGE).kept("model#2").finished()

@@ -89,6 +89,47 @@ def test_whoever_wrote_the_unit_behind_a_tool_chose_the_key_that_two_calls_share
     assert finding.remedy == "let the cache key of the entry behind `charge` depend on all its arguments"
 
 
+def call(number: int, cents: int) -> dict[str, object]:
+    return {"part_kind": "tool-call", "tool_name": "charge", "args": {"cents": cents}, "tool_call_id": f"c{number}"}
+
+
+def answered(number: int, content: str) -> dict[str, object]:
+    return {"part_kind": "tool-return", "tool_name": "charge", "content": content, "tool_call_id": f"c{number}"}
+
+
+def second_call_answered(content: str, **entered: object) -> Story:
+    """Two calls, one body, and what the agent was told of each."""
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2"))
+    story.kept(CHARGE, "paid 5", call="c1", arguments={"order": "a", "cents": 5}, **entered).kept("model#2")
+    calls = [{**call(1, 5)}, {**call(2, 6), "args": '{"order": "a", "cents": 6}'}]
+    return story.finished(messages=[{"parts": calls}, {"parts": [answered(1, "paid 5"), answered(2, content)]}])
+
+
+def test_a_call_that_the_agents_own_toolset_answered_is_no_fault_of_the_engine():
+    story = second_call_answered("too many charges today")
+    finding = only(story, story)
+    assert (finding.rule, finding.severity, finding.owner) == ("answered-instead", Severity.NOTE, Owner.TOOL)
+
+
+def test_a_call_that_was_given_the_answer_of_another_is_found():
+    assert only(second_call_answered("paid 5"), second_call_answered("paid 5")).rule == "asked-never-ran"
+
+
+def test_the_arguments_that_the_cache_key_of_a_persons_own_unit_leaves_out_are_named():
+    story = second_call_answered("paid 5", own=True)
+    finding = only(story, story)
+    assert finding.owner is Owner.CONFIGURATION
+    assert finding.remedy.endswith("behind `charge` depend on all its arguments (`cents` is left out)")
+
+
+def test_an_effect_outside_every_step_that_is_missing_is_nobodys_promise():
+    usually = Story().life().kept("model#1").kept(CHARGE).effect("mail").kept("model#2").finished()
+    story = Story(f"crash@{CHARGE}/after").life().kept("model#1").kept(CHARGE).crash().life().kept("model#2")
+    finding = only(story.finished(), usually)
+    assert (finding.rule, finding.owner) == ("effect-missing", Owner.CONFIGURATION)
+    assert "in a thread or task that no step waits for" in finding.message
+
+
 def test_a_call_that_nobody_ran_and_the_baseline_did_is_told_once():
     assert only(one_answer_for_two_calls(), two_calls()).rule == "lost"
 

@@ -24,7 +24,7 @@ def test_results_that_are_not_persisted_are_a_finding_about_the_configuration(tm
         ("usage", "bought-again", "model#1"),
     }
     assert {(finding.owner, finding.severity) for finding in found.values()} == {(Owner.CONFIGURATION, Severity.ERROR)}
-    persist = "called in a task with `persist_result=True`, which keeps the result"
+    persist = "called in a task with `persist_result=True` and a cache policy, which keeps the result"
     assert found["effects"].remedy == f"have `charge` {persist}"
     assert found["usage"].remedy == f"have every model request {persist}"
     assert report.ledger is not None

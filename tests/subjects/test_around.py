@@ -32,6 +32,13 @@ AGENT = """
     async def greet():
         return 'Be kind.'
 
+    async def openly(ctx, tool):
+        return tool
+
+    @agent.tool_plain(prepare=openly)
+    async def look() -> str:
+        return 'seen'
+
     @agent.output_validator
     def publish(answer: str) -> str:
         return answer
@@ -62,6 +69,7 @@ def test_functions_around_the_steps_are_written_down_and_noted_when_a_recovery_r
         ("publish", "an output validator"),
         ("trim", "a history processor"),
         ("tell", "an event handler"),
+        ("openly", "a prepare function"),
     }
     noted = {note.partition(" ")[0] for note in judged.notes if "outside every step" in note}
     assert noted == {f"`{name}`" for name, _role in seen}

@@ -64,7 +64,7 @@ class PrefectEngine:
             unit=self.unit,
             records=frozenset({"model", "tool", "tools", "event", "step", "run"}),
             recovery="operator",
-            remedy="have it called in a task with `persist_result=True`, which keeps the result",
+            remedy="have it called in a task with `persist_result=True` and a cache policy, which keeps the result",
             notes=NOTES,
             timeouts=TIMEOUTS,
         )
