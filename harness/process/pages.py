@@ -3,20 +3,23 @@
 A fork shares every page with its nursery until one of the two writes to it, and that first write costs a fault and a
 copy: some three thousand for each life of a small agent, a third of its time, because Python counts references in the
 objects themselves. All lives of a subject write to much the same pages. So the first that ends by itself notes which it
-has for its own, and later forks copy these in one go, while they wait to be born. For a fork and for its
-end, the kernel goes through all pages, also those that nobody wrote to, and is quicker where the nursery gathered them
-in large ones. Where it cannot tell, copy (before Linux 5.14) or gather (6.1), nothing is lost but time.
+has for its own, and later forks copy these in one go, while they wait to be born. For a fork and for its end, the
+kernel goes through all pages, also those that nobody wrote to, and is quicker where the nursery gathered them in large
+ones. Where it cannot tell, copy (before Linux 5.14) or gather (6.1), nothing is lost but time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import mmap
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any, cast
 
 from harness.process import kin
 
@@ -24,7 +27,8 @@ _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of <linux/mman.h>: fault these pages
 _COLLAPSE = 25  # MADV_COLLAPSE: move these pages into large ones
 _OWN = 1 << 56  # of an entry in /proc/self/pagemap: the page is mapped by this process only (Linux 4.2)
 _THERE = 1 << 63  # the page is in memory
-_NEAR = 1  # pages between two runs that are cheaper to copy than to leave out
+_MYSELF = -10000  # PIDFD_SELF of <linux/pidfd.h> (Linux 6.15)
+_TOGETHER = 1024  # runs that the kernel takes in one call (IOV_MAX)
 
 Run = tuple[int, int]
 """Address and length in bytes of pages that lie together."""
@@ -42,15 +46,15 @@ class Pages:
         with contextlib.suppress(OSError):  # a subject may have closed the file, and opened one of its own
             file = os.fstat(self._file)
             if file.st_ino == self._inode and file.st_size == 0:
-                os.pwrite(self._file, array("Q", [number for run in _owned() for number in run]).tobytes(), 0)
+                os.pwrite(self._file, array("L", [number for run in _owned() for number in run]).tobytes(), 0)
 
     def copy(self) -> None:
         """Make those pages this process's own."""
-        noted = array("Q")
+        noted = array("L")  # as the kernel wants to have them: addresses and lengths in turn
         with contextlib.suppress(OSError):
             noted.frombytes(os.pread(self._file, os.fstat(self._file).st_size, 0))
         if noted:
-            _advise(_POPULATE_WRITE, zip(noted[::2], noted[1::2], strict=True))  # what is not mapped here is refused
+            _populate(noted)
 
 
 def gather() -> None:
@@ -59,15 +63,46 @@ def gather() -> None:
     What is hardly filled stays as it is: large pages would fill it with zeros.
     """
     with contextlib.suppress(OSError):  # no Linux
-        _advise(_COLLAPSE, list(_filled()))
+        for start, length in list(_filled()):
+            _madvise(start, length, _COLLAPSE)
 
 
-def _advise(advice: int, runs: Iterable[Run]) -> None:
-    """Tell the kernel what to do with memory. What it refuses is left as it is, and that is fine."""
-    madvise = ctypes.CDLL(None).madvise
-    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    for address, length in runs:
-        madvise(address, length, advice)
+def _populate(noted: array[int]) -> None:
+    """Copy runs of pages, many in one call, which saves a third of the time; one by one where the kernel is too old."""
+    at, together = 0, True
+    while at < len(noted):
+        copied = _populate_from(noted, at) if together else 0
+        together = together and (copied >= 0 or ctypes.get_errno() == errno.ENOMEM)
+        if copied <= 0:  # because that one is not mapped here, and then it is refused once more, and that is fine
+            _madvise(noted[at], noted[at + 1], _POPULATE_WRITE)
+            at += 2
+        while copied > 0:
+            copied -= noted[at + 1]
+            at += 2
+
+
+def _populate_from(noted: array[int], at: int) -> int:
+    """Copy runs from a place in `noted` on, until one is refused. How many bytes that were, -1 for none."""
+    address, length = noted.buffer_info()
+    runs = min((length - at) // 2, _TOGETHER)
+    return int(_process_madvise(_MYSELF, address + at * noted.itemsize, runs, _POPULATE_WRITE, 0))
+
+
+def _known(function: str, *arguments: Any, returns: Any = ctypes.c_int) -> Callable[..., int]:
+    """A function of the C library. One that it lacks refuses everything."""
+    found = getattr(ctypes.CDLL(None, use_errno=True), function, None)
+    if found is None:
+        return lambda *_: -1
+    found.argtypes, found.restype = arguments, returns
+    return cast(Callable[..., int], found)
+
+
+_madvise = _known("madvise", ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_process_madvise = _known(
+    "process_madvise",
+    *(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_uint),
+    returns=ctypes.c_ssize_t,
+)
 
 
 def _owned() -> Iterator[Run]:
@@ -99,14 +134,7 @@ def _writable() -> list[tuple[int, int]]:
 
 
 def _runs(start: int, indices: list[int]) -> Iterator[Run]:
-    """Pages that lie together, or almost, as one run."""
-    first = last = None
-    for index in indices:
-        if first is None or last is None:
-            first = index
-        elif index - last > _NEAR + 1:
-            yield start + first * mmap.PAGESIZE, (last + 1 - first) * mmap.PAGESIZE
-            first = index
-        last = index
-    if first is not None and last is not None:
-        yield start + first * mmap.PAGESIZE, (last + 1 - first) * mmap.PAGESIZE
+    """Pages that lie together as one run."""
+    for _, together in groupby(enumerate(indices), lambda numbered: numbered[1] - numbered[0]):
+        run = [index for _, index in together]
+        yield start + run[0] * mmap.PAGESIZE, len(run) * mmap.PAGESIZE

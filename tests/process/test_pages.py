@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from harness.process import pages
 from harness.process.pages import Pages
@@ -60,6 +63,44 @@ def test_a_fork_owns_what_an_earlier_one_had_written_to() -> None:
 
     assert in_a_fork(write) == b"done"
     assert in_a_fork(copy) == b"0 True"
+
+
+@pytest.mark.parametrize("refused", [errno.EBADF, errno.ENOMEM], ids=["an older kernel", "what is not mapped"])
+def test_what_the_kernel_refuses_in_one_call_is_copied_one_by_one(
+    refused: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted, shared = Pages(), memory()
+
+    def write() -> bytes:
+        shared[: len(shared)] = b"y" * len(shared)
+        noted.note()
+        return b"done"
+
+    def refuse(*_: int) -> int:
+        ctypes.set_errno(refused)
+        return -1
+
+    assert in_a_fork(write) == b"done"
+    monkeypatch.setattr(pages, "_process_madvise", refuse)
+    assert in_a_fork(lambda: noted.copy() or str(own(shared)).encode()) == str(MANY).encode()
+
+
+def test_pages_are_copied_that_lie_beyond_what_is_no_longer_mapped() -> None:
+    noted, below, gone, above = Pages(), memory(), memory(), memory()
+
+    def write() -> bytes:
+        for made in (below, gone, above):
+            made[mmap.PAGESIZE : len(made)] = b"y" * (len(made) - mmap.PAGESIZE)
+        noted.note()
+        return b"done"
+
+    def copy() -> bytes:
+        gone.close()
+        noted.copy()
+        return f"{own(below)} {own(above)}".encode()
+
+    assert in_a_fork(write) == b"done"
+    assert in_a_fork(copy) == f"{MANY - 1} {MANY - 1}".encode()
 
 
 def test_memory_that_was_gathered_is_the_same_and_still_copied_ahead() -> None:
