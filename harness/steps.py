@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from harness.errors import UsageError
 
@@ -29,6 +29,7 @@ _TYPED = r"(?! )[^#/@~;*?\[\]\\'\"`$\x00-\x1f\x7f]+(?<! )"
 _SEGMENT = re.compile(
     rf"(?P<kind>[a-z]+)(?::(?P<name>{_TYPED}))?(?:#(?P<number>[1-9]\d*))?(?:\+(?P<reissue>[1-9]\d*))?"
 )
+_QUOTED = re.compile(r"[^A-Za-z0-9_-]")
 _ENCODED = re.compile(rf"\b({'|'.join(NAMED)}):([\w-]*%[\w%-]*)")
 
 
@@ -105,7 +106,7 @@ def _as_typed(match: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def _quoted(name: str) -> str:
     """Percent-encode what the grammar of ids and faults uses itself (`.`, `#`, `/`, `@`, `~`, `*`, …)."""
-    return quote(name, safe="-_").replace(".", "%2E").replace("~", "%7E")
+    return _QUOTED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
 
 
 @lru_cache(maxsize=4096)

@@ -17,7 +17,7 @@ from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, Effect, Note, Observation, Outcome, spelled
+from harness.history import SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
 from harness.journal import Journal, plain
 from harness.process.owned import owned
 from harness.process.summons import await_answer
@@ -87,6 +87,7 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
         exception(error)  # by import path perhaps, which is known here only
     script = load_script(argument["script"]) if argument.get("script") is not None else None
     models.warm(subject.agent)
+    _rehearse()
     _prepared = Prepared(subject, script, worker)
     scale = argument.get("scale")
     case = Case(
@@ -102,6 +103,13 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     notes = [*subject.notes, *_misspelt(script), *events.problems(), *output_functions.problems()]
     refusal = refused.reason if refused else ""
     return {"refused": refusal, "agent": subject.name, "notes": notes, "sources": own_files()}
+
+
+def _rehearse() -> None:
+    """Let the harness itself compile and remember now what it would take each life longer than to use it."""
+    FaultPlan.parse("crash@run")
+    for kind in Event.kinds.values():
+        unsaid(kind)
 
 
 def _misspelt(script: Script | None) -> list[str]:

@@ -37,6 +37,7 @@ from harness.steps import StepId
 _STAMP = r"(?:(?P<run>run\d+|at[0-9a-f]{8})-)?turn(?P<turn>[1-9]\d*)(?:r(?P<reissue>[1-9]\d*))?"
 _RESPONSE = re.compile(_STAMP)
 _CALL = re.compile(_STAMP + r"-(?P<name>(?:[A-Za-z0-9_]|--|-u[0-9a-f]+-)+)-(?P<number>[1-9]\d*)")
+_ESCAPED = re.compile(r"--|-u([0-9a-f]+)-")
 
 
 @dataclass(frozen=True, order=True)
@@ -267,4 +268,4 @@ def _escaped(name: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return re.sub(r"--|-u([0-9a-f]+)-", lambda match: chr(int(match[1], 16)) if match[1] else "-", text)
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)) if match[1] else "-", text)

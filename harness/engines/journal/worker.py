@@ -64,11 +64,15 @@ class Ledger:
         return self.recorded.get(key, MISSING)
 
     def put(self, key: str, value: Any) -> None:
-        line = json.dumps({"invocation": self.invocation, "key": key, "value": to_jsonable_python(value)}) + "\n"
+        plain = to_jsonable_python(value)
+        line = (json.dumps({"invocation": self.invocation, "key": key, "value": plain}) + "\n").encode()
         file = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, line.encode())
+            os.write(file, line)
             os.fsync(file)
+            if os.fstat(file).st_size == self._read + len(line):  # nobody else has written, so there is nothing to read
+                self.recorded.setdefault(key, plain)
+                self._read += len(line)
         finally:
             os.close(file)
 
