@@ -25,7 +25,7 @@ from typing import NoReturn
 from harness.process import cold, kin, loading, stacks
 from harness.process.letters import Letter, Letters
 from harness.process.newborn import FAILED, Birth, awaken, flush, leave_home, live, print_at_once, put_out
-from harness.process.pages import Pages, gather
+from harness.process.pages import Pages
 from harness.process.spare import Spare, await_birth
 
 MOURNING = 2.0  # seconds that the report of an incarnation's end may wait for its orphans to die
@@ -55,7 +55,6 @@ def _prepare(letters: Letters, pages: Pages) -> Callable[[Birth], NoReturn]:
     loading.fill_standard_streams()
     gc.collect()
     gc.freeze()
-    gather()
 
     def begin(birth: Birth) -> NoReturn:
         awaken()

@@ -3,9 +3,8 @@
 A fork shares every page with its nursery until one of the two writes to it, and that first write costs a fault and a
 copy: some three thousand for each life of a small agent, a third of its time, because Python counts references in the
 objects themselves. All lives of a subject write to much the same pages. So the first that ends by itself notes which it
-has for its own, and later forks copy these in one go, while they wait to be born. For a fork and for its end, the
-kernel goes through all pages, also those that nobody wrote to, and is quicker where the nursery gathered them in large
-ones. Where it cannot tell, copy (before Linux 5.14) or gather (6.1), nothing is lost but time.
+has for its own, and later forks copy these in one go, while they wait to be born. Where the kernel cannot tell or copy
+(before Linux 5.14) nothing is lost but time.
 """
 
 from __future__ import annotations
@@ -24,9 +23,7 @@ from typing import Any, cast
 from harness.process import kin
 
 _POPULATE_WRITE = 23  # MADV_POPULATE_WRITE of <linux/mman.h>: fault these pages in as if they were written to
-_COLLAPSE = 25  # MADV_COLLAPSE: move these pages into large ones
 _OWN = 1 << 56  # of an entry in /proc/self/pagemap: the page is mapped by this process only (Linux 4.2)
-_THERE = 1 << 63  # the page is in memory
 _MYSELF = -10000  # PIDFD_SELF of <linux/pidfd.h> (Linux 6.15)
 _TOGETHER = 1024  # runs that the kernel takes in one call (IOV_MAX)
 
@@ -55,16 +52,6 @@ class Pages:
             noted.frombytes(os.pread(self._file, os.fstat(self._file).st_size, 0))
         if noted:
             _populate(noted)
-
-
-def gather() -> None:
-    """Have the kernel move this process's memory into large pages, which takes some 30 ms for 100 MB.
-
-    What is hardly filled stays as it is: large pages would fill it with zeros.
-    """
-    with contextlib.suppress(OSError):  # no Linux
-        for start, length in list(_filled()):
-            _madvise(start, length, _COLLAPSE)
 
 
 def _populate(noted: array[int]) -> None:
@@ -107,23 +94,11 @@ _process_madvise = _known(
 
 def _owned() -> Iterator[Run]:
     """The runs of pages that belong to this process alone."""
-    for start, entries in _mapped():
-        yield from _runs(start, [index for index, entry in enumerate(entries) if entry & _OWN])
-
-
-def _filled() -> Iterator[Run]:
-    """The stretches of memory of which most pages are there."""
-    for start, entries in _mapped():
-        if sum(entry >= _THERE for entry in entries) > len(entries) / 2:
-            yield start, len(entries) * mmap.PAGESIZE
-
-
-def _mapped() -> Iterator[tuple[int, array[int]]]:
-    """Where each stretch of writable memory begins, and what the kernel says of its pages."""
     with Path("/proc/self/pagemap").open("rb", buffering=0) as pagemap:
         for start, end in _writable():
             pagemap.seek(start // mmap.PAGESIZE * 8)
-            yield start, array("Q", pagemap.read((end - start) // mmap.PAGESIZE * 8))
+            entries = array("Q", pagemap.read((end - start) // mmap.PAGESIZE * 8))
+            yield from _runs(start, [index for index, entry in enumerate(entries) if entry & _OWN])
 
 
 def _writable() -> list[tuple[int, int]]:

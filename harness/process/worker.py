@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -108,7 +109,8 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
 def _rehearse() -> None:
     """Let the harness itself compile and remember now what it would take each life longer than to use it."""
     FaultPlan.parse("crash@run")
-    for kind in Event.kinds.values():
+    kinds: Iterable[Any] = Event.kinds.values()
+    for kind in kinds:
         unsaid(kind)
 
 

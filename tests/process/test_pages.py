@@ -15,7 +15,6 @@ from harness.process import pages
 from harness.process.pages import Pages
 
 MANY = 400
-LARGE = 1 << 21
 
 
 def in_a_fork(act: Callable[[], bytes]) -> bytes:
@@ -101,35 +100,6 @@ def test_pages_are_copied_that_lie_beyond_what_is_no_longer_mapped() -> None:
 
     assert in_a_fork(write) == b"done"
     assert in_a_fork(copy) == f"{MANY - 1} {MANY - 1}".encode()
-
-
-def test_memory_that_was_gathered_is_the_same_and_still_copied_ahead() -> None:
-    noted, shared = Pages(), memory()
-
-    def write() -> bytes:
-        shared[: len(shared)] = b"y" * len(shared)
-        noted.note()
-        return b"done"
-
-    def copy() -> bytes:
-        pages.gather()
-        noted.copy()
-        return f"{own(shared)} {shared[:4].decode()}".encode()
-
-    assert in_a_fork(write) == b"done"
-    assert in_a_fork(copy) == f"{MANY} xxxx".encode()
-
-
-def test_gathering_leaves_memory_alone_that_is_hardly_filled() -> None:
-    sparse = mmap.mmap(-1, 512 * LARGE, flags=mmap.MAP_PRIVATE)
-
-    def gather() -> bytes:
-        for place in range(0, len(sparse), LARGE):
-            sparse[place] = 1
-        pages.gather()
-        return str(own(sparse)).encode()
-
-    assert in_a_fork(gather) == b"512"
 
 
 def test_nothing_is_copied_before_anything_is_noted() -> None:
