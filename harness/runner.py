@@ -6,11 +6,12 @@ it: it starts incarnations until the run has ended, the limit is reached, or the
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from harness.checks.account import account, time_scale
 from harness.checks.calls import called_again
 from harness.checks.determinism import REPLAY, refused, undone
 from harness.checks.ledger import ledger
+from harness.checks.untimely import untimely
 from harness.engines.base import Engine, Session, Store
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
@@ -44,7 +46,7 @@ from harness.process.tally import Tally
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import MASK, Scenario
-from harness.subjects.clock import Clock, learned
+from harness.subjects.clock import EASE, Clock, learned
 from harness.verdict import RunReport
 
 SEEDS = (1, 2)
@@ -72,6 +74,8 @@ class Bench:
     notes: tuple[str, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
     """What the zygotes said when they were ready."""
+    ease: float = 1.0
+    """How many times longer than usual scaled times are, since a fault-free run was too slow for them."""
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,11 +100,25 @@ class Bench:
         whose turn it is to bear the first life: with 1 the second zygote's. `scenario` is another one of the same
         subject, deps, engine and options (`open_bench` fixed those); its script then travels to each life. `more` is
         what else each life is told.
+
+        A run in which a scaled timeout struck that no fault explains is done again at a tenth of the factor, and that
+        one is returned; the other one's folder is removed.
         """
-        folder = self.new_folder(name)
-        run = Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more)
-        run.execute()
-        return run
+
+        def done(ease: float, note: str = "") -> Run:
+            folder = self.new_folder(name)
+            run = Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more, ease=ease)
+            run.execute(note)
+            return run
+
+        run = done(self.ease)
+        if (found := untimely(run.history)) is None:
+            return run
+        shutil.rmtree(run.folder, ignore_errors=True)
+        ease = self.ease * EASE
+        if not plan.faults:
+            self.ease = ease  # the subject is like that, and its other runs would all be done twice
+        return done(ease, f"{found}; so this run was done again at a tenth of the time factor")
 
     def new_folder(self, name: str) -> Path:
         """A fresh folder for one run."""
@@ -211,9 +229,10 @@ class Run:
         turn: int = 0,
         scenario: Scenario | None = None,
         more: dict[str, Any] | None = None,
+        ease: float = 1.0,
     ) -> None:
         self.bench, self.plan, self.folder, self.baseline = bench, plan, folder, baseline
-        self.cold, self.turn, self.more = cold, turn, more or {}
+        self.cold, self.turn, self.more, self.ease = cold, turn, more or {}, ease
         self.scenario = (scenario or bench.scenario).with_plan(plan)
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
@@ -230,12 +249,14 @@ class Run:
     def history(self) -> History:
         return self._reader.read()
 
-    def execute(self) -> None:
-        """Run to the end. Everything that happened is in the folder's journal afterwards."""
+    def execute(self, note: str = "") -> None:
+        """Run to the end. Everything that happened is in the folder's journal afterwards, with `note` in front."""
         started = RunStarted(
             run=self.folder.name, engine=self.bench.engine.name, subject=self.scenario.subject, plan=str(self.plan)
         )
         self.journal.append(started)
+        if note:
+            self.journal.append(Note(text=note))
         ended = RunEnded(how="limit", reason=f"the run had not ended after {self.limit} lives")
         for incarnation in range(1, self.limit + 1):
             watched = self._live(incarnation)
@@ -384,8 +405,8 @@ class Run:
     def _clock(self) -> Clock:
         """How timeouts are scaled where one has to act: as the person says, or by what the fault-free run showed."""
         if self.scenario.time_scale is not None:
-            return Clock(self.scenario.time_scale, asked=True)
-        return learned(self.baseline) if self.baseline else Clock()
+            return Clock(self.scenario.time_scale, asked=True, ease=self.ease)
+        return replace(learned(self.baseline) if self.baseline else Clock(), ease=self.ease)
 
     def _left(self, incarnation: int, history: History) -> list[int]:
         """The invocations that a life takes up: those that the scenario has for it, or all that have not ended."""

@@ -101,6 +101,11 @@ class Story:
         signal = None if cause == "exit" else 9
         return self._write(ProcessEnded(cause=cause, signal=signal, code=0 if cause == "exit" else None))
 
+    def passes(self, seconds: float) -> Story:
+        """Time goes by in which nothing happens."""
+        self.started += seconds
+        return self
+
     def fires(self, spelling: str, **values: Any) -> Story:
         fault = FaultPlan.parse(spelling).faults[0]
         return self._write(FaultFired(fault=str(fault), step=fault.step, window=fault.window, **values))

@@ -137,9 +137,9 @@ def _extra(case: Case, step: str, lived: list[Execution], pair: tuple[Execution,
     gave_up = one.left is None or one.left.outcome == "ok" or one.left.seq > other.entered.seq
     if gave_up:
         why, owner = "nobody waited for it to return", Owner.CONFIGURATION
-        remedy = (
-            f"give `{step}` a timeout that its body can keep, or run with `--time-scale 1` to see if ours is to blame"
-        )
+        remedy = f"give `{step}` a timeout that its body can keep"
+        if one.entered.effective:
+            remedy += ", or run with `--time-scale 1`: times are still divided here"
     else:
         why, owner = f"it failed with {one.left.error if one.left else 'nothing'}", Owner.TOOL
         remedy = f"find out why `{step}` fails in a run that is recovered: without faults it does not"

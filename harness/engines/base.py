@@ -46,6 +46,12 @@ class Hook(Protocol):
     def limit(self, seconds: float, *, whole: bool = False) -> float:
         """What a configured timeout (of the `whole` run) is to be here: shorter, if one has to act in this run."""
 
+    def ease(self) -> float:
+        """How many times longer than usual scaled times are to be here: a timeout has struck that no fault explains.
+
+        `limit` knows it; an adapter that scales by itself asks.
+        """
+
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""
 
@@ -87,6 +93,9 @@ class Unwatched:
 
     def limit(self, seconds: float, *, whole: bool = False) -> float:
         return seconds
+
+    def ease(self) -> float:
+        return 1.0
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         return nullcontext()

@@ -24,31 +24,33 @@ class Clock:
     """Scales seconds. `usual` is how long the body of a unit takes, by name.
 
     `factor` is None while none has been chosen. With `hurried`, timeouts are scaled too. With `asked`, the factor is
-    the person's own: 1 is real time.
+    the person's own: 1 is real time. `ease` makes everything that many times longer, though never longer than
+    configured (`Hook.ease`).
     """
 
     factor: float | None = None
     usual: Mapping[str, float] = field(default_factory=dict)
     hurried: bool = False
     asked: bool = False
+    ease: float = 1.0
 
     @property
     def divisor(self) -> float:
         """What times are divided by."""
-        return self.factor or PROVISIONAL
+        return max(1.0, (self.factor or PROVISIONAL) / self.ease)
 
     @property
     def delay(self) -> float:
         """What a planned delay is divided by: as the timeouts that it may run into."""
         return self.divisor if self.asked or self.hurried else 1.0
 
-    def timeout(self, name: str, configured: float, room: float = ROOM) -> float:
-        """The timeout of a unit called `name`: never longer than configured, and `room` times what it usually takes."""
+    def timeout(self, name: str, configured: float) -> float:
+        """The timeout of a unit called `name`: never longer than configured, and `ROOM` times what it usually takes."""
         if self.asked:
             return self._divided(configured, FLOOR)
         if not self.hurried:
             return configured
-        least = room * self.usual[name] if name in self.usual else UNKNOWN
+        least = ROOM * self.usual[name] if name in self.usual else UNKNOWN
         return self._divided(configured, max(FLOOR, least))
 
     def wait(self, configured: float) -> float:
@@ -56,7 +58,7 @@ class Clock:
         return configured / self.divisor
 
     def _divided(self, configured: float, floor: float) -> float:
-        return min(configured, max(floor, configured / self.divisor))
+        return min(configured, max(self.ease * floor, configured / self.divisor))
 
 
 def choose(timeouts: Iterable[float]) -> float | None:

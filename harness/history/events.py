@@ -121,7 +121,8 @@ class UnitTried(Event):
 class UnitEntered(Event):
     """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
 
-    `limits` are the timeouts that are known to be around it, in seconds as they were configured.
+    `limits` are the timeouts that are known to be around it, in seconds as they were configured; `effective` are the
+    same as they are here, unless that is the same.
     """
 
     unit: str
@@ -129,6 +130,7 @@ class UnitEntered(Event):
     step: str
     attempt: int = 1
     limits: list[float] = field(default_factory=list)
+    effective: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +149,7 @@ class StepEntered(Event):
     """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
 
     `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `own`: the unit
-    is the person's own function, whose key is theirs to choose. `limits` are the timeouts that are known to be around
-    the body, in seconds as they were configured.
+    is the person's own function, whose key is theirs to choose. `limits` and `effective` as in `UnitEntered`.
     """
 
     step: str
@@ -160,6 +161,7 @@ class StepEntered(Event):
     within: str | None = None
     own: bool = False
     limits: list[float] = field(default_factory=list)
+    effective: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -189,7 +189,7 @@ class Life:
             argument["fired"],
             invocation=lambda: self.probes.invocation,
             summon=lambda fault: await_answer(Path(argument["journal"]), fault),
-            scale=clock.factor if clock.asked else 1.0,
+            scale=clock.divisor if clock.asked else 1.0,
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}
         self.invocations = {item["number"]: item for item in argument["invocations"]}

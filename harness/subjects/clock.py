@@ -1,7 +1,8 @@
 """What limits the body that runs here, and by how much those times are divided so that nobody waits for them in full.
 
 Where a body is made to hang or to be late, a timeout must act. All that are known from the fault-free run are divided
-alike, down to a floor that leaves bodies their room. A run that waits for no timeout keeps them as configured.
+alike, down to a floor that leaves bodies their room. A run that waits for no timeout keeps them as configured. And one
+in which a timeout strikes that no fault explains is done again at `EASE` times the time, before anybody is told.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ FLOOR = 0.3
 CEILING = 3.0
 """Seconds that the longest timeout should come to, or a run would wait for it longer than anybody watches."""
 ROOM = 10
-"""How many times as long as the longest body a timeout must stay."""
-RUN_ROOM = 5
-"""How many times as long as the whole run one around it must stay. Bodies that are late by turns even out in it."""
+"""How many times as long as the longest body a timeout must stay, and one of the whole run as the whole run."""
+EASE = 10
+"""How many times as long as usual every time is in a run that is done again."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ def configured() -> list[float]:
     return [limit.configured for limit in _limits.get()]
 
 
+def shortened() -> list[float]:
+    """The same as they are here; nothing if all of them are as they were configured."""
+    known = _limits.get()
+    return [limit.effective for limit in known] if any(limit.effective < limit.configured for limit in known) else []
+
+
 @contextmanager
 def limited(limit: Limit) -> Iterator[None]:
     """Surround what `limit` limits."""
@@ -64,18 +71,25 @@ def limited(limit: Limit) -> Iterator[None]:
 class Clock:
     """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own.
 
-    Below `floor` no timeout of a body is scaled, below `run_floor` none of the whole run.
+    Below `floor` no timeout of a body is scaled, below `run_floor` none of the whole run. `ease` makes everything that
+    many times longer, though never longer than configured.
     """
 
     factor: float = 1.0
     floor: float = FLOOR
     asked: bool = False
     run_floor: float = FLOOR
+    ease: float = 1.0
+
+    @property
+    def divisor(self) -> float:
+        """What times are divided by."""
+        return max(1.0, self.factor / self.ease)
 
     def limit(self, configured: float, *, whole: bool = False) -> Limit:
         """A timeout of a body, or of the `whole` run; never longer than configured."""
-        floor = self.run_floor if whole else self.floor
-        return Limit(configured, min(configured, max(floor, configured / self.factor)))
+        floor = self.ease * (self.run_floor if whole else self.floor)
+        return Limit(configured, min(configured, max(floor, configured / self.divisor)))
 
 
 def learned(history: History) -> Clock:
@@ -90,7 +104,7 @@ def learned(history: History) -> Clock:
     longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
     entered: list[StepEntered | UnitEntered] = [*history.of(StepEntered), *history.of(UnitEntered)]
     known = [limit for event in entered for limit in event.limits if limit > 0]
-    floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, RUN_ROOM * _lasted(history))
+    floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, ROOM * _lasted(history))
     return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor, run_floor=run_floor)
 
 

@@ -30,7 +30,7 @@ from harness.history import (
 )
 from harness.journal import Journal
 from harness.steps import StepId
-from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited
+from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited, shortened
 from harness.subjects.commits import Commit
 from harness.subjects.places import (
     Body,
@@ -193,6 +193,7 @@ class Probes:
             within=body.within,
             own=body.own,
             limits=configured(),
+            effective=shortened(),
             invocation=self.invocation,
         )
         return entered
@@ -368,6 +369,7 @@ class Probes:
             step=unit.step,
             attempt=attempt or 1,
             limits=configured(),
+            effective=shortened(),
             invocation=self.invocation,
         )
         return seconds
@@ -397,6 +399,10 @@ class Probes:
         if not self.clock.asked and not self.plans(*LATE):
             return seconds
         return in_order(self.clock.limit(seconds, whole=whole)).effective
+
+    def ease(self) -> float:
+        """How many times longer than usual scaled times are to be here."""
+        return self.clock.ease
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""

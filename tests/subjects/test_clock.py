@@ -11,7 +11,6 @@ from harness.subjects.clock import (
     CEILING,
     FLOOR,
     ROOM,
-    RUN_ROOM,
     Clock,
     Limit,
     in_order,
@@ -67,7 +66,7 @@ def test_a_timeout_of_the_whole_run_leaves_it_room() -> None:
     clock = learned(History((first, *(replace(event, time=event.time + 2.0) for event in others))))
 
     assert clock.limit(60.0) == Limit(60.0, pytest.approx(FLOOR, abs=20.0))
-    assert clock.limit(60.0, whole=True) == Limit(60.0, 2.0 * RUN_ROOM)
+    assert clock.limit(60.0, whole=True) == Limit(60.0, 2.0 * ROOM)
     assert clock.limit(5.0, whole=True) == Limit(5.0, 5.0), "never longer than it was"
 
 

@@ -84,7 +84,7 @@ class DbosWorker:
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
 
-        scale = HASTE if self._case.auto_scale else self._case.scale
+        scale = max(1.0, (HASTE if self._case.auto_scale else self._case.scale) / hook.ease())
         self._is_twofold = hook.plans("duplicate")
         seams.watch_units(hook, scale, transactions.is_body)
         transactions.watch(hook)

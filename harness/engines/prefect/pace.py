@@ -10,7 +10,7 @@ from prefect import Flow, Task, flow_engine, task_engine
 from prefect.client import base
 
 from harness.engines.clock import Clock
-from harness.subjects.clock import ROOM, RUN_ROOM, Limit, in_order
+from harness.subjects.clock import Limit, in_order
 
 SOONER = 4
 """What the waits of Prefect's own client are divided by: it asks a server that is busy or gone again after 2, 4, 8, …
@@ -63,8 +63,7 @@ def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
 
 
 def _timeout(unit: Task[Any, Any] | Flow[Any, Any], configured: float, clock: Clock) -> float:
-    room = ROOM if isinstance(unit, Task) else RUN_ROOM
-    return in_order(Limit(configured, clock.timeout(usual_name(unit), configured, room))).effective
+    return in_order(Limit(configured, clock.timeout(usual_name(unit), configured))).effective
 
 
 def usual_name(unit: Task[Any, Any] | Flow[Any, Any]) -> str:

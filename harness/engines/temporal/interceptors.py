@@ -34,7 +34,7 @@ from temporalio.worker import (
 from harness.engines.base import Hook
 from harness.engines.clock import Clock
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
-from harness.subjects.clock import RUN_ROOM, Limit, in_order, limits
+from harness.subjects.clock import Limit, in_order, limits
 
 IsAwaited = Callable[[activity.Info], Awaitable[bool]]
 TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
@@ -76,7 +76,7 @@ class Watch(Interceptor):
 
     def whole(self, configured: timedelta) -> timedelta:
         """What a timeout of a whole workflow is here. What it was is remembered: the server tells no more than this."""
-        effective = round(self.clock.timeout(WHOLE, _seconds(configured), RUN_ROOM), 3)
+        effective = round(self.clock.timeout(WHOLE, _seconds(configured)), 3)
         self._configured[effective] = _seconds(configured)
         return timedelta(seconds=effective)
 

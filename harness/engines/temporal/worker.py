@@ -196,9 +196,9 @@ class TemporalWorker:
         from harness.engines.temporal import expiry
 
         if not self._case.auto_scale:
-            return Clock(self._case.scale, asked=True)
+            return Clock(self._case.scale, asked=True, ease=self._hook.ease())
         hurried = self._hook.plans(*LATE) or not await expiry.is_possible(client)
-        return Clock(store.values["factor"], store.values["usual"], hurried=hurried)
+        return Clock(store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
 
 
 class _Listener:
