@@ -41,7 +41,7 @@ from harness.history import (
 )
 from harness.journal import Journal, Reader, load
 from harness.process.incarnation import Incarnation
-from harness.process.summons import KILL, START, is_summons
+from harness.process.summons import KILL, START, is_summons, kills_server
 from harness.process.tally import Tally
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
@@ -237,7 +237,10 @@ class Run:
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
         self._reader = Reader(self.journal.path)
-        self.store: Store = bench.session.store(folder.name, folder)
+        new_store = bench.session.store
+        if any(kills_server(str(fault)) for fault in plan.faults):  # few adapters make a difference
+            new_store = getattr(bench.session, "store_apart", new_store)
+        self.store: Store = new_store(folder.name, folder)
         self.needs_serving = any(is_summons(str(fault)) for fault in plan.faults)
         self.served = 0
         # A life per planned crash and one to finish in, and two more before it is called a limit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.faults import FaultPlan
 from harness.journal import load
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
+from tests.engines.own_cache import names, own_cache
 
 RUNS = {"dbos": 300, "journal": 60, "prefect": 30, "temporal": 30}
 """How many under each engine. `SOAK=300` in the environment makes it so many under every one."""
@@ -30,7 +32,8 @@ CRASH = FaultPlan.parse("crash@tool:charge#1/between")
 def figures() -> dict[str, int]:
     """What this process and everything below it holds now."""
     me = psutil.Process()
-    below = me.children(recursive=True)
+    shared = names(Path(os.environ["XDG_CACHE_HOME"]))  # a server of several sessions is no child of any
+    below = list({one.pid: one for one in (*me.children(recursive=True), *shared)}.values())
     held = [_held(process) for process in (me, *below)]
     return {
         "processes": len(below),
@@ -57,6 +60,14 @@ def _held(process: psutil.Process) -> dict[str, int]:
 
 
 @pytest.fixture
+def a_cache_folder_of_our_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One where no session of anybody else meets ours, so that the server they share is ours alone."""
+    with own_cache() as folder:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+        yield
+
+
+@pytest.fixture
 def a_temporary_folder_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that this process and all below it use and nobody else does, so that whatever is left there is ours."""
     folder = tmp_path / "temporary"
@@ -77,7 +88,7 @@ def crash(bench: Bench, times: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("a_temporary_folder_of_our_own")
+@pytest.mark.usefixtures("a_cache_folder_of_our_own", "a_temporary_folder_of_our_own")
 @pytest.mark.parametrize("engine", RUNS)
 def test_crashed_runs_leave_nothing_behind(engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenario = Scenario.make(subject="fixtures.agents.bench:agent", engine=engine)

@@ -50,6 +50,11 @@ class Remembering:
         self.stores[str(folder)] = self._session.store(run_id, folder)
         return self.stores[str(folder)]
 
+    def store_apart(self, run_id: str, folder: Path) -> Store:
+        new_store = getattr(self._session, "store_apart", self._session.store)
+        self.stores[str(folder)] = new_store(run_id, folder)
+        return self.stores[str(folder)]
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
 

@@ -219,6 +219,13 @@ class Session(Protocol):
         """Kill or start the engine's server. Raises `UsageError` where there is none of ours."""
 
 
+class Apart(Protocol):
+    """A session whose server other sessions may be using, too: runs that do it harm are given another one."""
+
+    def store_apart(self, run_id: str, folder: Path) -> Store:
+        """A fresh store for one run under whose plan `server` is called; nobody but this session is on its server."""
+
+
 @runtime_checkable
 class Peeks(Protocol):
     """A session whose `observe` ends the run, but whose records can be read before that, as often as one likes.

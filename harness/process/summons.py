@@ -20,8 +20,13 @@ LOOK = 0.01  # seconds between two looks at the journal
 
 def is_summons(fault: str) -> bool:
     """Whether a fault is the parent's to do."""
+    return Fault.parse(fault).action == "duplicate" or kills_server(fault)
+
+
+def kills_server(fault: str) -> bool:
+    """Whether a fault ends the engine's server."""
     known = Fault.parse(fault)
-    return known.action == "duplicate" or (known.action == "crash" and known.argument == "server")
+    return known.action == "crash" and known.argument == "server"
 
 
 def await_answer(journal: Path, fault: Fault) -> None:

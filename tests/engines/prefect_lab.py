@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from harness.engines.base import Case, Session, Store
+from harness.engines.base import Apart, Case, Session, Store
 from harness.engines.prefect.engine import PrefectEngine
 from harness.engines.prefect.worker import PrefectWorker
 from harness.faults import FaultPlan
@@ -113,6 +113,10 @@ class Remembering:
 
     def store(self, run_id: str, folder: Path) -> Store:
         self.stores[folder] = self.session.store(run_id, folder)
+        return self.stores[folder]
+
+    def store_apart(self, run_id: str, folder: Path) -> Store:
+        self.stores[folder] = cast(Apart, self.session).store_apart(run_id, folder)
         return self.stores[folder]
 
     def __getattr__(self, name: str) -> Any:

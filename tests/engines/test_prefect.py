@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from harness.history import Execution, UnitTried
 from tests.engines.prefect_lab import Lab, Ran
 
+ROOT = Path(__file__).parents[2]
 PAYS = ["model#1", "tool:charge#1", "model#2"]
 
 
@@ -206,19 +211,67 @@ def test_an_answer_that_is_lost_fails_the_run_unless_the_task_is_tried_again(lab
 # The server.
 
 
-def test_a_server_that_dies_in_the_middle_of_a_run_is_not_missed_before_its_end(lab: Lab) -> None:
-    ran = lab.run("durable", "crash(server)@tool:charge#1/between")
-    assert ran.output == "done"
-    assert ran.bodies(1) == PAYS
-    assert ran.records["run"].status == "completed"
+@pytest.fixture(scope="module")
+def harmed(lab: Lab) -> Ran:
+    """A run whose server died in the middle and came back."""
+    return lab.run("durable", "crash(server)@tool:charge#1/between")
 
 
-def test_a_server_that_was_not_there_starts_again_on_the_same_address_with_all_it_knew(lab: Lab) -> None:
-    ran = lab.run("durable")
+def test_a_server_that_dies_in_the_middle_of_a_run_is_not_missed_before_its_end(harmed: Ran) -> None:
+    assert harmed.output == "done"
+    assert harmed.bodies(1) == PAYS
+    assert harmed.records["run"].status == "completed"
+
+
+def test_a_server_that_was_not_there_starts_again_on_the_same_address_with_all_it_knew(lab: Lab, harmed: Ran) -> None:
     lab.session.server("kill")
     lab.session.server("start")
-    [run, *_] = lab.session.observe(ran.store)
+    [run, *_] = lab.session.observe(harmed.store)
     assert run.status == "completed"
+
+
+def test_a_run_whose_plan_ends_the_server_is_on_one_that_no_other_session_uses(lab: Lab, harmed: Ran) -> None:
+    assert lab.run("durable").store.values["api_url"] != harmed.store.values["api_url"]
+
+
+OTHER = """
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tests.engines.prefect_lab import Lab
+
+with ExitStack() as stack:
+    lab = Lab(Path(sys.argv[1]), stack)
+    ran = lab.run("durable", "crash@tool:charge#1/between")
+    print(ran.store.values["api_url"], ran.output, flush=True)
+    lab.run("durable", "hang@tool:charge#1", stall=200)
+"""
+
+
+def test_sessions_share_a_server_and_one_that_is_killed_in_the_middle_of_a_run_takes_nothing_from_another(
+    lab: Lab, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    command = [sys.executable, "-c", OTHER, str(tmp_path / "other")]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True)
+    try:
+        ran = [lab.run("durable", "crash@tool:charge#1/between")]
+        assert other.stdout is not None
+        assert other.stdout.readline().split() == [ran[0].store.values["api_url"], "done"]
+        while not any(b"FaultFired" in path.read_bytes() for path in tmp_path.glob("other/*/0001-run/journal.jsonl")):
+            assert other.poll() is None
+            time.sleep(0.05)
+        ran.append(lab.run("durable", "crash@tool:charge#1/between"))
+        other.kill()
+        other.wait()
+        ran.append(lab.run("durable", "crash@tool:charge#1/between"))
+    finally:
+        other.kill()
+        other.communicate()
+    for each in ran:
+        assert each.output == "done"
+        assert [each.bodies(1), each.bodies(2)] == [PAYS[:2], PAYS[1:]]
+        assert {each.unit(step) for step in PAYS} | {"run"} == set(each.records)
 
 
 # Testimony.

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.engines.prefect.api import Api
-from harness.engines.prefect.engine import PrefectEngine
+from harness.engines.prefect.engine import OPTIONS, PrefectEngine
 
 
 @contextmanager
@@ -145,15 +145,16 @@ def test_keys_are_taken_from_prefects_usual_variables(environ: dict[str, str], h
     [
         (
             {"shop": 1},
-            "engine 'prefect' has no option 'shop'; it has api_url, flow_retries, flow_timeout, persist_results",
+            f"engine 'prefect' has no option 'shop'; it has {', '.join(OPTIONS)}",
         ),
         ({"flow_retries": -1}, "option flow_retries of engine 'prefect' is a whole number from 0, not -1"),
         ({"flow_retries": True}, "is a whole number from 0, not True"),
         ({"flow_timeout": 0}, "option flow_timeout of engine 'prefect' is a number of seconds above 0, not 0"),
         ({"flow_timeout": "soon"}, "is a number of seconds above 0, not 'soon'"),
         ({"persist_results": "no"}, "option persist_results of engine 'prefect' is true or false, not 'no'"),
+        ({"own_server": 1}, "option own_server of engine 'prefect' is true or false, not 1"),
     ],
-    ids=["unknown", "negative", "a truth value", "no time", "a word", "a text"],
+    ids=["unknown", "negative", "a truth value", "no time", "a word", "a text", "a number"],
 )
 def test_an_option_that_makes_no_sense_is_a_problem(options: dict[str, Any], says: str) -> None:
     [said] = PrefectEngine().problems(options)

@@ -1,4 +1,4 @@
-"""A session's own server: where it comes from, how it dies, and that nothing of it stays behind."""
+"""A server of one session, and one that several share: where it comes from, how it dies, and that nothing stays."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from harness.engines.prefect import host, server
 from harness.engines.prefect.api import Api
 from harness.engines.prefect.engine import PrefectEngine
 from harness.engines.prefect.server import Server, template
+from harness.engines.prefect.shared import Shared
 from harness.engines.prefect.versions import installed
 from harness.errors import EngineUnavailable, UsageError
+from tests.engines.own_cache import names, new_in, own_cache
 from tests.engines.own_server import crashed
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +37,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.close()
 
 
-def processes(folder: Path) -> list[int]:
-    """The processes that name a folder among their arguments."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (entry / "cmdline").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if os.fsencode(folder) in arguments and state != "Z" and int(entry.name) != os.getpid():
-            found.append(int(entry.name))
-    return found
-
-
 def gone(folder: Path) -> bool:
     """Whether every process of a folder ends soon."""
     deadline = time.monotonic() + PATIENCE
-    while processes(folder) and time.monotonic() < deadline:
+    while names(folder) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not processes(folder)
+    return not names(folder)
 
 
 GATHERED = """
@@ -125,7 +113,7 @@ def test_killing_what_is_dead_and_starting_what_lives_do_nothing(running: Server
     assert Api(running.url()).version() == installed()
 
 
-def test_two_sessions_at_once_have_a_server_each(running: Server, tmp_path: Path) -> None:
+def test_two_servers_at_once_are_apart(running: Server, tmp_path: Path) -> None:
     other = Server(tmp_path / "other")
     try:
         assert other.url() != running.url()
@@ -138,15 +126,44 @@ def test_two_sessions_at_once_have_a_server_each(running: Server, tmp_path: Path
 def test_a_closed_server_leaves_no_process_behind(tmp_path: Path) -> None:
     made = Server(tmp_path)
     made.url()
-    assert processes(tmp_path)
+    assert names(tmp_path)
     made.close()
-    assert processes(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_session_that_nobody_used_leaves_no_process_behind(tmp_path: Path) -> None:
     with PrefectEngine().session({}, tmp_path):
         pass
-    assert processes(tmp_path) == []
+    assert names(tmp_path) == []
+
+
+SHARING = """
+import sys, time
+from pathlib import Path
+from harness.engines.prefect.shared import Shared
+print(Shared(Path(sys.argv[1])).url(), flush=True)
+time.sleep(100)
+"""
+
+
+def test_a_server_that_sessions_share_outlives_who_started_it_and_goes_with_the_last(tmp_path: Path) -> None:
+    with own_cache() as folder:
+        environ = {**os.environ, "XDG_CACHE_HOME": str(folder)}
+        command = [sys.executable, "-c", SHARING, str(tmp_path)]
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environ, text=True)
+        mine = Shared(tmp_path / "mine", environ)
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline().strip() == mine.url()
+            other.kill()
+            other.wait()
+            assert Api(mine.url()).version() == installed()
+        finally:
+            other.kill()
+            other.communicate()
+            mine.close()
+        assert new_in(folder) == [f"prefect-{installed()}.lock", "prefect.lock"]
+        assert gone(folder)
 
 
 @pytest.mark.parametrize("whose", ["harness", "host"])

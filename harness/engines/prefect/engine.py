@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,6 +15,7 @@ from harness.engines.clock import choose
 from harness.engines.given import unlike_count, unlike_seconds
 from harness.engines.prefect import api, records, versions
 from harness.engines.prefect.server import Server
+from harness.engines.prefect.shared import Shared, Unanswered
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 WARMING_UP = 30.0
 """Seconds that a session's first run may be silent besides: a server loads much with its first requests, and on a busy
 machine that takes longer than any step."""
-OPTIONS = ("api_url", "flow_retries", "flow_timeout", "persist_results")
+CROWDED = 5.0
+"""Seconds that any run on a shared server may be silent besides: other sessions are served, too."""
+OPTIONS = ("api_url", "flow_retries", "flow_timeout", "own_server", "persist_results")
 
 _ASKED = "nothing retries a flow run whose process died until a person, an automation or a worker asks for it"
 NOTES = (
@@ -74,11 +78,25 @@ class PrefectEngine:
         if "api_url" in options:
             yield PrefectSession(str(options["api_url"]).rstrip("/"))
             return
-        server = Server(folder)
-        try:
-            yield PrefectSession(server)
-        finally:
-            server.close()
+        with ExitStack() as stack:
+
+            def alone() -> Server:
+                server = Server(folder)
+                stack.callback(server.close)
+                return server
+
+            server = (None if options.get("own_server") else _shared(folder)) or alone()
+            if isinstance(server, Shared):
+                stack.callback(server.close)
+            yield PrefectSession(server, alone)
+
+
+def _shared(folder: Path) -> Shared | None:
+    """A share in the server that sessions have in common, None where they cannot meet."""
+    try:
+        return Shared(folder)
+    except OSError:
+        return None
 
 
 def _mistaken(options: dict[str, Any]) -> list[str]:
@@ -89,24 +107,40 @@ def _mistaken(options: dict[str, Any]) -> list[str]:
     ]
     found += unlike_count("prefect", "flow_retries", options, 0)
     found += unlike_seconds("prefect", "flow_timeout", options)
-    keeps = options.get("persist_results", True)
-    if not isinstance(keeps, bool):
-        found.append(f"option persist_results of engine 'prefect' is true or false, not {keeps!r}")
+    for name in ("own_server", "persist_results"):
+        if not isinstance(value := options.get(name, True), bool):
+            found.append(f"option {name} of engine 'prefect' is true or false, not {value!r}")
     return found
 
 
 class PrefectSession:
-    """Runs share a server; results, home and flow run names are each run's own."""
+    """Runs share a server; results, home and flow run names are each run's own.
 
-    def __init__(self, server: Server | str) -> None:
+    `server` may be shared with other sessions; `alone` starts one that is not, for runs that do it harm.
+    """
+
+    def __init__(self, server: Server | Shared | str, alone: Callable[[], Server] | None = None) -> None:
         self._server = server
+        self._alone = alone
+        self._apart: Server | None = None
+        self._starting = threading.Lock()
         self._usual: dict[str, float] = {}
         self._factor: float | None = None
 
     def store(self, run_id: str, folder: Path) -> Store:
+        url = self._url()
+        usual = CROWDED if isinstance(self._server, Shared) else 0.0
+        return self._store(run_id, folder, url, usual if self._usual else WARMING_UP)
+
+    def store_apart(self, run_id: str, folder: Path) -> Store:
+        """A store on the server that `server` kills, which no other session uses."""
+        url = self._server if isinstance(self._server, str) else self._own().url()
+        return self._store(run_id, folder, url, WARMING_UP)
+
+    def _store(self, run_id: str, folder: Path, url: str, quiet: float) -> Store:
         folder = folder.absolute()
         values = {
-            "api_url": self._url(),
+            "api_url": url,
             "ours": not isinstance(self._server, str),
             "name": f"{run_id}-{uuid.uuid4().hex[:12]}",
             "home": str(folder / "prefect"),
@@ -115,7 +149,7 @@ class PrefectSession:
             "factor": self._factor,
             "usual": self._usual,
         }
-        return Store(run_id, str(folder), values, quiet=0.0 if self._usual else WARMING_UP)
+        return Store(run_id, str(folder), values, quiet=quiet)
 
     def observe(self, store: Store) -> Iterable[EngineRecord]:
         if not self._usual:  # the first run of a session is its baseline
@@ -131,10 +165,27 @@ class PrefectSession:
             raise UsageError(
                 f"the server at {self._server} is yours and not ours to {act}; leave out the option 'api_url'"
             )
+        own = self._own()
         if act == "kill":
-            self._server.kill()
+            own.kill()
         else:
-            self._server.start()
+            own.start()
 
     def _url(self) -> str:
-        return self._server if isinstance(self._server, str) else self._server.url()
+        if isinstance(self._server, str):
+            return self._server
+        try:
+            return self._server.url()
+        except Unanswered:
+            self._server = self._own()
+            return self._server.url()
+
+    def _own(self) -> Server:
+        """The server of this session alone, which starts when it is first asked for."""
+        with self._starting:
+            if isinstance(self._server, Server):
+                return self._server
+            if self._apart is None:
+                assert self._alone is not None
+                self._apart = self._alone()
+            return self._apart

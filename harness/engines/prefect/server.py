@@ -1,7 +1,8 @@
-"""The parent's half of the server: one for all runs of a session, on a port and a database of its own.
+"""The parent's half of a server that one session has to itself, on a port and a database of its own.
 
-A server per session, not per machine: a fault that kills it must not reach somebody else's runs. What sessions share is
-the migrated template in the user's cache folder, which `host.py` makes once per version of Prefect.
+A fault that kills a server must not reach somebody else's runs, so those that plan one run here and not on the server
+that sessions share (`shared.py`). What all servers have in common is the migrated template in the user's cache folder,
+which `host.py` makes once per version of Prefect.
 """
 
 from __future__ import annotations
@@ -110,11 +111,15 @@ def template(otherwise: Path, environ: Mapping[str, str] = os.environ) -> Path:
 
     In the user's cache folder, or in the folder `otherwise` where that cannot be written.
     """
-    name = f"prefect-{versions.installed()}.sqlite"
+    return (cache(environ) or otherwise) / f"prefect-{versions.installed()}.sqlite"
+
+
+def cache(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The harness's folder in the user's cache folder, None where that cannot be written."""
     try:
-        cache = environ.get("XDG_CACHE_HOME")
-        folder = (Path(cache) if cache else Path.home() / ".cache") / "durable-harness"
+        given = environ.get("XDG_CACHE_HOME")
+        folder = (Path(given) if given else Path.home() / ".cache") / "durable-harness"
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return otherwise / name
-    return (folder if os.access(folder, os.W_OK) else otherwise) / name
+        return None
+    return folder if os.access(folder, os.W_OK) else None
