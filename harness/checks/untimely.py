@@ -56,8 +56,9 @@ def _given_up(history: History, run: Execution) -> Untimely | None:
     if not scaled:
         return None
     configured, effective = min(scaled, key=lambda limit: limit[1])
-    cut_off, ended = _end(history, run)
-    if ended.time - _start(history, run).time < effective * (CUT_OFF if cut_off else 1.0) or _held_up(history, run):
+    cut_off, end = _end(history, run)
+    lasted = end.time - _start(history, run).time
+    if lasted < effective * (CUT_OFF if cut_off else 1.0) or _is_explained(history, run, end):
         return None
     return Untimely(place(run), configured, effective)
 
@@ -68,24 +69,39 @@ def _start(history: History, run: Execution) -> Event:
 
 
 def _end(history: History, run: Execution) -> tuple[bool, Event]:
-    """When a body came to its end, and whether it was cut off there. One that nobody waited for is over with that."""
-    if run.left is not None:
-        return (run.left.error or "").startswith("CancelledError"), run.left
-    after = [event for event in history if event.seq > run.entered.seq and event.incarnation == run.incarnation]
-    again = [event for event in after if isinstance(event, type(run.entered)) and event.step == run.step]
-    over = [event for event in after if isinstance(event, Outcome)]
-    if followed := [*again, *over]:
-        return True, min(followed, key=lambda event: event.seq)
-    return False, next((event for event in after if isinstance(event, ProcessEnded)), history.events[-1])
+    """When nobody waited for a body any more, and whether it was cut off there.
+
+    One whose unit was opened again before it was recorded was given up by then, even if it had returned.
+    """
+    left, later = run.left, _later(history, run)
+    if left is not None and left.outcome != "ok":
+        return (left.error or "").startswith("CancelledError"), left
+    again = [event for event in later if isinstance(event, type(run.entered)) and event.step == run.step]
+    if left is not None:
+        return (True, again[0]) if again and run.entered.unit and not run.recorded else (False, left)
+    if over := [*again, *(event for event in later if isinstance(event, Outcome))]:
+        return True, min(over, key=lambda event: event.seq)
+    return False, next((event for event in later if isinstance(event, ProcessEnded)), history.events[-1])
 
 
-def _held_up(history: History, run: Execution) -> bool:
-    """Whether a fault made this body late, or something inside it; it may fire just before the body begins."""
-    runs = history.by_step[place(run)]
-    before = [one.entered.seq for one in runs if one.entered.seq < run.entered.seq]
-    since, until = max(before, default=-1), run.left.seq if run.left else history.events[-1].seq
+def _later(history: History, run: Execution) -> list[Event]:
+    """What came after the beginning of a body in the same life."""
+    entered = run.entered
+    return [
+        event
+        for event in history
+        if event.seq > entered.seq and (event.incarnation, event.invocation) == (run.incarnation, entered.invocation)
+    ]
+
+
+def _is_explained(history: History, run: Execution, end: Event) -> bool:
+    """Whether a fault held this body up, perhaps before it began, or something inside it; or took what it returned."""
+    before = [one.entered.seq for one in history.by_step[place(run)] if one.entered.seq < run.entered.seq]
+    since, left = max(before, default=-1), run.left.seq if run.left else end.seq
     return any(
-        since < fired.seq < until and Fault.parse(fired.fault).action in HOLD_UP and _is_in(fired, run)
+        since < fired.seq < end.seq
+        and _is_in(fired, run)
+        and (fired.seq > left or Fault.parse(fired.fault).action in HOLD_UP)
         for fired in history.fired
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.subjects.clock import CEILING, FLOOR, ROOM
+from harness.subjects.clock import CEILING, FLOOR, ROOM, eased
 
 UNKNOWN = 10.0
 """Seconds that a timeout is left at least where nobody knows how long its body takes."""
@@ -37,7 +37,7 @@ class Clock:
     @property
     def divisor(self) -> float:
         """What times are divided by."""
-        return max(1.0, (self.factor or PROVISIONAL) / self.ease)
+        return eased(self.factor or PROVISIONAL, self.ease)
 
     @property
     def delay(self) -> float:

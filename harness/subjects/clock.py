@@ -67,6 +67,11 @@ def limited(limit: Limit) -> Iterator[None]:
         _limits.set(before)
 
 
+def eased(factor: float, ease: float) -> float:
+    """A time factor that makes times `ease` times longer than `factor` does, as long as it still divides them."""
+    return max(min(1.0, factor), factor / ease)
+
+
 @dataclass(frozen=True)
 class Clock:
     """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own.
@@ -84,7 +89,7 @@ class Clock:
     @property
     def divisor(self) -> float:
         """What times are divided by."""
-        return max(1.0, self.factor / self.ease)
+        return eased(self.factor, self.ease)
 
     def limit(self, configured: float, *, whole: bool = False) -> Limit:
         """A timeout of a body, or of the `whole` run; never longer than configured."""

@@ -28,6 +28,8 @@ SUSPICIOUS = {
     .entered(PACK, **SCALED).passes(0.5).left(PACK, **CUT_OFF).finished(),
     "it was held up, and then not any more": story(f"slow(9s)@{PACK}").fires(f"slow(9s)@{PACK}").ran(PACK, **SCALED)
     .entered(PACK, attempt=2, **SCALED).passes(0.5).left(PACK, **CUT_OFF).finished(),
+    "it returned, and its unit was opened again before it was recorded": story().entered(PACK, recorded=True, **SCALED)
+    .left(PACK).passes(0.5).kept(PACK, attempt=2, **SCALED).finished(),
     "an error came before it": story(f"error(503)@{PACK}").fires(f"error(503)@{PACK}").entered(PACK, **SCALED)
     .passes(0.5).left(PACK, **CUT_OFF).finished(),
 }  # fmt: skip
@@ -38,6 +40,10 @@ EXPLAINED = {
     "it was cancelled with another": story().entered(PACK, **SCALED).passes(0.1).left(PACK, **CUT_OFF).finished(),
     "it was held up": story(f"slow(9s)@{PACK}").fires(f"slow(9s)@{PACK}").entered(PACK, **SCALED).passes(0.6)
     .left(PACK).finished(),
+    "its answer was lost, and it was tried again": story(f"lost@{PACK}").entered(PACK, recorded=True, **SCALED)
+    .left(PACK).fires(f"lost@{PACK}").passes(0.5).kept(PACK, attempt=2, **SCALED).finished(),
+    "it was recorded, and ran again": story().kept(PACK, **SCALED).passes(0.6).kept(PACK, attempt=2).finished(),
+    "nobody records it, and it ran again": story().ran(PACK, **SCALED).passes(0.6).ran(PACK, attempt=2).finished(),
     "what is in it was held up": story(f"hang@{ASK}.model#1").entered(ASK, **SCALED).fires(f"hang@{ASK}.model#1")
     .passes(0.6).left(ASK, **CUT_OFF).finished(),
     "what is in the run was held up": story(f"hang@{CHARGE}").entered("run", **SCALED).fires(f"hang@{CHARGE}")

@@ -23,6 +23,8 @@ from harness.subjects.clock import CEILING, FLOOR
         (Clock(1.0, asked=True), 60.0, 60.0),
         (Clock(1000.0, asked=True), 60.0, FLOOR),
         (Clock(1000.0, asked=True), 0.1, 0.1),
+        (Clock(100.0, {"charge": 0.2}, hurried=True, ease=10.0), 60.0, 20.0),
+        (Clock(1000.0, asked=True, ease=10.0), 60.0, 3.0),
     ],
     ids=[
         "nothing waits for it",
@@ -37,6 +39,8 @@ from harness.subjects.clock import CEILING, FLOOR
         "real time",
         "asked, the floor",
         "shorter than the floor",
+        "once more, with ten times the time",
+        "once more, asked",
     ],
 )
 def test_a_timeout_is_divided_only_where_it_must_act_and_never_to_less_than_its_body_needs(

@@ -9,15 +9,19 @@ import pytest
 from harness.history import History, StepEntered, StepLeft, UnitEntered
 from harness.subjects.clock import (
     CEILING,
+    EASE,
     FLOOR,
     ROOM,
     Clock,
     Limit,
+    configured,
+    eased,
     in_order,
     learned,
     limited,
     limits,
     passed,
+    shortened,
 )
 
 
@@ -85,6 +89,35 @@ def test_timeouts_act_in_the_order_in_which_they_were_configured(
     with limited(around):
         assert in_order(scaled) == Limit(scaled.configured, pytest.approx(effective))
     assert in_order(scaled) == scaled
+
+
+@pytest.mark.parametrize(
+    ("clock", "effective", "whole"),
+    [
+        pytest.param(Clock(200.0, 0.5, run_floor=1.0), 0.5, 1.0, id="as usual"),
+        pytest.param(Clock(200.0, 0.5, run_floor=1.0, ease=EASE), 5.0, 10.0, id="ten times as long"),
+        pytest.param(Clock(200.0, 5.0, run_floor=9.0, ease=EASE), 50.0, 60.0, id="and never longer than configured"),
+        pytest.param(Clock(20.0, asked=True, ease=EASE), 30.0, 30.0, id="a person's own factor, too"),
+        pytest.param(Clock(5.0, asked=True, ease=EASE), 60.0, 60.0, id="up to real time"),
+    ],
+)
+def test_a_run_that_is_done_again_has_more_time(clock: Clock, effective: float, whole: float) -> None:
+    assert clock.limit(60.0).effective == effective
+    assert clock.limit(60.0, whole=True).effective == whole
+
+
+@pytest.mark.parametrize(
+    ("factor", "ease", "divisor"), [(40, 1, 40), (40, 10, 4), (5, 10, 1), (1, 10, 1), (0.5, 10, 0.5)]
+)
+def test_no_factor_is_eased_to_more_than_real_time(factor: float, ease: float, divisor: float) -> None:
+    assert eased(factor, ease) == divisor
+
+
+def test_only_what_was_scaled_is_told_twice() -> None:
+    with limited(Limit(600.0, 600.0)):
+        assert (configured(), shortened()) == ([600.0], [])
+        with limited(Limit(20.0, 0.5)):
+            assert (configured(), shortened()) == ([600.0, 20.0], [600.0, 0.5])
 
 
 def test_a_factor_of_the_persons_own_is_kept_to() -> None:

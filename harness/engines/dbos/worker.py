@@ -19,6 +19,7 @@ from harness.engines.dbos.records import workflow_id
 from harness.engines.dbos.stores import SQLITE
 from harness.engines.dbos.urls import is_postgres, with_login_of
 from harness.retries.live import Live, Unit
+from harness.subjects.clock import eased
 
 if TYPE_CHECKING:
     from harness.engines.dbos.rehearsal import Rehearsed
@@ -84,7 +85,7 @@ class DbosWorker:
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
 
-        scale = max(1.0, (HASTE if self._case.auto_scale else self._case.scale) / hook.ease())
+        scale = eased(HASTE if self._case.auto_scale else self._case.scale, hook.ease())
         self._is_twofold = hook.plans("duplicate")
         seams.watch_units(hook, scale, transactions.is_body)
         transactions.watch(hook)
