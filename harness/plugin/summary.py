@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class Tally:
     missing: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
 
-    @cached_property
+    @property
     def points(self) -> dict[tuple[str, str], tuple[set[tuple[str, ...]], int]]:
         """For each swept subject and engine: the crash points that were tried, and how many there are."""
         found: dict[tuple[str, str], tuple[set[tuple[str, ...]], int]] = {}
@@ -116,7 +115,6 @@ def take(config: pytest.Config, report: pytest.TestReport) -> None:
     known: dict[str, Any] = vars(report)["durable"]
     tally.runs += known["runs"]
     tally.audits = budgets.distinct([*tally.audits, *known["audits"]])
-    tally.__dict__.pop("points", None)
     if missing := known["missing"]:
         tally.missing[missing["engine"]] = missing["reason"]
 

@@ -6,6 +6,7 @@ no run is left lying, everything that happened is compared with the same prompts
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from hypothesis import reject
@@ -108,7 +109,10 @@ class DurableMachine(RuleBasedStateMachine):
         """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
         __tracebackhide__ = True
         if hasattr(self, "episode") and not self._pending():
-            self._judge()
+            try:
+                self._judge()
+            except Unfit:
+                reject()
 
     def teardown(self) -> None:
         """Recover what still lies dead, and look once more."""
@@ -118,7 +122,9 @@ class DurableMachine(RuleBasedStateMachine):
         try:
             for number in self.episode.pending:
                 self._live(number)
-            self._judge()
+            # Hypothesis may have ended the example by now, and then takes no `reject` for it.
+            with suppress(Unfit):
+                self._judge()
         finally:
             self.episode.close()
 
@@ -142,14 +148,12 @@ class DurableMachine(RuleBasedStateMachine):
         self.episode.live(number, fault)
 
     def _judge(self) -> None:
+        """Look at what happened since the last time. Raises `DoesNotSurvive`, or `Unfit` if it says nothing."""
         __tracebackhide__ = True
         if self.judged == len(self.episode.scenario.lives):
             return
         self.judged = len(self.episode.scenario.lives)
-        try:
-            report = self.episode.judge()
-        except Unfit:
-            reject()
+        report = self.episode.judge()
         if self.blames(report):
             raise DoesNotSurvive(self.episode.scenario, report)
 

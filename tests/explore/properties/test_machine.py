@@ -16,6 +16,7 @@ from harness.explore.properties import DoesNotSurvive, DurableMachine, close_ben
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
 from harness.explore.properties.reproduction import to_yaml
+from harness.explore.properties.trials import Unfit
 from harness.explore.sweep import sweep
 from harness.scenario import Scenario
 from harness.subjects.script import Turn
@@ -100,6 +101,21 @@ def ours(caught: pytest.ExceptionInfo[DoesNotSurvive]) -> list[str]:
 
 def test_the_reference_engine_keeps_runs_apart() -> None:
     tried(Till, 6)
+
+
+def test_a_conversation_that_says_nothing_ends_quietly_when_hypothesis_has_ended_the_example(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Till()
+    machine.open_the_store()
+    machine.judged = -1  # something has happened since the last look
+
+    def judge() -> None:
+        raise Unfit("it fails without faults, too")
+
+    monkeypatch.setattr(machine.episode, "judge", judge)
+
+    machine.teardown()
 
 
 @pytest.mark.engine(name="dbos")
