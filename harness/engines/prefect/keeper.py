@@ -66,15 +66,15 @@ class Keeper:
             places: list[Any] = [self._door, self._host.stdout, *self._guests]
             ready, _, _ = select.select(places, [], [], left)
             if not ready:
-                return self._tell(self._error(f"it did not begin to serve in {self._order['patience']:.0f} seconds"))
+                self._tell(self._error(f"it did not begin to serve in {self._order['patience']:.0f} seconds"))
+                break
             if self._host.stdout in ready and not self._hear():
-                return None
+                break
             for guest in [guest for guest in self._guests if guest in ready]:  # they say nothing but that they go
                 self._guests.remove(guest)
                 self._leaving.append(guest)
             if self._door in ready:
                 self._welcome()
-        return None
 
     def close(self) -> None:
         """End the server. Whoever comes now finds no door, or one that is closed in front of him, and comes again."""
