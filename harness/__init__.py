@@ -20,6 +20,7 @@ fault-free run, and runs it again and again, killing the real process at each bo
 The house, from the ground up (imports run downwards only, and nothing here imports an engine until it is used):
 
     errors.py         what can be said to a person, and the exit code each error means
+    documents.py      YAML that people write, read within bounds
     effects.py        `effect`: for code that wants to say what the outside world saw
     steps.py          step ids: `tool:charge#1`
     faults.py         faults as values with a one-line spelling: `crash@tool:charge#1/between`

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.contract import ToolPolicy
+from harness.documents import Loader
 from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.verdict import Status
@@ -173,7 +174,7 @@ class Scenario(BaseModel):
     def from_yaml(cls, path: Path) -> Scenario:
         """Read a scenario file. Raises `UsageError` with everything that is wrong, each with its line and column."""
         try:
-            root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+            root = yaml.compose(path.read_text("utf-8"), Loader=Loader)
             values = yaml.SafeLoader("").construct_document(root) if root is not None else None
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from None

@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from harness.documents import Loader
 from harness.errors import UsageError
 from harness.retries.findings import Accepted, AuditFinding
 
@@ -26,7 +27,7 @@ from harness.retries.findings import Accepted, AuditFinding
 def load_accepted(path: Path) -> tuple[Accepted, ...]:
     """Read a file of accepted findings. Raises `UsageError` that says what is wrong with which entry."""
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        told = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506  it is a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise UsageError(f"cannot read the accepted findings in {path}: {reason}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -155,7 +155,7 @@ def literal(text: str | None) -> Any:
     """A JSON literal if it is one, else the text itself: an import path or a file."""
     try:
         return None if text is None else json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -180,6 +180,16 @@ def options(given: dict[str, Any]) -> dict[str, Any]:
             raise UsageError(f"cannot read `--option {text}`: say NAME=VALUE")
         values[name] = literal(value)
     return values
+
+
+def claimed(given: dict[str, Any], engines: Iterable[str]) -> None:
+    """Raise `UsageError` for an option of an engine that is not asked: to leave it out in silence would mislead."""
+    names = list(engines)
+    for told, value in options(given).items():
+        owner, _dot, name = told.rpartition(".")
+        if owner and owner not in names:
+            option = f"--{name.replace('_', '-')}" if NAMED_OPTIONS.get(name) == owner else f"--option {told}={value}"
+            raise UsageError(f"`{option}` is for engine {owner!r}, and this runs under {', '.join(map(repr, names))}")
 
 
 def for_engine(given: dict[str, Any], engine: str) -> dict[str, Any]:

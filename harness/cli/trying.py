@@ -28,6 +28,7 @@ def sweep(engines: tuple[str, ...], require: tuple[str, ...], **given: Any) -> i
     if not engines:
         raise options.no_engine(options.ALL)
     names = options.engines(engines)
+    options.claimed(given, names)
     needed = options.required(require, names)
     scenario = options.scenario(given, engine=names[0])
     how = {"jobs": given["jobs"], "out": given["out"], "cold": given["cold"], "strict": given["strict"]}
@@ -48,7 +49,9 @@ def run(engine: str | None, faults: tuple[str, ...], **given: Any) -> int:
     """
     from harness.explore import sweep as explore
 
-    scenario = options.scenario(given, engine=_one(engine, given["subject"]), faults=faults)
+    name = _one(engine, given["subject"])
+    options.claimed(given, [name])
+    scenario = options.scenario(given, engine=name, faults=faults)
     with watching() as progress:
         report = explore.run(scenario, out=given["out"], cold=given["cold"], strict=given["strict"], progress=progress)
     return _told_run(report, given["style"])
@@ -76,7 +79,9 @@ def steps(engine: str | None, out: Path, style: str, **given: Any) -> int:
     from harness.explore import sweep as explore
     from harness.report import terminal
 
-    scenario = options.scenario(given, engine=_one(engine, given["subject"]))
+    name = _one(engine, given["subject"])
+    options.claimed(given, [name])
+    scenario = options.scenario(given, engine=name)
     with watching() as progress:
         report = explore.steps(scenario, out=out, progress=progress)
     tell(report, style, lambda paper: terminal.render_steps(report, paper))

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from harness.checks.registry import known as known_check
+from harness.documents import Loader
 from harness.engines.registry import load as load_engine
 from harness.errors import UsageError
 from harness.scenario import Expected, Scenario, place
@@ -63,7 +64,7 @@ def files(places: Iterable[Path]) -> Iterator[Path]:
 def read(path: Path) -> Entry:
     """Read one file. Raises `UsageError` with everything that can be known to be wrong before anything runs."""
     scenario = Scenario.from_yaml(path)
-    root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+    root = yaml.compose(path.read_text("utf-8"), Loader=Loader)
     if wrong := [_at(root, field) + said for field, said in _wrong(scenario, path)]:
         raise UsageError.listing(f"{path} is not valid", wrong)
     lines = {key.value: key.start_mark.line + 1 for key, _value in getattr(root, "value", [])}

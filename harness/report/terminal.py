@@ -6,6 +6,7 @@ Plain text first. Every word stands for itself without colour, so a log file or 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -178,5 +179,5 @@ def _listing(subject: str, sweep: EngineSweep, paper: Paper) -> Iterator[Rendera
     points = sum(3 if row.recorded else 2 for row in sweep.rows)
     yield Text(f"{counted(points, 'crash point')}. To crash at one of them:")
     struck = next((row.step for row in sweep.rows if "tool:" in row.step), sweep.rows[-1].step)
-    example = f"  harness run {subject} --engine {sweep.engine} --fault 'crash@{struck}/between'"
+    example = f"  harness run {quote(subject)} --engine {sweep.engine} --fault 'crash@{struck}/between'"
     yield Text(clean(example), no_wrap=True)

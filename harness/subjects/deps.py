@@ -60,9 +60,9 @@ def _path(text: str) -> ImportPath | None:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
-            f"cannot read the deps {text!r}: neither an import path (`module:attr`) nor JSON ({error});"
+            f"cannot read the deps {_short(text)}: neither an import path (`module:attr`) nor JSON ({error});"
             " a text is written with its quotes, '\"like this\"'"
         ) from None
 

@@ -60,7 +60,7 @@ def _from_file(path: Path) -> Script:
 def _is_history(text: str) -> bool:
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False  # the YAML reader says where the mistake is
     return isinstance(data, list) and any(isinstance(item, dict) and "kind" in item for item in data)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from harness.documents import Loader
 from harness.errors import UsageError
 from harness.subjects.script import Call, Conversation, Script, Turn
 from harness.subjects.script_reader import Path, read_script
@@ -32,7 +33,7 @@ _SCALARS = (
 _COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Loader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (as PyYAML has it)
 
 

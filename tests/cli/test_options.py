@@ -53,6 +53,23 @@ def test_options_of_an_engine_are_values():
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"store": "postgres"}, "`--store` is for engine 'dbos', and this runs under 'journal', 'prefect'"),
+        ({"options": ("temporal.server=/x",)}, "`--option temporal.server=/x` is for engine 'temporal'"),
+        ({"api_url": "http://here", "options": ("anything=1",)}, None),
+    ],
+    ids=["its own option", "by name", "theirs, or nobody's in particular"],
+)
+def test_an_option_of_an_engine_that_is_not_asked_is_refused(given, said):
+    if said is None:
+        options.claimed(given, ["journal", "prefect"])
+        return
+    with pytest.raises(UsageError, match=said):
+        options.claimed(given, ["journal", "prefect"])
+
+
 def test_all_engines_are_all_but_the_one_that_must_fail():
     names = options.engines(("all",))
     assert "none" not in names
