@@ -241,6 +241,18 @@ class EngineSweep:
         """The run of one cell of the crash map."""
         return next((run for run in self.runs if run.cell == (step, window)), None)
 
+    def to_json(self) -> dict[str, Any]:
+        """All but the runs, which stand in the sweep's own list."""
+        return {
+            "engine": self.engine,
+            "status": str(self.status),
+            "refused": self.refused,
+            "unavailable": self.unavailable,
+            "partial": self.partial,
+            "steps": [{"step": row.step, "recorded": row.recorded} for row in self.rows],
+            "notes": list(self.notes),
+        }
+
 
 @dataclass(frozen=True)
 class SweepReport:
@@ -274,32 +286,26 @@ class SweepReport:
         ranked = sorted(grouped.items(), key=lambda item: min(order.index(finding.severity) for finding in item[1]))
         return {key: tuple(findings) for key, findings in ranked}
 
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Crash points, runs, crashes, runs by status, seconds."""
+        statuses = [run.status for run in self.runs]
+        return {
+            "possible": sum(sweep.possible for sweep in self.engines),
+            "run": len(self.runs),
+            "crashes": sum(max(0, run.incarnations - 1) for run in self.runs),
+            **{str(status): statuses.count(status) for status in Status},
+            "seconds": round(self.seconds, 3),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """One document, as the command line prints it with `--format json`."""
-        statuses = [run.status for run in self.runs]
         return {
             "status": str(self.status),
             "engine": ",".join(sweep.engine for sweep in self.engines),
             "subject": self.subject,
             "runs": [run.to_json() for run in self.runs],
             "findings": [finding.to_json() for finding in self.findings],
-            "totals": {
-                "possible": sum(sweep.possible for sweep in self.engines),
-                "run": len(self.runs),
-                "crashes": sum(max(0, run.incarnations - 1) for run in self.runs),
-                **{str(status): statuses.count(status) for status in Status},
-                "seconds": round(self.seconds, 3),
-            },
-            "engines": [
-                {
-                    "engine": sweep.engine,
-                    "status": str(sweep.status),
-                    "refused": sweep.refused,
-                    "unavailable": sweep.unavailable,
-                    "partial": sweep.partial,
-                    "steps": [{"step": row.step, "recorded": row.recorded} for row in sweep.rows],
-                    "notes": list(sweep.notes),
-                }
-                for sweep in self.engines
-            ],
+            "totals": self.totals,
+            "engines": [sweep.to_json() for sweep in self.engines],
         }

@@ -104,7 +104,7 @@ def _notes(report: SweepReport) -> Iterator[RenderableType]:
 
 
 def _totals(report: SweepReport) -> Iterator[RenderableType]:
-    totals = report.to_json()["totals"]
+    totals = report.totals
     parts = [f"{counted(totals['possible'], 'crash point')} possible", f"{totals['run']} run"]
     parts += [counted(totals["crashes"], "crash", "crashes"), f"{report.seconds:.1f} seconds"]
     judged = ", ".join(f"{totals[status]} {status}" for status in Status if totals[status])
