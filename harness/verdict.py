@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from harness.faults import FaultPlan
 from harness.steps import StepId
+
+NO_FAULT = str(FaultPlan())
 
 
 class Status(StrEnum):
@@ -185,6 +188,11 @@ class RunReport:
         return tuple(finding for verdict in self.verdicts for finding in verdict.findings)
 
     @property
+    def crashes(self) -> int:
+        """How many lives were cut off. Without a fault none was: a scenario may ask for several lives by itself."""
+        return max(0, self.incarnations - 1) if self.plan != NO_FAULT else 0
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         return tuple(verdict.reason for verdict in self.verdicts if verdict.reason)
 
@@ -293,7 +301,7 @@ class SweepReport:
         return {
             "possible": sum(sweep.possible for sweep in self.engines),
             "run": len(self.runs),
-            "crashes": sum(max(0, run.incarnations - 1) for run in self.runs),
+            "crashes": sum(run.crashes for run in self.runs),
             **{str(status): statuses.count(status) for status in Status},
             "seconds": round(self.seconds, 3),
         }

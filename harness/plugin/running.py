@@ -121,7 +121,7 @@ def _run(item: pytest.Item, report: Report, expected: str) -> dict[str, Any]:
         "fault": judged.plan,
         "status": str(judged.status),
         "expected": expected,
-        "crashes": max(0, judged.incarnations - 1),
+        "crashes": judged.crashes,
         "cell": list(judged.cell) if judged.cell else None,
         "possible": len(rows),
         "findings": [finding.to_json() for finding in judged.findings],
