@@ -104,21 +104,24 @@ class Bench:
         A run in which a scaled timeout struck that no fault explains is done again at a tenth of the factor, and that
         one is returned; the other one's folder is removed.
         """
-
-        def done(ease: float, note: str = "") -> Run:
-            folder = self.new_folder(name)
-            run = Run(self, plan, folder, baseline, cold=cold, turn=turn, scenario=scenario, more=more, ease=ease)
-            run.execute(note)
-            return run
-
-        run = done(self.ease)
+        details: dict[str, Any] = {"cold": cold, "turn": turn, "scenario": scenario, "more": more}
+        run = self._once(plan, baseline, name, self.ease, **details)
         if (found := untimely(run.history)) is None:
             return run
         shutil.rmtree(run.folder, ignore_errors=True)
         ease = self.ease * EASE
         if not plan.faults:
             self.ease = ease  # the subject is like that, and its other runs would all be done twice
-        return done(ease, f"{found}; so this run was done again at a tenth of the time factor")
+        note = f"{found}; so this run was done again at a tenth of the time factor"
+        return self._once(plan, baseline, name, ease, note=note, **details)
+
+    def _once(
+        self, plan: FaultPlan, baseline: History | None, name: str, ease: float, *, note: str = "", **details: Any
+    ) -> Run:
+        """Run once, with times `ease` times longer than usual and with `note` in front."""
+        run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
+        run.execute(note)
+        return run
 
     def new_folder(self, name: str) -> Path:
         """A fresh folder for one run."""
