@@ -103,8 +103,9 @@ class Contract:
 
     `records` are the kinds of step whose results it keeps (`model`, `tool`, `tools`, `event`, `step`, `run`); a tool
     may be recorded even where `tool` is not in it, when the tool itself is one of the engine's units. `in_flight` says
-    what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded;
-    `timeouts` what they write to give a step of some kind a timeout, `{name}` standing for its name.
+    what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded,
+    `remedy_for_models` to have an agent's model requests recorded; `timeouts` what they write to give a step of some
+    kind a timeout, `{name}` standing for its name.
     """
 
     engine: str
@@ -115,6 +116,7 @@ class Contract:
     remedy: str = ""
     notes: tuple[str, ...] = field(default_factory=tuple)
     timeouts: Mapping[str, str] = field(default_factory=dict)
+    remedy_for_models: str = ""
 
     def timeout_for(self, step: str) -> str:
         """What to write to give this step a timeout: the engine's own way, or pydantic-ai's where it names none."""

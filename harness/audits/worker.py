@@ -47,7 +47,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     worker: Worker = registry.attribute(engine.worker)()
     worker.prepare()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
-    refused = worker.bind(Case(subject, _nothing_runs, options, own=True, runs=False))
+    refused = worker.bind(Case(subject, _nothing_runs, options, runs=False))
     return _told(subject, worker, engine.name, argument["subject"], refused.reason if refused is not None else "")
 
 

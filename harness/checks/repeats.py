@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from harness.checks.base import Case, during, place
-from harness.history import Execution, spelled
+from harness.history import Execution, StepEntered, spelled
 from harness.steps import StepId
 
 
@@ -112,8 +112,15 @@ def _recorded_around(case: Case, run: Execution) -> Execution | None:
         if path[length - 1].kind == "run" or not case.is_recorded(outer):
             continue
         bodies = case.history.by_step.get(outer, ())
-        return next((body for body in bodies if _is_around(body, run)), None)
+        around = next((body for body in bodies if _is_around(body, run)), None)
+        if around is None or not _has_its_own(around):
+            return around
     return None
+
+
+def _has_its_own(run: Execution) -> bool:
+    """Whether a unit is a workflow that a workflow called: what is in it is kept by itself, or not at all."""
+    return StepId.parse(run.step).kind == "step" and isinstance(run.entered, StepEntered)
 
 
 def _is_around(body: Execution, run: Execution) -> bool:

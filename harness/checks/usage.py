@@ -76,7 +76,8 @@ def _bought_again(case: Case) -> Iterator[Finding]:
 
 def _is_claimed(case: Case, step: str) -> bool:
     """Whether the engine promises to keep such an answer. One that is asked for inside a tool is the tool's own."""
-    return case.contract.claims("model") and "." not in located(step)[1]
+    around = StepId.parse(located(step)[1]).path[:-1]
+    return case.contract.claims("model") and all(segment.kind in ("run", "step") for segment in around)
 
 
 def _to_be_kept(case: Case, step: str) -> str:
@@ -84,6 +85,8 @@ def _to_be_kept(case: Case, step: str) -> str:
     outer = step.rpartition(".")[0]
     if outer and StepId.parse(outer).kind == "tool":
         return f"make the agent inside {titled(outer)} durable, or have {titled(outer)} itself recorded"
+    if case.contract.claims("model") and case.contract.remedy_for_models:
+        return case.contract.remedy_for_models
     if case.contract.claims("model") and case.contract.remedy:
         return re.sub(r"\bit\b", "every model request", case.contract.remedy, count=1)
     return f"have model requests recorded as {plural(case.contract.unit)} of a durable engine"

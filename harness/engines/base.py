@@ -37,6 +37,12 @@ class Hook(Protocol):
         are for all lives together goes on counting.
         """
 
+    def part(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
+        """The same for a unit that has units of its own, as a workflow has that the person's own workflow calls."""
+
+    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep."""
+
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
@@ -60,6 +66,9 @@ class Hook(Protocol):
 
     def replaying(self) -> AbstractContextManager[None]:
         """Surround the container's code when it runs again in the same process only to be replayed: no run begins."""
+
+    def container(self) -> AbstractContextManager[None]:
+        """Surround the code of a workflow or flow as it runs here: if it is the person's own, that is the run."""
 
     def begun(self) -> int:
         """How many agent runs the container has begun, for one that goes on as another container."""
@@ -85,6 +94,12 @@ class Unwatched:
     ) -> Callable[..., Any]:
         return body
 
+    def part(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
+        return body
+
+    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
+        return body
+
     def commit(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
 
@@ -104,6 +119,9 @@ class Unwatched:
         pass
 
     def replaying(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def container(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def begun(self) -> int:
@@ -150,9 +168,10 @@ class Case:
     `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
     pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
     configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Both are read in the child,
-    because a life may have a pace of its own. With `own`, a workflow or flow of the person's own is to be run, too, as
-    it is; `invoke` is given that instead of an agent. If nothing `runs`, the adapter is only asked for its retries: it
-    may leave out what spares lives a part of their work, but not what tells whether the engine takes the subject.
+    because a life may have a pace of its own. A workflow or flow of the person's own is run as it is: `invoke` is given
+    that instead of an agent, and returns what it returned. If nothing `runs`, the adapter is only asked for its
+    retries: it may leave out what spares lives a part of their work, but not what tells whether the engine takes the
+    subject.
     """
 
     subject: Any
@@ -160,7 +179,6 @@ class Case:
     options: dict[str, Any]
     scale: float = 1.0
     auto_scale: bool = False
-    own: bool = False
     runs: bool = True
 
 

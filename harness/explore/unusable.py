@@ -58,13 +58,14 @@ def differing(difference: Difference) -> Verdict:
 def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict | None:
     """The verdict on a fault-free run that did not end well, None if it did.
 
-    Raises `UsageError` for a script that does not fit: that is nobody's finding.
+    Raises `UsageError` for a script that does not fit, or a workflow that cannot be called: that is nobody's finding.
     """
     ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
     if ended is None:
         return None if history.outcomes else _without_outcome(history, scenario, contract)
     if ended.error_type in ("ScriptError", "UsageError"):
-        raise UsageError(f"the script does not fit the agent: {ended.error}")
+        is_called = scenario.script is None and ended.error_type == "UsageError"
+        raise UsageError(ended.error or "" if is_called else f"the script does not fit the agent: {ended.error}")
     case = Case(history, Baseline(history), scenario, contract)
     return _verdict(f"{ended.error_type}: {ended.error}", _mend(case, ended), where(case, ended))
 

@@ -7,6 +7,7 @@ subject and binds it to the engine. `live` runs in the forked child and leaves b
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -20,16 +21,15 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.history import SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
 from harness.journal import Journal, plain
-from harness.process.owned import owned
 from harness.process.summons import await_answer
 from harness.steps import StepId
-from harness.subjects import around, bodies, events, guard, models, output_functions, wire, world
+from harness.subjects import around, bodies, events, guard, models, output_functions, owned, wire, world
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
 from harness.subjects.deps import load_deps
 from harness.subjects.importing import own_files
 from harness.subjects.loading import Subject, load_subject
-from harness.subjects.naming import agent_names
+from harness.subjects.naming import agent_names, agents_around
 from harness.subjects.offers import OFFER, offer, shown
 from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
@@ -87,7 +87,8 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     for error in argument.get("errors", ()):
         exception(error)  # by import path perhaps, which is known here only
     script = load_script(argument["script"]) if argument.get("script") is not None else None
-    models.warm(subject.agent)
+    for agent in [subject.agent] if subject.agent else agents_around(sys.modules[subject.path.partition(":")[0]]):
+        models.warm(agent)
     _rehearse()
     _prepared = Prepared(subject, script, worker)
     scale = argument.get("scale")
@@ -97,7 +98,6 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
         argument.get("options", {}),
         scale or 1.0,
         auto_scale=scale is None,
-        own=argument.get("own", False),
     )
     _prepared.case = case
     refused = worker.bind(case)
@@ -200,6 +200,7 @@ class Life:
             siblings,
             settled=set(argument["settled"]),
             records_run=argument["records_run"],
+            is_own=prepared.subject.kind == "workflow",
             invocation=next(iter(self.invocations), 1),
         )
         self.store = Store(**argument["store"])
@@ -228,7 +229,7 @@ class Life:
             except NotStarted:
                 self.note(f"the engine never accepted invocation {number}; its caller asked again")
                 result = await worker.start(self.store, number)
-            outcome = ended(result)
+            outcome = ended(owned.as_result(result))
         except Exception as error:  # noqa: BLE001  whatever the run's caller would see is its outcome
             outcome = Outcome(status="error", error=_message(error), error_type=type(error).__qualname__)
         self.messages[number] = outcome.messages
@@ -240,12 +241,12 @@ class Life:
         `agent` may be a workflow or flow of the person's own instead, to be called, or anything with an agent's `run`.
         """
         invocation = self.invocations[number]
-        if self.prepared.subject.agent is None and callable(agent):
-            return await owned(agent, invocation["prompt"])
         deps = self.prepared.subject.deps
         if invocation["deps"] is not None:
             deps = load_deps(invocation["deps"], self.prepared.subject.agent)
         keywords: dict[str, Any] = {"deps": await deps.make()}
+        if self.prepared.subject.kind == "workflow" and callable(agent):
+            return await owned.call(agent, invocation["prompt"], keywords["deps"])
         if invocation["continues"]:
             keywords["message_history"] = _messages(self.messages.get(invocation["after"]) or invocation["history"])
         return await agent.run(invocation["prompt"], **keywords)

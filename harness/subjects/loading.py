@@ -20,18 +20,13 @@ from harness.subjects.deps import Deps, load_deps, required
 from harness.subjects.importing import ImportPath, attribute, load_module, running_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.naming import agents_in, give_names, unwrapped
+from harness.subjects.owned import kind_of
 from harness.subjects.standins import StandIn
 
 __all__ = ["Deps", "Subject", "load_deps", "load_subject"]
 
 MENTIONED = 8
 """How many agents of a module an error lists: enough to find a mistake, few enough to read."""
-
-_WORKFLOWS = {
-    "dbos_function_name": "a DBOS workflow or step",
-    "__temporal_workflow_definition": "a Temporal workflow",
-}
-"""Attributes that engines leave on a person's own functions and classes."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,9 @@ def load_subject(path: str, *, deps: Any = None) -> Subject:
     where = where if where.attr else ImportPath(where.target, _only_agent(module, where))
     found = _found(module, where)
     value = _made(found, where)
-    if (workflow := _workflow(value)) is not None:
-        return Subject(str(where), value, "workflow", None, _last(where), False, load_deps(deps, None), (workflow,))
+    if (kind := kind_of(value)) is not None:
+        give_names(module)
+        return Subject(str(where), value, "workflow", None, _last(where), False, load_deps(deps, None), (kind[0],))
     if not isinstance(value, AbstractAgent):
         raise SubjectError(f"{str(where)!r} is no agent: {_described(value, found)}{_listed(module, where)}")
     return _subject(module, where, value, deps)
@@ -118,7 +114,7 @@ def _listed(module: ModuleType, where: ImportPath) -> str:
 
 def _made(found: Any, where: ImportPath) -> Any:
     """What a factory makes, or the object itself if it is none."""
-    if isinstance(found, AbstractAgent) or not callable(found) or _workflow(found) is not None:
+    if isinstance(found, AbstractAgent) or not callable(found) or kind_of(found) is not None:
         return found
     needed = required(found)
     if needed:
@@ -136,14 +132,6 @@ def _called(factory: Any) -> Any:
 
 async def _awaited(made: Awaitable[Any]) -> Any:
     return await made
-
-
-def _workflow(value: Any) -> str | None:
-    """What engine's workflow or flow of the person's own this is, if it is one."""
-    kind = type(value)
-    if kind.__name__ == "Flow" and kind.__module__.split(".")[0] == "prefect":
-        return "a Prefect flow"
-    return next((name for mark, name in _WORKFLOWS.items() if hasattr(value, mark)), None)
 
 
 def _described(value: Any, found: Any) -> str:

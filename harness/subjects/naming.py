@@ -44,6 +44,12 @@ def give_names(module: ModuleType | None = None) -> dict[int, str]:
     return names
 
 
+def agents_around(module: ModuleType) -> list[Any]:
+    """The agents that a module and the others of its package hold, each once, without their wrappers."""
+    near = [agent for where, _, agent in _held(module) if _package(where) == _package(module.__name__)]
+    return list({id(inner): inner for inner in map(unwrapped, near)}.values())
+
+
 def _names(held: Sequence[tuple[str, str, Any]]) -> dict[int, str]:
     names: dict[int, str] = {}
     taken = {agent.name for _, _, agent in held if agent.name}

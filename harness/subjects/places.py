@@ -6,9 +6,12 @@ for it; not into a thread that it starts itself.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, Generic, TypeVar
 
 from harness.steps import StepId
@@ -82,3 +85,22 @@ class Setting(Generic[T]):
 
     def __exit__(self, *_error: object) -> None:
         self._variable.set(self._old)
+
+
+def surrounded(body: Callable[..., Any], around: Callable[[], AbstractContextManager[None]]) -> Callable[..., Any]:
+    """The function with something around each of its calls. Sync stays sync, async stays async."""
+    if inspect.iscoroutinefunction(body):
+
+        @wraps(body)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            with around():
+                return await body(*args, **kwargs)
+
+        return awaited
+
+    @wraps(body)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with around():
+            return body(*args, **kwargs)
+
+    return called

@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-import threading
-import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from harness.history import (
     CANCELLED,
@@ -32,6 +30,7 @@ from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited, shortened
 from harness.subjects.commits import Commit
+from harness.subjects.numbers import Numbers
 from harness.subjects.places import (
     Body,
     Entered,
@@ -40,20 +39,18 @@ from harness.subjects.places import (
     placed,
     replaying_here,
     step_here,
+    surrounded,
     unit_here,
     waiting_here,
 )
-from harness.subjects.strikes import Strikes
+from harness.subjects.strikes import Strikes, pause
+from harness.subjects.turns import Turns
 
 __all__ = ["Body", "Probes"]
 
 T = TypeVar("T")
 
 RUN_UNIT = "run"
-PATIENCE = 5.0
-"""Seconds that a call waits for those before it, at most."""
-RECORDING = 0.2
-"""Seconds within which an engine that records errors has recorded one."""
 
 
 @dataclass
@@ -61,7 +58,8 @@ class Probes:
     """The probes of one process.
 
     `clock` scales timeouts where one has to act; `siblings` are the tool steps of each response with several calls;
-    `settled` the steps recorded in earlier lives; `records_run` says that the engine makes the run's own end durable.
+    `settled` the steps recorded in earlier lives; `records_run` says that the engine makes the run's own end durable,
+    and `is_own` that the run is a workflow or flow of the person's own, which may have no agent, or several.
     """
 
     journal: Journal
@@ -69,23 +67,27 @@ class Probes:
     clock: Clock = field(default_factory=Clock)
     siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     records_run: bool = False
+    is_own: bool = False
     invocation: int = 1
     _units: dict[str, Unit] = field(default_factory=dict)
-    _keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _numbers: Numbers = field(default_factory=Numbers)
     _attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     settled: set[str] = field(default_factory=set)
-    _failed: dict[str, float] = field(default_factory=dict)
     _runs: int = 0
+    _contained: Literal["no", "now", "before"] = "no"
     _inner: Counter[tuple[StepId, int]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._turns = Turns(self.siblings, self.strikes.planned, self.settled)
 
     def begin(self, invocation: int) -> None:
         """Another invocation begins: what was counted belongs to the one before, and steps have their ids anew."""
         if invocation != self.invocation:
             self.settled.clear()
-            self._failed.clear()
-        self.invocation, self._runs = invocation, 0
+            self._turns.forget()
+        self.invocation, self._runs, self._contained = invocation, 0, "no"
         self._units.clear()
-        self._keys.clear()
+        self._numbers.clear()
         self._attempts.clear()
         self._inner.clear()
 
@@ -96,12 +98,12 @@ class Probes:
         body = placed(body)
         try:
             if self.siblings:
-                await self._turn(body)
+                await self._turns.wait(str(body.step))
             if opens_unit:
                 return await self._opening(body, run)
             return await self._run(body, run, unit_here.get())
         except BaseException:
-            self._failed[str(body.step)] = time.monotonic()
+            self._turns.failed(str(body.step))
             raise
 
     async def _opening(self, body: Body, run: Callable[[], Awaitable[T]]) -> T:
@@ -137,10 +139,10 @@ class Probes:
 
         try:
             if self.siblings:
-                await self._turn(body)
+                await self._turns.wait(str(body.step))
             return await call(wraps(function)(awaited if is_async else called))
         except BaseException:
-            self._failed[str(body.step)] = time.monotonic()
+            self._turns.failed(str(body.step))
             raise
 
     async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: Unit | None) -> T:
@@ -162,7 +164,7 @@ class Probes:
 
     def _run_sync(self, body: Body, run: Callable[[], T], unit: Unit | None) -> T:
         step = str(body.step)
-        _pause_sync(self.strikes.at(step, "before"))
+        pause(self.strikes.at(step, "before"))
         entered = self._enter(body, step, unit)
         try:
             with Setting(step_here, body.step):
@@ -172,7 +174,7 @@ class Probes:
             raise
         if inspect.isawaitable(result):  # no coroutine function, and asynchronous all the same
             return cast(T, self._finish(entered, result))
-        _pause_sync(self._returned(entered, result))
+        pause(self._returned(entered, result))
         return result
 
     def _enter(self, body: Body, step: str, unit: Unit | None) -> Entered:
@@ -242,17 +244,39 @@ class Probes:
             return
         self._runs += 1
         step = StepId.of("run", number=self._runs)
-        if replaying_here.get():
+        if replaying_here.get() or (self._contained == "now" and self._runs == 1):
             with self.inside(str(step) if self._runs > 1 else None):
                 yield
             return
-        unit = None
-        if self.records_run and self._runs == 1:
+        with self._around(step):
+            yield
+
+    @contextmanager
+    def container(self) -> Iterator[None]:
+        """Surround the code of a workflow or flow as it runs here: if it is the person's own, that is the run.
+
+        The first agent in it has its steps there. What the same process runs again, after a failure, is a replay.
+        """
+        if not self.is_own or self._contained == "now":
+            yield
+            return
+        again, self._contained = self._contained == "before", "now"
+        try:
+            with self.replaying() if again else self._around(StepId.of("run")):
+                yield
+        finally:
+            self._contained = "before"
+
+    @contextmanager
+    def _around(self, step: StepId) -> Iterator[None]:
+        """Surround the body of a run, the first of which is the one that the engine keeps the outcome of."""
+        number, unit = step.path[-1].number, None
+        if self.records_run and number == 1:
             unit = self._units[RUN_UNIT] = Unit(RUN_UNIT, str(step))
         self.strikes.at(str(step), "before")
         entered = self._enter(Body(step), str(step), unit)
         try:
-            with Setting(step_here, step if self._runs > 1 else None):
+            with Setting(step_here, step if number > 1 else None):
                 yield
         except BaseException as error:
             self._left(entered, error=error)
@@ -288,14 +312,13 @@ class Probes:
     @property
     def _is_in_a_body(self) -> bool:
         step = step_here.get()
-        return step is not None and any(segment.kind != "run" for segment in step.path)
+        return step is not None and any(segment.kind not in ("run", "step") for segment in step.path)
 
     # Units and commits: what adapters call (`engines.base.Hook`).
 
     def called(self, key: str, name: str) -> None:
         """Number the units of one name in the container's own order, whether they run or are replayed."""
-        if key not in self._keys[name]:
-            self._keys[name].append(key)
+        self._numbers.called(key, name)
 
     def unit(
         self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
@@ -330,7 +353,7 @@ class Probes:
                 if waiting is not None:
                     with Setting(waiting_here, None):
                         return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
-                _pause_sync(self._unit_entered(unit, name, attempt))
+                pause(self._unit_entered(unit, name, attempt))
                 try:
                     result = body(*args, **kwargs)
                 except BaseException as error:
@@ -341,9 +364,36 @@ class Probes:
 
         return called
 
+    def part(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
+        """Wrap the body of a unit that has units of its own, as a workflow has that a workflow calls."""
+        seen = self.unit(body, key, name)
+        step = Body(self._numbers.step(key, name))
+        return surrounded(seen, lambda: Setting(waiting_here, step))
+
+    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep.
+
+        In a body it is a part of that; else it is a step of its own, which has no record.
+        """
+        if self._is_in_a_body or unit_here.get() is not None:
+            return body
+        step = Body(self._numbers.another(name))
+        if inspect.iscoroutinefunction(body):
+
+            @wraps(body)
+            async def awaited(*args: Any, **kwargs: Any) -> Any:
+                return await self._run(step, lambda: body(*args, **kwargs), None)
+
+            return awaited
+
+        @wraps(body)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            return self._run_sync(step, lambda: body(*args, **kwargs), None)
+
+        return called
+
     def _open(self, key: str, name: str, attempt: int | None, tries: int | None) -> Unit:
-        step = StepId.of("step", name, self._keys[name].index(key) + 1).inside(step_here.get())
-        self._units[key] = unit = Unit(key, str(step))
+        self._units[key] = unit = Unit(key, str(self._numbers.step(key, name)))
         if tries is not None:
             self._tried(unit, attempt or 1, tries)
         return unit
@@ -438,25 +488,6 @@ class Probes:
         with Setting(step_here, None if step is None else StepId.parse(step)):
             yield
 
-    # Order of parallel calls.
-
-    async def _turn(self, body: Body) -> None:
-        """Where a fault is planned among parallel calls, let earlier calls commit before it and start later ones after.
-
-        So a plan means one thing: the histories of parallel calls would otherwise depend on the scheduler.
-        """
-        step = str(body.step)
-        group = self.siblings.get(step, ())
-        targets = [sibling for sibling in group if self.strikes.planned(sibling)]
-        if not targets:
-            return
-        earlier = group[: group.index(step)]
-        waits_for = [sibling for sibling in earlier if step in targets or sibling in targets]
-        deadline = time.monotonic() + PATIENCE
-        # A poll, because calls may run in several event loops and threads, and engines may run them one by one.
-        while not all(map(self._is_over, waits_for)) and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
-
     async def _pause(self, seconds: float) -> None:
         """Stand still as a fault wants. Whoever ends a hang cancels it, and that is written down; a thread goes on."""
         if seconds < math.inf:
@@ -466,17 +497,6 @@ class Probes:
             await asyncio.Event().wait()
         finally:
             self.journal.tell(Observation, name=CANCELLED, invocation=self.invocation)
-
-    def _is_over(self, step: str) -> bool:
-        """Whether a call is settled. An error may be recorded or not, and if it is, then at once."""
-        return step in self.settled or time.monotonic() - self._failed.get(step, math.inf) > RECORDING
-
-
-def _pause_sync(seconds: float) -> None:
-    if seconds == float("inf"):
-        threading.Event().wait()
-    elif seconds:
-        time.sleep(seconds)
 
 
 def _named(error: BaseException | None) -> str | None:

@@ -6,9 +6,11 @@ How often a fault has fired is read from the journal after a restart; a counter 
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -141,3 +143,11 @@ def _exception_type(name: str) -> type[BaseException]:
             if isinstance(found, type) and issubclass(found, BaseException):
                 return found
     raise UsageError(f"error({name}) names no exception; use a built-in one, one of pydantic-ai's, or its import path")
+
+
+def pause(seconds: float) -> None:
+    """Stand still as a fault wants, in a thread, which nobody can end if it is for ever."""
+    if seconds == math.inf:
+        threading.Event().wait()
+    elif seconds:
+        time.sleep(seconds)

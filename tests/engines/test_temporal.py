@@ -160,7 +160,7 @@ def test_code_that_no_other_process_can_replay_is_observed(live: Live) -> None:
 
 
 def test_code_that_the_sandbox_refuses_is_told_in_the_engines_words(live: Live) -> None:
-    lived = live("undecided", stall=2)
+    lived = live("undecided", stall=5)
     assert lived.history.outcomes == {}
     assert "cannot run the workflow's own code" in lived.notes
     assert "random.random" in lived.notes
@@ -266,7 +266,7 @@ def test_activities_beside_a_workflow_are_units_of_their_own(live: Live) -> None
     assert lived.bodies(1) == ["step:reserve#1", "step:ship#1"]
     assert lived.bodies(2) == ["step:ship#1"]
     assert lived.ended() == ("ok", "reserved 7, shipped 7 for 5")
-    assert live(subject).history.outcomes[1].error == "the workflow's `place` needs order; give it as `--deps`, in JSON"
+    assert "`place` needs order; give it as `--deps`, in JSON" in str(live(subject).history.outcomes[1].error)
 
 
 def test_a_tool_in_workflow_code_runs_again_although_it_had_finished(live: Live) -> None:

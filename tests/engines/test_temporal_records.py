@@ -11,9 +11,9 @@ import pytest
 
 from harness.engines.temporal import records
 from harness.engines.temporal.engine import TemporalSession
-from harness.engines.temporal.own_workflow import arguments
 from harness.errors import UsageError
 from harness.history import EngineRecord, Note, Observation
+from harness.subjects.owned import arguments
 
 CHARGE = "agent__shop__toolset__tools__call_tool"
 

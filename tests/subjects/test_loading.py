@@ -180,7 +180,7 @@ def test_deps_that_do_not_fit_are_refused(project: Project) -> None:
 
 WORKFLOWS = {
     "Prefect": ("from prefect import flow\n@flow\nasync def work(): ...", "a Prefect flow"),
-    "DBOS": ("from dbos import DBOS\n@DBOS.workflow()\nasync def work(): ...", "a DBOS workflow or step"),
+    "DBOS": ("from dbos import DBOS\n@DBOS.workflow()\nasync def work(): ...", "a DBOS workflow"),
     "Temporal": (
         "from temporalio import workflow\n@workflow.defn\nclass work:\n    @workflow.run\n    async def run(self): ...",
         "a Temporal workflow",

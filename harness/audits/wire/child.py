@@ -37,7 +37,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     events.install()
     engine: Worker = attribute(argument["worker"])()
     engine.prepare()
-    ready = worker.take({**argument, "own": True}, engine)
+    ready = worker.take(argument, engine)
     return ready | _enclosing([] if ready["refused"] else _layers(engine))
 
 

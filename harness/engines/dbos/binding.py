@@ -9,7 +9,9 @@ from dbos import DBOS
 from pydantic_ai.durable_exec.dbos import DBOSAgent, DBOSDurability
 
 from harness.engines.base import Case, Unsupported
+from harness.engines.dbos.retries import step_config
 from harness.subjects.attach import attach, engine_of
+from harness.subjects.owned import refusal
 
 RUN_WORKFLOW = "harness.run"
 
@@ -21,8 +23,8 @@ def bind(case: Case) -> Run | Unsupported:
     subject = case.subject
     if subject.agent is None:
         return _theirs(case)
-    if isinstance(subject.value, DBOSAgent):
-        return _own_workflow(case, subject.value)
+    if isinstance(subject.value, DBOSAgent):  # a workflow itself; recovery passes it the arguments that DBOS recorded
+        return _as_it_is(case)
     engine = engine_of(subject.value)
     if engine == "dbos":
         return _our_workflow(case, subject.value)
@@ -35,17 +37,18 @@ def bind(case: Case) -> Run | Unsupported:
 
 
 def _theirs(case: Case) -> Run | Unsupported:
-    """A workflow of the person's own is called as it is, where that is enough."""
-    if case.own and hasattr(case.subject.value, "dbos_function_name"):
-        return _own_workflow(case, case.subject.value)
-    return Unsupported(f"{case.subject.name!r} is a workflow of its own, and only agents can be run")
+    """A workflow of the person's own is called as it is. A step by itself would be recovered by nobody."""
+    value, name = case.subject.value, case.subject.name
+    if words := refusal(value, name, "dbos"):
+        return Unsupported(words)
+    if step_config(value) is not None:
+        return Unsupported(f"{name!r} is a DBOS step, which is recovered with its workflow only; name that workflow")
+    return _as_it_is(case)
 
 
-def _own_workflow(case: Case, itself: Any) -> Run:
-    """A `DBOSAgent` is a workflow itself. Recovery passes it the arguments that DBOS recorded."""
-
+def _as_it_is(case: Case) -> Run:
     async def run(invocation: int) -> Any:
-        return await case.invoke(itself, invocation)
+        return await case.invoke(case.subject.value, invocation)
 
     return run
 

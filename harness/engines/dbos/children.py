@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, ContextVar, copy_context
 from functools import wraps
 from typing import Any
@@ -35,6 +35,7 @@ class Children:
     def __init__(self, is_run: Callable[[str], bool], around: Callable[[], AbstractContextManager[None]]) -> None:
         self._is_run, self._around = is_run, around
         self._hook: Hook | None = None
+        self._are_steps = False
         self._asked: dict[str, Context] = {}
         self._opens: ContextVar[bool] = ContextVar("harness_dbos_opens", default=False)
 
@@ -48,9 +49,9 @@ class Children:
 
         DBOS.workflow = staticmethod(workflow)  # type: ignore[method-assign]
 
-    def report(self, hook: Hook) -> None:
-        """From now on let `hook` see them."""
-        self._hook = hook
+    def report(self, hook: Hook, *, are_steps: bool) -> None:
+        """From now on let `hook` see them. `are_steps` where it is a workflow of the person's own that calls them."""
+        self._hook, self._are_steps = hook, are_steps
         seams.watch_questions(self._is_asked_for)
 
     def expect(self, *, opens: bool) -> None:
@@ -71,7 +72,7 @@ class Children:
                 while self._is_early() and time.monotonic() < deadline:  # noqa: ASYNC110  set by another thread
                     await asyncio.sleep(LOOK)
                 body = self._body(function, name)
-                with self._around():
+                with self._around(), self._run():
                     return await body(*args, **kwargs)
 
             return awaited
@@ -82,10 +83,16 @@ class Children:
             while self._is_early() and time.monotonic() < deadline:
                 time.sleep(LOOK)
             body = self._body(function, name)
-            with self._around():
+            with self._around(), self._run():
                 return body(*args, **kwargs)
 
         return called
+
+    def _run(self) -> AbstractContextManager[None]:
+        """What surrounds the code of a run; of a child, nothing."""
+        workflow = DBOS.workflow_id
+        is_ours = self._hook is not None and workflow is not None and self._is_run(workflow)
+        return self._hook.container() if is_ours and self._hook is not None else nullcontext()
 
     def _is_early(self) -> bool:
         """Whether this is a child that was recovered by itself, and nobody has asked for it yet."""
@@ -97,13 +104,13 @@ class Children:
         return None if self._hook is None or workflow is None or self._is_run(workflow) else workflow
 
     def _body(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """The function as the body of a unit, if a tool's call waits for it."""
+        """The function as the body of a unit, if a tool's call or the person's own workflow waits for it."""
         child = self._child()
         if child is None or self._hook is None:
             return function
         self._take_over(child)
         if not self._opens.get():
-            return function
+            return self._hook.part(function, child, name) if self._are_steps else function
         self._opens.set(False)
         return self._hook.unit(function, child, name)
 

@@ -42,6 +42,7 @@ class DbosEngine:
             records=frozenset({"model", "tools", "event", "step", "run"}),
             recovery="on_restart",
             remedy="decorate it with `@DBOS.step()` so that its result is recorded",
+            remedy_for_models="give the agent `DBOSDurability()` as a capability, so that its requests are steps",
             timeouts={
                 "model": "`model_settings={'timeout': SECONDS}`, because DBOS's `StepConfig` has none",
                 "tool": "`@DBOS.step(timeout_seconds=SECONDS)` on `{name}` if it is asynchronous; for a plain function"

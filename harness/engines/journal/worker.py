@@ -30,6 +30,7 @@ from harness.engines.journal.engine import entries
 from harness.retries.live import Live, Unit
 from harness.subjects import models
 from harness.subjects.attach import attach, durability_of
+from harness.subjects.owned import refusal
 
 MISSING = object()
 
@@ -185,6 +186,8 @@ class JournalWorker:
 
     def bind(self, case: Case) -> Unsupported | None:
         self._case = case
+        if words := refusal(case.subject.value, case.subject.name, "journal"):
+            return Unsupported(words)
         if isinstance(durability_of(case.subject.value), self.durability):
             self._agent = case.subject.value
             return None

@@ -27,7 +27,7 @@ def adopt_flows() -> None:
     @wraps(call)
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
         run = _adopting.get()
-        if run is None or not self.isasync or prefect.context.FlowRunContext.get() is not None:
+        if run is None or prefect.context.FlowRunContext.get() is not None:
             return call(self, *args, **kwargs)
         _adopting.set(None)
         return run(self, inspect.signature(self.fn).bind(*args, **kwargs).arguments)
@@ -37,7 +37,10 @@ def adopt_flows() -> None:
 
 @contextmanager
 def adopting(run: RunFlow) -> Iterator[None]:
-    """While this lasts, the first outermost flow that is called is run by `run(flow, parameters)`: one flow, once."""
+    """While this lasts, the first outermost flow that is called is run by `run(flow, parameters)`: one flow, once.
+
+    `run` returns what a call of the flow would: a coroutine for an asynchronous flow, else the result.
+    """
     _adopting.set(run)
     try:
         yield

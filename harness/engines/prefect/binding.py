@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from prefect import Flow, flow
+from prefect import flow
 from pydantic_ai.durable_exec.prefect import PrefectDurability
 
 from harness.engines.base import Case, Unsupported
 from harness.subjects.attach import attach, engine_of
+from harness.subjects.owned import refusal
 
 Run = Callable[[int], Awaitable[Any]]
 Replaying = Callable[[], AbstractContextManager[None]]
@@ -43,11 +44,11 @@ def bind(case: Case, replaying: Replaying) -> Run | Unsupported:
 
 
 def _theirs(case: Case) -> Run | Unsupported:
-    """A flow of the person's own is called as it is, where that is enough."""
+    """A flow of the person's own is called as it is."""
     value = case.subject.value
-    if case.own and isinstance(value, Flow):
-        return lambda invocation: case.invoke(value, invocation)
-    return Unsupported(f"{case.subject.name!r} is a flow of its own, and only agents can be run")
+    if words := refusal(value, case.subject.name, "prefect"):
+        return Unsupported(words)
+    return lambda invocation: case.invoke(value, invocation)
 
 
 def our_flow(case: Case, agent: Any, replaying: Replaying) -> Run:

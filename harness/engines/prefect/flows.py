@@ -40,7 +40,7 @@ def watch_flows(hook: Hook, ledger: Ledger) -> None:
 def _around(hook: Hook, ledger: Ledger, flow: Any) -> Iterator[None]:
     times, started = getattr(flow, "harness_times", {}), time.monotonic()
     ledger.began(times)
-    with limited(hook, times):
+    with limited(hook, times), hook.container():
         yield
     ledger.finished(usual_name(flow), time.monotonic() - started)
 

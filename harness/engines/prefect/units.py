@@ -21,6 +21,8 @@ from prefect.results import should_persist_result
 
 from harness.engines.base import Hook
 from harness.engines.prefect.flows import limited
+from harness.subjects.importing import is_theirs
+from harness.subjects.places import surrounded
 
 task_engine: Any = _task_engine
 
@@ -62,30 +64,15 @@ def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None
         unit = _attempted.get()
         if unit is None or unit.function is not fn:
             return call(fn, parameters)
-        seen = hook.unit(fn, unit.key, unit.name, unit.attempt, unit.tries) if unit.kept else fn
-        return call(_surrounded(seen, lambda: around(unit)), parameters)
+        if unit.kept:
+            seen = hook.unit(fn, unit.key, unit.name, unit.attempt, unit.tries)
+        else:
+            seen = hook.unkept(fn, unit.name) if is_theirs(inspect.unwrap(fn).__code__.co_filename) else fn
+        return call(surrounded(seen, lambda: around(unit)), parameters)
 
     sync.call_task_fn = call_task_fn
     unsync.call_task_fn = acall_task_fn
     task_engine.call_with_parameters = call_with_parameters
-
-
-def _surrounded(body: Callable[..., Any], around: Callable[[], AbstractContextManager[None]]) -> Callable[..., Any]:
-    if inspect.iscoroutinefunction(body):
-
-        @wraps(body)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
-            with around():
-                return await body(*args, **kwargs)
-
-        return awaited
-
-    @wraps(body)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        with around():
-            return body(*args, **kwargs)
-
-    return called
 
 
 @contextmanager

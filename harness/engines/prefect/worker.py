@@ -7,6 +7,7 @@ runs again, and its tasks find their results.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -23,6 +24,10 @@ from harness.retries.live import Live, Unit
 
 LATE = ("delay", "hang", "slow")
 """Faults that a timeout may have to act on."""
+
+
+LOST = object()
+"""Stands for a result that was not kept: None may be one."""
 
 
 class PrefectWorker:
@@ -89,7 +94,7 @@ class PrefectWorker:
                 raise NotStarted
             if known.state.is_failed():
                 return await known.state.aresult()  # raises what the run raised: nobody retries a run that has ended
-            if known.state.is_completed() and (kept := await _kept(known.state)):
+            if known.state.is_completed() and (kept := await _kept(known.state)) is not LOST:
                 return kept
             return await self._through(lambda _flow: self._retry(known), invocation)
 
@@ -117,15 +122,27 @@ class PrefectWorker:
     async def _through(self, flow_run_of: Callable[[Any], Awaitable[Any]], invocation: int) -> Any:
         """Run the invocation; the flow that it calls runs as the flow run that `flow_run_of` gives for it."""
         from prefect.context import AsyncClientContext
-        from prefect.flow_engine import run_flow_async
+        from prefect.flow_engine import run_flow_async, run_flow_sync
 
         from harness.engines.prefect import adoption, seams
 
-        async def run(flow: Any, parameters: dict[str, Any]) -> Any:
-            async with AsyncClientContext.get_or_create():  # the flow run engine would open another one
+        loop = asyncio.get_running_loop()
+
+        async def known(flow: Any) -> Any:
+            async with AsyncClientContext.get_or_create():
                 flow_run = await flow_run_of(flow)
-                self._ids.add(str(flow_run.id))
-                return await run_flow_async(flow, flow_run=flow_run, parameters=parameters)
+            self._ids.add(str(flow_run.id))
+            return flow_run
+
+        async def awaited(flow: Any, parameters: dict[str, Any]) -> Any:
+            async with AsyncClientContext.get_or_create():  # the flow run engine would open another one
+                return await run_flow_async(flow, flow_run=await known(flow), parameters=parameters)
+
+        def run(flow: Any, parameters: dict[str, Any]) -> Any:
+            if flow.isasync:
+                return awaited(flow, parameters)
+            flow_run = asyncio.run_coroutine_threadsafe(known(flow), loop).result()  # we are in a thread of its own
+            return run_flow_sync(flow, flow_run=flow_run, parameters=parameters)
 
         try:
             with adoption.adopting(run):
@@ -184,8 +201,8 @@ async def _find(name: str) -> Any:
 
 
 async def _kept(state: Any) -> Any:
-    """The result of a flow run that has completed; None if it was not kept, or cannot be read."""
+    """The result of a flow run that has completed; `LOST` if it was not kept, or cannot be read."""
     try:
         return await state.aresult()
     except Exception:  # noqa: BLE001  a missing file, a class that cannot be unpickled, storage that is gone
-        return None
+        return LOST

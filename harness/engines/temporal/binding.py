@@ -15,17 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Any, cast, get_type_hints
 
 from pydantic_ai.durable_exec.temporal import PydanticAIPayloadConverter, PydanticAIPlugin, TemporalDurability
-from pydantic_ai.usage import RunUsage
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from harness.engines.base import Case, Unsupported
 from harness.engines.temporal import own_workflow, seams
-from harness.engines.temporal.ended import Ended
 from harness.subjects.attach import attach, engine_of
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import unwrapped
+from harness.subjects.owned import arguments, refusal
 
 WORKFLOW = "harness.engines.temporal.agent_workflow"
 """The module of our workflow class; the only one of ours that the sandbox imports again."""
@@ -62,12 +61,8 @@ class Bound:
     def arguments(self, prompt: Any, keywords: dict[str, Any]) -> list[Any]:
         """What to start it with. Raises `UsageError` if a workflow of the person's own needs more than there is."""
         if self.is_own:
-            return own_workflow.arguments(self.run, prompt, keywords.get("deps"))
+            return arguments(self.run, prompt, keywords.get("deps"))
         return [prompt, keywords.get("deps"), keywords.get("message_history")]
-
-    def ended(self, result: Any) -> Ended:
-        """Its result, as pydantic-ai's run result. A workflow of the person's own keeps its messages to itself."""
-        return Ended(result, [], RunUsage()) if self.is_own else cast(Ended, result)
 
 
 @dataclass
@@ -106,7 +101,9 @@ def bind(case: Case) -> Bound | Unsupported:
 def _refusal(subject: Subject) -> str | None:
     """Why this is nothing for Temporal, None if it may be."""
     if subject.agent is None:
-        return None if own_workflow.is_workflow(subject.value) else f"{subject.name!r} is a workflow of another engine"
+        inherits = f"{subject.name!r} only inherits from a Temporal workflow; decorate it with `@workflow.defn`, too"
+        is_one = own_workflow.is_workflow(subject.value)
+        return refusal(subject.value, subject.name, "temporal") or (None if is_one else inherits)
     engine = engine_of(subject.value)
     if engine in (None, "temporal"):
         return None

@@ -67,7 +67,9 @@ class Watch(Interceptor):
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
                 again = watch.begins_again(workflow.info().run_id)
-                with watch.around_workflow(workflow.info()), watch.hook.replaying() if again else nullcontext():
+                goes_on = BEFORE in input.headers
+                around = watch.hook.replaying() if again else nullcontext() if goes_on else watch.hook.container()
+                with watch.around_workflow(workflow.info()), around:
                     if BEFORE in input.headers:
                         self._requests.goes_on(json.loads(input.headers[BEFORE].data))
                     return await super().execute_workflow(input)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +11,6 @@ from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.temporal import TemporalDurability
 from temporalio.common import RetryPolicy
 
-from harness.errors import UsageError
 from harness.subjects.attach import engine_of
 
 if TYPE_CHECKING:
@@ -59,24 +57,6 @@ def _is_named(kind: type, agent: Any) -> bool:
     return any(agent is named for named in getattr(kind, "__pydantic_ai_agents__", ()))
 
 
-def arguments(run: Callable[..., Any], prompt: Any, deps: Any) -> list[Any]:
-    """What to start a workflow with: the prompt where it takes a text first, and the deps for what it takes besides.
-
-    Raises `UsageError` if it needs more than that.
-    """
-    [_, *parameters] = inspect.signature(run).parameters.values()
-    given: list[Any] = []
-    if parameters and _takes_text(run, parameters[0]):
-        given.append(prompt)
-    if len(parameters) > len(given) and deps is not None:
-        given.append(deps)
-    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-    if len(given) < len(needed):
-        missing = ", ".join(needed[len(given) :])
-        raise UsageError(f"the workflow's `{run.__name__}` needs {missing}; give it as `--deps`, in JSON")
-    return given
-
-
 def ends(options: dict[str, Any], watch: Watch) -> dict[str, Any]:
     """How to start a workflow that is retried and ended as the options say: they stand for what its caller says."""
     said: dict[str, Any] = {}
@@ -86,7 +66,3 @@ def ends(options: dict[str, Any], watch: Watch) -> dict[str, Any]:
     if (seconds := options.get("workflow_timeout")) is not None:
         said["execution_timeout"] = watch.whole(timedelta(seconds=seconds))
     return said
-
-
-def _takes_text(run: Callable[..., Any], parameter: inspect.Parameter) -> bool:
-    return inspect.get_annotations(run, eval_str=True).get(parameter.name, str) is str

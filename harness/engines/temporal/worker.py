@@ -129,7 +129,7 @@ class TemporalWorker:
         result = await handle.result()
         if self._commits is not None:
             await self._commits.left()
-        return self._bound.ended(result)
+        return result
 
     async def examine(self, store: Store) -> None:
         """Leave in the store's folder what `Session.observe` reads."""

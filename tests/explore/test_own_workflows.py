@@ -1,0 +1,113 @@
+"""Workflows and flows of a person's own are swept as agents are: called as they are, crashed, and recovered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import UsageError
+from harness.explore.sweep import sweep
+from harness.scenario import Scenario
+from harness.verdict import Owner, Severity, Status, SweepReport
+
+DBOS = "fixtures.workflows.dbos_orders"
+PREFECT = "fixtures.workflows.prefect_orders"
+
+
+def swept(subject: str, engine: str, out: Path, **more: Any) -> SweepReport:
+    return sweep(Scenario.make(subject=subject, engine=engine, **more), [engine], out=out, jobs=2)
+
+
+def steps(report: SweepReport) -> list[str]:
+    return [row.step for row in report.engines[0].rows]
+
+
+def errors(report: SweepReport) -> dict[str, set[tuple[str, str]]]:
+    """Where a crash showed an error, by the step and window of the crash."""
+    return {
+        f"{run.cell[0]}/{run.cell[1]}": {(finding.step or "", finding.rule) for finding in found}
+        for run in report.runs
+        if run.cell and (found := [one for one in run.findings if one.severity is Severity.ERROR])
+    }
+
+
+@pytest.mark.engine(name="dbos")
+def test_what_a_dbos_workflow_does_outside_its_steps_is_found_to_happen_twice(tmp_path: Path) -> None:
+    report = swept(f"{DBOS}:settle", "dbos", tmp_path)
+
+    assert steps(report) == ["run", "step:reserve#1", "model#1", "step:ship#1"]
+    assert errors(report).keys() == {"run/between"}
+    [finding] = {finding.message: finding for finding in report.findings}.values()
+    assert "the effect `letter` happened twice" in finding.message
+    assert finding.owner is Owner.CONFIGURATION
+
+
+@pytest.mark.engine(name="dbos")
+def test_workflows_that_a_dbos_workflow_calls_are_steps_with_steps_inside(tmp_path: Path) -> None:
+    report = swept(f"{DBOS}:parcels", "dbos", tmp_path, deps=3)
+
+    children = ["step:pack#1", "step:pack#1.step:ship#1", "step:pack#2", "step:pack#2.step:ship#1"]
+    assert sorted(steps(report)) == sorted(["run", *children])
+    assert (report.status, report.findings) == (Status.PASSED, ())
+
+
+@pytest.mark.engine(name="dbos")
+def test_an_agent_without_an_engine_in_a_durable_workflow_is_asked_twice(tmp_path: Path) -> None:
+    report = swept(f"{DBOS}:careless", "dbos", tmp_path)
+
+    assert errors(report)["model#1/between"] == {("model#1", "bought-again")}
+    [remedy] = {finding.remedy for finding in report.findings}
+    assert remedy == "give the agent `DBOSDurability()` as a capability, so that its requests are steps"
+
+
+@pytest.mark.engine(name="prefect")
+def test_a_flow_whose_results_are_kept_survives_every_crash(tmp_path: Path) -> None:
+    report = swept(f"{PREFECT}:settle", "prefect", tmp_path)
+
+    assert steps(report) == ["run", "step:reserve#1", "model#1", "step:ship#1"]
+    assert errors(report) == {}
+    assert {(finding.step, finding.severity) for finding in report.findings} == {("step:ship#1", Severity.WARNING)}
+
+
+@pytest.mark.engine(name="prefect")
+def test_a_flow_that_is_no_coroutine_is_recovered_and_may_return_nothing(tmp_path: Path) -> None:
+    report = swept(f"{PREFECT}:returned", "prefect", tmp_path, deps={"order": 3})
+
+    assert steps(report) == ["run", "step:ship#1"]
+    assert report.status is Status.PASSED
+    assert {run.incarnations for run in report.runs} == {2}
+
+
+@pytest.mark.engine(name="prefect")
+def test_tasks_whose_results_nobody_keeps_are_steps_without_a_record(tmp_path: Path) -> None:
+    report = swept(f"{PREFECT}:careless", "prefect", tmp_path, deps=3)
+
+    assert steps(report) == ["run", "step:ship#1", "step:ship#2"]
+    assert errors(report)["step:ship#2/before"] == {("step:ship#1", "finished-ran-again")}
+    [remedy] = {finding.remedy for finding in report.findings if finding.severity is Severity.ERROR}
+    assert remedy == "have `ship` called in a task with `persist_result=True`, which keeps the result"
+
+
+REFUSED = {
+    "of another engine": (f"{DBOS}:settle", "journal", "'settle' is a DBOS workflow; run it under --engine dbos"),
+    "without durability": (f"{PREFECT}:settle", "none", "'settle' is a Prefect flow; run it under --engine prefect"),
+    "a step": (f"{DBOS}:reserve", "dbos", "'reserve' is a DBOS step, which is recovered with its workflow only"),
+}
+
+
+@pytest.mark.parametrize(("subject", "engine", "says"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_an_engine_cannot_recover_is_not_run(subject: str, engine: str, says: str, tmp_path: Path) -> None:
+    report = swept(subject, engine, tmp_path)
+
+    assert says in str(report.engines[0].refused)
+    assert (report.runs, report.status) == ((), Status.UNKNOWN)
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_workflow_that_cannot_be_called_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"^`parcels` needs order; give it as `--deps`, in JSON: --deps '\{\"order\": …\}'$"
+    ):
+        swept(f"{DBOS}:parcels", "dbos", tmp_path)
