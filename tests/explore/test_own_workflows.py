@@ -87,7 +87,7 @@ def test_tasks_whose_results_nobody_keeps_are_steps_without_a_record(tmp_path: P
     assert steps(report) == ["run", "step:ship#1", "step:ship#2"]
     assert errors(report)["step:ship#2/before"] == {("step:ship#1", "finished-ran-again")}
     [remedy] = {finding.remedy for finding in report.findings if finding.severity is Severity.ERROR}
-    assert remedy == "have `ship` called in a task with `persist_result=True`, which keeps the result"
+    assert "have `ship` called in a task with `persist_result=True`" in remedy
 
 
 REFUSED = {
