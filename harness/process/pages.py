@@ -69,15 +69,15 @@ def _populate(noted: array[int]) -> None:
 
 
 def _populate_from(noted: array[int], at: int) -> int:
-    """Copy runs from a place in `noted` on, until one is refused. How many bytes that were, -1 for none."""
+    """Copy runs from a place in `noted` on, until one is refused. How many bytes that were; -1 if it was the first."""
     address, length = noted.buffer_info()
     runs = min((length - at) // 2, _TOGETHER)
-    return int(_process_madvise(_MYSELF, address + at * noted.itemsize, runs, _POPULATE_WRITE, 0))
+    return _process_madvise(_MYSELF, address + at * noted.itemsize, runs, _POPULATE_WRITE, 0)
 
 
 def _known(function: str, *arguments: Any, returns: Any = ctypes.c_int) -> Callable[..., int]:
-    """A function of the C library. One that it lacks refuses everything."""
-    found = getattr(ctypes.CDLL(None, use_errno=True), function, None)
+    """A function of Linux's C library. One that is lacking refuses everything."""
+    found = getattr(ctypes.CDLL(None, use_errno=True) if kin.LINUX else None, function, None)
     if found is None:
         return lambda *_: -1
     found.argtypes, found.restype = arguments, returns
