@@ -192,9 +192,10 @@ class _Requests(WorkflowOutboundInterceptor):
         super().continue_as_new(input)
 
 
-def _tries(info: activity.Info) -> int:
-    """How many attempts an activity declares, over all workers; without a policy of its own as many as it takes."""
-    return info.retry_policy.maximum_attempts if info.retry_policy else 0
+def _tries(info: activity.Info) -> int | None:
+    """How many attempts an activity declares, over all workers: any number by default. Older SDKs do not tell."""
+    policy: RetryPolicy | None = getattr(info, "retry_policy", None)
+    return None if policy is None else policy.maximum_attempts
 
 
 def _refuse_unserved(child: StartChildWorkflowInput) -> None:
