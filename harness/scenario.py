@@ -221,7 +221,8 @@ def _at(mark: Any) -> str:
 
 
 def _yaml_problem(error: Any) -> str:
-    return str(getattr(error, "problem", None) or error)
+    problem, context = getattr(error, "problem", None), getattr(error, "context", None)
+    return f"{context} {problem}" if context and str(problem).startswith("but ") else str(problem or error)
 
 
 def _said_twice(node: Any) -> Iterator[Any]:
@@ -266,6 +267,8 @@ def _problem(item: Any) -> str:
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         return f"{field!r} is not a field of a scenario{_nearest(item['loc'])}"
+    if item["type"] == "tuple_type":
+        message = "input should be a list"
     return f"{field}: {message[0].lower()}{message[1:]}"
 
 

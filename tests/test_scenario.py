@@ -115,6 +115,10 @@ def test_a_yaml_file_is_a_scenario(tmp_path):
     [
         pytest.param(b"subject: [", ", line 1, column", id="torn"),
         pytest.param(b"subject: a:b\n\tprompt: x", ", line 2, column 1", id="a tab"),
+        pytest.param(
+            b"subject: a:b\n---\nsubject: c:d", "expected a single document in the stream but", id="two in one"
+        ),
+        pytest.param(b"subject: a:b\nfaults: {a: b}", "faults: input should be a list", id="a mapping for a list"),
         pytest.param(b"", "the file is empty", id="empty"),
         pytest.param(b"- a\n- b", "this is a list", id="a list"),
         pytest.param(b"just words", "this is a str", id="words"),

@@ -92,6 +92,8 @@ def _are_two_calls(first: tuple[str, Execution], other: tuple[str, Execution]) -
 
 def _sharing(name: str, key: str, first: tuple[str, Execution], other: tuple[str, Execution]) -> Finding:
     same = " with the same arguments" if first[1].arguments == other[1].arguments else ""
+    tools = {tool_of(first[0]), tool_of(other[0])}
+    name = tools.pop() if len(tools) == 1 else name  # a person knows the tool better than what it sends
     return Finding(
         check=NAME,
         rule="key-shared",

@@ -69,7 +69,8 @@ def marked(judged: RunReport, seen: dict[Group, bool], *, excused: bool = False)
             owner=Owner.HARNESS,
             severity=Severity.NOTE,
             message=f"{finding.message} (seen in forked processes only, not in cold ones)",
-            remedy="run it with `--cold`, and report it to us if the two still differ",
+            remedy="see that the subject keeps nothing outside its runs that two at a time can spoil (a file, a port),"
+            " run it with `--cold`, and report it to us if the two still differ",
         )
 
     verdicts = tuple(_remade(verdict, tuple(map(mark, verdict.findings))) for verdict in judged.verdicts)

@@ -130,8 +130,8 @@ def advice(report: SweepReport) -> Iterator[RenderableType]:
     if not wanted:
         yield _nothing_wanted(report)
         return
-    failed = report.status is Status.FAILED
-    yield Text("What to change:" if failed else "It holds. What would make it better:", "bold")
+    holds = report.status is Status.PASSED
+    yield Text("It holds. What would make it better:" if holds else "What to change:", "bold")
     grid = Table.grid(padding=(0, 1, 0, 0))
     for sentence in wanted:
         grid.add_row("  -", clean(sentence))

@@ -117,3 +117,12 @@ def test_tools_without_keys_pass():
 
 def test_effects_outside_steps_without_keys_are_not_compared():
     assert found(Story().life().effect("mail", to="ann").effect("mail", to="bob").finished()) == []
+
+
+def test_a_key_that_two_requests_of_one_tool_share_is_told_of_the_tool():
+    story = Story().life()
+    for step in (CHARGE, SECOND):
+        story.entered(step, arguments={"id": step}).sent("POST pay.test", step, "k").left(step)
+    (finding,) = found(story.finished())
+    assert finding.message.startswith("two different calls of `charge`, ")
+    assert finding.remedy.startswith("put what tells two calls of `charge` apart")

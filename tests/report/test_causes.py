@@ -97,6 +97,12 @@ def test_warnings_alone_are_said_to_hold():
     assert "idempotency key" in told
 
 
+def test_what_could_not_be_told_is_not_said_to_hold():
+    runs = (a_run("crash@model#1/after", a_warning(), unknown="it did not fire"),)
+    told = text(*advice(SweepReport(SUBJECT, (EngineSweep("dbos", "step", runs=runs),))))
+    assert told.startswith("What to change:")
+
+
 def test_a_remedy_that_names_no_step_is_given_them():
     told = text(*advice(report(a_finding(remedy="record it"), a_finding("tool:mail#2", remedy="record it"))))
     assert "- tool:charge and tool:mail: record it" in told
