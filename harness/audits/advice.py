@@ -26,6 +26,7 @@ _SPELLED: dict[str, Callable[[int], tuple[str, str]]] = {
     "temporal activity": lambda attempts: ("maximum_attempts", str(attempts)),
     "temporal workflow": lambda attempts: ("retry_policy", f"RetryPolicy(maximum_attempts={attempts})"),
     "agent": lambda attempts: ("retries", str(attempts - 1)),
+    "output tool": lambda attempts: ("max_retries", str(attempts - 1)),
     "agent output": lambda attempts: ("output", str(attempts - 1)),
 }
 """How a number of attempts is said to a layer, by its name; provider SDKs of the common make by their kind.
@@ -46,8 +47,9 @@ def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     said: dict[str, int] = {}
     for cell in sorted(cells, key=_total, reverse=True):
         said |= _needed(unit, _with(cell, said), budget)
-    changes = [_change(named(unit, name), attempts) for name, attempts in said.items()]
-    unique = tuple(dict.fromkeys(change for change in changes if change is not None))
+    unique = tuple(
+        dict.fromkeys(change for name, attempts in said.items() for change in _changes(unit, name, attempts))
+    )
     if not unique:
         return None
     after = max((_with(cell, said) for cell in cells), key=_total)
@@ -109,8 +111,19 @@ def _kind(unit: UnitAudit, factor: Times) -> str:
     return one.kind if (one := named(unit, factor.layer)) else ""
 
 
-def _change(layer: RetryLayer | None, attempts: int) -> Change | None:
-    if layer is None or (say := _spelling(layer)) is None:
+def _changes(unit: UnitAudit, name: str, attempts: int) -> list[Change]:
+    """What to say to the layers of a name; of several, to those that try more often: the models of a fallback."""
+    layers = [layer for layer in unit.layers if layer.name == name]
+    found = [change for layer in layers if (change := _change(layer, attempts)) is not None]
+    return [change for change in found if len(layers) == 1 or not _is_enough(change)]
+
+
+def _is_enough(change: Change) -> bool:
+    return change.now.isdecimal() and change.then.isdecimal() and int(change.now) <= int(change.then)
+
+
+def _change(layer: RetryLayer, attempts: int) -> Change | None:
+    if (say := _spelling(layer)) is None:
         return None
     setting, then = say(attempts)
     now = layer.settings.get(setting, "")

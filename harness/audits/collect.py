@@ -22,6 +22,7 @@ from harness.retries.live import Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import bare
+from harness.subjects.origins import explicit
 
 
 def units_of(agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None) -> Iterator[UnitAudit]:
@@ -37,6 +38,7 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None, deps: Given
         yield from units_inside(tool, engine, deps)
     for name, toolset in others_of(agent):
         yield from server_units(name, toolset, agent, engine, usage)
+    yield from output_units(agent, engine, usage)
     yield run_unit(agent, engine, usage)
 
 
@@ -183,3 +185,16 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
     cells = (again, *_begun_again(lives, unknown))
     return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)
+
+
+def output_units(agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
+    """The output tools that have a number of their own: `ToolOutput(..., max_retries=4)`."""
+    kept = getattr(getattr(agent, "_output_toolset", None), "_max_retries_overrides", None) or {}
+    for name, retries in kept.items():
+        origin = explicit("max_retries")
+        layer = RetryLayer(name="output tool", kind="agent", settings={"max_retries": str(retries)}, origin=origin)
+        turns = usage.over(times(tries(retries), layer.name))
+        around = _containers(engine(Unit("run")))
+        spent = enclosed(Outcome(turns, Course(), Unfit()), around, Failure.INVALID_OUTPUT, {})
+        layers = (layer, usage.layer, *(live.layer for live in around))
+        yield UnitAudit(unit=f"output:{name}", layers=layers, cells=(spent,))

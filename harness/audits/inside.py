@@ -20,7 +20,7 @@ from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import ToolAsked, decorators
+from harness.audits.asking.tools import ToolAsked, decorators, retrying_in_body
 from harness.audits.reach import Reached, reached, taken
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
@@ -46,8 +46,10 @@ def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], e
     """The units of everything that was found in a body, each named after the prefix and the way to it."""
     found = list(found)
     asked = [one for one in found if asks(one.value, one.by)]
+    loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
     for one in asked:
-        yield from asking(_called(prefix, one), one, [*_helpers(one), *lives], engine)
+        around = [live for loop, live in loops if _may_be_around(loop, one)]
+        yield from asking(_called(prefix, one), one, [*_helpers(one), *around, *lives], engine)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         if id(one.value) not in ways and (retried := decorators(one.value, one.name)):
@@ -94,6 +96,11 @@ def _units_of(agent: Any, lives: Sequence[Live], engine: Engine) -> list[Live]:
     if not durable(agent) or any(live.layer.kind == "unit" and live.layer.name not in NESTING for live in lives):
         return []
     return [live for live in engine(Unit("model", owner=agent)) if live.layer.kind == "unit"]
+
+
+def _may_be_around(loop: Reached, one: Reached) -> bool:
+    """Whether a loop that some code names may have another thing that is asked in it, for all that is known."""
+    return one.through[: len(loop.through)] == loop.through
 
 
 def _called(prefix: str, one: Reached) -> str:

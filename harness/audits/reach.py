@@ -78,6 +78,15 @@ def taken(*values: Any) -> frozenset[str]:
     return frozenset(name for function in functions for name in _names(function.__code__).attributes)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Code that names things, and the decorated functions on the way to it."""
+
+    names: _Names
+    code: CodeType
+    through: tuple[Any, ...]
+
+
 @dataclass
 class _Search:
     """The functions to look into, and what was found already.
@@ -91,7 +100,7 @@ class _Search:
     waiting: list[tuple[Any, Any, tuple[Any, ...]]] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
     handed: dict[int, Any] = field(default_factory=dict)
-    taking: list[tuple[_Names, CodeType, tuple[Any, ...]]] = field(default_factory=list)
+    taking: list[_Place] = field(default_factory=list)
     tried: set[tuple[int, CodeType]] = field(default_factory=set)
 
     def run(self) -> Iterator[Reached]:
@@ -99,25 +108,26 @@ class _Search:
             if self.waiting:
                 yield from self._look_into(*self.waiting.pop(0))
             elif pairs := self._handed_on():
-                for holder, (names, code, through) in pairs:
-                    yield from self._taken(holder, holder, names, code, through)
+                for holder, place in pairs:
+                    yield from self._taken(holder, holder, place)
             else:
                 return
 
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
         code, names = function.__code__, _names(function.__code__)
+        place = _Place(names, code, through)
         if code.co_argcount + code.co_kwonlyargcount:
-            self.taking.append((names, code, through))
+            self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
             self.handed[id(owner)] = owner
         for name, found in self._named(function, owner, names):
-            yield from self._found(name, found, owner, names, code, through)
+            yield from self._found(name, found, owner, place)
 
-    def _handed_on(self) -> list[tuple[Any, tuple[_Names, CodeType, tuple[Any, ...]]]]:
+    def _handed_on(self) -> list[tuple[Any, _Place]]:
         """Every object that was handed on, with every function that may have got it, each pair once."""
-        pairs = [(holder, taking) for holder in self.handed.values() for taking in self.taking]
-        fresh = [(holder, taking) for holder, taking in pairs if (id(holder), taking[1]) not in self.tried]
-        self.tried |= {(id(holder), taking[1]) for holder, taking in fresh}
+        pairs = [(holder, place) for holder in self.handed.values() for place in self.taking]
+        fresh = [(holder, place) for holder, place in pairs if (id(holder), place.code) not in self.tried]
+        self.tried |= {(id(holder), place.code) for holder, place in fresh}
         return fresh
 
     def _named(self, function: FunctionType, owner: Any, names: _Names) -> Iterator[tuple[str, Any]]:
@@ -129,44 +139,54 @@ class _Search:
         if owner is not None:
             yield from attributes(owner, names.of(owner))
 
-    def _found(
-        self, name: str, found: Any, owner: Any, names: _Names, code: CodeType, through: tuple[Any, ...]
-    ) -> Iterator[Reached]:
+    def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
+        through = place.through
         key = (id(found), *map(id, through))
-        if key in self.seen or name in self.leaving:
+        if key in self.seen or name in self.leaving or any(found is one for one in through):
             return
         self.seen.add(key)
-        yield Reached(name, found, code, through)
-        bound = _owner(found) or owner
-        if (function := own_function(found)) is not None:
-            decorated = found is not function or hasattr(found, "__wrapped__")
-            self.waiting.append((function, bound, (*through, found) if decorated else through))
-            for key_, inner in _bound(name, found):
-                yield from self._found(key_, inner, None, names, code, through)
-        elif inspect.isclass(found) and _is_own(found):
-            self.waiting += [(one, found, through) for one in _methods(found, names.attributes)]
-            yield from self._taken(found, None, names, code, through)
-        elif isinstance(found, ModuleType) or self._is_holder(found):
-            if name in names.handed and not isinstance(found, ModuleType):
-                self.handed[id(found)] = found
-            yield from self._taken(found, None if isinstance(found, ModuleType) else found, names, code, through)
-        else:
-            for attribute, inner in taken_out(found, names.attributes):
-                yield from self._found(attribute, inner, None, names, code, through)
-        for key_, inner in contents(found):
+        yield Reached(name, found, place.code, through)
+        yield from self._below(name, found, owner, place)
+        for inside, inner in contents(found):
             if self._is_holder(inner):
                 self.handed[id(inner)] = inner
-            yield from self._found(f"{name}.{key_}", inner, None, names, code, through)
+            yield from self._found(f"{name}.{inside}", inner, None, place)
+
+    def _below(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
+        """What is behind something that was found: in a function later, in everything else at once."""
+        if (function := own_function(found)) is not None:
+            decorated = found is not function or hasattr(found, "__wrapped__")
+            through = (*place.through, found) if decorated else place.through
+            self.waiting.append((function, _owner(found) or owner, through))
+            for argument, inner in _bound(name, found):
+                yield from self._found(argument, inner, None, place)
+        elif inspect.isclass(found) and _is_own(found):
+            self.waiting += [(one, found, place.through) for one in _methods(found, place.names.attributes)]
+            yield from self._taken(found, None, place)
+        elif isinstance(found, ModuleType):
+            yield from self._of_a_module(name, found, place)
+        elif self._is_holder(found):
+            if name in place.names.handed:
+                self.handed[id(found)] = found
+            yield from self._taken(found, found, place)
+        else:
+            for attribute, inner in taken_out(found, place.names.attributes):
+                yield from self._found(attribute, inner, None, place)
 
     def _is_holder(self, found: Any) -> bool:
         return is_holder(found) or any(found is one for one in self.given.values())
 
-    def _taken(
-        self, holder: Any, owner: Any, names: _Names, code: CodeType, through: tuple[Any, ...]
-    ) -> Iterator[Reached]:
+    def _taken(self, holder: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What code takes from an object, by the names that it knows."""
-        for attribute, inner in attributes(holder, names.of(holder)):
-            yield from self._found(attribute, inner, owner, names, code, through)
+        for attribute, inner in attributes(holder, place.names.of(holder)):
+            yield from self._found(attribute, inner, owner, place)
+
+    def _of_a_module(self, name: str, module: ModuleType, place: _Place) -> Iterator[Reached]:
+        """The same of a module; a library's functions have names that many things have."""
+        for attribute, inner in attributes(module, place.names.of(module)):
+            theirs = inspect.isfunction(inner) and own_function(inner) is None
+            if not theirs or place.names.takes(name, attribute):
+                yield from self._found(attribute, inner, None, place)
 
 
 def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -246,13 +266,19 @@ def _is_own(kind: type[Any]) -> bool:
 class _Names:
     """What a function's code and the functions inside it name: variables outside of it, attributes, imports.
 
-    `handed` are names of what is not only taken something from, but stored, returned or passed on.
+    `handed` are names of what is not only taken something from, but stored, returned or passed on; `chained` are names
+    with what is taken from them at once (`httpx.get`).
     """
 
     variables: tuple[str, ...]
     attributes: tuple[str, ...]
     modules: tuple[str, ...]
     handed: frozenset[str]
+    chained: frozenset[tuple[str, str]]
+
+    def takes(self, name: str, attribute: str) -> bool:
+        """Whether an attribute is this one's: `get` may be anybody's. What is imported here may have any name."""
+        return (name, attribute) in self.chained or name in self.modules
 
     def of(self, holder: Any) -> tuple[str, ...]:
         """The names of what this code may take from an object: all there are, if it makes names itself."""
@@ -267,7 +293,8 @@ def _names(code: CodeType) -> _Names:
     told = {
         kind: tuple(dict.fromkeys(name for found, name in steps if found in opcodes)) for kind, opcodes in _OF.items()
     }
-    return _Names(**told, handed=frozenset(_handed(code)))
+    chained = frozenset(pairwise(name for _opcode, name in steps))
+    return _Names(**told, handed=frozenset(_handed(code)), chained=chained)
 
 
 _OF = {

@@ -37,6 +37,8 @@ def target(
         return _dying(unit, asking, called) if comes_back else "nothing begins it again by itself: a person has to"
     if unit.inside:
         return _within(unit, cell)
+    if unit.unit.startswith("output:"):
+        return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
         return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"

@@ -24,6 +24,7 @@ from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects import guard
 from harness.subjects.certificates import trust_one
+from harness.subjects.importing import ImportPath, is_theirs, load_module
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.loops import run_once
 from harness.subjects.origins import look_in, version
@@ -116,10 +117,12 @@ class _Silent:
 
 
 def _modules(path: str) -> list[str]:
-    """The subject's module first, then the others of its package that are loaded."""
-    target = path.partition(":")[0]
+    """The subject's module first, then the others of its package that are loaded, then all else of the person's."""
+    target = load_module(ImportPath.parse(path)).__name__
     package = target.partition(".")[0]
-    return [target, *sorted(name for name in dict(sys.modules) if name.startswith(f"{package}.") and name != target)]
+    own = {name for name, module in dict(sys.modules).items() if is_theirs(getattr(module, "__file__", None) or "<")}
+    near = {name for name in dict(sys.modules) if name.startswith(f"{package}.")}
+    return list(dict.fromkeys([target, *sorted(near), *sorted(own)]))
 
 
 async def _nothing_runs(agent: Any, number: int) -> Any:

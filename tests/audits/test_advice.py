@@ -73,6 +73,13 @@ def test_a_change_is_for_every_failure_that_is_over_the_budget():
     assert (advice.before.endswith("= 45"), advice.after) == (True, "6 (httpx2 transport) × 1 (openai) = 6")
 
 
+def test_each_model_of_a_fallback_is_changed_that_tries_more_often():
+    sdks = [layer("openai", "sdk", settings={"max_retries": str(number)}) for number in (5, 0, 2)]
+    models = added(growing(6, "openai"), growing(1, "openai"), growing(3, "openai"))
+    (advice,) = advised(report(model(cell(Failure.UNAVAILABLE, models), layers=(*sdks, layer("fallback", "fallback")))))
+    assert [(change.now, change.then) for change in advice.changes] == [("5", "1"), ("2", "1")]
+
+
 SPELLED = {
     "connections": (layer("httpx2 transport", "transport", settings={"retries": "8"}), "retries", "8", "5"),
     "google": (layer("google-genai", "sdk", settings={"attempts": "9"}), "attempts", "9", "6"),

@@ -8,6 +8,7 @@ import httpx
 import httpx2
 import pytest
 from openai import AsyncOpenAI
+from pydantic_ai import Agent, ToolOutput
 from pydantic_ai.models.fallback import FallbackModel
 from tenacity import retry, stop_after_attempt, wait_fixed
 
@@ -19,6 +20,7 @@ from harness.audits.asking.sdks import Sdk
 from harness.audits.asking.tools import decorators
 from harness.audits.asking.transports import TransportLayer
 from harness.audits.asking.trouble import first
+from harness.audits.targets import target
 from harness.retries.arithmetic import spelled
 from harness.retries.values import Failure
 
@@ -249,3 +251,14 @@ def test_waits_take_no_time_and_move_the_clock():
 def test_a_client_is_as_its_sdk_has_it_if_nobody_says_anything(said, origin, usual):
     layer = Sdk(AsyncOpenAI(api_key="sk-fixture", **said)).layer
     assert (layer.origin.said, layer.usual.keys()) == (origin, usual)
+
+
+def test_an_output_tool_may_have_a_number_of_its_own():
+    outputs = [ToolOutput(int, name="count", max_retries=4), ToolOutput(float, name="share")]
+    agent = Agent(clients.openai(), name="outputs", output_type=outputs, retries=2)
+    found = {unit.unit: unit for unit in collect.units_of(agent, lambda _unit: ())}
+    assert found["output:count"].cell(Failure.INVALID_OUTPUT).chain == "5 (output tool) = 5"
+    assert found["run"].cell(Failure.INVALID_OUTPUT).chain == "3 (agent output) = 3"
+    assert "output:share" not in found
+    told = target(found["output:count"], found["output:count"].cells[0], "model", True, {})
+    assert "call this output tool" in told

@@ -7,13 +7,14 @@ from functools import partial, wraps
 import httpx
 import pytest
 from pydantic_ai import Agent
+from tenacity import retry, stop_after_attempt
 
 from fixtures.audit import asking_tools, changing, holding_tools
 from harness import audit
 from harness.audits import collect, own
 from harness.audits.asking.deps import Given
 from harness.audits.asking.tools import decorators
-from harness.audits.reach import referred
+from harness.audits.reach import reached, referred
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.retries.report import AuditReport, UnitAudit
@@ -44,6 +45,8 @@ ASKED = {
     ),
     "a decorated function that asks nobody": ("draw.drawn", F.TOOL_EXCEPTION, "4 (tenacity of drawn) = 4"),
     "made in the call, of what retries nothing": ("read.AsyncClient", F.UNAVAILABLE, "1 (httpx client) = 1"),
+    "by a function of the library": ("quick.get", F.UNAVAILABLE, "1 (httpx client) = 1"),
+    "in a loop of a library": ("persist.client", F.UNAVAILABLE, "2 (openai) × 4 (tenacity of again) = 8"),
     "another agent": ("delegate.researcher.model", F.UNAVAILABLE, "3 (anthropic) = 3"),
 }
 
@@ -58,6 +61,7 @@ def test_what_a_tool_asks_is_a_unit_inside_it(found, name, failure, chain):
 HIDDEN = {
     "a client of an SDK, made in the call": ("translate.AsyncOpenAI", "made in the call"),
     "a transport, made in the call": ("dig.AsyncClient", "made in the call"),
+    "a loop of a library, made in the call": ("insist.client", "`AsyncRetrying` is made in the call"),
     "a library that nobody can ask": ("load.session", "requests retries by itself"),
     "what comes with the run": ("nearby.http", "say how they are made with `--deps`"),
 }
@@ -163,6 +167,22 @@ def test_whatever_is_called_is_looked_into(function):
 def test_a_name_is_looked_up_where_the_code_would():
     assert list(referred(Service().call)) == [("client", "its own")]
     assert list(referred(lambda: client)) == [("client", "the module's")]
+
+
+class Api:
+    """A decorated method that is called as a method of its client is."""
+
+    def __init__(self) -> None:
+        self.client = client
+
+    @retry(stop=stop_after_attempt(3))
+    def get(self) -> str:
+        return self.client.get()
+
+
+def test_a_function_that_may_call_itself_is_looked_into_once():
+    ways = [(one.name, len(one.through)) for one in reached(Api().get)]
+    assert ways == [("client", 0), ("get", 0), ("client", 1)]
 
 
 CHANGED = {"summarize": "`client` is copied with other options", "more": "`asked` is called with other options"}

@@ -36,6 +36,8 @@ MAKERS = (*SDKS, *RETRYING, "httpx", "httpx2")
 """Packages whose clients a function may make."""
 CHANGING = frozenset({"transport", "mounts", "auth", "event_hooks"})
 """Arguments of an HTTP client that may make one request several."""
+CALLS = frozenset({"request", "get", "options", "head", "post", "put", "patch", "delete", "stream"})
+"""Functions of an HTTP library that send one request."""
 SOMEWHERE = "https://harness.invalid/"
 
 
@@ -207,7 +209,9 @@ def _named_client(kind: type[Any]) -> bool:
 
 
 def _is_http_call(value: Any) -> bool:
-    return value.__module__ in ("httpx._api", "httpx2._api")
+    """Whether this is `httpx.get` or the like: each makes a client of its own for one request."""
+    library = value.__module__.partition(".")[0]
+    return library in ("httpx", "httpx2") and value.__name__ in CALLS
 
 
 def _is_known(value: Any) -> bool:

@@ -157,6 +157,21 @@ def _goes_round(code: CodeType) -> bool:
     return any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(code))
 
 
+def retrying_in_body(name: str, value: Any) -> Decorator | Opaque | None:
+    """What a body tries again with inside itself, without any decorator; None if the value is nothing of the kind.
+
+    An object that is there can be asked; one that is made in the call (`for attempt in Retrying(...)`) cannot.
+    """
+    kind = value if inspect.isclass(value) else type(value)
+    if any(base.__module__ == "tenacity" and base.__name__ == "BaseRetrying" for base in kind.__mro__):
+        if not inspect.isclass(value):
+            return Decorator(value, value, name)
+    elif not inspect.isfunction(value) or str(value.__module__).partition(".")[0] not in RETRYING:
+        return None
+    reason = f"`{name}` is made in the call, where nobody can see before how often it tries again"
+    return Opaque(RetryLayer(name=f"{name} in the call", kind="tool", unknown=reason))
+
+
 def tools_of(agent: Any) -> Iterator[ToolAsked]:
     """The function tools of an agent, with how often each may be retried."""
     for toolset in leaves(agent):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -120,11 +120,21 @@ def config_of(config: dict[str, Any]) -> dict[str, str]:
 
 
 def spelled(policy: Any) -> str:
-    """A tenacity policy: its class, and its own numbers."""
+    """A tenacity policy: its class, its own numbers, and the policies that it is made of."""
     if not hasattr(policy, "__dict__") or (isinstance(policy, Callable) and hasattr(policy, "__name__")):  # type: ignore[arg-type]
         return getattr(policy, "__qualname__", repr(policy)).partition(".<locals>")[0]
-    told = [f"{value:g}" for value in vars(policy).values() if isinstance(value, int | float) and value < NO_LIMIT]
-    return f"{type(policy).__name__}({', '.join(told)})" if told else type(policy).__name__
+    kind = type(policy).__name__.lstrip("_")
+    told = [part for value in vars(policy).values() for part in _parts(value)]
+    return f"{kind}({', '.join(told)})" if told else kind
+
+
+def _parts(value: Any) -> Iterator[str]:
+    if isinstance(value, tuple | list):
+        yield from (part for one in value for part in _parts(one))
+    elif isinstance(value, int | float):
+        yield from [f"{value:g}"] if value < NO_LIMIT else []
+    elif type(value).__module__.startswith("tenacity."):
+        yield spelled(value)
 
 
 def _package(value: Any) -> str:

@@ -70,7 +70,7 @@ def _fallbacks(unit: UnitAudit, _report: AuditReport) -> Found:
         if any(kinds.get(factor.layer) == "sdk" and (factor.times or 1) > 1 for factor in factors(chain))
     ]
     if counted:
-        text = "every model of the fallback is retried by its SDK before the next one is asked"
+        text = "models of the fallback are retried by their SDKs before the next one is asked"
         remedy = "set `max_retries=0` on the clients of a fallback: the next model is the retry"
         yield Said(text, remedy, Severity.WARNING, tuple(counted), layer(unit, "fallback"))
 
@@ -109,7 +109,7 @@ RULES = (
     Rule(
         "fallback-multiplied",
         "fallback models are multiplied by the retries of their SDKs",
-        "A fallback is there to be quick; here every model is tried several times first.",
+        "A fallback is there to be quick; here models are tried several times first.",
         _fallbacks,
     ),
 )
