@@ -6,6 +6,7 @@ Prose between the marks is written by hand and kept; what is between two marks o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.audits.rules import RULES
@@ -15,6 +16,7 @@ from harness.retries.values import ON_THE_WIRE
 
 PAGE = Path(__file__).parents[2] / "docs" / "retry-audit.md"
 HEADS = ("engine", "client", "transport retries", "when", "chain", "predicted", "measured")
+BODIES = ("engine", "unit", *HEADS[3:])
 
 
 def rules() -> str:
@@ -35,6 +37,17 @@ def rows(report: AuditReport) -> list[str]:
     agent = report.subject.partition(":")[2]
     (unit,) = [unit for unit in report.units if unit.unit == "model"]
     return [row(report.engine, agent, cell) for cell in unit.cells if cell.failure in ON_THE_WIRE]
+
+
+def bodies(reports: Iterable[AuditReport]) -> str:
+    """The table of what happens in bodies: of tools, of listings, of processes that die in them."""
+    found = [(one.engine, unit.unit, cell) for one in reports for unit in one.units for cell in unit.cells]
+    told = [
+        (engine, unit, cell.failure, cell.chain, amount(cell), measured(cell))
+        for engine, unit, cell in found
+        if cell.failure not in ON_THE_WIRE and cell.measured is not None
+    ]
+    return table([f"| {' | '.join(row)} |" for row in told], BODIES)
 
 
 def table(lines: list[str], heads: tuple[str, ...] = HEADS) -> str:

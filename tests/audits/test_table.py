@@ -35,6 +35,30 @@ def test_the_plain_flow_was_measured_as_predicted(row: list[str]):
     assert len(page.written(page.PAGE.read_text(), "flow")) == len(ON_THE_WIRE)
 
 
+BODIES = page.written(page.PAGE.read_text(), "bodies")
+ASKED = {
+    "tool:look": {Failure.TOOL_EXCEPTION, Failure.USER_ERROR, Failure.MODEL_RETRY, Failure.VALIDATION},
+    "tools:weather": {Failure.TOOL_EXCEPTION},
+    "tool:weather/*": {Failure.TOOL_EXCEPTION, Failure.MODEL_RETRY},
+    "run": {Failure.INVALID_OUTPUT},
+}
+DIES = ("model", "tool:look", "tool:weather/*")
+
+
+def test_tools_servers_and_deaths_are_in_a_table_of_their_own():
+    wanted = {
+        (engine, unit, failure) for engine in ENGINES[1:] for unit, failures in ASKED.items() for failure in failures
+    }
+    wanted |= {(engine, unit, Failure.CRASH) for engine in ("dbos", "temporal") for unit in DIES}
+    assert {tuple(row[:3]) for row in BODIES} == wanted
+
+
+@pytest.mark.parametrize("row", BODIES, ids=lambda row: "-".join(row[:3]))
+def test_a_body_ran_as_often_as_predicted(row: list[str]):
+    assert row[-1] == row[-2]
+    assert row[-3].endswith(f"= {row[-2]}")
+
+
 @pytest.mark.parametrize("failure", [Failure.UNAVAILABLE, Failure.BAD_REQUEST, Failure.READ_TIMEOUT])
 def test_a_sample_is_what_it_would_be_today(failure: Failure):
     report = audit("fixtures.audit.documented_prefect:openai", "prefect", static=True)
