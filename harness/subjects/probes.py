@@ -17,15 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
-from harness.history import (
-    CANCELLED,
-    Observation,
-    StepEntered,
-    StepLeft,
-    UnitEntered,
-    UnitLeft,
-    UnitTried,
-)
+from harness.history import CANCELLED, Observation, StepEntered, StepLeft, UnitEntered, UnitLeft, UnitTried
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited, shortened
