@@ -323,7 +323,7 @@ def test_parallel_calls_around_a_fault_happen_in_message_order(tmp_path: Path, f
 
 
 def test_a_call_whose_error_nobody_records_holds_no_other_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.subjects.probes.PATIENCE", math.inf)
+    monkeypatch.setattr("harness.subjects.turns.PATIENCE", math.inf)
     path = tmp_path / "journal"
     steps = [StepId.of("tool", "charge", number) for number in (1, 2)]
     siblings = {str(step): tuple(map(str, steps)) for step in steps}
