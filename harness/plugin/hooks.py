@@ -68,12 +68,13 @@ class Hooks:
             attach(report, call.excinfo.value)
         if "harness.plugin.running" in sys.modules:
             from harness.plugin.running import forget
-            from harness.plugin.summary import annotate
+            from harness.plugin.summary import annotate, shorten
 
             if report.when == "teardown":
                 forget(item)
             else:
                 annotate(item, report)
+                shorten(report, call.excinfo)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -101,6 +101,17 @@ def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
             item.user_properties += [(f"durable_{name}", value) for name, value in shown.items()]
 
 
+def shorten(report: pytest.TestReport, raised: pytest.ExceptionInfo[BaseException] | None) -> None:
+    """Let a failure of a run say one line where pytest asks for its message, and not the story told above it.
+
+    On CI pytest repeats that message, however long, in its short summary; JUnit has it as an attribute.
+    """
+    crash = getattr(report.longrepr, "reprcrash", None)
+    told = raised is not None and isinstance(raised.value, pytest.fail.Exception) and not raised.value.pytrace
+    if crash is not None and told and hasattr(report, "durable"):
+        crash.message = crash.message.partition("\n")[0]
+
+
 def _audits(item: pytest.Item) -> list[dict[str, Any]]:
     if "harness.plugin.auditing" not in sys.modules:
         return []

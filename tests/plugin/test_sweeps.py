@@ -180,6 +180,9 @@ def test_junit_has_the_engine_the_fault_and_the_replay_line(ran: Ran) -> None:
     assert said["durable_engine"] == "none"
     assert said["durable_fault"] == "crash@model#2/before"
     assert str(said["durable_replay"]).startswith("harness run shop:agent")
+    (failure,) = case.iter("failure")
+    assert "\n" not in str(failure.get("message"))
+    assert "replay: harness run shop:agent" in str(failure.text)
 
 
 def section(ran: Ran, test: str) -> str:
