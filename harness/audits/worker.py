@@ -77,13 +77,13 @@ def tell(argument: dict[str, Any]) -> None:
 
 
 def _told(subject: Subject, worker: Worker, engine: str, path: str, refused: str) -> dict[str, Any]:
-    look_in(_modules(path))
+    look_in(modules_of(path))
     notes = list(subject.notes)
     if refused and subject.agent is not None:
         return {"engine": engine, "refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, engine)]
     if subject.agent is not None:
-        loaded = [sys.modules[name] for name in _modules(path) if name in sys.modules]
+        loaded = [sys.modules[name] for name in modules_of(path) if name in sys.modules]
         notes += shared(subject.agent, loaded)
     told = {"units": units, "notes": notes, "versions": _versions()}
     return {"engine": engine, "refused": "", "no_run": refused, **told}
@@ -116,7 +116,7 @@ class _Silent:
         raise NotImplementedError
 
 
-def _modules(path: str) -> list[str]:
+def modules_of(path: str) -> list[str]:
     """The subject's module first, then the others of its package that are loaded, then all else of the person's."""
     target = load_module(ImportPath.parse(path)).__name__
     package = target.partition(".")[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import audit
+from harness.audits.worker import modules_of
 from harness.errors import EngineUnavailable
 
 ROOT = Path(__file__).parents[2]
@@ -107,3 +108,16 @@ def test_an_engine_that_cannot_be_used_is_told_before_the_subject_is_imported(tm
     assert not trace.exists()
     audit(f"{subject}:agent", "dbos", static=True)
     assert trace.exists()
+
+
+def test_settings_are_looked_for_in_the_subjects_file_and_then_in_all_others_of_the_person(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "audited_helper.py").write_text("retries = 3\n")
+    (tmp_path / "audited_shop.py").write_text("import audited_helper\nagent = None\n")
+
+    found = modules_of(f"{tmp_path / 'audited_shop.py'}:agent")
+    assert found[0] == "audited_shop"
+    assert "audited_helper" in found
+    assert {"pydantic_ai", "pytest", "harness.errors"} & set(found) == set()
+    for name in ("audited_shop", "audited_helper"):
+        del sys.modules[name]
