@@ -90,7 +90,7 @@ class DbosWorker:
         seams.watch_units(hook, scale, transactions.is_body)
         transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
-        self._children.report(hook, are_steps=self._case.subject.kind == "workflow")
+        self._children.report(hook, are_steps=self._case.subject.agent is None)
         self._deadlines.report(hook)
         seams.scale_waits(scale)
 
