@@ -17,7 +17,6 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from pydantic_ai.usage import RunUsage
 
 from harness.errors import UsageError
-from harness.scenario import DEFAULT_PROMPT
 
 _MARKS: dict[str, tuple[str, str]] = {
     "dbos_function_name": ("a DBOS workflow", "dbos"),
@@ -116,6 +115,8 @@ def _said(parameters: list[inspect.Parameter], hints: dict[str, Any], prompt: st
 
 def _is_for_a_prompt(parameter: inspect.Parameter, hints: dict[str, Any], prompt: str) -> bool:
     """Whether it takes a text, and has no default of its own or somebody said a prompt."""
+    from harness.scenario import DEFAULT_PROMPT  # here, because an audit has no need of scenarios
+
     takes_text = hints.get(parameter.name, str) in (str, Any, "str")
     return takes_text and (parameter.default is parameter.empty or prompt != DEFAULT_PROMPT)
 
