@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, task
+from prefect import task
 from pydantic import BaseModel
 from pydantic_ai import Agent, ModelRetry, RunContext
 from pydantic_ai.durable_exec.dbos import DBOSDurability
@@ -34,11 +34,6 @@ with warnings.catch_warnings():
     wrapper = PrefectAgent(Agent(MODEL, name="wrapped", tools=[charge]))
 
 of_dbos = Agent(MODEL, name="of_dbos", tools=[charge], capabilities=[DBOSDurability()])
-
-
-@flow
-async def own_flow() -> str:
-    return "flown"
 
 
 # Tasks.

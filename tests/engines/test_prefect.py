@@ -306,7 +306,6 @@ def test_whatever_a_run_writes_is_in_its_own_folder(lab: Lab) -> None:
     ("subject", "says"),
     [
         ("of_dbos", "was built for DBOS; run it under --engine dbos"),
-        ("own_flow", "'own_flow' is a flow of its own, and only agents can be run"),
         ("two_mcp", "`id`"),
     ],
 )
