@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from harness.contract import Contract
 from harness.engines.base import Case, Hook, Store, Unsupported
 from harness.errors import UsageError
-from harness.subjects.owned import refusal
 
 if TYPE_CHECKING:
     from harness.history import EngineRecord
@@ -69,6 +68,8 @@ class NoneWorker:
         pass
 
     def bind(self, case: Case) -> Unsupported | None:
+        from harness.subjects.owned import refusal  # here, because the parent's half is in this file, too
+
         if words := refusal(case.subject.value, case.subject.name, "none"):
             return Unsupported(words)
         self._case = case
