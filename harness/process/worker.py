@@ -7,7 +7,6 @@ subject and binds it to the engine. `live` runs in the forked child and leaves b
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ from harness.subjects import around, bodies, events, guard, models, output_funct
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
 from harness.subjects.deps import load_deps
-from harness.subjects.importing import own_files
+from harness.subjects.importing import ImportPath, load_module, own_files
 from harness.subjects.loading import Subject, load_subject
 from harness.subjects.naming import agent_names, agents_around
 from harness.subjects.offers import OFFER, offer, shown
@@ -87,7 +86,7 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     for error in argument.get("errors", ()):
         exception(error)  # by import path perhaps, which is known here only
     script = load_script(argument["script"]) if argument.get("script") is not None else None
-    for agent in [subject.agent] if subject.agent else agents_around(sys.modules[subject.path.partition(":")[0]]):
+    for agent in [subject.agent] if subject.agent else agents_around(load_module(ImportPath.parse(subject.path))):
         models.warm(agent)
     _rehearse()
     _prepared = Prepared(subject, script, worker)

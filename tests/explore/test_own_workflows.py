@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UsageError
-from harness.explore.sweep import sweep
+from harness.explore.sweep import run, sweep
 from harness.scenario import Scenario
 from harness.verdict import Owner, Severity, Status, SweepReport
 
@@ -88,6 +88,14 @@ def test_tasks_whose_results_nobody_keeps_are_steps_without_a_record(tmp_path: P
     assert errors(report)["step:ship#2/before"] == {("step:ship#1", "finished-ran-again")}
     [remedy] = {finding.remedy for finding in report.findings if finding.severity is Severity.ERROR}
     assert "have `ship` called in a task with `persist_result=True`" in remedy
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_workflow_may_be_named_by_its_file(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject="fixtures/workflows/dbos_orders.py:careless", engine="dbos")
+    [report] = run(scenario, out=tmp_path).runs
+
+    assert (report.status, report.incarnations) == (Status.PASSED, 1)
 
 
 REFUSED = {

@@ -67,11 +67,11 @@ class Watch(Interceptor):
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
                 again = watch.begins_again(workflow.info().run_id)
-                goes_on = BEFORE in input.headers
-                around = watch.hook.replaying() if again else nullcontext() if goes_on else watch.hook.container()
-                with watch.around_workflow(workflow.info()), around:
-                    if BEFORE in input.headers:
-                        self._requests.goes_on(json.loads(input.headers[BEFORE].data))
+                before = input.headers.get(BEFORE)
+                whole = watch.hook.container() if before is None else nullcontext()
+                with watch.around_workflow(workflow.info()), watch.hook.replaying() if again else whole:
+                    if before is not None:
+                        self._requests.goes_on(json.loads(before.data))
                     return await super().execute_workflow(input)
 
         return Container
