@@ -38,7 +38,10 @@ class EngineUnavailable(UsageError):
 
 
 class SubjectError(UsageError):
-    """The subject could not be imported or is no agent. `traceback` is the subject's own, if its import raised."""
+    """The subject could not be imported, is no agent, or cannot be called.
+
+    `traceback` is the subject's own, if its import raised.
+    """
 
     def __init__(self, message: str, traceback: str | None = None) -> None:
         super().__init__(message)

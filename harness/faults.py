@@ -273,3 +273,7 @@ def _duration(text: str) -> float:
     if match is None:
         raise ValueError(text)
     return float(match[1]) * _UNITS[match[2]]
+
+
+NO_FAULT = FaultPlan()
+"""The plan of a run in which nothing goes wrong."""

@@ -11,10 +11,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT
 from harness.steps import StepId
-
-NO_FAULT = str(FaultPlan())
 
 
 class Status(StrEnum):
@@ -190,7 +188,7 @@ class RunReport:
     @property
     def crashes(self) -> int:
         """How many lives were cut off. Without a fault none was: a scenario may ask for several lives by itself."""
-        return max(0, self.incarnations - 1) if self.plan != NO_FAULT else 0
+        return max(0, self.incarnations - 1) if self.plan != str(NO_FAULT) else 0
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ def _unexplained(case: Case) -> Iterator[Finding]:
         for lived in _by_life(runs):
             if len(lived) > usual and (pair := _tried_again(lived)):
                 told.append(step)
-                yield _extra(case, step, lived, pair)
+                yield _extra(step, lived, pair)
                 break
 
 
@@ -132,7 +132,7 @@ def _is_inside(step: str, outer: str) -> bool:
     return family(step).startswith(family(outer) + ".")
 
 
-def _extra(case: Case, step: str, lived: list[Execution], pair: tuple[Execution, Execution]) -> Finding:
+def _extra(step: str, lived: list[Execution], pair: tuple[Execution, Execution]) -> Finding:
     one, other = pair
     gave_up = one.left is None or one.left.outcome == "ok" or one.left.seq > other.entered.seq
     if gave_up:

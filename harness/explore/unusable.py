@@ -63,9 +63,10 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
     ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
     if ended is None:
         return None if history.outcomes else _without_outcome(history, scenario, contract)
+    if ended.error_type == "SubjectError":
+        raise UsageError(str(ended.error))
     if ended.error_type in ("ScriptError", "UsageError"):
-        is_called = scenario.script is None and ended.error_type == "UsageError"
-        raise UsageError(ended.error or "" if is_called else f"the script does not fit the agent: {ended.error}")
+        raise UsageError(f"the script does not fit the agent: {ended.error}")
     case = Case(history, Baseline(history), scenario, contract)
     return _verdict(f"{ended.error_type}: {ended.error}", _mend(case, ended), where(case, ended))
 

@@ -17,10 +17,10 @@ from harness.explore import policies
 from harness.explore.available import demand
 from harness.explore.confirmation import Group, blaming, marked
 from harness.explore.plans import Cell, replay_line
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT, FaultPlan
 from harness.journal import load
 from harness.plugin.fingerprint import key_of
-from harness.plugin.maps import NO_FAULT, CrashMap, Maps
+from harness.plugin.maps import CrashMap, Maps
 from harness.plugin.options import Settings
 from harness.plugin.report import Report
 from harness.runner import Bench, open_bench

@@ -21,7 +21,7 @@ from harness.checks import Baseline, Difference, compare
 from harness.errors import EngineUnavailable, HarnessError, InternalError, SubjectError
 from harness.explore import unusable
 from harness.explore.plans import Cell, crash_points, replay_line, rows
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT, FaultPlan
 from harness.journal import load
 from harness.plugin import fingerprint
 from harness.runner import Bench
@@ -29,7 +29,6 @@ from harness.scenario import Scenario
 from harness.subjects import tracebacks
 from harness.verdict import Finding, Row, Verdict
 
-NO_FAULT = FaultPlan()
 JOURNALS = ("first.jsonl", "second.jsonl")
 
 

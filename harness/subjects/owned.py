@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation
 from pydantic_ai.usage import RunUsage
 
-from harness.errors import UsageError
+from harness.errors import SubjectError
 
 _MARKS: dict[str, tuple[str, str]] = {
     "dbos_function_name": ("a DBOS workflow", "dbos"),
@@ -63,7 +63,7 @@ def as_result(returned: Any) -> Any:
 async def call(function: Any, prompt: str, deps: Any) -> Any:
     """Call a workflow or flow as its author would. One that is no coroutine function runs in a thread.
 
-    Raises `UsageError` if it needs more than there is, or if a value does not fit what it is declared to take.
+    Raises `SubjectError` if it needs more than there is, or if a value does not fit what it is declared to take.
     """
     body = body_of(function)
     given = arguments(body, prompt, deps, fitted=True)
@@ -81,7 +81,7 @@ def body_of(function: Any) -> Callable[..., Any]:
 def arguments(body: Callable[..., Any], prompt: str, deps: Any, *, fitted: bool = False) -> list[Any]:
     """What to call it with, by position. With `fitted`, values of `deps` become what it is declared to take.
 
-    Raises `UsageError` if it needs more than there is.
+    Raises `SubjectError` if it needs more than there is.
     """
     parameters = [one for one in inspect.signature(body).parameters.values() if one.kind in _BY_POSITION]
     parameters = [one for one in parameters if one.name != "self"]
@@ -90,7 +90,7 @@ def arguments(body: Callable[..., Any], prompt: str, deps: Any, *, fitted: bool 
     missing = [one.name for one in parameters if one.name not in given and one.default is one.empty]
     if missing:
         example = ", ".join(f'"{name}": …' for name in missing)
-        raise UsageError(
+        raise SubjectError(
             f"`{body.__name__}` needs {', '.join(missing)}; give it as `--deps`, in JSON: --deps '{{{example}}}'"
         )
     last = max((index for index, one in enumerate(parameters) if one.name in given), default=-1)
@@ -135,6 +135,6 @@ def _fit(name: str, hint: Any, value: Any) -> Any:
         return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise UsageError(f"the deps do not fit `{name}`: {problem['msg']} (it is {value!r})") from None
+        raise SubjectError(f"the deps do not fit `{name}`: {problem['msg']} (it is {value!r})") from None
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError, NameError):
         return value

@@ -17,7 +17,7 @@ from harness.checks import Baseline
 from harness.engines.base import Engine, Session, Worker
 from harness.engines.registry import load as load_engine
 from harness.errors import SubjectError
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT, FaultPlan
 from harness.history import History
 from harness.journal import load
 from harness.process import worker
@@ -33,7 +33,6 @@ from harness.verdict import RunReport
 REFUSED = "refused.txt"
 FIRST = "fixtures.agents.uses.talkative:agent"
 """Any agent will do: what pydantic-ai builds when an agent is first asked is the same for all of them."""
-NO_FAULT = FaultPlan()
 
 
 _worker: Worker | None = None

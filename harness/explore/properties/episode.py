@@ -16,8 +16,8 @@ from harness.engines.base import Peeks
 from harness.explore.properties.benches import bench_for
 from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
-from harness.explore.properties.trials import NO_FAULT, fair
-from harness.faults import Fault, FaultPlan
+from harness.explore.properties.trials import fair
+from harness.faults import NO_FAULT, Fault, FaultPlan
 from harness.history import History, RunEnded, RunStarted
 from harness.runner import Run
 from harness.scenario import Invocation, Scenario

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.explore.properties.benches import bench_for
-from harness.explore.properties.trials import NO_FAULT
+from harness.faults import NO_FAULT
 from harness.journal import load
 from harness.scenario import Scenario
 from harness.subjects.offers import OFFER
