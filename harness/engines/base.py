@@ -40,6 +40,11 @@ class Hook(Protocol):
     def part(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
         """The same for a unit that has units of its own, as a workflow has that the person's own workflow calls."""
 
+    def child(
+        self, key: str, name: str, attempt: int | None = None, tries: int | None = None, *, again: bool = False
+    ) -> AbstractContextManager[None]:
+        """The same around workflow code that may not pause. `again` if it is replayed, or goes on for another."""
+
     def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
         """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep."""
 
@@ -96,6 +101,11 @@ class Unwatched:
 
     def part(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
         return body
+
+    def child(
+        self, key: str, name: str, attempt: int | None = None, tries: int | None = None, *, again: bool = False
+    ) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
         return body

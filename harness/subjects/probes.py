@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
-from harness.history import CANCELLED, Observation, StepEntered, StepLeft, UnitEntered, UnitLeft, UnitTried
+from harness.history import CANCELLED, Observation, StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
+from harness.subjects import units
 from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited, shortened
 from harness.subjects.commits import Commit
 from harness.subjects.numbers import Numbers
@@ -37,6 +38,7 @@ from harness.subjects.places import (
 )
 from harness.subjects.strikes import Strikes, pause
 from harness.subjects.turns import Turns
+from harness.subjects.units import named
 
 __all__ = ["Body", "Probes"]
 
@@ -222,7 +224,7 @@ class Probes:
             attempt=entered.attempt,
             outcome="ok" if error is None else "error",
             result=result,
-            error=_named(error),
+            error=named(error),
             calls=list(calls),
             invocation=self.invocation,
         )
@@ -267,9 +269,14 @@ class Probes:
             unit = self._units[RUN_UNIT] = Unit(RUN_UNIT, str(step))
         self.strikes.at(str(step), "before")
         entered = self._enter(Body(step), str(step), unit)
+        with self._entered(entered), Setting(step_here, step if number > 1 else None):
+            yield
+
+    @contextmanager
+    def _entered(self, entered: Entered) -> Iterator[None]:
+        """Surround a body that is already announced and has no result of its own."""
         try:
-            with Setting(step_here, step if number > 1 else None):
-                yield
+            yield
         except BaseException as error:
             self._left(entered, error=error)
             raise
@@ -326,14 +333,14 @@ class Probes:
                     if waiting is not None:
                         with Setting(waiting_here, None):
                             return await self._run(waiting, lambda: body(*args, **kwargs), unit)
-                    if seconds := self._unit_entered(unit, name, attempt):
+                    if seconds := units.entered(self, unit, name, attempt):
                         await self._pause(seconds)
                     try:
                         result = await body(*args, **kwargs)
                     except BaseException as error:
-                        self._unit_left(unit, error)
+                        units.left(self, unit, error)
                         raise
-                    self._unit_left(unit)
+                    units.left(self, unit)
                     return result
 
             return awaited
@@ -345,13 +352,13 @@ class Probes:
                 if waiting is not None:
                     with Setting(waiting_here, None):
                         return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
-                pause(self._unit_entered(unit, name, attempt))
+                pause(units.entered(self, unit, name, attempt))
                 try:
                     result = body(*args, **kwargs)
                 except BaseException as error:
-                    self._unit_left(unit, error)
+                    units.left(self, unit, error)
                     raise
-                self._unit_left(unit)
+                units.left(self, unit)
                 return result
 
         return called
@@ -361,6 +368,24 @@ class Probes:
         seen = self.unit(body, key, name)
         step = Body(self._numbers.step(key, name))
         return surrounded(seen, lambda: Setting(waiting_here, step))
+
+    @contextmanager
+    def child(
+        self, key: str, name: str, attempt: int | None = None, tries: int | None = None, *, again: bool = False
+    ) -> Iterator[None]:
+        """The same around code that may not pause. What is replayed, or goes on, neither begins nor ends here."""
+        self.called(key, name)
+        step = self._numbers.step(key, name)
+        if again:
+            self._units.setdefault(key, Unit(key, str(step), claimed=True))
+            self._inner.pop((step, self._attempts[str(step)]), None)
+            with Setting(replaying_here, True), Setting(step_here, step):
+                yield
+            return
+        unit = self._open(key, name, attempt, tries)
+        self.strikes.at(str(step), "before")
+        with self._entered(self._enter(Body(step), str(step), unit)), Setting(step_here, step):
+            yield
 
     def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
         """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep.
@@ -387,45 +412,8 @@ class Probes:
     def _open(self, key: str, name: str, attempt: int | None, tries: int | None) -> Unit:
         self._units[key] = unit = Unit(key, str(self._numbers.step(key, name)))
         if tries is not None:
-            self._tried(unit, attempt or 1, tries)
+            units.tried(self, unit, attempt or 1, tries)
         return unit
-
-    def _tried(self, unit: Unit, attempt: int, tries: int) -> None:
-        """Take down which of how many attempts begins here, before a fault may strike it."""
-        waiting = waiting_here.get()
-        self.journal.tell(
-            UnitTried,
-            unit=unit.key,
-            step=unit.step if waiting is None else str(waiting.step),
-            attempt=attempt,
-            tries=tries,
-            invocation=self.invocation,
-        )
-
-    def _unit_entered(self, unit: Unit, name: str, attempt: int | None) -> float:
-        seconds = self.strikes.at(unit.step, "before")
-        self.journal.tell(
-            UnitEntered,
-            unit=unit.key,
-            name=name,
-            step=unit.step,
-            attempt=attempt or 1,
-            limits=configured(),
-            effective=shortened(),
-            invocation=self.invocation,
-        )
-        return seconds
-
-    def _unit_left(self, unit: Unit, error: BaseException | None = None) -> None:
-        self.journal.tell(
-            UnitLeft,
-            unit=unit.key,
-            step=unit.step,
-            claimed=unit.claimed,
-            outcome="ok" if error is None else "error",
-            error=_named(error),
-            invocation=self.invocation,
-        )
 
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes a result durable. A key nobody ran here is none of ours."""
@@ -463,13 +451,16 @@ class Probes:
 
     def begun(self) -> int:
         """How many agent runs the container has begun, for one that goes on as another container."""
-        return self._runs
+        return self._runs if (here := step_here.get()) is None else self._inner[here, self._attempts[str(here)]]
 
     def continues(self, begun: int) -> None:
         """The container that begins here goes on with one that had `begun` so many agent runs: they keep their ids.
 
         The run's own end is still to be recorded, by whoever has come to it.
         """
+        if (here := step_here.get()) is not None:
+            self._inner[here, self._attempts[str(here)]] = begun
+            return
         self._runs = begun
         if self.records_run and begun:
             self._units.setdefault(RUN_UNIT, Unit(RUN_UNIT, str(StepId.of("run"))))
@@ -489,7 +480,3 @@ class Probes:
             await asyncio.Event().wait()
         finally:
             self.journal.tell(Observation, name=CANCELLED, invocation=self.invocation)
-
-
-def _named(error: BaseException | None) -> str | None:
-    return None if error is None else f"{type(error).__name__}: {error}"

@@ -13,7 +13,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from pydantic_ai import models, profiles, providers
@@ -111,11 +111,21 @@ def _inferring(original: Callable[..., Model[Any]]) -> Callable[..., Model[Any]]
         if model not in known:
             known[model] = _inferred(original, model)
             setattr(known[model], _WRITTEN, model)
+            _unlock(known[model])
             with suppress(Exception):
                 _ = known[model].profile  # kept by the model, and so by its copies
         return copy.copy(known[model])
 
     return infer_model
+
+
+def _unlock(model: Model[Any]) -> None:
+    """Let several event loops enter a model at once, as Temporal's workflows do: pydantic-ai's lock is for one of them.
+
+    A task would wait for ever for a lock that another loop has released. A client that nobody uses needs no guarding.
+    """
+    if (provider := getattr(model, "provider", None)) is not None:
+        vars(provider)["_enter_lock"] = nullcontext()
 
 
 def _inferred(original: Callable[..., Model[Any]], model: str) -> Model[Any]:

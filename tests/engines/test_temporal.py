@@ -230,9 +230,50 @@ def test_an_agent_that_a_workflow_does_not_name_is_served_as_its_authors_worker_
 
 
 def test_a_child_workflow_that_nobody_would_serve_is_refused_and_not_waited_for(live: Live) -> None:
-    outcome = live("fixtures.workflows.temporal_parent:Parent").history.outcomes[1]
+    outcome = live("fixtures.workflows.temporal_parent:Lost").history.outcomes[1]
     assert outcome.status == "error"
-    assert "UserError: the child workflow 'Child' is served by no worker here" in str(outcome.error)
+    assert "UserError: the child workflow 'Elsewhere' is served by no worker here" in str(outcome.error)
+
+
+PACKED = ["model#1", "step:ship#1", "step:ship#2"]
+CHILDREN = {f"step:Pack#{number}" for number in (1, 2)}
+PARCELS = {"step:ship#1", *CHILDREN, *(f"{child}.{step}" for child in CHILDREN for step in PACKED)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "again", "not_again"),
+    [
+        ("crash@step:Pack#1/before", {"step:Pack#1"}, set()),
+        ("crash@step:Pack#1/between", {"step:Pack#1"}, {f"step:Pack#1.{step}" for step in PACKED}),
+        ("crash@step:Pack#2.model#1/between", {"step:Pack#2", "step:Pack#2.model#1"}, set()),
+        ("crash@step:Pack#2.step:ship#1/after", {"step:Pack#2.step:ship#2"}, {"step:Pack#2.step:ship#1"}),
+        ("crash@step:ship#1/between", {"step:ship#1"}, PARCELS - {"step:ship#1"}),
+    ],
+)
+def test_child_workflows_are_steps_with_steps_inside_and_go_on_where_they_were(
+    live: Live, fault: str, again: set[str], not_again: set[str]
+) -> None:
+    lived = live("fixtures.workflows.temporal_parent:Parcels", fault)
+    second = set(lived.bodies(2))
+    assert second >= again
+    assert not second & not_again
+    assert {*lived.bodies(1), *second} == PARCELS
+    assert lived.ended() == ("ok", "shipped Please begin. 2")
+    assert lived.replays == [True]
+    assert lived.history.recorded_steps() >= PARCELS
+    assert lived.record("Pack#2").status == "recorded"
+    assert lived.record("Pack#2.ship#1").status == "recorded"
+
+
+def test_a_child_that_continues_as_new_goes_on_with_its_steps_where_it_was(live: Live) -> None:
+    inside = [f"step:Long#1.{step}" for step in ("model#1", "step:ship#1", "run#2.model#1", "step:ship#2")]
+    lived = live("fixtures.workflows.temporal_parent:Patient", "crash@step:Long#1.step:ship#1/after")
+    assert lived.bodies(1)[:3] == ["step:Long#1", *inside[:2]]
+    again = [step for step in lived.bodies(2) if step != "step:Long#1"]
+    assert again == [step for step in inside if step not in lived.bodies(1)]
+    assert lived.ended() == ("ok", "long")
+    assert lived.replays == [True]
+    assert lived.history.recorded_steps() >= {"step:Long#1", *inside}
 
 
 ROUND_2 = ["run#2.model#1", "run#2.tool:charge#1", "run#2.model#2", "step:note#2"]

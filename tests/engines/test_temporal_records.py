@@ -44,7 +44,8 @@ class Told:
         )
 
     def keep(self, folder: Path, invocation: int = 1, **kept: Any) -> None:
-        kept = {"history": {"events": self.events}, "pending": [], "notes": [], "replay": None, **kept}
+        nothing: dict[str, Any] = {"before": [], "pending": [], "children": [], "notes": [], "replay": None}
+        kept = {"workflow": "w", "history": {"events": self.events}, **nothing, **kept}
         (folder / records.FILE.format(invocation)).write_text(json.dumps(kept))
 
 
@@ -109,8 +110,8 @@ def test_what_was_said_of_an_attempt_that_was_let_go_is_kept_beside_the_history(
     history = Told()
     activity = history.scheduled(unit="charge#1")
     history.keep(tmp_path, invocation=1)
-    records.keep_failures(tmp_path, 1, {activity: "TIMEOUT_TYPE_HEARTBEAT: gone"})
-    records.keep_failures(tmp_path, 2, {activity: "of another invocation"})
+    records.keep_failures(tmp_path, "w", {activity: "TIMEOUT_TYPE_HEARTBEAT: gone"})
+    records.keep_failures(tmp_path, "another", {activity: "of another workflow"})
     assert told(tmp_path)["charge#1"].detail["last_failure"] == "TIMEOUT_TYPE_HEARTBEAT: gone"
 
 

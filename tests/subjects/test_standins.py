@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, models, providers
@@ -124,3 +125,13 @@ def test_a_model_knows_the_string_that_it_was_inferred_from(asked: list[Asked]) 
 async def test_a_stand_in_answers_nothing_by_itself() -> None:
     with pytest.raises(NotImplementedError, match="groq:llama is a stand-in"):
         await Agent(StandIn("groq", "llama")).run("hi")
+
+
+async def test_a_model_is_entered_by_one_event_loop_while_another_is_entering_it(asked: list[Asked]) -> None:
+    """Workflow code under Temporal has a loop of its own, and would never hear that another one is done."""
+    model = models.infer_model("openai:gpt-5")
+    assert model.provider is not None
+    async with model.provider._enter_lock:
+        with anyio.fail_after(5):
+            async with models.infer_model("openai:gpt-5") as entered:
+                assert entered.model_id == "openai:gpt-5"

@@ -44,14 +44,26 @@ class Runner(SandboxedWorkflowRunner):
 class Bound:
     """A workflow class, ours around the subject's agent or the subject itself.
 
-    `importing` is how many seconds importing it into the sandbox takes, `activities` what it needs besides its agents'.
+    `importing` is how many seconds importing it into the sandbox takes, `beside` are the workflows that it may ask for,
+    and `activities` what all of them need besides those of their agents.
     """
 
     kind: type
     importing: float
     is_own: bool = False
+    beside: Sequence[type] = ()
     activities: Sequence[Callable[..., Any]] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> list[type]:
+        """Every workflow class that a worker has to serve."""
+        return [self.kind, *self.beside]
+
+    @property
+    def names(self) -> list[str | None]:
+        """What they are called; None is one that takes every name."""
+        return [seams.name_of(kind) for kind in self.kinds]
 
     @property
     def run(self) -> Any:
@@ -115,14 +127,33 @@ def _bind(case: Case, *, passed: bool) -> Bound:
     _outside = _Outside(case, passed)
     is_own = own_workflow.is_workflow(case.subject.value)
     kind = case.subject.value if is_own else _around(_outside)
+    importing = _import(kind)
+    if not is_own:
+        if case.runs:
+            warm([kind], _served(kind))
+        return Bound(kind, importing)
+    beside = [one for one in own_workflow.workflows_beside(kind) if _is_possible(one)]
+    activities = own_workflow.activities_beside(kind, *beside)
+    if case.runs:
+        warm([kind, *beside], [*_served(kind, *beside), *activities])
+    return Bound(kind, importing, is_own, beside, activities)
+
+
+def _import(kind: type) -> float:
+    """Import a workflow class into the sandbox. Returns how many seconds that takes; raises what the worker would."""
+    assert _outside is not None
     begun = time.monotonic()
     seams.validate(_sandbox(_outside, SandboxedWorkflowRunner), kind)
-    importing = time.monotonic() - begun
-    beside = own_workflow.activities_beside(kind) if is_own else []
-    served = [*_served(kind), *beside]
-    if case.runs:
-        warm(kind, served)
-    return Bound(kind, importing, is_own, beside)
+    return time.monotonic() - begun
+
+
+def _is_possible(beside: type) -> bool:
+    """Whether a worker could serve a workflow that nobody has asked for: if not, that is no reason to refuse others."""
+    try:
+        _import(beside)
+    except Exception:  # noqa: BLE001  whatever it is, it is said when a workflow asks for this one
+        return False
+    return True
 
 
 def _around(outside: _Outside) -> type:
@@ -140,20 +171,20 @@ def _passed_through(words: str) -> str:
     )
 
 
-def _served(kind: type) -> list[Callable[..., Any]]:
-    """What a worker of a workflow class would serve. Raises what would keep it from starting."""
-    config = PydanticAIPlugin().configure_worker({"workflows": [kind], "workflow_runner": SandboxedWorkflowRunner()})
-    return [seams.run_method(kind), *config["activities"]]
+def _served(*kinds: type) -> list[Callable[..., Any]]:
+    """What a worker of workflow classes would serve. Raises what would keep it from starting."""
+    config = PydanticAIPlugin().configure_worker({"workflows": kinds, "workflow_runner": SandboxedWorkflowRunner()})
+    return [*map(seams.run_method, kinds), *config["activities"]]
 
 
-def warm(kind: type, served: Sequence[Callable[..., Any]]) -> None:
+def warm(kinds: Sequence[type], served: Sequence[Callable[..., Any]]) -> None:
     """Do once, before forking, what each child would do: build its models' clients, and the adapters of what crosses.
 
     In workflow code a client that takes long to import would even count as a deadlock.
     """
     from harness.subjects import models
 
-    for agent in (*getattr(kind, "__pydantic_ai_agents__", ()), *own_workflow.agents_beside(kind)):
+    for agent in own_workflow.agents_of(*kinds):
         models.warm(unwrapped(agent))
     converter = PydanticAIPayloadConverter()
     nothing = converter.to_payloads([{}])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,45 +31,86 @@ async def examine(client: Client, workflow_id: Callable[[int], str], folder: Pat
     for number in itertools.count(1):
         file = folder / records.FILE.format(number)
         if file.exists():
-            await _again(file, workflow_id(number), bound)
+            kept = json.loads(file.read_text("utf-8"))
+            _keep(file, {**kept, "replay": await _failure(_told_again(kept), bound)})
             continue
         handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id(number))
-        try:
-            description = await handle.describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return
-            raise
-        history = await handle.fetch_history()
-        before = await _before(client, handle.id, history)
+        family = await _family(client, handle)
+        if not family:
+            return
+        told, *children = family
         kept = {
-            "history": json.loads(history.to_json()),
-            "before": [json.loads(told.to_json()) for told in before],
-            "pending": [_pending(activity) for activity in description.raw_description.pending_activities],
+            **told.kept(),
+            "children": [child.kept() for child in children],
             "notes": bound.notes,
-            "replay": await _failure([*before, history], bound),
+            "replay": await _failure([history for one in family for history in one.histories], bound),
         }
         _keep(file, kept)
-        if description.status is WorkflowExecutionStatus.RUNNING:
-            await handle.terminate("the harness has ended this run")
+        for one in family:
+            if one.is_running:  # a child may have been ended with its parent by now
+                with suppress(RPCError):
+                    await one.handle.terminate("the harness has ended this run")
 
 
-async def _again(file: Path, workflow: str, bound: binding.Bound) -> None:
-    """Replace the replay in what is kept already; all else was read before we ended the workflow."""
-    kept = _kept(file)
-    told = [WorkflowHistory.from_json(workflow, history) for history in (*kept["before"], kept["history"])]
-    _keep(file, {**kept, "replay": await _failure(told, bound)})
+@dataclass(frozen=True)
+class _Told:
+    """What the server tells of one workflow: its history, and those of the workflows that continued as this one."""
+
+    handle: WorkflowHandle[Any, Any]
+    histories: Sequence[WorkflowHistory]
+    pending: Sequence[dict[str, Any]]
+    is_running: bool
+
+    def children(self) -> Iterator[str]:
+        """The ids of the children that it asked for and that are served here, the first first."""
+        for event in (event for history in self.histories for event in history.events):
+            asked = event.start_child_workflow_execution_initiated_event_attributes
+            if records.HEADER in asked.header.fields:
+                yield asked.workflow_id
+
+    def kept(self) -> dict[str, Any]:
+        """What is left of it in the run's folder."""
+        *before, history = [json.loads(told.to_json()) for told in self.histories]
+        return {"workflow": self.handle.id, "history": history, "before": before, "pending": self.pending}
+
+
+async def _family(client: Client, handle: WorkflowHandle[Any, Any]) -> list[_Told]:
+    """A workflow and, one after the other, its children and theirs; nothing if there is no such workflow."""
+    found = [told] if (told := await _told(client, handle)) is not None else []
+    for known in found:
+        children = [await _told(client, client.get_workflow_handle(child)) for child in known.children()]
+        found += [child for child in children if child is not None]
+    return found
+
+
+async def _told(client: Client, handle: WorkflowHandle[Any, Any]) -> _Told | None:
+    """What the server tells of a workflow, None if it does not know it."""
+    try:
+        description = await handle.describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    history = await handle.fetch_history()
+    return _Told(
+        handle,
+        [*await _before(client, handle.id, history), history],
+        [_pending(activity) for activity in description.raw_description.pending_activities],
+        description.status is WorkflowExecutionStatus.RUNNING,
+    )
+
+
+def _told_again(kept: dict[str, Any]) -> Iterator[WorkflowHistory]:
+    """The histories that were kept; all else was read before we ended the workflows."""
+    for told in records.family(kept):
+        for history in records.histories(told):
+            yield WorkflowHistory.from_json(told["workflow"], dict(history))
 
 
 async def _failure(histories: Iterable[WorkflowHistory], bound: binding.Bound) -> str | None:
     """Why a workflow's histories cannot be replayed here, the first reason; None if they can."""
-    failures = [await failure_of(bound.kind, told, binding.runner()) for told in histories]
+    failures = [await failure_of(bound.kinds, told, binding.runner()) for told in histories]
     return next((failure for failure in failures if failure is not None), None)
-
-
-def _kept(file: Path) -> dict[str, Any]:
-    kept: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    return kept
 
 
 def _keep(file: Path, kept: dict[str, Any]) -> None:

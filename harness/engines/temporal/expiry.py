@@ -73,6 +73,18 @@ async def is_possible(client: Client) -> bool:
     return True
 
 
+async def family(client: Client, handle: WorkflowHandle[Any, Any], queue: str) -> list[WorkflowHandle[Any, Any]]:
+    """A workflow and, one after the other, the children on its task queue that it still waits for, and theirs."""
+    found = [handle]
+    for known in found:
+        for child in (await known.describe()).raw_description.pending_children:
+            begun: WorkflowHandle[Any, Any] = client.get_workflow_handle(child.workflow_id)
+            with suppress(RPCError):  # it has been asked for, and does not run yet
+                if (await begun.describe()).task_queue == queue:
+                    found.append(begun)
+    return found
+
+
 async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
     """Time out what a dead worker was running of a workflow. To be called while no worker is at work.
 

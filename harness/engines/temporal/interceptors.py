@@ -2,6 +2,7 @@
 
 A unit is an activity, known by its name and how many of that name the workflow asked for before it. The number is
 counted in workflow code, which replays in the same order in every process, and travels to the activity in a header.
+A child workflow that is served here is a unit, too, and has units of its own: their keys begin with its own.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import Any, NoReturn
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ContinueAsNewInput,
     ExecuteActivityInput,
     ExecuteWorkflowInput,
     Interceptor,
+    SignalExternalWorkflowInput,
     StartActivityInput,
     StartChildWorkflowInput,
     WorkflowInboundInterceptor,
@@ -31,8 +32,9 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from harness.engines.base import Hook
+from harness.engines.base import RUN, Hook
 from harness.engines.clock import Clock
+from harness.engines.temporal.children import Children
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
 from harness.subjects.clock import Limit, in_order, limits
 
@@ -46,11 +48,11 @@ class Watch(Interceptor):
     `is_awaited(info)` says whether the server still waits for an attempt of an activity.
     """
 
-    def __init__(self, hook: Hook, clock: Clock, is_awaited: IsAwaited) -> None:
-        self.hook, self.clock, self._is_awaited = hook, clock, is_awaited
+    def __init__(self, hook: Hook, clock: Clock, is_awaited: IsAwaited, children: Children) -> None:
+        self.hook, self.clock, self.children, self._is_awaited = hook, clock, children, is_awaited
         self._configured: dict[float, float] = {}
         self._attempts: dict[str, activity.Info] = {}
-        self._started: set[str] = set()
+        self._started: dict[str, str] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Bodies(next, self)
@@ -66,10 +68,11 @@ class Watch(Interceptor):
                 super().init(self._requests)
 
             async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002
-                again = watch.begins_again(workflow.info().run_id)
                 before = input.headers.get(BEFORE)
-                whole = watch.hook.container() if before is None else nullcontext()
-                with watch.around_workflow(workflow.info()), watch.hook.replaying() if again else whole:
+                with (
+                    watch.around_workflow(workflow.info()),
+                    self._requests.code_of(input.headers, goes_on=before is not None),
+                ):
                     if before is not None:
                         self._requests.goes_on(json.loads(before.data))
                     return await super().execute_workflow(input)
@@ -91,11 +94,21 @@ class Watch(Interceptor):
                 around.enter_context(self.hook.limited(self._configured.get(seconds, seconds), seconds))
             yield
 
-    def begins_again(self, run: str) -> bool:
-        """Whether a workflow run has begun in this process before."""
+    def begins_again(self, run: str, unit: str) -> bool:
+        """Whether a workflow run, which is the unit `unit`, has begun in this process before."""
         again = run in self._started
-        self._started.add(run)
+        self._started[run] = unit
         return again
+
+    def workflow_of(self, run: str) -> str:
+        """The unit that a workflow run is."""
+        return self._started.get(run, RUN)
+
+    def asked_before(self, key: str, name: str) -> None:
+        """A unit may come before its workflow has been replayed here: tell the hook what that would have told."""
+        prefix, _, number = key.rpartition("#")
+        for earlier in range(1, int(number)):
+            self.hook.called(f"{prefix}#{earlier}", name)
 
     def entered(self, key: str) -> None:
         """Remember the attempt of a unit that begins here: an attempt before it has been given up."""
@@ -120,9 +133,9 @@ class _Bodies(ActivityInboundInterceptor):
         info = activity.info()
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
-        self._asked_before(key)
         self._watch.entered(key)
         with self._watch.hook.inside(told["inside"]), self._limited(info, told):
+            self._watch.asked_before(key, info.activity_type)
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))
             return await super().execute_activity(input)
 
@@ -141,24 +154,41 @@ class _Bodies(ActivityInboundInterceptor):
                 around.enter_context(self._watch.hook.limited(*limit))
             yield
 
-    def _asked_before(self, key: str) -> None:
-        """An attempt may come before the workflow has been replayed here: tell the hook what it would have told."""
-        name, _, number = key.rpartition("#")
-        for earlier in range(1, int(number)):
-            self._watch.hook.called(f"{name}#{earlier}", name)
-
 
 class _Requests(WorkflowOutboundInterceptor):
     def __init__(self, next: WorkflowOutboundInterceptor, watch: Watch) -> None:  # noqa: A002
         super().__init__(next)
         self._watch = watch
         self._asked: Counter[str] = Counter()
+        self._unit = ""
+        self._told: Payload | None = None
+
+    @contextmanager
+    def code_of(self, headers: Mapping[str, Payload], *, goes_on: bool) -> Iterator[None]:
+        """Surround the code of this workflow: the run's own, or that of a unit which another workflow has asked for.
+
+        It begins here, `goes_on` from the workflow that continued as this one, or is replayed.
+        """
+        hook, info, self._told = self._watch.hook, workflow.info(), headers.get(HEADER)
+        if self._told is None:
+            again = self._watch.begins_again(info.run_id, RUN)
+            with hook.replaying() if again else nullcontext() if goes_on else hook.container():
+                yield
+            return
+        told = json.loads(self._told.data)
+        self._unit, tries = told["unit"], None if info.retry_policy is None else info.retry_policy.maximum_attempts
+        again = self._watch.begins_again(info.run_id, self._unit) or goes_on
+        with hook.inside(told["inside"]), ExitStack() as around:
+            for limit in told["around"]:
+                around.enter_context(hook.limited(*limit))
+            self._watch.asked_before(self._unit, info.workflow_type)
+            attempt = None if tries is None else info.attempt
+            around.enter_context(hook.child(self._unit, info.workflow_type, attempt, tries, again=again))
+            yield
 
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
         name = input.activity
-        self._asked[name] += 1
-        key = f"{name}#{self._asked[name]}"
-        self._watch.hook.called(key, name)
+        key = self._asked_for(name)
         configured = {field: _seconds(value) for field in TIMEOUTS if (value := getattr(input, field)) is not None}
         for field, seconds in configured.items():
             limit = in_order(Limit(seconds, self._watch.clock.timeout(name, seconds)))
@@ -170,23 +200,47 @@ class _Requests(WorkflowOutboundInterceptor):
         return super().start_activity(input)
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:  # noqa: A002
-        _refuse_unserved(input)
+        info, children = workflow.info(), self._watch.children
         for field in ("execution_timeout", "run_timeout"):
             if (configured := getattr(input, field)) is not None:
                 setattr(input, field, self._watch.whole(configured))
+        if input.task_queue in (None, info.task_queue):
+            children.demand(input.workflow)
+            if input.retry_policy is not None:
+                input.retry_policy = _scaled(input.retry_policy, self._watch.clock)
+            input.task_timeout = input.task_timeout or children.task
+            input.id = children.id(info.task_queue, input.id)
+            header = _header(self._asked_for(input.workflow), self._watch.hook.current(), {})
+            input.headers = {**input.headers, HEADER: header}
         return await super().start_child_workflow(input)
+
+    async def signal_external_workflow(self, input: SignalExternalWorkflowInput) -> None:  # noqa: A002
+        input.workflow_id = self._watch.children.known(input.workflow_id)
+        await super().signal_external_workflow(input)
+
+    def _asked_for(self, name: str) -> str:
+        """The key of the next unit of this name."""
+        self._asked[name] += 1
+        key = self._key(name, self._asked[name])
+        self._watch.hook.called(key, name)
+        return key
+
+    def _key(self, name: str, number: int) -> str:
+        return f"{self._unit}.{name}#{number}" if self._unit else f"{name}#{number}"
 
     def goes_on(self, before: Mapping[str, Any]) -> None:
         """Go on counting where the workflow that continued as this one has stopped: a run has each unit once."""
         self._asked.update(before["asked"])
         for name, count in before["asked"].items():
             for number in range(1, count + 1):
-                self._watch.hook.called(f"{name}#{number}", name)
+                self._watch.hook.called(self._key(name, number), name)
         self._watch.hook.continues(before["begun"])
 
     def continue_as_new(self, input: ContinueAsNewInput) -> NoReturn:  # noqa: A002
         before = {"asked": self._asked, "begun": self._watch.hook.begun()}
         input.headers = {**input.headers, BEFORE: _json(before)}
+        if self._told is not None:
+            input.headers = {**input.headers, HEADER: self._told}
         if input.run_timeout is not None:
             input.run_timeout = self._watch.whole(input.run_timeout)
         super().continue_as_new(input)
@@ -196,18 +250,6 @@ def _tries(info: activity.Info) -> int | None:
     """How many attempts an activity declares, over all workers: any number by default. Older SDKs do not tell."""
     policy: RetryPolicy | None = getattr(info, "retry_policy", None)
     return None if policy is None else policy.maximum_attempts
-
-
-def _refuse_unserved(child: StartChildWorkflowInput) -> None:
-    """Fail a workflow that would wait for ever: one class of workflow is served here, and no child's."""
-    info = workflow.info()
-    if child.workflow != info.workflow_type and child.task_queue in (None, info.task_queue):
-        raise ApplicationError(
-            f"the child workflow {child.workflow!r} is served by no worker here: the harness runs one workflow class;"
-            f" name that class itself as the subject, or start {child.workflow!r} on a task queue of yours",
-            type="UserError",
-            non_retryable=True,
-        )
 
 
 def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:

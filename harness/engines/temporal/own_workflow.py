@@ -1,9 +1,12 @@
-"""A workflow class of the person's own: what it needs around it to run, as its author's worker would give it."""
+"""A workflow class of the person's own: what it needs around it to run, as its author's worker would give it.
+
+Besides its activities that is the other workflows of its module: it may ask for them as its children.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +34,45 @@ def is_activity(value: Any) -> bool:
     return hasattr(value, _ACTIVITY)
 
 
-def activities_beside(kind: type) -> list[Callable[..., Any]]:
-    """The activities that the module of a workflow holds, and those of its agents: its author's worker has them.
+def workflows_beside(kind: type) -> list[type]:
+    """The other workflow classes that the module of a workflow holds: its author's worker has them.
 
-    Those of agents that the class itself names, in `__pydantic_ai_agents__`, are registered by pydantic-ai.
+    One that names an agent which another names already is none of them: a worker takes each activity only once.
     """
-    own = [one for one in vars(sys.modules[kind.__module__]).values() if is_activity(one)]
-    theirs = [one for agent in agents_beside(kind) if not _is_named(kind, agent) for one in activities_of(agent)]
+    found, named = [kind], set(map(id, _named(kind)))
+    for one in vars(sys.modules[kind.__module__]).values():
+        if is_workflow(one) and one not in found and named.isdisjoint(map(id, _named(one))):
+            found.append(one)
+            named.update(map(id, _named(one)))
+    return found[1:]
+
+
+def activities_beside(*kinds: type) -> list[Callable[..., Any]]:
+    """The activities that the modules of workflows hold, and those of their agents: their author's worker has them.
+
+    Those of agents that the classes themselves name, in `__pydantic_ai_agents__`, are registered by pydantic-ai.
+    """
+    named = {id(agent) for kind in kinds for agent in _named(kind)}
+    own = [one for one in _held_beside(*kinds) if is_activity(one)]
+    theirs = [one for agent in agents_beside(*kinds) if id(agent) not in named for one in activities_of(agent)]
     return list({id(one): one for one in (*own, *theirs)}.values())
 
 
-def agents_beside(kind: type) -> list[Any]:
-    """The agents in the workflow's module that were made durable for Temporal, by whatever name they are there."""
-    held = {id(one): one for one in vars(sys.modules[kind.__module__]).values() if isinstance(one, AbstractAgent)}
+def agents_beside(*kinds: type) -> list[Any]:
+    """The agents in workflows' modules that were made durable for Temporal, by whatever name they are there."""
+    held = {id(one): one for one in _held_beside(*kinds) if isinstance(one, AbstractAgent)}
     return [agent for agent in held.values() if engine_of(agent) == "temporal"]
+
+
+def agents_of(*kinds: type) -> list[Any]:
+    """Every agent of workflows: those that they name, and those beside them."""
+    every = [*(agent for kind in kinds for agent in _named(kind)), *agents_beside(*kinds)]
+    return list({id(agent): agent for agent in every}.values())
+
+
+def _held_beside(*kinds: type) -> Iterator[Any]:
+    for module in dict.fromkeys(kind.__module__ for kind in kinds):
+        yield from vars(sys.modules[module]).values()
 
 
 def activities_of(agent: Any) -> list[Callable[..., Any]]:
@@ -53,8 +81,10 @@ def activities_of(agent: Any) -> list[Callable[..., Any]]:
     return list(durable.temporal_activities) if durable is not None else []
 
 
-def _is_named(kind: type, agent: Any) -> bool:
-    return any(agent is named for named in getattr(kind, "__pydantic_ai_agents__", ()))
+def _named(kind: type) -> Sequence[Any]:
+    """The agents that a workflow class names itself."""
+    agents: Sequence[Any] = getattr(kind, "__pydantic_ai_agents__", ())
+    return agents
 
 
 def ends(options: dict[str, Any], watch: Watch) -> dict[str, Any]:

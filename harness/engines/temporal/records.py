@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from harness.history import EngineRecord, Note, Observation
 
 FILE = "temporal-history-{}.json"
-"""What is left in a run's folder for each invocation: `history`, `pending`, and `replay` (a failure, or null).
+"""What is left in a run's folder for each invocation: `workflow` (its id), `history`, `pending`, and `replay`
+(a failure, or null).
 
-`before` are the histories of the workflows that continued as that one, the first first."""
+`before` are the histories of the workflows that continued as that one, the first first; `children` holds the same of
+every child workflow."""
 FAILURES = "temporal-let-go.jsonl"
 """What the server said of attempts that a dead worker held; the history does not keep it."""
 HEADER = "harness-unit"
@@ -99,11 +101,11 @@ def activities(history: Json) -> dict[str, Activity]:
     return found
 
 
-def keep_failures(folder: Path, invocation: int, failures: Mapping[str, str]) -> None:
-    """Keep what the server said of attempts that were let go, by activity id."""
+def keep_failures(folder: Path, workflow: str, failures: Mapping[str, str]) -> None:
+    """Keep what the server said of attempts that were let go of a workflow, by activity id."""
     with (folder / FAILURES).open("a", encoding="utf-8") as file:
         for activity, failure in failures.items():
-            file.write(json.dumps({"invocation": invocation, "activity": activity, "failure": failure}) + "\n")
+            file.write(json.dumps({"workflow": workflow, "activity": activity, "failure": failure}) + "\n")
 
 
 def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
@@ -111,12 +113,15 @@ def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
     from harness.history import EngineRecord, Note, Observation
 
     for invocation, kept in _kept(folder):
-        failures = _failures(folder, invocation)
-        for history in kept.get("before", ()):
-            yield from _of_activities(history, [], failures, invocation)
-        yield from _of_activities(kept["history"], kept["pending"], failures, invocation)
-        yield EngineRecord(unit=RUN, name="workflow", status=_status(kept["history"]), invocation=invocation)
-        for text in (*kept["notes"], *_failing_code(kept["history"])):
+        for told in family(kept):
+            failures = _failures(folder, told["workflow"])
+            for history in told["before"]:
+                yield from _of_activities(history, [], failures, invocation)
+            yield from _of_activities(told["history"], told["pending"], failures, invocation)
+            unit, name = _workflow(told["history"])
+            yield EngineRecord(unit=unit, name=name, status=_status(told["history"]), invocation=invocation)
+        failing = [text for told in family(kept) for text in _failing_code(told["history"])]
+        for text in (*kept["notes"], *failing):
             yield Note(text=text, invocation=invocation)
         ok, said = kept["replay"] is None, kept["replay"] or ""
         yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
@@ -125,20 +130,25 @@ def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
 def spans_of_run(folder: Path) -> Iterator[float]:
     """Seconds from the first to the last event of each invocation's history."""
     for _, kept in _kept(folder):
-        events = [event for history in _histories(kept) for event in history["events"]]
+        events = [event for history in histories(kept) for event in history["events"]]
         yield _time(events[-1]) - _time(events[0])
 
 
 def activities_of_run(folder: Path) -> Iterator[Activity]:
     """The activities of all invocations of one run."""
     for _, kept in _kept(folder):
-        for history in _histories(kept):
+        for history in (history for told in family(kept) for history in histories(told)):
             yield from activities(history).values()
 
 
-def _histories(kept: Json) -> list[Json]:
-    """The histories of one invocation: of its workflow, and of those that continued as that one before it."""
-    return [*kept.get("before", ()), kept["history"]]
+def family(kept: Json) -> list[Json]:
+    """What is left of the workflow of one invocation, and of every child workflow."""
+    return [kept, *kept["children"]]
+
+
+def histories(told: Json) -> list[Json]:
+    """The histories of a workflow, and of those that continued as that one before it."""
+    return [*told["before"], told["history"]]
 
 
 def _kept(folder: Path) -> Iterator[tuple[int, Json]]:
@@ -148,10 +158,10 @@ def _kept(folder: Path) -> Iterator[tuple[int, Json]]:
         invocation += 1
 
 
-def _failures(folder: Path, invocation: int) -> dict[str, str]:
+def _failures(folder: Path, workflow: str) -> dict[str, str]:
     file = folder / FAILURES
     lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
-    return {line["activity"]: line["failure"] for line in lines if line["invocation"] == invocation}
+    return {line["activity"]: line["failure"] for line in lines if line["workflow"] == workflow}
 
 
 def _of_activities(
@@ -171,6 +181,20 @@ def _of_activities(
             detail={**activity.times, **({"last_failure": failure} if failure else {}), **activity.detail},
             invocation=invocation,
         )
+
+
+def _workflow(history: Json) -> tuple[str, str]:
+    """The unit that a workflow is, and what it is called: the run itself, unless another workflow asked for it."""
+    begun = history["events"][0].get("workflowExecutionStartedEventAttributes", {})
+    told = _header(begun)
+    return (told["unit"], begun["workflowType"]["name"]) if told else (RUN, "workflow")
+
+
+def _header(said: Json) -> dict[str, Any]:
+    """What our header says of a unit, nothing if there is none."""
+    header = said.get("header", {}).get("fields", {}).get(HEADER)
+    told: dict[str, Any] = json.loads(base64.b64decode(header["data"])) if header else {}
+    return told
 
 
 def _status(history: Json) -> str:
@@ -205,8 +229,7 @@ def message(failure: Json) -> str:
 
 def _scheduled(said: Json, before: Mapping[str, Activity]) -> Activity:
     name = said["activityType"]["name"]
-    header = said.get("header", {}).get("fields", {}).get(HEADER)
-    told = json.loads(base64.b64decode(header["data"])) if header else {}
+    told = _header(said)
     number = 1 + sum(activity.name == name for activity in before.values())
     effective = {ours: _seconds(said[theirs]) for theirs, ours in TIMES.items() if _seconds(said.get(theirs, "0s"))}
     if (interval := said.get("retryPolicy", {}).get("initialInterval")) is not None:

@@ -7,6 +7,7 @@ histories saved in production (`saved.py`).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_ai.durable_exec.temporal import PydanticAIPlugin
@@ -14,28 +15,33 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from harness.engines.temporal.children import Recorded
+
 BUSY = "[TMPRL1101]"
 """The SDK's number for workflow code that did not yield in time: the machine may be busy rather than the code stuck."""
 TRIES = 3
 
 
-async def failure_of(kind: type, history: WorkflowHistory, runner: WorkflowRunner | None = None) -> str | None:
-    """Why `history` cannot be replayed by the workflow class `kind`, None if it can.
+async def failure_of(
+    kinds: Sequence[type], history: WorkflowHistory, runner: WorkflowRunner | None = None
+) -> str | None:
+    """Why `history` cannot be replayed by that of the workflow classes `kinds` that it is of, None if it can.
 
     `runner` is the sandbox to replay in, pydantic-ai's own where none is given.
     """
     failure = None
     for _ in range(TRIES):
-        failure = await _failure(kind, history, runner)
+        failure = await _failure(kinds, history, runner)
         if failure is None or BUSY not in failure:
             break
     return failure
 
 
-async def _failure(kind: type, history: WorkflowHistory, runner: WorkflowRunner | None) -> str | None:
+async def _failure(kinds: Sequence[type], history: WorkflowHistory, runner: WorkflowRunner | None) -> str | None:
     replayer = Replayer(
-        workflows=[kind],
+        workflows=kinds,
         plugins=[PydanticAIPlugin()],
+        interceptors=[Recorded(history)],
         workflow_runner=runner or SandboxedWorkflowRunner(),
         build_id="harness",  # the SDK would hash every loaded module to make one up: a second
     )

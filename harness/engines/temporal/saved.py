@@ -83,7 +83,7 @@ class Code:
 
     async def failure_of(self, kind: type, history: WorkflowHistory) -> str | None:
         """Why a history cannot be replayed, None if it can."""
-        return await failure_of(kind, history, binding.runner() if kind is self.ours else None)
+        return await failure_of([kind], history, binding.runner() if kind is self.ours else None)
 
     def lacks(self, workflow: str) -> str:
         """What to say of a history of another workflow."""

@@ -25,7 +25,7 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
 
-from harness.engines.base import RUN, Hook
+from harness.engines.base import Hook
 from harness.engines.held import gone
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
@@ -108,8 +108,12 @@ class Commits:
             await asyncio.sleep(0.001)
 
 
-def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]]) -> Commits:
-    """Let `hook` surround the calls that make results durable. `unit_of` knows the unit behind a task token.
+def watch_commits(
+    hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]], workflow_of: Callable[[str], str]
+) -> Commits:
+    """Let `hook` surround the calls that make results durable.
+
+    `unit_of` knows the unit behind a task token, `workflow_of` that of a workflow run.
 
     Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
     attempt that the engine has given up, whose late result it will refuse.
@@ -131,7 +135,7 @@ def watch_commits(hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]])
         if not any(command.HasField("complete_workflow_execution") for command in comp.successful.commands):
             await activation(self, comp)
             return
-        with commits.begun(), hook.commit(RUN):
+        with commits.begun(), hook.commit(workflow_of(comp.run_id)):
             await activation(self, comp)
 
     Bridge.complete_activity_task = complete_activity_task  # type: ignore[method-assign]

@@ -120,7 +120,7 @@ class TemporalWorker:
                 raise NotStarted from None
             raise
         if description.status is WorkflowExecutionStatus.RUNNING:
-            await self._take_over(client, handle, store, invocation)
+            await self._take_over(client, handle, store)
         _, watch = await self._working(store)
         own_workflow.ends(self._case.options, watch)  # the server has kept it; what was configured is known from here
         return await self._result(handle)
@@ -138,13 +138,15 @@ class TemporalWorker:
         client = await self._connected(store)
         await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._bound)
 
-    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any], store: Store, invocation: int) -> None:
+    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any], store: Store) -> None:
         """Spare the run the time that the server would take to notice that the last worker has died."""
         from harness.engines.temporal import expiry
 
-        await expiry.forget_worker(client, handle)
-        if await expiry.is_possible(client):
-            records.keep_failures(Path(store.folder), invocation, await expiry.let_go(client, handle))
+        is_possible = await expiry.is_possible(client)
+        for held in await expiry.family(client, handle, store.values["queue"]):
+            await expiry.forget_worker(client, held)
+            if is_possible:
+                records.keep_failures(Path(store.folder), held.id, await expiry.let_go(client, held))
 
     async def _connected(self, store: Store) -> Client:
         if self._client is None:
@@ -153,12 +155,14 @@ class TemporalWorker:
 
     async def _working(self, store: Store) -> tuple[Client, Watch]:
         """The client, with a worker at work behind it, and what watches that. All once per process."""
+        from harness.engines.temporal.children import Children
         from harness.engines.temporal.interceptors import Watch
 
         client = await self._connected(store)
         if self._watch is None:
             clock = await self._clock(client, store)
-            self._watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client))
+            children = Children(self._bound.names, self._task)
+            self._watch = Watch(self._hook, clock, functools.partial(self._is_awaited, client), children)
             self._running = asyncio.create_task(self._worker(client, store, self._watch).run())
         return client, self._watch
 
@@ -169,12 +173,12 @@ class TemporalWorker:
 
         clock = watch.clock
         self._hook.scaled(clock.delay)
-        self._commits = seams.watch_commits(self._hook, watch.unit_of)
+        self._commits = seams.watch_commits(self._hook, watch.unit_of, watch.workflow_of)
         seams.scale_timers(clock.wait)
         return Worker(
             client,
             task_queue=store.values["queue"],
-            workflows=[self._bound.kind],
+            workflows=self._bound.kinds,
             activities=self._bound.activities,
             activity_executor=ThreadPoolExecutor(SYNC_ACTIVITIES) if self._bound.activities else None,
             interceptors=[watch],

@@ -1,0 +1,59 @@
+"""What the journal is told of the attempts at a unit's body, and the faults that strike before one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.history import UnitEntered, UnitLeft, UnitTried
+from harness.subjects.clock import configured, shortened
+from harness.subjects.places import Unit, waiting_here
+
+if TYPE_CHECKING:
+    from harness.subjects.probes import Probes
+
+
+def tried(probes: Probes, unit: Unit, attempt: int, tries: int) -> None:
+    """Take down which of how many attempts begins here, before a fault may strike it."""
+    waiting = waiting_here.get()
+    probes.journal.tell(
+        UnitTried,
+        unit=unit.key,
+        step=unit.step if waiting is None else str(waiting.step),
+        attempt=attempt,
+        tries=tries,
+        invocation=probes.invocation,
+    )
+
+
+def entered(probes: Probes, unit: Unit, name: str, attempt: int | None) -> float:
+    """The body of a unit that records no body of the conversation begins. Returns the seconds that it must wait."""
+    seconds = probes.strikes.at(unit.step, "before")
+    probes.journal.tell(
+        UnitEntered,
+        unit=unit.key,
+        name=name,
+        step=unit.step,
+        attempt=attempt or 1,
+        limits=configured(),
+        effective=shortened(),
+        invocation=probes.invocation,
+    )
+    return seconds
+
+
+def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None:
+    """It has returned or raised."""
+    probes.journal.tell(
+        UnitLeft,
+        unit=unit.key,
+        step=unit.step,
+        claimed=unit.claimed,
+        outcome="ok" if error is None else "error",
+        error=named(error),
+        invocation=probes.invocation,
+    )
+
+
+def named(error: BaseException | None) -> str | None:
+    """An exception as the journal names it."""
+    return None if error is None else f"{type(error).__name__}: {error}"
