@@ -105,7 +105,8 @@ class Contract:
     may be recorded even where `tool` is not in it, when the tool itself is one of the engine's units. `in_flight` says
     what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded,
     `remedy_for_models` to have an agent's model requests recorded; `timeouts` what they write to give a step of some
-    kind a timeout, `{name}` standing for its name.
+    kind a timeout, `{name}` standing for its name. `remedy_for_queues` is what they do if nothing takes a unit from its
+    queue.
     """
 
     engine: str
@@ -117,6 +118,7 @@ class Contract:
     notes: tuple[str, ...] = field(default_factory=tuple)
     timeouts: Mapping[str, str] = field(default_factory=dict)
     remedy_for_models: str = ""
+    remedy_for_queues: str = ""
 
     def timeout_for(self, step: str) -> str:
         """What to write to give this step a timeout: the engine's own way, or pydantic-ai's where it names none."""

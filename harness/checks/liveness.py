@@ -88,6 +88,16 @@ def _never_begins(case: Case, ended: RunEnded) -> Finding | None:
     return _finding(case, "never-begins", spelled("run", ended.invocation), Owner.CONFIGURATION, what, remedy, ended)
 
 
+def _waits_in_queue(case: Case, ended: RunEnded) -> Finding | None:
+    waiting = [record for record in case.history.of(EngineRecord) if record.status == "queued"]
+    if not waiting:
+        return None
+    name, queue, remedy = waiting[0].name, waiting[0].detail.get("queue"), case.contract.remedy_for_queues
+    what = f"no body was running: `{name}` waits in the queue {queue!r}, and nothing takes it from there"
+    step = spelled("run", ended.invocation)
+    return _finding(case, "waits-in-queue", step, Owner.CONFIGURATION, what, remedy, ended)
+
+
 def _nothing_runs(case: Case, ended: RunEnded) -> Finding:
     what = "no body was running: the engine waited for something that did not come"
     remedy = (
@@ -103,6 +113,7 @@ _EXPLANATIONS: tuple[Callable[[Case, RunEnded], Finding | None], ...] = (
     _never_recorded,
     _waits_for_ever,
     _never_begins,
+    _waits_in_queue,
     _nothing_runs,
 )
 """From the most telling one to the last resort, which always has something to say."""

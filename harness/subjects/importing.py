@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from harness import errors
 from harness.errors import SubjectError, UsageError
@@ -69,6 +69,18 @@ def attribute(module: ModuleType, attr: str) -> Any:
     for name in attr.split("."):
         value = getattr(value, name)
     return value
+
+
+def loaded_function(path: str) -> Callable[[], Any]:
+    """A function that takes no arguments, by its import path. Raises `UsageError` or `SubjectError` if it is none."""
+    where = ImportPath.parse(path)
+    try:
+        function = attribute(load_module(where), where.attr)
+    except AttributeError:
+        function = None
+    if not callable(function):
+        raise SubjectError(f"{path!r} is no function: name one as `package.module:function`")
+    return cast("Callable[[], Any]", function)
 
 
 def running_theirs(doing: str, run: Callable[[], T]) -> T:

@@ -154,3 +154,12 @@ def test_attempts_of_an_earlier_life_are_over():
         story.fires(fault)
     story.dies("death").life().entered("model#2")
     assert the(stuck(story)) == ("waits-for-ever", "model#2", Owner.CONFIGURATION)
+
+
+def test_what_nobody_takes_from_its_queue_is_named_with_the_queue() -> None:
+    story = stuck(Story().life().kept("model#1")).testimony(
+        "child-1", name="pack", status="queued", detail={"queue": "parcels"}
+    )
+    (finding,) = found(story)
+    assert (finding.rule, finding.owner) == ("waits-in-queue", Owner.CONFIGURATION)
+    assert "`pack` waits in the queue 'parcels', and nothing takes it from there" in finding.message

@@ -54,6 +54,27 @@ def test_workflows_that_a_dbos_workflow_calls_are_steps_with_steps_inside(tmp_pa
 
 
 @pytest.mark.engine(name="dbos")
+def test_a_child_that_waits_in_a_queue_of_the_program_is_taken_from_there(tmp_path: Path) -> None:
+    options = {"startup": f"{DBOS}:startup"}
+    fault = "crash@step:pack#1.step:ship#1/between"
+    scenario = Scenario.make(subject=f"{DBOS}:queued", engine="dbos", deps=3, options=options, faults=fault)
+    report = run(scenario, out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    assert (crashed.status, crashed.incarnations) == (Status.PASSED, 2)
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_queue_that_nobody_has_registered_is_named(tmp_path: Path) -> None:
+    [report] = run(Scenario.make(subject=f"{DBOS}:queued", engine="dbos", deps=3, stall=3), out=tmp_path).runs
+
+    [finding] = report.findings
+    assert finding.rule == "waits-in-queue"
+    assert "`pack` waits in the queue 'parcels'" in finding.message
+    assert "-o startup=MODULE:FUNCTION" in finding.remedy
+
+
+@pytest.mark.engine(name="dbos")
 def test_an_agent_without_an_engine_in_a_durable_workflow_is_asked_twice(tmp_path: Path) -> None:
     report = swept(f"{DBOS}:careless", "dbos", tmp_path)
 

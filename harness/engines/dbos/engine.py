@@ -18,7 +18,7 @@ from harness.engines.given import unlike_count, unlike_seconds
 if TYPE_CHECKING:
     from harness.history import EngineRecord
 
-OPTIONS = ("store", "max_recovery_attempts", "workflow_timeout")
+OPTIONS = ("store", "startup", "max_recovery_attempts", "workflow_timeout")
 
 
 class DbosEngine:
@@ -43,6 +43,8 @@ class DbosEngine:
             recovery="on_restart",
             remedy="decorate it with `@DBOS.step()` so that its result is recorded",
             remedy_for_models="give the agent `DBOSDurability()` as a capability, so that its requests are steps",
+            remedy_for_queues="put `DBOS.register_queue(...)` into a function of yours, and have it called after every"
+            " launch: `-o startup=MODULE:FUNCTION`; or the queue's own limits keep it waiting",
             timeouts={
                 "model": "`model_settings={'timeout': SECONDS}`, because DBOS's `StepConfig` has none",
                 "tool": "`@DBOS.step(timeout_seconds=SECONDS)` on `{name}` if it is asynchronous; for a plain function"

@@ -19,8 +19,8 @@ STEPS = (
     "select workflow_uuid, function_id, function_name, error is not null, child_workflow_id"
     " from {}operation_outputs order by workflow_uuid, function_id"
 )
-ENDED = {"SUCCESS": "recorded", "ERROR": "error"}
-"""How a child workflow ended, as it is said of a step: to its parent it is one."""
+SAID = {"SUCCESS": "recorded", "ERROR": "error", "ENQUEUED": "queued"}
+"""What became of a child workflow, as it is said of a step: to its parent it is one."""
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -40,7 +40,7 @@ def of_run(run_id: str, rows: Rows, schema: str) -> Iterator[EngineRecord]:
     for workflow, name, status, attempts, queue in rows(WORKFLOWS.format(schema)):
         invocation, is_run = _invocation(run_id, workflow)
         detail = {"workflow": workflow, "queue": queue}
-        unit, said = (RUN, status) if is_run else (workflow, ENDED.get(str(status), str(status)))
+        unit, said = (RUN, status) if is_run else (workflow, SAID.get(str(status), str(status)))
         yield EngineRecord(
             unit=unit, name=name, status=said, attempts=attempts, detail=detail, invocation=invocation
         )  # fmt: skip

@@ -6,7 +6,9 @@ that is all that recovery does, too.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import inspect
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +22,7 @@ from harness.engines.dbos.stores import SQLITE
 from harness.engines.dbos.urls import is_postgres, with_login_of
 from harness.retries.live import Live, Unit
 from harness.subjects.clock import eased
+from harness.subjects.importing import loaded_function
 
 if TYPE_CHECKING:
     from harness.engines.dbos.rehearsal import Rehearsed
@@ -61,6 +64,7 @@ class DbosWorker:
         if isinstance(bound, Unsupported):
             return bound
         self._run: Callable[[int], Awaitable[Any]] = bound
+        self._startup = loaded_function(str(said)) if (said := case.options.get("startup")) else None
         return None
 
     def _warm(self, store: Any) -> None:
@@ -112,7 +116,7 @@ class DbosWorker:
         workflow = self._known(store, invocation)
         if self._is_twofold:  # the second owner is to take the run, and no thread of this one, which stands still
             seams.leave_recovery_to_others()
-        self._launch(store)
+        await self._launch(store)
         with SetWorkflowID(workflow), self._timeout():
             return await self._run(invocation)
 
@@ -124,7 +128,7 @@ class DbosWorker:
         workflow = self._known(store, invocation)
         self._timeout()  # DBOS has kept when it is over; what was configured is known from here
         seams.poll_at_once()
-        self._launch(store)
+        await self._launch(store)
         if await DBOS.get_workflow_status_async(workflow) is None:
             raise NotStarted
         handle: Any = await DBOS.retrieve_workflow_async(workflow)
@@ -142,8 +146,11 @@ class DbosWorker:
         self._ids.add(workflow)
         return workflow
 
-    def _launch(self, store: Store) -> None:
-        """Launch DBOS on the store, once per process. What recovers pending workflows in production is this, too."""
+    async def _launch(self, store: Store) -> None:
+        """Launch DBOS on the store, once per process. What recovers pending workflows in production is this, too.
+
+        What the person's own program does after it has launched DBOS follows, if the option `startup` names it.
+        """
         if self._launched:
             return
         from dbos import DBOS
@@ -160,6 +167,10 @@ class DbosWorker:
         DBOS(config=config)
         self._launch_dbos()
         self._launched = True
+        if self._startup is not None:
+            begun = await asyncio.to_thread(self._startup)  # DBOS wants its blocking functions away from an event loop
+            if inspect.isawaitable(begun):
+                await begun
 
     def _url(self, store: Store) -> str:
         """The database of the run. A store is written down without its password, which the options have."""
