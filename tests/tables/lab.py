@@ -6,12 +6,15 @@ The runner, the lives, the deaths and the checks are the real ones. What is spar
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from threading import Lock
+from typing import Any, TypeVar, cast
 
 from harness.checks import Baseline
 from harness.engines.base import Engine, Session, Worker
@@ -35,6 +38,10 @@ FIRST = "fixtures.agents.uses.talkative:agent"
 """Any agent will do: what pydantic-ai builds when an agent is first asked is the same for all of them."""
 
 
+AT_ONCE = 4
+"""So many rows of a table are measured at a time: most of what they do is to wait for a timeout."""
+
+T, R = TypeVar("T"), TypeVar("R")
 _worker: Worker | None = None
 
 
@@ -127,23 +134,29 @@ class Lab:
     def __init__(self, engine: Engine, zygote: Zygote, folder: Path, stack: ExitStack) -> None:
         self.engine, self._zygote, self._folder, self._stack = engine, zygote, folder, stack
         self._sessions: dict[str, Session] = {}
-        self._trials = 0
+        self._opening = Lock()
+        self._trials = count(1)
 
     def session(self, options: dict[str, Any]) -> Session:
         """What the runs with these options share, opened by the first of them."""
         key = repr(sorted(options.items()))
-        if key not in self._sessions:
-            folder = self._folder / f"session-{len(self._sessions) + 1}"
-            self._sessions[key] = self._stack.enter_context(self.engine.session(options, folder))
-        return self._sessions[key]
+        with self._opening:
+            if key not in self._sessions:
+                folder = self._folder / f"session-{len(self._sessions) + 1}"
+                self._sessions[key] = self._stack.enter_context(self.engine.session(options, folder))
+            return self._sessions[key]
+
+    def each(self, measure: Callable[[T], R], things: Iterable[T]) -> list[R]:
+        """What is measured of each, in their order; several are measured at once."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(measure, things))
 
     def trial(self, **scenario: Any) -> Trial:
         """A subject with its scenario; the engine is this one."""
         made = Scenario.make(engine=self.engine.name, **scenario)
         session = self.session(made.options)
         zygote = cast(Zygote, _Fork(self._zygote, _prepare(made, self.engine)))
-        self._trials += 1
-        name = f"trial-{self._trials}"  # runs of one session must not share a name
+        name = f"trial-{next(self._trials)}"  # runs of one session must not share a name
         return Trial(Bench(made, self.engine, session, [zygote], self._folder / name, cold=False), name)
 
 

@@ -27,11 +27,8 @@ own words. A body that was in flight at the crash runs again under every engine;
 
 def measure(lab: Lab) -> Column:
     """Every use under the lab's engine."""
-    column: dict[tuple[str, str], str] = {}
-    for use in USES:
-        lines = _lines(use, lab.trial(**use.under(lab.engine.name)))
-        column |= {(use.name, line): text for line, text in lines.items()}
-    return column
+    told = zip(USES, lab.each(lambda use: _lines(use, lab.trial(**use.under(lab.engine.name))), USES), strict=True)
+    return {(use.name, line): text for use, lines in told for line, text in lines.items()}
 
 
 def _lines(use: Use, trial: Trial) -> dict[str, str]:
