@@ -132,9 +132,12 @@ def _over_file(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     from harness.explore.catalogue import beside
     from harness.scenario import Scenario
 
-    kept = Scenario.from_yaml(path).model_dump(exclude_unset=True)
+    found = Scenario.from_yaml(path)
+    kept = {**found.model_dump(exclude_unset=True), "expected": found.expectations}
     kept["script"] = beside(kept.get("script"), path)
     said = {name: value for name, value in values.items() if name != "subject" and value not in (None, (), {})}
+    if said.keys() - {"engine"}:
+        kept["expected"] = None  # it is another run than the one that the file speaks of
     for name in ("tools", "options"):
         said[name] = {**kept.get(name, {}), **said.get(name, {})}
     return {**kept, **said}

@@ -6,7 +6,7 @@ Everything the command line and the pytest plugin do goes through the functions 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import replace
@@ -26,7 +26,7 @@ from harness.folders import new_folder, read_scenario
 from harness.history import History, Note
 from harness.journal import load
 from harness.runner import Bench, open_bench, report
-from harness.scenario import Scenario
+from harness.scenario import REFUSED, Scenario
 from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 
 NO_FAULT = FaultPlan()
@@ -114,7 +114,17 @@ def run(
     scenario = scenario.under(scenario.engine)
     with new_folder(out, "run") as folder:
         one = _Sweep(scenario, folder / scenario.engine, progress=progress, cold=cold, strict=strict).one_plan()
+    one = replace(one, notes=(*one.notes, *_as_expected(scenario, one)))
     return SweepReport(scenario.subject, (one,), time.monotonic() - started)
+
+
+def _as_expected(scenario: Scenario, one: EngineSweep) -> Iterator[str]:
+    """Whether it came to what the scenario says, if it says anything: a limitation that is known is no news."""
+    expected, came_to = scenario.expectations.get(one.engine), REFUSED if one.refused else str(one.status)
+    if expected == came_to:
+        yield f"{came_to} is what the scenario expects under {one.engine}"
+    elif expected is not None and not one.unavailable:
+        yield f"the scenario expects {expected} under {one.engine}, and this is {came_to}"
 
 
 def steps(scenario: Scenario, *, out: Path, progress: Progress | None = None) -> SweepReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,14 @@ def test_everything_that_is_said_is_in_the_scenario():
     assert scenario.tools == {"charge": ToolPolicy(may="once")}
     assert (scenario.time_scale, scenario.stall, scenario.incarnations) == (5.0, 3.0, 4)
     assert (scenario.options, scenario.faults) == ({"a": 1}, ("crash@model#1/after",))
+
+
+def test_what_a_scenario_file_expects_is_expected_of_what_it_says_only(tmp_path: Path):
+    file = tmp_path / "pays.yaml"
+    file.write_text("{subject: 'm:agent', engine: journal, expected: failed}")
+
+    def expected(**more: Any) -> Any:
+        return options.scenario({"subject": str(file)}, **more).expectations
+
+    assert expected(engine="journal") == expected(engine="dbos") == {"journal": "failed"}
+    assert expected(engine="journal", faults=("crash@model#1/after",)) == {}

@@ -39,6 +39,16 @@ def test_what_the_person_says_of_a_tool_is_heard(shell: Shell, tmp_path: Path):
     assert "Nothing has to change" in ran.out
 
 
+def test_a_scenario_file_says_whether_it_is_what_it_expects(shell: Shell, tmp_path: Path):
+    file = tmp_path / "twice.yaml"
+    expected = {"none": "failed", "journal": "failed"}
+    file.write_text(json.dumps({"subject": SHOP, "faults": CHARGE, "expected": expected}))
+    known, mended = (shell("run", str(file), "-e", one, "--out", str(tmp_path)) for one in expected)
+    assert (known.code, mended.code) == (1, 0)
+    assert "note: failed is what the scenario expects under none" in known.out
+    assert "note: the scenario expects failed under journal, and this is passed" in mended.out
+
+
 def test_several_engines_are_compared_cell_by_cell(shell: Shell, tmp_path: Path):
     ran = shell("sweep", SHOP, "-e", "none,journal", "-j", "2", "--out", str(tmp_path))
     assert ran.code == 1
