@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from harness.checks import Baseline, Case, judge
 from harness.checks.account import account, time_scale
@@ -23,6 +22,7 @@ from harness.checks.determinism import REPLAY, refused, undone
 from harness.checks.ledger import ledger
 from harness.checks.untimely import untimely
 from harness.engines.base import Engine, Session, Store
+from harness.engines.given import hosts
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.faults import Fault, FaultPlan
@@ -118,9 +118,9 @@ class Bench:
     def _once(
         self, plan: FaultPlan, baseline: History | None, name: str, ease: float, *, note: str = "", **details: Any
     ) -> Run:
-        """Run once, with times `ease` times longer than usual and with `note` in front."""
+        """Run once, with times `ease` times longer than usual. A `note` in front says that it is the second time."""
         run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
-        run.execute(note)
+        run.execute(note, provisional=not note)
         return run
 
     def new_folder(self, name: str) -> Path:
@@ -195,24 +195,11 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
         "worker": engine.worker,
         "options": scenario.options,
         "scale": scenario.time_scale,
-        "hosts": _hosts(scenario.options),
+        "hosts": hosts(scenario.options),
         "errors": [fault.argument for fault in scenario.plan.faults if fault.action == "error"],
     }
     log = folder / f"zygote-{seed}.log"
     return Zygote(prepare, argument, hash_seed=seed, env=None, cold=cold, log=log)
-
-
-def _hosts(options: dict[str, Any]) -> list[str]:
-    """The hosts of the person's own servers, which the subject's process may reach."""
-    texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
-    return [host for host in map(_host, texts) if host]
-
-
-def _host(text: str) -> str | None:
-    try:
-        return urlsplit(text if "://" in text else f"//{text}").hostname
-    except ValueError:  # no address: a bracket that is not closed
-        return None
 
 
 class Run:
@@ -250,13 +237,18 @@ class Run:
         crashes = sum(fault.times for fault in plan.faults if fault.action in ("crash", "duplicate"))
         self.limit = self.scenario.incarnations or crashes + 3 + len(self.scenario.lives)
         self._taken_up: list[list[int]] = []
+        self._is_provisional = False
 
     @property
     def history(self) -> History:
         return self._reader.read()
 
-    def execute(self, note: str = "") -> None:
-        """Run to the end. Everything that happened is in the folder's journal afterwards, with `note` in front."""
+    def execute(self, note: str = "", *, provisional: bool = False) -> None:
+        """Run to the end. Everything that happened is in the folder's journal afterwards, with `note` in front.
+
+        If it is `provisional`, it is done again where a scaled timeout has spoilt it, and ends as soon as that is seen.
+        """
+        self._is_provisional = provisional
         started = RunStarted(
             run=self.folder.name, engine=self.bench.engine.name, subject=self.scenario.subject, plan=str(self.plan)
         )
@@ -321,8 +313,15 @@ class Run:
 
         stall = self.scenario.stall + self.store.quiet + (IMPORTING if self.is_cold else 0)
         limit = 60 * self.scenario.stall
-        endless, waits = (lambda: tally.endless), (lambda: tally.waits)
+        endless, waits = (lambda: self._spoilt(tally) or tally.endless), (lambda: tally.waits)
         return watch(child, progress, stall=stall, limit=limit, endless=endless, waits=waits)
+
+    def _spoilt(self, tally: Tally) -> str | None:
+        """Why a run that will be done again, more slowly, need not come to its end."""
+        if not self._is_provisional or not tally.has_news_of_tries():
+            return None
+        found = untimely(self.history)
+        return None if found is None else str(found)
 
     def _serve(self, incarnation: int) -> None:
         """Answer the faults of this life that are not the child's to do: the server's death, a second owner."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness import runner
 from harness.engines.base import Store
+from harness.engines.given import hosts
 from harness.engines.journal.engine import JournalEngine, JournalSession
 from harness.engines.journal.worker import JournalWorker
 from harness.errors import UsageError
@@ -174,7 +174,7 @@ def test_a_server_that_an_engine_does_not_have_cannot_crash(tmp_path: Path) -> N
 
 def test_an_option_that_is_no_address_names_no_host() -> None:
     options = {"address": "db.example:7233", "api_url": "http://[", "store": "postgresql://ada@[::1]:5/shop", "n": 3}
-    assert runner._hosts(options) == ["db.example", "::1"]
+    assert hosts(options) == ["db.example", "::1"]
 
 
 def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:

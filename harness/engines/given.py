@@ -1,9 +1,10 @@
-"""Options that several adapters take: whether what was given for them makes sense, in a person's words."""
+"""Options that several adapters take: whether what was given for them makes sense, and what they tell."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import urlsplit
 
 
 def unlike_seconds(engine: str, name: str, options: dict[str, Any]) -> list[str]:
@@ -21,3 +22,16 @@ def unlike_count(engine: str, name: str, options: dict[str, Any], least: int) ->
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return []
     return [f"option {name} of engine {engine!r} is a whole number from {least}, not {value!r}"]
+
+
+def hosts(options: dict[str, Any]) -> list[str]:
+    """The hosts of the person's own servers, which the subject's process may reach."""
+    texts = [value for value in options.values() if isinstance(value, str) and ":" in value]
+    return [host for host in map(_host, texts) if host]
+
+
+def _host(text: str) -> str | None:
+    try:
+        return urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:  # no address: a bracket that is not closed
+        return None

@@ -29,6 +29,7 @@ class Tally:
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
         self._refused: Counter[tuple[int, str]] = Counter()
+        self._tried = 1
         self.waits = 0.0
         """For how many seconds the life may be silent, because a fault made it wait, or hang until a timeout acts."""
 
@@ -50,6 +51,11 @@ class Tally:
             event = json.loads(line[start:])
             self.waits = max(self.waits, event["wait"])
             self._refused[_body(event)] += Fault.parse(event["fault"]).action == "error"
+
+    def has_news_of_tries(self) -> bool:
+        """Whether some body was tried more often by now than any had been when this was asked before."""
+        before, self._tried = self._tried, max([self._tried, *self._entered.values()])
+        return self._tried > before
 
     @property
     def endless(self) -> str | None:

@@ -98,3 +98,16 @@ def test_a_line_is_counted_when_it_is_whole_and_behind_a_torn_one_too(tmp_path: 
     tally.look()
 
     assert tally.endless is not None
+
+
+def test_there_is_news_whenever_a_body_was_tried_more_often_than_any_before(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+
+    def news(step: str) -> bool:
+        enter(journal, step, 1)
+        tally.look()
+        return tally.has_news_of_tries()
+
+    assert [news(step) for step in ("a", "b", "a", "b", "a")] == [False, False, True, False, True]
+    assert not tally.has_news_of_tries()
