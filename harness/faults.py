@@ -58,6 +58,8 @@ ACTIONS: dict[str, Action] = {
         ),
     )
 }
+LATE = ("hang", "slow", "delay")
+"""Actions that hold a body up: a timeout may have to act on them."""
 SHAPE = "expected [times*]action[(argument)]@step[/window][~life], for example 'crash@tool:charge#1/between'"
 
 
@@ -131,19 +133,32 @@ class FaultPlan:
         return FaultPlan(tuple(dict.fromkeys(fault for given in self.faults for fault in _expanded(given, steps))))
 
 
+def can_strike(action: str, step: str) -> bool:
+    """Whether an action makes sense at a step: the run as a whole has no body of its own that could be held up."""
+    return action not in LATE or StepId.parse(step).path[-1].kind != "run"
+
+
 def _expanded(fault: Fault, steps: Sequence[str]) -> list[Fault]:
-    if fault.step in steps:
-        return [fault]
-    shown = {readable(step): step for step in steps}
-    matching = [step for name, step in shown.items() if fnmatchcase(step, fault.step) or fnmatchcase(name, fault.step)]
-    if fault.is_glob and matching:
-        return [replace(fault, step=step) for step in matching]
+    if named := [fault.step] if fault.step in steps else _matching(fault, steps):
+        if not (struck := [step for step in named if can_strike(fault.action, step)]):
+            raise UsageError(
+                f"fault {str(fault)!r} cannot hold up {named[0]!r}, which is the run as a whole and has no body of its"
+                " own; name a step in it"
+            )
+        return [replace(fault, step=step) for step in struck]
+    shown = list(map(readable, steps))
     near = difflib.get_close_matches(readable(fault.step), shown, n=3, cutoff=0.5)
     hint = f" Did you mean {_listed(near)}?" if near else ""
     raise UsageError(
         f"fault {readable(str(fault))!r} names {readable(fault.step)!r}, which the fault-free run does not have.{hint}"
-        f" It has {_listed(list(shown))}."
+        f" It has {_listed(shown)}."
     )
+
+
+def _matching(fault: Fault, steps: Sequence[str]) -> list[str]:
+    """The steps that a glob means, as they are spelled or as they are shown."""
+    spelled = [step for step in steps if any(fnmatchcase(name, fault.step) for name in (step, readable(step)))]
+    return spelled if fault.is_glob else []
 
 
 def _listed(words: list[str]) -> str:

@@ -151,7 +151,10 @@ STEPS = ["run", "model#1", "tool:charge#1", "tool:charge#2", "model#2", "step:Sh
         pytest.param("hang@tool:*#2", ["hang@tool:charge#2"], id="one match"),
         pytest.param("hang@step:Shop.*", ["hang@step:Shop%2Esend#1"], id="a name as it is shown"),
         pytest.param("hang@model#[2-9]", ["hang@model#2"], id="a range"),
-        pytest.param("hang@*; hang@model#1", [f"hang@{step}" for step in STEPS], id="a step named twice strikes once"),
+        pytest.param(
+            "hang@*; hang@model#1", [f"hang@{step}" for step in STEPS[1:]], id="a step named twice strikes once"
+        ),
+        pytest.param("crash@*/before", [f"crash@{step}/before" for step in STEPS], id="the run can crash, too"),
         pytest.param(
             "2*crash@model#*/after~2", ["2*crash@model#1/after~2", "2*crash@model#2/after~2"], id="the rest stays"
         ),
@@ -173,3 +176,9 @@ def test_a_step_that_the_baseline_has_not_is_refused_with_the_nearest(text, said
     with pytest.raises(UsageError, match="which the fault-free run does not have") as refused:
         FaultPlan.parse(text).expand(STEPS)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["hang@run", "slow(2s)@run", "delay(2s)@run"])
+def test_the_run_as_a_whole_cannot_be_held_up(text):
+    with pytest.raises(UsageError, match="which is the run as a whole and has no body of its own; name a step in it"):
+        FaultPlan.parse(text).expand(STEPS)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.checks.base import Case
-from harness.faults import Fault
+from harness.faults import LATE, Fault
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "faults_fired"
@@ -41,6 +41,8 @@ def _missing(case: Case, fault: Fault, times: int) -> str:
     if fault.step in ran:
         also = f" (faults there fired {', '.join(here)})" if here else ""
         hint = f"the step ran, but its window {fault.window!r} was not reached as planned{also}"
+        if fault.action in LATE and any(step.startswith(f"{fault.step}.") for step in ran):
+            hint = f"`{fault.step}` is a workflow's code, which cannot be held up; name a step in it"
     else:
         hint = f"the nearest step that ran is {near[0]}" if near else "no step like it ran"
     return f"`{fault}` {how}: {hint}. These steps ran: {', '.join(ran) or 'none'}."

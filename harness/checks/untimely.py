@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.checks.base import place
-from harness.faults import Fault
+from harness.faults import LATE, Fault
 from harness.history import Event, Execution, FaultFired, History, Outcome, ProcessEnded, StepEntered, UnitEntered
 from harness.steps import StepId
 
-HOLD_UP = ("hang", "slow", "delay")
-"""Faults that make a body late."""
 CUT_OFF = 0.5
 """Which part of its time a body has had at least that was cut off: an engine's clock starts before the body does."""
 
@@ -101,7 +99,7 @@ def _is_explained(history: History, run: Execution, end: Event) -> bool:
     return any(
         since < fired.seq < end.seq
         and _is_in(fired, run)
-        and (fired.seq > left or Fault.parse(fired.fault).action in HOLD_UP)
+        and (fired.seq > left or Fault.parse(fired.fault).action in LATE)
         for fired in history.fired
     )
 

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.history import History, StepEntered, UnitEntered
 
-LATE = ("hang", "slow", "delay")
-"""Faults that a timeout may have to act on."""
 FLOOR = 0.3
 """Seconds below which no timeout is scaled: a busy machine may stall a healthy body for that long."""
 CEILING = 3.0

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
+from harness.faults import LATE
 from harness.history import CANCELLED, Observation, StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects import units
-from harness.subjects.clock import LATE, Clock, Limit, configured, in_order, limited, shortened
+from harness.subjects.clock import Clock, Limit, configured, in_order, limited, shortened
 from harness.subjects.commits import Commit
 from harness.subjects.numbers import Numbers
 from harness.subjects.places import (
@@ -194,10 +195,10 @@ class Probes:
         )
         return entered
 
-    def _returned(self, entered: Entered, result: Any) -> float:
+    def _returned(self, entered: Entered, result: Any, *, holds: bool = True) -> float:
         """A body has returned. Without a commit, the windows `between` and `after` are this one moment."""
         self._left(entered, result=result, calls=entered.body.calls(result))
-        seconds = self.strikes.at(entered.step, "between", crashes=entered.unit is None)
+        seconds = self.strikes.at(entered.step, "between", crashes=entered.unit is None, holds=holds)
         if entered.unit is None:
             seconds += self.strikes.at(entered.step, "after")
             self.settled.add(entered.step)
@@ -267,7 +268,7 @@ class Probes:
         number, unit = step.path[-1].number, None
         if self.records_run and number == 1:
             unit = self._units[RUN_UNIT] = Unit(RUN_UNIT, str(step))
-        self.strikes.at(str(step), "before")
+        self.strikes.at(str(step), "before", holds=False)
         entered = self._enter(Body(step), str(step), unit)
         with self._entered(entered), Setting(step_here, step if number > 1 else None):
             yield
@@ -280,7 +281,7 @@ class Probes:
         except BaseException as error:
             self._left(entered, error=error)
             raise
-        self._returned(entered, None)
+        self._returned(entered, None, holds=False)
 
     def _nested(self, parent: StepId) -> StepId:
         """What the steps of an agent that the body of `parent` runs are inside of; each attempt counts anew."""
@@ -383,7 +384,7 @@ class Probes:
                 yield
             return
         unit = self._open(key, name, attempt, tries)
-        self.strikes.at(str(step), "before")
+        self.strikes.at(str(step), "before", holds=False)
         with self._entered(self._enter(Body(step), str(step), unit)), Setting(step_here, step):
             yield
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from harness.errors import UsageError
-from harness.faults import Fault, FaultPlan
+from harness.faults import LATE, Fault, FaultPlan
 from harness.history import FaultFired, spelled
 from harness.journal import Journal
 from harness.subjects import clock
@@ -49,19 +49,22 @@ class Strikes:
         """Whether a fault may still fire at this step."""
         return any(self._is_armed(fault) and fault.step == self._spelled(step) for fault in self.plan.faults)
 
-    def at(self, step: str, window: str, *, crashes: bool = True, only_crashes: bool = False) -> float:
+    def at(
+        self, step: str, window: str, *, crashes: bool = True, only_crashes: bool = False, holds: bool = True
+    ) -> float:
         """Do what is due here. Returns the seconds that the body must wait (infinite for a hang).
 
-        `crashes=False` leaves crashes for the commit seam, which comes later; `only_crashes` is that seam.
+        `crashes=False` leaves crashes for the commit seam, which comes later; `only_crashes` is that seam. Without
+        `holds` nobody here can wait: what would hold the body up stays undone, and is said to have never fired.
         """
         seconds = 0.0
         if not self.plan.faults:
             return seconds  # nothing is asked of a run that nothing is planned for
-        for fault in self._due(step, window, crashes=crashes, only_crashes=only_crashes):
+        for fault in self._due(step, window, crashes=crashes, only_crashes=only_crashes, holds=holds):
             seconds += self._act(fault)
         return seconds
 
-    def _due(self, step: str, window: str, *, crashes: bool, only_crashes: bool) -> list[Fault]:
+    def _due(self, step: str, window: str, *, crashes: bool, only_crashes: bool, holds: bool) -> list[Fault]:
         here = self._spelled(step)
         due = []
         with self._lock:
@@ -69,6 +72,8 @@ class Strikes:
                 if fault.step != here or fault.window != window or not self._is_armed(fault):
                     continue
                 if (fault.action == "crash" and not crashes) or (fault.action != "crash" and only_crashes):
+                    continue
+                if fault.action in LATE and not holds:
                     continue
                 self._count[str(fault)] += 1
                 fired = FaultFired(fault=str(fault), step=here, window=window, wait=self._wait(fault))

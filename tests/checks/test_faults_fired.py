@@ -37,6 +37,12 @@ def test_a_step_that_ran_without_its_window_is_said_to_have_run():
     assert "the step ran, but its window 'between' was not reached" in verdict.reason
 
 
+def test_a_workflows_code_that_was_not_held_up_is_said_to_be_such():
+    verdict = judged(Story("hang@step:pack#1").life().kept("step:pack#1").kept("step:pack#1.model#1").finished())
+    assert verdict.status is Status.UNKNOWN
+    assert "`step:pack#1` is a workflow's code, which cannot be held up; name a step in it" in verdict.reason
+
+
 def test_a_fault_that_struck_there_in_another_window_is_mentioned():
     plan = "delay(1s)@tool:charge#1; crash@tool:charge#1/between"
     verdict = judged(Story(plan).life().fires("delay(1s)@tool:charge#1").kept("tool:charge#1").finished())

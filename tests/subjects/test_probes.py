@@ -351,3 +351,33 @@ def test_a_call_whose_error_nobody_records_holds_no_other_back(tmp_path: Path, m
 )
 def test_an_error_can_be_a_status_or_an_exception(argument: str | None, kind: str) -> None:
     assert type(exception(argument)).__name__ == kind
+
+
+@pytest.mark.parametrize("plan", ["hang@step:pack#1/before", "slow(2s)@step:pack#1", "hang@step:pack#1/between"])
+def test_code_that_may_not_pause_is_not_said_to_have_been_held_up(tmp_path: Path, plan: str) -> None:
+    probes = probes_for(tmp_path / "journal.jsonl", plan)
+    with probes.child("pack#1", "pack"):
+        pass
+    history = load(tmp_path / "journal.jsonl")
+    assert [type(event) for event in history] == [StepEntered, StepLeft]
+    assert history.of(StepEntered)[0].step == "step:pack#1"
+
+
+def test_what_is_replayed_or_goes_on_neither_begins_nor_ends_and_has_its_steps_where_they_were(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal.jsonl", "")
+
+    async def ship() -> None:
+        pass
+
+    def once(*, again: bool) -> None:
+        with probes.child("pack#1", "pack", again=again):
+            asyncio.run(probes.unit(ship, "pack#1.ship#1", "ship")())
+
+    once(again=False)
+    once(again=True)
+    history = load(tmp_path / "journal.jsonl")
+    assert [event.step for event in history.of(StepEntered)] == ["step:pack#1"]
+    assert [event.step for event in history.of(UnitEntered)] == ["step:pack#1.step:ship#1"] * 2
+    with probes.commit("pack#1"):
+        pass
+    assert [event.step for event in load(tmp_path / "journal.jsonl").of(CommitLeft)] == ["step:pack#1"]

@@ -20,11 +20,8 @@ from harness.engines.clock import Clock
 from harness.engines.prefect import home
 from harness.engines.prefect.api import TAG
 from harness.engines.prefect.records import Ledger, run_name
+from harness.faults import LATE
 from harness.retries.live import Live, Unit
-
-LATE = ("delay", "hang", "slow")
-"""Faults that a timeout may have to act on."""
-
 
 LOST = object()
 """Stands for a result that was not kept: None may be one."""

@@ -19,6 +19,7 @@ from harness.engines.base import Case, Hook, NotStarted, Store, Unsupported
 from harness.engines.clock import Clock
 from harness.engines.temporal import records
 from harness.errors import EngineUnavailable
+from harness.faults import LATE
 from harness.retries.live import Live, Unit
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ SYNC_ACTIVITIES = 100
 """As many synchronous activities as a worker takes at a time by default."""
 STICKY = timedelta(milliseconds=50)
 """How long a task waits for the worker that knows its workflow; 10 s by default, and that worker may be dead."""
-LATE = ("hang", "slow", "delay", "duplicate")
+IDLE = (*LATE, "duplicate")
 """Faults after which a timeout of the engine must pass: a worker that lives does not do its work."""
 TASK = 1.0
 """Seconds that a workflow task may be in a worker's hands; 10 by default."""
@@ -191,7 +192,7 @@ class TemporalWorker:
         """Whether an attempt's result will be taken. Asked only where a fault may have made the server give it up."""
         from harness.engines.temporal import expiry
 
-        if not self._hook.plans(*LATE) or info.workflow_id is None:
+        if not self._hook.plans(*IDLE) or info.workflow_id is None:
             return True
         return await expiry.waits_for(client.get_workflow_handle(info.workflow_id), info.activity_id, info.attempt)
 
@@ -201,7 +202,7 @@ class TemporalWorker:
 
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True, ease=self._hook.ease())
-        hurried = self._hook.plans(*LATE) or not await expiry.is_possible(client)
+        hurried = self._hook.plans(*IDLE) or not await expiry.is_possible(client)
         return Clock(store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
 
 

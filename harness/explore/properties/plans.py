@@ -16,7 +16,7 @@ from harness.checks import Baseline
 from harness.errors import UsageError
 from harness.explore.properties.offered import path_of
 from harness.explore.properties.trials import fair
-from harness.faults import ACTIONS, Fault, FaultPlan, Window
+from harness.faults import ACTIONS, Fault, FaultPlan, Window, can_strike
 from harness.history import History
 from harness.scenario import Scenario
 from harness.steps import StepId
@@ -64,12 +64,14 @@ def fault_plans(
 
 @st.composite
 def _plans(draw: st.DrawFn, history: History, kinds: tuple[Strike, ...], most: int) -> FaultPlan:
-    steps, recorded = in_order(history), history.recorded_steps()
+    steps = [step for step in in_order(history) if any(can_strike(kind.action, step) for kind in kinds)]
+    recorded = history.recorded_steps()
     number = draw(st.integers(1, most))
     at, faults = 0, []
     for life in range(1, number + 1):
         at = draw(st.integers(at, len(steps) - 1))
-        kind = kinds[draw(st.integers(0, len(kinds) - 1))]
+        fitting = [kind for kind in kinds if can_strike(kind.action, steps[at])]
+        kind = fitting[draw(st.integers(0, len(fitting) - 1))]
         faults.append(kind.at(steps[at], recorded=steps[at] in recorded, incarnation=life))
     return FaultPlan(tuple(faults))
 
@@ -90,7 +92,7 @@ def points(history: History, kinds: Sequence[Strike]) -> list[Point]:
         (step, kind)
         for step in in_order(history)
         for kind in kinds
-        if step in recorded or (kind.action, kind.window) != _NOWHERE
+        if can_strike(kind.action, step) and (step in recorded or (kind.action, kind.window) != _NOWHERE)
     ]
 
 

@@ -19,11 +19,10 @@ from harness.errors import UsageError
 from harness.explore import unusable
 from harness.explore.properties.benches import Opened, opened_for
 from harness.explore.properties.foresight import alike
-from harness.faults import NO_FAULT, FaultPlan
+from harness.faults import LATE, NO_FAULT, FaultPlan
 from harness.history import History
 from harness.runner import Bench, report
 from harness.scenario import Scenario
-from harness.subjects.clock import LATE
 from harness.verdict import RunReport, Severity, Status, Verdict
 
 KEPT = 256

@@ -71,6 +71,16 @@ def test_actions_are_tried_in_the_order_in_which_they_are_given() -> None:
     assert simplest(actions=("error", "crash")) == "error(503)@model#1"
 
 
+def test_nothing_holds_up_the_run_as_a_whole() -> None:
+    with pytest.raises(NoSuchExample):
+        find(
+            fault_plans(history(), actions=("hang", "slow")),
+            lambda plan: any(fault.step == "run" for fault in plan.faults),
+            settings=QUIETLY,
+        )
+    assert {step for step, _ in points(history(), strikes(("hang",)))} == {*history().steps} - {"run"}
+
+
 def test_an_unknown_action_is_refused() -> None:
     with pytest.raises(UsageError, match="there is no action 'crush'"):
         strikes(["crush"])
