@@ -3,13 +3,15 @@
 The engine itself says the number when it opens the unit, so nobody reads a configuration here. Most engines count anew
 in every life, because the count dies with the process that made it; one whose server counts over all lives goes on with
 its numbers, and then the number alone tells. A unit may also be tried anew in one life (a flow that is retried runs its
-failed tasks once more): each time begins with attempt 1, and has as many tries as the first.
+failed tasks once more, a child workflow its activities): each time begins with attempt 1, though the first of them may
+have begun in the life before, and has as many tries as the first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from harness.checks.account import steps_of_units
 from harness.checks.base import Case
@@ -42,7 +44,8 @@ def _units(history: History) -> Iterable[list[UnitTried]]:
 
 def _over(tried: list[UnitTried]) -> tuple[int, int] | None:
     """How many attempts were made of how many that were declared; None if not more."""
-    made, rounds = len(tried), max(1, sum(one.attempt == 1 for one in tried))
+    begun_anew = sum(one.attempt == 1 or one.attempt < before.attempt for before, one in pairwise(tried))
+    made, rounds = len(tried), 1 + begun_anew
     last = max(tried, key=lambda one: one.attempt)
     if not last.tries:
         return None

@@ -42,7 +42,7 @@ def entered(probes: Probes, unit: Unit, name: str, attempt: int | None) -> float
 
 
 def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None:
-    """It has returned or raised."""
+    """It has returned or raised. A crash may follow either; that of what returned comes with the commit."""
     probes.journal.tell(
         UnitLeft,
         unit=unit.key,
@@ -52,6 +52,8 @@ def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None
         error=named(error),
         invocation=probes.invocation,
     )
+    if error is not None and not unit.claimed:
+        probes.strikes.at(unit.step, "between", only_crashes=True)
 
 
 def named(error: BaseException | None) -> str | None:

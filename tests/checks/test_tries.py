@@ -40,6 +40,7 @@ def lived(lives: list[Attempts], *, bodies: bool = True) -> Story:
         pytest.param([[(1, 2)], [(2, 2)]], id="over all lives"),
         pytest.param([[(1, 2), (2, 2), (1, 2), (2, 2)]], id="anew in one life, as in a flow that is retried"),
         pytest.param([[(1, 2), (1, 2), (2, 2), (2, 2)]], id="two at once under one key"),
+        pytest.param([[(1, 2)], [(2, 2), (1, 2), (2, 2)]], id="anew after the rest of what a life before had begun"),
         pytest.param([[(number, 0) for number in range(1, 30)]], id="any number of times"),
         pytest.param([[(4, 0)], [(5, 0)]], id="any number of times, as a server counts"),
     ],

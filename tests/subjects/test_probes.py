@@ -381,3 +381,17 @@ def test_what_is_replayed_or_goes_on_neither_begins_nor_ends_and_has_its_steps_w
     with probes.commit("pack#1"):
         pass
     assert [event.step for event in load(tmp_path / "journal.jsonl").of(CommitLeft)] == ["step:pack#1"]
+
+
+def test_a_crash_follows_a_unit_that_raises_as_it_does_a_body(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+
+    async def ship() -> None:
+        raise ValueError("no")
+
+    def run() -> None:
+        asyncio.run(probes_for(path, "crash@step:ship#1/between").unit(ship, "ship#1", "ship")())
+
+    code, history = in_a_process(path, run)
+    assert code == -signal.SIGKILL
+    assert [fired.window for fired in history.fired] == ["between"]
