@@ -21,7 +21,7 @@ from harness.explore.available import demand
 from harness.explore.confirmation import confirmed, unconfirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.explore.varying import varying
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT, FaultPlan
 from harness.folders import new_folder, read_scenario
 from harness.history import History, Note
 from harness.journal import load
@@ -29,7 +29,6 @@ from harness.runner import Bench, open_bench, report
 from harness.scenario import REFUSED, Scenario
 from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
 
-NO_FAULT = FaultPlan()
 JOURNAL = "journal.jsonl"
 INTERRUPTED = "the sweep was interrupted before its turn came"
 

@@ -1,4 +1,4 @@
-"""What the journal is told of the attempts at a unit's body, and the faults that strike before one."""
+"""What the journal is told of the attempts at a unit's body, and the faults that strike before one and after."""
 
 from __future__ import annotations
 

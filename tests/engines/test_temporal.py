@@ -276,6 +276,12 @@ def test_a_child_that_continues_as_new_goes_on_with_its_steps_where_it_was(live:
     assert lived.history.recorded_steps() >= {"step:Long#1", *inside}
 
 
+def test_a_child_is_called_by_the_id_that_its_parent_gave_it(live: Live) -> None:
+    lived = live("fixtures.workflows.temporal_parent:Caller", "crash@step:Waiting#1/between")
+    assert lived.ended() == ("ok", "called by its id")
+    assert lived.replays == [True]
+
+
 ROUND_2 = ["run#2.model#1", "run#2.tool:charge#1", "run#2.model#2", "step:note#2"]
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from unittest.mock import AsyncMock
+
 import pytest
 
+from harness.engines.base import Case, Unsupported
 from harness.engines.temporal import seams, versions
+from harness.engines.temporal.binding import bind
 from harness.engines.temporal.expiry import AT_ONCE, ATTEMPT, BEAT, WHOLE, Held
 from harness.errors import EngineUnavailable
+from harness.subjects.loading import load_subject
 
 
 def test_the_installed_sdk_has_every_name_that_we_hold() -> None:
@@ -61,3 +66,13 @@ def test_the_timeout_that_comes_first_is_made_to_pass(
     held = Held("1", timeouts, used)
     assert held.expired() == expired
     assert held.waited() == waited
+
+
+def test_what_keeps_a_worker_from_starting_is_said_also_where_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "dummy")
+    subject = load_subject("fixtures.workflows.temporal_parent:Careless")
+    refused = bind(Case(subject, AsyncMock(), {}, runs=False))
+    assert isinstance(refused, Unsupported)
+    assert "'bare' listed in `__pydantic_ai_agents__` has no `TemporalDurability` capability" in refused.reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.errors import UsageError
-from harness.faults import FaultPlan
+from harness.faults import NO_FAULT, FaultPlan
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.steps import StepId
 
@@ -44,7 +44,7 @@ def plan(failure: str, step: str | None, limit: int, raises: str = "") -> FaultP
     return (
         FaultPlan.parse(_faults(failure, step, limit, raises))
         if failure in IN_A_BODY and step is not None
-        else FaultPlan()
+        else NO_FAULT
     )
 
 

@@ -128,14 +128,11 @@ def _bind(case: Case, *, passed: bool) -> Bound:
     is_own = own_workflow.is_workflow(case.subject.value)
     kind = case.subject.value if is_own else _around(_outside)
     importing = _import(kind)
-    if not is_own:
-        if case.runs:
-            warm([kind], _served(kind))
-        return Bound(kind, importing)
-    beside = [one for one in own_workflow.workflows_beside(kind) if _is_possible(one)]
-    activities = own_workflow.activities_beside(kind, *beside)
+    beside = [one for one in own_workflow.workflows_beside(kind) if _is_possible(one)] if is_own and case.runs else []
+    activities = own_workflow.activities_beside(kind, *beside) if is_own else []
+    served = [*_served(kind, *beside), *activities]
     if case.runs:
-        warm([kind, *beside], [*_served(kind, *beside), *activities])
+        warm([kind, *beside], served)
     return Bound(kind, importing, is_own, beside, activities)
 
 
@@ -151,6 +148,7 @@ def _is_possible(beside: type) -> bool:
     """Whether a worker could serve a workflow that nobody has asked for: if not, that is no reason to refuse others."""
     try:
         _import(beside)
+        _served(beside)
     except Exception:  # noqa: BLE001  whatever it is, it is said when a workflow asks for this one
         return False
     return True

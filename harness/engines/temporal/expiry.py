@@ -22,7 +22,7 @@ from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest, UpdateActivityOptionsRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from harness.engines.temporal.records import message
@@ -73,15 +73,17 @@ async def is_possible(client: Client) -> bool:
     return True
 
 
-async def family(client: Client, handle: WorkflowHandle[Any, Any], queue: str) -> list[WorkflowHandle[Any, Any]]:
-    """A workflow and, one after the other, the children on its task queue that it still waits for, and theirs."""
-    found = [handle]
-    for known in found:
-        for child in (await known.describe()).raw_description.pending_children:
+async def children(client: Client, parent: WorkflowExecutionDescription) -> list[WorkflowHandle[Any, Any]]:
+    """The children on its task queue that a workflow still waits for, one after the other, and theirs."""
+    found: list[WorkflowHandle[Any, Any]] = []
+    described = [parent]
+    for known in described:
+        for child in known.raw_description.pending_children:
             begun: WorkflowHandle[Any, Any] = client.get_workflow_handle(child.workflow_id)
             with suppress(RPCError):  # it has been asked for, and does not run yet
-                if (await begun.describe()).task_queue == queue:
+                if (told := await begun.describe()).task_queue == parent.task_queue:
                     found.append(begun)
+                    described.append(told)
     return found
 
 

@@ -40,7 +40,7 @@ def workflows_beside(kind: type) -> list[type]:
     One that names an agent which another names already is none of them: a worker takes each activity only once.
     """
     found, named = [kind], set(map(id, _named(kind)))
-    for one in vars(sys.modules[kind.__module__]).values():
+    for one in _held_beside(kind):
         if is_workflow(one) and one not in found and named.isdisjoint(map(id, _named(one))):
             found.append(one)
             named.update(map(id, _named(one)))

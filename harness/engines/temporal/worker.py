@@ -110,7 +110,7 @@ class TemporalWorker:
         from temporalio.client import WorkflowExecutionStatus
         from temporalio.service import RPCError, RPCStatusCode
 
-        from harness.engines.temporal import own_workflow
+        from harness.engines.temporal import expiry, own_workflow
 
         client = await self._connected(store)
         handle: Any = client.get_workflow_handle_for(self._bound.run, workflow_id(store, invocation))
@@ -121,7 +121,7 @@ class TemporalWorker:
                 raise NotStarted from None
             raise
         if description.status is WorkflowExecutionStatus.RUNNING:
-            await self._take_over(client, handle, store)
+            await self._take_over(client, [handle, *await expiry.children(client, description)], Path(store.folder))
         _, watch = await self._working(store)
         own_workflow.ends(self._case.options, watch)  # the server has kept it; what was configured is known from here
         return await self._result(handle)
@@ -139,15 +139,15 @@ class TemporalWorker:
         client = await self._connected(store)
         await examine(client, lambda number: workflow_id(store, number), Path(store.folder), self._bound)
 
-    async def _take_over(self, client: Client, handle: WorkflowHandle[Any, Any], store: Store) -> None:
+    async def _take_over(self, client: Client, running: Sequence[WorkflowHandle[Any, Any]], folder: Path) -> None:
         """Spare the run the time that the server would take to notice that the last worker has died."""
         from harness.engines.temporal import expiry
 
         is_possible = await expiry.is_possible(client)
-        for held in await expiry.family(client, handle, store.values["queue"]):
-            await expiry.forget_worker(client, held)
+        for handle in running:
+            await expiry.forget_worker(client, handle)
             if is_possible:
-                records.keep_failures(Path(store.folder), held.id, await expiry.let_go(client, held))
+                records.keep_failures(folder, handle.id, await expiry.let_go(client, handle))
 
     async def _connected(self, store: Store) -> Client:
         if self._client is None:
