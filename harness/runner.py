@@ -40,6 +40,7 @@ from harness.history import (
     ServerChanged,
 )
 from harness.journal import Journal, Reader, load
+from harness.process import stems
 from harness.process.incarnation import Incarnation
 from harness.process.summons import KILL, START, is_summons, kills_server
 from harness.process.tally import Tally
@@ -199,7 +200,7 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
         "errors": [fault.argument for fault in scenario.plan.faults if fault.action == "error"],
     }
     log = folder / f"zygote-{seed}.log"
-    return Zygote(prepare, argument, hash_seed=seed, env=None, cold=cold, log=log)
+    return Zygote(prepare, argument, hash_seed=seed, env=None, cold=cold, log=log, stem=stems.stem(seed))
 
 
 class Run:

@@ -20,6 +20,7 @@ from harness.engines.base import Engine, Session, Store
 from harness.faults import FaultPlan
 from harness.history import History
 from harness.journal import load
+from harness.process import stems
 from harness.runner import Bench, open_bench
 from harness.scenario import Invocation, Scenario
 from harness.verdict import RunReport
@@ -150,4 +151,5 @@ def open_lab(engine: Engine, options: dict[str, Any], folder: Path, *, stall: fl
     A run that is silent for `stall` seconds is ended, and has no outcome.
     """
     with ExitStack() as stack:
+        stack.enter_context(stems.kept())
         yield Lab(engine, options, folder, stack, stall)

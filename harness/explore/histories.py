@@ -15,6 +15,7 @@ from typing import Any
 from harness.engines.base import Replays
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
+from harness.process import stems
 from harness.process.zygote import Zygote
 from harness.verdict import EngineSweep, Finding, Owner, RunReport, Severity, SweepReport, Verdict
 
@@ -52,7 +53,7 @@ def unreadable(report: SweepReport) -> list[str]:
 def _said(entry: str, argument: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "replay.log"
-        with Zygote(entry, argument, hash_seed=1, env=None, log=log) as zygote:
+        with Zygote(entry, argument, hash_seed=1, env=None, log=log, stem=stems.stem(1)) as zygote:
             said: list[dict[str, Any]] = zygote.ready(seconds).info["said"]
             return said
 

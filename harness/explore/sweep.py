@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,7 @@ from harness.faults import NO_FAULT, FaultPlan
 from harness.folders import new_folder, read_scenario
 from harness.history import History, Note
 from harness.journal import load
+from harness.process import stems
 from harness.runner import Bench, open_bench, report
 from harness.scenario import REFUSED, Scenario
 from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
@@ -80,7 +81,7 @@ def sweep(
     require = tuple(require)
     demand(scenario, require)
     swept: list[EngineSweep] = []
-    with new_folder(out, "sweep") as folder:
+    with new_folder(out, "sweep") as folder, stems.kept() if len(units) > 1 else nullcontext():
         for name, unit in units.items():
             if any(one.partial for one in swept):
                 swept.append(EngineSweep(name, unit, partial=True, unavailable=INTERRUPTED))

@@ -23,6 +23,7 @@ from harness.plugin.fingerprint import key_of
 from harness.plugin.maps import CrashMap, Maps
 from harness.plugin.options import Settings
 from harness.plugin.report import Report
+from harness.process import stems
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
 from harness.verdict import RunReport
@@ -132,6 +133,7 @@ class Desk:
             self._opened += 1
             stack = ExitStack()
             folder = self.runs / f"{self._opened:02d}-{ground.engine.replace(':', '.')}"
+            stack.enter_context(stems.kept())
             self._benches[key] = (stack.enter_context(open_bench(ground, folder)), stack)
         self._benches.move_to_end(key)
         return self._benches[key][0]

@@ -33,6 +33,7 @@ class Birth:
     output: int
     stacks: int
     reply: int | None = None
+    line: int | None = None  # to whoever talks to it, if it is to be talked to
 
 
 def leave_home(nursery: int) -> None:
@@ -100,7 +101,7 @@ def resolve(name: str) -> Callable[[dict[str, Any]], Any]:
 
 def _run(birth: Birth) -> int:
     try:
-        resolve(str(birth.entry))(birth.argument)
+        resolve(str(birth.entry))(birth.argument if birth.line is None else {**birth.argument, "line": birth.line})
     except SystemExit as request:
         return _code(request)
     except BaseException:  # noqa: BLE001  this is the last frame of the process, the one that reports

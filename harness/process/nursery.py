@@ -114,8 +114,11 @@ class Nursery:
         number = letter["number"]
         try:
             with contextlib.ExitStack() as opened:
-                spare = self._spare or self._fork()
-                birth = _birth(letter, spare.stacks, opened)
+                try:
+                    spare = self._spare or self._fork()  # before the line is opened, which would be its own for ever
+                finally:
+                    line = self._opened_line(letter, opened)
+                birth = _birth(letter, spare.stacks, line, opened)
                 self._spare = None
                 spare.bear(birth)
         except OSError as error:
@@ -123,6 +126,14 @@ class Nursery:
         else:
             self._alive[spare.pid] = birth
             self._letters.send({"event": "born", "number": number, "pid": spare.pid, "stacks": birth.stacks})
+
+    def _opened_line(self, letter: Letter, opened: contextlib.ExitStack) -> int | None:
+        """The descriptor that came with a letter, if one did."""
+        if not letter["line"]:
+            return None
+        line = self._letters.files.pop(0)
+        opened.callback(os.close, line)
+        return line
 
     def _provide(self) -> None:
         """Have a fork ready for when it is asked for. If the system refuses one now, it will be asked again then."""
@@ -163,7 +174,7 @@ class Nursery:
     def _leave(self) -> None:
         """In the fork: let go of everything that is the nursery's."""
         self._selector.close()
-        self._letters.socket.close()
+        self._letters.close()
         self._alarm.close()
 
     def _bury(self) -> None:
@@ -216,7 +227,7 @@ class Alarm:
         self._signalled.close()
 
 
-def _birth(letter: Letter, stacks: int, opened: contextlib.ExitStack) -> Birth:
+def _birth(letter: Letter, stacks: int, line: int | None, opened: contextlib.ExitStack) -> Birth:
     """Open what the incarnation will be born with; the nursery closes its own copies afterwards."""
     output = os.open(letter["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     opened.callback(os.close, output)
@@ -227,6 +238,7 @@ def _birth(letter: Letter, stacks: int, opened: contextlib.ExitStack) -> Birth:
         output=output,
         stacks=stacks,
         reply=kin.private_file("reply") if letter["entry"] is None else None,  # read, and closed, at its end
+        line=line,
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from harness.process.newborn import Birth
 
 CHUNK = 1 << 16
+FILES = ("output", "reply", "line")  # what a birth brings along
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,23 @@ class Spare:
 
     def bear(self, birth: Birth) -> None:
         """Tell it what to live. OSError if it has died meanwhile."""
-        data = json.dumps({"number": birth.number, "entry": birth.entry, "argument": birth.argument}).encode()
-        files = [file for file in (birth.output, birth.reply) if file is not None]
+        given = {name: file for name in FILES if (file := getattr(birth, name)) is not None}
+        told = {"number": birth.number, "entry": birth.entry, "argument": birth.argument}
+        data = json.dumps({"told": told, "files": list(given)}).encode()
         with self.line:
-            sent = socket.send_fds(self.line, [data], files)
+            sent = socket.send_fds(self.line, [data], list(given.values()))
             self.line.sendall(data[sent:])
 
 
 def await_birth(line: socket.socket, stacks: int) -> Birth:
     """In the fork: wait to be told. Ends the process if nobody ever will."""
     with line, contextlib.suppress(ConnectionError):
-        data, files, _flags, _address = socket.recv_fds(line, CHUNK, 2)
+        data, files, _flags, _address = socket.recv_fds(line, CHUNK, len(FILES))
         while more := line.recv(CHUNK):
             data += more
     if not data:
         os._exit(0)
     for file in files:
         os.set_inheritable(file, False)
-    return Birth(**json.loads(data), output=files[0], stacks=stacks, reply=files[1] if files[1:] else None)
+    letter = json.loads(data)
+    return Birth(**letter["told"], stacks=stacks, **dict(zip(letter["files"], files, strict=True)))

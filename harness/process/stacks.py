@@ -37,6 +37,7 @@ def ignore() -> None:
     """Survive the two signals until there is an answer to give: what they do by default is to end the process."""
     for number in (THREADS, TASKS):
         if number is not None:
+            faulthandler.unregister(number)  # or it would take a later registration for a change of file only
             signal.signal(number, signal.SIG_IGN)
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
-import socket
-import subprocess
 import sys
 import threading
 import time
@@ -21,17 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from harness.errors import InternalError, SubjectError, UsageError
-from harness.process import complaint, kin, loading, stacks
+from harness.errors import InternalError, SubjectError
+from harness.process import complaint, groundwork, kin, stacks
 from harness.process.environment import environment
 from harness.process.incarnation import Exit, Incarnation
-from harness.process.letters import Letter, Letters
+from harness.process.letters import Letter
+from harness.process.origin import Forked, Guarded, Origin
 
 __all__ = ["Exit", "Incarnation", "Ready", "Zygote"]
 
 TAIL = 4000  # characters of a log that an error quotes
 ANSWERING = 0.2  # seconds for a hanging import to print where it is
-CLOSING = 10.0  # seconds to wait for a guard; what it does takes milliseconds
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,8 @@ class Zygote:
 
     It starts importing at once; `ready` waits for it. The function returns what JSON can carry. `env` is added to this
     process's environment. `log` gets whatever the import prints. A `cold` zygote, and any zygote where forks are unsafe
-    by platform, gives each incarnation a fresh interpreter that calls `preload` itself. Safe to use from several
+    by platform, gives each incarnation a fresh interpreter that calls `preload` itself. Of a `stem` it is not a new
+    interpreter but a fork, if it is not cold (see `stems.py`, which chooses one that suits). Safe to use from several
     threads. Raises UsageError if the interpreter or the log cannot be opened.
     """
 
@@ -64,6 +62,7 @@ class Zygote:
         env: Mapping[str, str] | None,
         cold: bool = False,
         log: Path,
+        stem: Zygote | None = None,
     ) -> None:
         self.cold = cold or not kin.LINUX
         self.log = Path(log).absolute()
@@ -78,8 +77,13 @@ class Zygote:
         self._pid: int | None = None  # of the nursery
         self._report: Future[Letter] = Future()  # how the import went
         self._sending, self._changing, self._rehearsing = threading.Lock(), threading.Lock(), threading.Lock()
-        variables = environment(env, hash_seed=hash_seed, executable=executable)
-        self._guard, self._letters = _start(executable, variables, self.log)
+        self._origin: Origin
+        if stem is not None and not self.cold:
+            self._origin = Forked(stem.bear_nursery, self.log)
+        else:
+            variables = environment(env, hash_seed=hash_seed, executable=executable)
+            self._origin = Guarded(executable, variables, self.log)
+        self._letters = self._origin.letters
         self._send({"preload": preload, "argument": argument, "cold": self.cold, "path": path})
         self._listener = threading.Thread(target=self._listen, name="harness-zygote", daemon=True)
         self._listener.start()
@@ -109,6 +113,20 @@ class Zygote:
             _judge(self._report.result())
         return self._bear(entry, argument, output)
 
+    def bear_nursery(self, line: int, log: Path) -> Incarnation:
+        """Bear another zygote's nursery, with `line` for its end of the conversation. Waits for nothing."""
+        return self._order_birth(groundwork.BORN, groundwork.here(), log, line)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can bear anything still."""
+        return not (self._gone or self._closed)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing that it bore is alive."""
+        return not self._incarnations
+
     def cold_twin(self) -> Zygote:
         """The same in cold: for a subject whose import leaves threads, or to confirm what warm incarnations showed.
 
@@ -132,15 +150,13 @@ class Zygote:
     def _dismiss_guard(self) -> None:
         if self._twin is not None:
             self._twin.close()
-        assert self._guard.stdin is not None
-        with contextlib.suppress(OSError):  # it has gone already
-            self._guard.stdin.write(b"end\n")  # closing alone says nothing while a fork of ours holds a copy
-            self._guard.stdin.close()
-        self._listener.join(CLOSING)  # it waits for the guard; `wait` with a limit only looks, less and less often
-        if self._listener.is_alive():  # something below cannot be killed now; the kernel ends it when it can
-            self._guard.kill()
-            self._listener.join(CLOSING)
-        self._letters.socket.close()
+        self._origin.end(self._is_over)
+        self._letters.close()
+
+    def _is_over(self, seconds: float) -> bool:
+        """The listener waits for it; to `wait` for a process with a limit is only to look, less and less often."""
+        self._listener.join(seconds)
+        return not self._listener.is_alive()
 
     def __enter__(self) -> Self:
         return self
@@ -149,17 +165,21 @@ class Zygote:
         self.close()
 
     def _bear(self, entry: str | None, argument: Letter, output: Path) -> Incarnation:
+        incarnation = self._order_birth(entry, argument, output)
+        incarnation.until_born()
+        return incarnation
+
+    def _order_birth(self, entry: str | None, argument: Letter, output: Path, *lines: int) -> Incarnation:
         incarnation = Incarnation(next(self._numbers), self._send)
         letter = {"do": "spawn", "number": incarnation.number, "entry": entry, "argument": argument}
         with self._changing:
             self._must_be_alive()
             self._incarnations[incarnation.number] = incarnation
-        self._send({**letter, "output": str(Path(output).absolute())})
-        incarnation.until_born()
+        self._send({**letter, "output": str(Path(output).absolute()), "line": bool(lines)}, *lines)
         return incarnation
 
     def _must_be_alive(self) -> None:
-        if self._gone or self._closed:
+        if not self.is_alive:
             raise InternalError(f"the zygote has ended; its log is {self.log}")
 
     def _rehearse(self, timeout: float) -> None:
@@ -182,9 +202,9 @@ class Zygote:
         time.sleep(ANSWERING)
         return self.log.read_bytes()[before:].decode(errors="replace")
 
-    def _send(self, letter: Letter) -> None:
+    def _send(self, letter: Letter, *files: int) -> None:
         with self._sending:
-            self._letters.send(letter)
+            self._letters.send(letter, files)
 
     def _listen(self) -> None:
         for letter in self._letters:
@@ -205,7 +225,7 @@ class Zygote:
 
     def _mourn(self) -> None:
         """The nursery is gone: tell everybody who waits for it or for one of its incarnations."""
-        how = str(_as_exit(self._guard.wait()))
+        how = self._origin.wait()
         with self._changing:
             self._gone = True
             lost = list(self._incarnations.values())
@@ -214,26 +234,6 @@ class Zygote:
         error = InternalError(f"the zygote died ({how}); the end of its log {self.log}:\n{_tail(self.log)}")
         for incarnation in lost:
             incarnation.lose(None if self._closed else error)
-
-
-def _start(executable: str, variables: dict[str, str], log: Path) -> tuple[subprocess.Popen[bytes], Letters]:
-    """The guard, which has the nursery below it, and our end of the conversation with the nursery."""
-    ours, theirs = socket.socketpair()
-    try:
-        with theirs, log.open("ab") as output:
-            guard = subprocess.Popen(
-                loading.command(executable, "guard", str(theirs.fileno()), str(os.getpid())),
-                stdin=subprocess.PIPE,  # the guard waits for its end, or for anything on it
-                stdout=output,
-                stderr=output,
-                env=variables,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,  # Ctrl-C in the terminal is for the harness, which then decides
-            )
-    except OSError as error:
-        ours.close()
-        raise UsageError(f"cannot start the interpreter {executable!r} with log {str(log)!r}: {error}") from error
-    return guard, Letters(ours)
 
 
 def _judge(report: Letter) -> Ready:
@@ -250,13 +250,6 @@ def _died(how: str, log: Path) -> Letter:
 
 def _too_slow(timeout: float, where: str | None) -> SubjectError:
     return SubjectError(f"loading the subject took longer than {timeout:g} s", traceback=where)
-
-
-def _as_exit(code: int) -> Exit:
-    """How the nursery ended, as the guard tells it by its own end; or how the guard did, if that was killed."""
-    if 0 <= code <= 128:
-        return Exit(code=code, signal=None)
-    return Exit(code=None, signal=code - 128 if code > 0 else -code)
 
 
 def _tail(log: Path) -> str:

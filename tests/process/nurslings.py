@@ -46,6 +46,10 @@ def load_module(argument: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def load_to_be_found(argument: dict[str, Any]) -> dict[str, Any]:
+    return {"file": importlib.import_module(argument["module"]).__file__}
+
+
 def load_with_thread(argument: dict[str, Any]) -> dict[str, Any]:
     threading.Thread(target=time.sleep, args=(FOREVER,), daemon=True).start()
     return {}

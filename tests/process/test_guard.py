@@ -15,6 +15,7 @@ from tests.process.families import alive, all_gone, below, happens, lines
 
 HARNESS = """
 import multiprocessing, pathlib, sys, threading, time
+from harness.process import stems
 from harness.process.zygote import Zygote
 
 folder, way, preload, entry = pathlib.Path(sys.argv[1]), *sys.argv[2:]
@@ -22,8 +23,10 @@ files = {"file": str(folder / "family")}
 
 def start():
     global zygote
-    zygote = Zygote("tests.process.nurslings:" + preload, {"file": str(folder / "zygote")},
-                    hash_seed=1, env=None, cold=way == "cold", log=folder / "log")
+    if way == "stem":
+        stems.kept().__enter__()
+    zygote = Zygote("tests.process.nurslings:" + preload, {"file": str(folder / "zygote")}, hash_seed=1, env=None,
+                    cold=way == "cold", log=folder / "log", stem=stems.stem(1))
     if entry:
         zygote.spawn("tests.process.nurslings:" + entry, files, output=folder / "output")
 
@@ -60,7 +63,7 @@ def play_harness(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.parametrize("way", ["warm", "cold", "forked"])
+@pytest.mark.parametrize("way", ["warm", "cold", "forked", "stem"])
 def test_nothing_survives_a_harness_that_is_killed(way: str, tmp_path: Path, harnesses: list) -> None:
     harness = play_harness(tmp_path, way, "load", "found_a_family")
     harnesses.append(harness)

@@ -228,6 +228,7 @@ def test_two_hundred_incarnations_leave_no_descriptors_and_no_processes(zygote: 
     made = zygote()
     nursery = made.ready(30).pid
     made.spawn(LIFE + "do_nothing", {}, output=tmp_path / "output").wait(30)
+    assert happens(lambda: len(below(nursery)) == 1)
     before = descriptors("self"), descriptors(nursery)
 
     for _ in range(200):

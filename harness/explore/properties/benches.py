@@ -19,6 +19,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.explore.properties.foresight import Foresight
 from harness.explore.properties.reach import Reach
+from harness.process import stems
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
 
@@ -73,6 +74,7 @@ def _opened(common: Scenario) -> Opened:
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="harness-property-", dir=_memory(), ignore_cleanup_errors=True)
         )
+        stack.enter_context(stems.kept())
         bench = stack.enter_context(open_bench(common, Path(folder)))
         if bench.refused:
             raise UsageError(f"engine {common.engine!r} refuses {common.subject}: {bench.refused}")

@@ -1,0 +1,187 @@
+"""Zygotes that are forks of an interpreter which has imported what all of them would."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import InternalError, SubjectError, UsageError
+from harness.process import groundwork, stems
+from harness.process.stems import MOST, Stems
+from harness.process.zygote import Zygote
+from tests.process.conftest import LIFE
+from tests.process.families import alive, all_gone, below, happens, lines
+
+Born = Callable[..., Zygote]
+READY = 60
+
+
+@pytest.fixture
+def born(tmp_path: Path) -> Iterator[Born]:
+    """Makes zygotes that are born of a stem."""
+    with ExitStack() as stack:
+        stack.enter_context(stems.kept())
+
+        def make(
+            preload: str = "load", argument: dict[str, Any] | None = None, *, seed: int = 1, **more: Any
+        ) -> Zygote:
+            settings = {"env": None, "log": tmp_path / "zygote.log", "stem": stems.stem(seed), **more}
+            return stack.enter_context(Zygote(LIFE + preload, argument or {}, hash_seed=seed, **settings))
+
+        yield make
+
+
+def test_it_is_as_if_each_had_its_own_interpreter(born: Born, tmp_path: Path) -> None:
+    own = Zygote(LIFE + "load", {"its": "own"}, hash_seed=2, env=None, log=tmp_path / "own.log")
+    with own:
+        expected = own.ready(READY).info
+    found = born(argument={"its": "own"}, seed=2).ready(READY).info
+
+    assert found["hash"] == expected["hash"]
+    assert found["argument"] == expected["argument"]
+    assert found["path"] == expected["path"]
+    assert found["variables"].items() >= expected["variables"].items()
+
+
+def test_two_of_one_stem_share_nothing_but_what_was_imported(born: Born) -> None:
+    first, second = born(), born()
+
+    assert stems.stem(1) is stems.stem(1)
+    assert first.ready(READY).pid != second.ready(READY).pid
+    first.close()
+    assert alive(second.ready(READY).pid)
+
+
+def test_everything_below_one_ends_with_it(born: Born, tmp_path: Path) -> None:
+    zygote = born()
+    nursery = zygote.ready(READY).pid
+    zygote.spawn(LIFE + "found_a_family", {"file": str(tmp_path / "family")}, output=tmp_path / "output")
+    family = [*lines(tmp_path / "family", 2), *below(nursery)]
+
+    zygote.close()
+
+    assert all_gone([nursery, *family])
+
+
+def test_the_death_of_one_is_noticed_though_its_siblings_live(born: Born, tmp_path: Path) -> None:
+    zygote, sibling = born(), born()
+    nursery = zygote.ready(READY).pid
+    assert sibling.ready(READY)
+    incarnation = zygote.spawn(LIFE + "sleep", {"file": str(tmp_path / "note")}, output=tmp_path / "output")
+
+    os.kill(nursery, signal.SIGKILL)
+
+    with pytest.raises(InternalError, match=r"the zygote died \(SIGKILL\)"):
+        incarnation.wait(READY)
+    assert sibling.is_alive
+
+
+def test_the_death_of_a_stem_is_told_by_all_that_lived_on_it_and_another_takes_its_place(born: Born) -> None:
+    stem, zygote = stems.stem(1), born()
+    assert stem is not None
+    assert zygote.ready(READY)
+
+    os.kill(stem.ready(READY).pid, signal.SIGKILL)
+
+    assert happens(lambda: not zygote.is_alive)
+    with pytest.raises(InternalError, match="the zygote has ended"):
+        zygote.spawn(LIFE + "do_nothing", {}, output=zygote.log)
+    assert born().ready(READY)
+
+
+def test_an_import_that_hangs_is_reported_with_the_place(born: Born, tmp_path: Path) -> None:
+    zygote = born("never_return", {"file": str(tmp_path / "note")})
+    lines(tmp_path / "note", 1)
+
+    with pytest.raises(SubjectError) as caught:
+        zygote.ready(0.1)
+
+    assert "in never_return" in str(caught.value.traceback)
+
+
+def test_a_log_that_cannot_be_written_is_a_usage_error(born: Born) -> None:
+    with pytest.raises(UsageError, match="cannot write to the log"):
+        born(log=Path("/nowhere/zygote.log"))
+
+
+def test_it_is_where_the_harness_is_now(born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stem = stems.stem(1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(groundwork.PASSING[0], "this very moment")
+
+    info = born().ready(READY).info
+
+    assert stem is stems.stem(1)
+    assert info["path"][0] == str(tmp_path)
+    assert info["variables"][groundwork.PASSING[0]] == "this very moment"
+
+
+def test_a_variable_that_an_import_may_have_read_asks_for_another_stem(
+    born: Born, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stems.stem(1)
+    monkeypatch.setenv("SHOP", "open")
+
+    assert stems.stem(1) is not before
+    assert born().ready(READY).info["variables"]["SHOP"] == "open"
+
+
+def test_a_module_beside_the_subject_is_imported_rather_than_a_library_of_its_name(
+    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pydantic_ai.py").write_text("OURS = True")
+    monkeypatch.chdir(tmp_path)
+
+    found = born("load_to_be_found", {"module": "pydantic_ai"}).ready(READY).info
+
+    assert found == {"file": str(tmp_path / "pydantic_ai.py")}
+
+
+def test_of_many_environments_only_the_stems_of_the_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Stems()
+    try:
+        made = []
+        for number in range(MOST + 2):
+            monkeypatch.setenv("SHOP", str(number))
+            made.append(kept.of(1))
+        assert [stem.is_alive for stem in made] == [False] * 2 + [True] * MOST
+    finally:
+        kept.close()
+    assert not any(stem.is_alive for stem in made)
+
+
+def test_a_stem_that_is_lived_on_is_not_let_go(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kept = Stems()
+    try:
+        first = kept.of(1)
+        zygote = Zygote(LIFE + "load", {}, hash_seed=1, env=None, log=tmp_path / "log", stem=first)
+        for number in range(MOST + 1):
+            monkeypatch.setenv("SHOP", str(number))
+            kept.of(1)
+        assert zygote.ready(READY)
+        zygote.close()
+    finally:
+        kept.close()
+
+
+def test_they_are_kept_until_the_last_who_wants_them_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stems, "_kept", None)
+    monkeypatch.setattr(stems, "_holders", 0)
+    assert stems.stem(1) is None
+
+    with ExitStack() as longer:
+        with stems.kept():
+            longer.enter_context(stems.kept())
+            stem = stems.stem(1)
+        assert stem is not None
+        assert stem.is_alive
+        assert stems.stem(1) is stem
+
+    assert not stem.is_alive
+    assert stems.stem(1) is None
