@@ -109,6 +109,7 @@ UNUSABLE = {
 }
 
 
+@pytest.mark.usefixtures("_no_groundwork")
 @pytest.mark.parametrize("case", UNUSABLE)
 def test_a_server_that_cannot_be_used_is_one_sentence(
     case: str, request: pytest.FixtureRequest, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,7 +18,7 @@ import pytest
 from harness.engines.dbos.embedded import PREFIX as FOLDERS
 from harness.engines.dbos.embedded import Server
 from harness.engines.dbos.engine import DbosEngine
-from harness.engines.dbos.postgres import PREFIX
+from harness.engines.dbos.postgres import PREFIX, knock
 from harness.engines.dbos.urls import is_ambiguous, scrubbed, with_database, with_login_of, without_password
 from harness.errors import EngineUnavailable, UsageError
 from tests.engines.own_server import crashed
@@ -180,6 +182,26 @@ def test_a_server_of_ours_comes_back_with_what_it_had(tmp_path: Path) -> None:
             rows = run.execute("select version_name from dbos.application_versions").fetchall()
         assert rows == [("acknowledged",)]
         session.store("r2", tmp_path)
+
+
+def test_a_server_of_ours_outlives_the_threads_that_start_it() -> None:
+    started: list[Server] = []
+
+    def in_a_thread(start: Callable[[], object]) -> None:
+        thread = threading.Thread(target=start)
+        thread.start()
+        thread.join()
+        time.sleep(0.5)  # more than the server needs to end when it is asked to
+
+    in_a_thread(lambda: started.append(Server()))
+    [server] = started
+    try:
+        knock(server.url).close()
+        server.kill()
+        in_a_thread(server.start)
+        knock(server.url).close()
+    finally:
+        server.close()
 
 
 def test_a_server_of_ours_dies_with_a_killed_harness_and_its_folder_goes_with_the_next(tmp_path: Path) -> None:

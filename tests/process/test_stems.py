@@ -170,9 +170,8 @@ def test_a_stem_that_is_lived_on_is_not_let_go(monkeypatch: pytest.MonkeyPatch, 
         kept.close()
 
 
-def test_they_are_kept_until_the_last_who_wants_them_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stems, "_kept", None)
-    monkeypatch.setattr(stems, "_holders", 0)
+@pytest.mark.usefixtures("_no_groundwork")
+def test_they_are_kept_until_the_last_who_wants_them_leaves() -> None:
     assert stems.stem(1) is None
 
     with ExitStack() as longer:

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +46,8 @@ class Server:
         self._wheel = _initialised(self.folder / "data")
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        # To die with its parent means with the parent's thread, and those that ask us to start it come and go.
+        self._parent = ThreadPoolExecutor(1, thread_name_prefix="harness-postgres")
         self.start()
 
     @property
@@ -53,9 +56,17 @@ class Server:
 
     def start(self) -> None:
         """Start the server and return when it takes connections. Raises `EngineUnavailable` with its last words."""
+        self._process = self._parent.submit(self._begun).result()
+        deadline = time.monotonic() + READY_SECONDS
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise EngineUnavailable(f"engine 'dbos' cannot start its PostgreSQL: {self._last_words()}")
+            time.sleep(0.01)
+
+    def _begun(self) -> subprocess.Popen[bytes]:
         settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": self._port}.items()]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [str(self._wheel.bin_path / "postgres"), "-D", str(self.folder / "data"), *settings],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,11 +76,6 @@ class Server:
                 preexec_fn=_die_with_us,  # noqa: PLW1509  one call into libc
                 start_new_session=True,
             )
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise EngineUnavailable(f"engine 'dbos' cannot start its PostgreSQL: {self._last_words()}")
-            time.sleep(0.01)
 
     def kill(self) -> None:
         """Kill the server as a machine dies, and wait until no process of it is left: the next one would not start."""
@@ -87,6 +93,7 @@ class Server:
 
     def close(self) -> None:
         self.kill()
+        self._parent.shutdown()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_ready(self) -> bool:
@@ -149,7 +156,7 @@ def _free_port() -> int:
 
 
 def _die_with_us() -> None:
-    """Ask the kernel to stop the server (SIGQUIT, its quickest way to end) when the harness dies. Linux only."""
+    """Ask the kernel to stop the server (SIGQUIT, its quickest way to end) when our thread ends. Linux only."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, int(signal.SIGQUIT))
 
