@@ -1,6 +1,7 @@
 """Interpreters that have laid the groundwork, kept while many zygotes are made: each is then a fork of one of them.
 
-Without it every zygote is an interpreter of its own, which is as good and takes two seconds of a processor longer.
+Without it every zygote is an interpreter of its own, which is as good and takes two seconds of a processor longer. So
+the first one is: whether others will follow is not known before the second.
 """
 
 from __future__ import annotations
@@ -25,19 +26,26 @@ Key = tuple[int, frozenset[tuple[str, str]]]
 
 
 class Stems:
-    """The stems of this process, made when they are asked for. Safe to use from several threads."""
+    """The stems of this process, made when they are asked for again. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._logs = tempfile.TemporaryDirectory(prefix="harness-stems-")
         self._stems: dict[Key, Zygote] = {}  # that was used last comes last
+        self._asked: set[Key] = set()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
-    def of(self, seed: int) -> Zygote:
-        """The one for a hash seed and for the environment as it is now. It may be importing still."""
+    def of(self, seed: int) -> Zygote | None:
+        """The one for a hash seed and for the environment as it is now; None for who asks first.
+
+        It may be importing still.
+        """
         variables = environment(None, hash_seed=seed, executable=sys.executable)
         key = seed, frozenset(item for item in variables.items() if item[0] not in groundwork.PASSING)
         with self._lock:
+            if key not in self._asked:
+                self._asked.add(key)
+                return None
             stem = self._stems.pop(key, None)
             if stem is None or not stem.is_alive:
                 log = Path(self._logs.name) / f"{next(self._numbers)}.log"
@@ -66,7 +74,7 @@ _holding = threading.Lock()
 
 
 def stem(seed: int) -> Zygote | None:
-    """What a zygote with this hash seed is to be born of; None while nothing is kept."""
+    """What a zygote with this hash seed is to be born of; None for the first, and while nothing is kept."""
     return _kept.of(seed) if _kept is not None and kin.LINUX else None
 
 

@@ -23,7 +23,7 @@ from harness.errors import SubjectError
 from harness.faults import NO_FAULT, FaultPlan
 from harness.history import History
 from harness.journal import load
-from harness.process import worker
+from harness.process import stems, worker
 from harness.process.incarnation import Incarnation
 from harness.process.newborn import resolve
 from harness.process.zygote import Zygote
@@ -180,7 +180,12 @@ def open_lab(name: str, folder: Path) -> Iterator[Lab]:
     with ExitStack() as stack:
         zygote = stack.enter_context(
             Zygote(
-                "tests.tables.lab:preload", {"worker": engine.worker}, hash_seed=1, env=None, log=folder / "zygote.log"
+                "tests.tables.lab:preload",
+                {"worker": engine.worker},
+                hash_seed=1,
+                env=None,
+                log=folder / "zygote.log",
+                stem=stems.stem(1),
             )
         )
         lab = Lab(engine, zygote, folder, stack)
