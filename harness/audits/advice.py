@@ -7,6 +7,7 @@ retries. The others are switched off from the inside out, until the product fits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isinf
 
 from harness.audits.rules.base import named, trying
 from harness.retries.arithmetic import AtMost, Expression, Times
@@ -53,6 +54,8 @@ def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     if not unique:
         return None
     after = max((_with(cell, said) for cell in cells), key=_total)
+    if isinf(_total(after)):
+        return None  # what never ends takes no number, so that others try less helps nothing
     return Advice(unit=unit.unit, changes=unique, before=max(cells, key=_total).chain, after=after.chain)
 
 

@@ -15,7 +15,8 @@ from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
 from harness.audits.asking.modeling import Outcome
-from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, leaves, others_of, patience, tools_of
+from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, is_unit, leaves, others_of, patience, tools_of
+from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Died, Live, Unfit, Unit
@@ -25,10 +26,13 @@ from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
 
 
-def units_of(agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None) -> Iterator[UnitAudit]:
-    """Every unit of an agent: its model, its tools, its toolsets that are listed, and the run itself.
+def units_of(
+    agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None, wrapper: Any = None
+) -> Iterator[UnitAudit]:
+    """Every unit of an agent: its model, its tools, its toolsets that are listed, its other functions, the run itself.
 
-    `usage` are the limits of its runs, pydantic-ai's own if nobody says others; `deps` what its runs are given.
+    `usage` are the limits of its runs, pydantic-ai's own if nobody says others; `deps` what its runs are given;
+    `wrapper` what is around the agent, such as a `DBOSAgent`, which may hold functions of its own.
     """
     usage, deps = usage or Usage(), deps or Given(agent)
     for model in model_units(agent, engine, usage):
@@ -38,6 +42,7 @@ def units_of(agent: Any, engine: Engine, usage: Usage | None = None, deps: Given
         yield from units_inside(tool, engine, deps)
     for name, toolset in others_of(agent):
         yield from server_units(name, toolset, agent, engine, usage)
+    yield from units_beside(agent, engine, deps, wrapper)
     yield from output_units(agent, engine, usage)
     yield run_unit(agent, engine, usage)
 
@@ -68,7 +73,7 @@ def _asked_again(
     Pydantic-ai does the same with pydantic's `ValidationError`, wherever in the tool's body it comes from.
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
-    inside = [*own, *(live for live in around if live.layer.kind == "unit" and _wraps(tool.unit.function))]
+    inside = [*own, *(live for live in around if live.layer.kind == "unit" and is_unit(tool.unit.function))]
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
     passed = through(once(error), inside, unknown)
     reached = isinstance(passed.error, ModelRetry | ValidationError)
@@ -98,11 +103,6 @@ def _recovering(lives: Sequence[Live]) -> list[Live]:
 
 def _containers(lives: Sequence[Live]) -> list[Live]:
     return [live for live in lives if live.layer.kind == "container"]
-
-
-def _wraps(function: Any) -> bool:
-    """Whether a function is itself one of the engine's units, made by the person's own decorator."""
-    return hasattr(function, "dbos_function_name") or type(function).__module__.startswith("prefect.")
 
 
 def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:

@@ -120,6 +120,17 @@ def inside_of(value: Any) -> Iterator[Any]:
 
 
 def _held(value: Any) -> Iterator[Any]:
+    yield from (one for _, one in held(value))
+
+
+def held(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an object or a container holds itself, each with its name or place; of classes and functions nothing."""
     if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
         return
-    yield from (*_vars(value).values(), *_private(value).values(), *(one for _, one in contents(value, 1)))
+    slots = (name for kind in type(value).__mro__ for name in _slots(kind))
+    yield from (*_vars(value).items(), *_private(value).items(), *attributes(value, slots), *contents(value, 1))
+
+
+def _slots(kind: type[Any]) -> tuple[str, ...]:
+    named = vars(kind).get("__slots__", ())
+    return tuple(name for name in ((named,) if isinstance(named, str) else named) if not name.startswith("__"))

@@ -1,4 +1,4 @@
-"""What the body of a tool or a step does itself: clients and agents that it asks, helpers that are decorated to retry.
+"""What the body of a tool or a step does itself: clients and agents that it asks, helpers that are tried again.
 
 They are units of their own, inside the layers of the tool that calls them: what they raise is what the tool raises, at
 worst. The code in between is the person's, and may take a failure for an answer; so their numbers are bounds.
@@ -7,7 +7,8 @@ worst. The code in between is the person's, and may take a failure for an answer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_ai.agent import AbstractAgent
@@ -20,9 +21,9 @@ from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import ToolAsked, decorators, retrying_in_body
+from harness.audits.asking.tools import ToolAsked, decorators, is_unit, retrying_in_body
 from harness.audits.reach import Reached, reached, taken
-from harness.retries.live import Live, Unit
+from harness.retries.live import Live, Opaque, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
 from harness.subjects.attach import engine_of
@@ -33,13 +34,18 @@ def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitA
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
     function, name = tool.unit.function, tool.unit.name
     lives = [*decorators(function), *engine(tool.unit)]
+    for unit in asked_by(f"tool:{name}", function, lives, engine, deps):
+        yield unit.model_copy(update={"inside": name})
+
+
+def asked_by(name: str, function: Any, lives: Sequence[Live], engine: Engine, deps: Given) -> Iterator[UnitAudit]:
+    """The units of what a function asks that pydantic-ai calls, under these layers: also out of the deps of a run."""
     found = list(reached(function, given=deps.named))
-    for unit in asked_inside(f"tool:{name}.", found, lives, engine):
-        yield _in(unit, name)
+    yield from asked_inside(f"{name}.", found, lives, engine)
     for attribute, kind in dict(deps.hidden(taken(function, *(one.value for one in found)))).items():
         if asks(kind):
             reason = "it comes with the deps of a run; say how they are made with `--deps`"
-            yield _in(_unknown(f"tool:{name}.{attribute}", kind.__qualname__, reason, lives), name)
+            yield _unknown(f"{name}.{attribute}", kind.__qualname__, reason, lives)
 
 
 def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
@@ -47,13 +53,50 @@ def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], e
     found = list(found)
     asked = [one for one in found if asks(one.value, one.by)]
     loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
+    way = _Way(lives, engine, {id(one.value) for one in found if one.is_changed})
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
-        yield from asking(_called(prefix, one), one, [*_helpers(one), *around, *lives], engine)
+        yield from asking(_called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
-        if id(one.value) not in ways and (retried := decorators(one.value, one.name)):
-            yield body_unit(_called(prefix, one), [*retried, *_helpers(one), *lives])
+        helpers = way.layers(one.through)
+        if id(one.value) not in ways and (retried := way.own(one.value, one.name, helpers)):
+            yield body_unit(_called(prefix, one), [*retried, *helpers, *lives])
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The layers of the functions on the way to something, inside the layers `lives` of the body that begins it.
+
+    `changed` are the functions (by `id`) that some code calls with other options than they were made with.
+    """
+
+    lives: Sequence[Live]
+    engine: Engine
+    changed: Collection[int]
+
+    def layers(self, through: Sequence[Any]) -> list[Live]:
+        """The layers of all functions on a way, whose outermost comes first; the innermost layer comes first."""
+        found: list[Live] = []
+        for helper in through:
+            found = [*self.own(helper, _name(helper), found), *found]
+        return found
+
+    def own(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
+        """A function's decorators, and the unit of the engine that it is itself, if it is one in this place."""
+        return [*decorators(getattr(function, "fn", function), name), *self._unit(function, name, around)]
+
+    def _unit(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
+        if not is_unit(function) or _in_a_unit([*around, *self.lives]):
+            return []
+        own = [live for live in self.engine(Unit("own", name, function)) if live.layer.kind == "unit"]
+        return [changed_in_call(name, live) for live in own] if id(function) in self.changed else own
+
+
+def changed_in_call(name: str, live: Live) -> Live:
+    """A unit's own layer as it is where the call changes its options: unknown."""
+    reason = f"`{name}` is called with other options than it was made with, and only a run shows them"
+    return Opaque(live.layer.model_copy(update={"unknown": reason}))
 
 
 def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
@@ -93,9 +136,13 @@ NESTING = ("prefect task",)
 
 def _units_of(agent: Any, lives: Sequence[Live], engine: Engine) -> list[Live]:
     """The engine's unit around the requests of a durable agent, unless a unit is around the whole agent already."""
-    if not durable(agent) or any(live.layer.kind == "unit" and live.layer.name not in NESTING for live in lives):
+    if not durable(agent) or _in_a_unit(lives):
         return []
     return [live for live in engine(Unit("model", owner=agent)) if live.layer.kind == "unit"]
+
+
+def _in_a_unit(lives: Sequence[Live]) -> bool:
+    return any(live.layer.kind == "unit" and live.layer.name not in NESTING for live in lives)
 
 
 def _may_be_around(loop: Reached, one: Reached) -> bool:
@@ -104,20 +151,16 @@ def _may_be_around(loop: Reached, one: Reached) -> bool:
 
 
 def _called(prefix: str, one: Reached) -> str:
-    return prefix + ".".join([*(_name(helper) for helper in one.through if decorators(helper)), one.name])
+    return prefix + ".".join([*(_name(helper) for helper in one.through if _tries(helper)), one.name])
+
+
+def _tries(function: Any) -> bool:
+    """Whether a function may be tried again around what it calls: then its name is part of the way."""
+    return is_unit(function) or bool(decorators(function))
 
 
 def _name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _helpers(one: Reached) -> list[Live]:
-    """The decorators of the functions on the way, the innermost first."""
-    return [live for helper in one.through[::-1] for live in decorators(helper, _name(helper))]
-
-
-def _in(unit: UnitAudit, tool: str) -> UnitAudit:
-    return unit.model_copy(update={"inside": tool})
 
 
 def _unknown(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:

@@ -16,9 +16,9 @@ from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators
-from harness.audits.inside import asked_inside, durable
+from harness.audits.inside import asked_inside, changed_in_call, durable
 from harness.audits.reach import Reached, reached, referred
-from harness.retries.live import Live, Opaque, Unit
+from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.subjects.naming import unwrapped
@@ -42,13 +42,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
 
 def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:
     """The layers of a unit; those of its own are unknown where the call changes them."""
-    reason = f"`{one.name}` is called with other options than it was made with, and only a run shows them"
-    return [
-        Opaque(live.layer.model_copy(update={"unknown": reason}))
-        if one.is_changed and live.layer.kind == "unit"
-        else live
-        for live in lives
-    ]
+    return [changed_in_call(one.name, live) if one.is_changed and live.layer.kind == "unit" else live for live in lives]
 
 
 def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
@@ -64,7 +58,7 @@ def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Itera
     def lives(unit: Unit) -> Sequence[Live]:
         return engine(replace(unit, owner=agent))
 
-    for unit in collect.units_of(unwrapped(agent), lives, usage):
+    for unit in collect.units_of(unwrapped(agent), lives, usage, wrapper=agent):
         yield unit.model_copy(update={"unit": f"{key}.{unit.unit}"})
 
 

@@ -27,16 +27,23 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asked = (unit for unit in units if not unit.tool and any(is_asked(cell) for cell in unit.cells))
+    asked = (unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells))
     asking = next((unit.unit for unit in asked), "")
     called = {} if refused else _called(units, bench)
     targets = [target(unit, cell, asking, comes_back, called) for unit in units for cell in unit.cells]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
-    served = any(unit.served for unit in units)
-    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench, served=served))
+    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench, _missing(units)))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
+
+
+def _missing(units: Sequence[UnitAudit]) -> str:
+    """What may keep every run from coming to anything, because it cannot be reached here; empty if nothing does."""
+    if any(unit.served for unit in units):
+        return "its MCP server could not be reached here, and without its tools no run comes to anything"
+    first = next((unit.beside for unit in units if unit.beside and any(map(is_asked, unit.cells))), "")
+    return f"no run comes so far: whom {first} asks cannot be reached here" if first else ""
 
 
 def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
@@ -59,12 +66,12 @@ def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str
     return {unit: first[server] for unit, server in named.items() if server in first}
 
 
-def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench, *, served: bool) -> list[Cell]:
+def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench, missing: str) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
     longest = sorted(range(len(cells)), key=lambda place: _haste(cells[place]))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
         begun = {
-            place: pool.submit(_cell, cells[place], targets[place], bench=bench, served=served) for place in longest
+            place: pool.submit(_cell, cells[place], targets[place], bench=bench, missing=missing) for place in longest
         }
         return [begun[place].result() for place in range(len(cells))]
 
@@ -79,7 +86,7 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-def _cell(cell: Cell, target: Target | str, *, bench: Bench, served: bool) -> Cell:
+def _cell(cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
     seen = measuring.measure(
@@ -90,15 +97,18 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench, served: bool) -> Ce
         step=target.step,
         raises=cell.raises,
         short=cell.short,
+        beside=target.beside,
     )
-    if cell.bound and not seen.requests and target.step:
-        return cell.model_copy(update={"unmeasured": "with the arguments of our script, the tool asked nobody"})
+    bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
+    nothing = not bodies and not seen.requests
+    if nothing and missing and not target.beside:
+        return cell.model_copy(update={"unmeasured": missing})
     if seen.outcome in ("stuck", "broken"):
         return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
-    bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
-    if served and not bodies and not seen.requests:
-        reason = "its MCP server could not be reached here, and without its tools no run comes to anything"
-        return cell.model_copy(update={"unmeasured": reason})
+    if nothing and target.beside:
+        return cell.model_copy(update={"unmeasured": "with what our script says, it asked nobody"})
+    if cell.bound and not seen.requests and target.step:
+        return cell.model_copy(update={"unmeasured": "with the arguments of our script, the tool asked nobody"})
     measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
 

@@ -160,7 +160,7 @@ class _Search:
             self.waiting.append((function, _owner(found) or owner, through))
             for argument, inner in _bound(name, found):
                 yield from self._found(argument, inner, None, place)
-        elif inspect.isclass(found) and _is_own(found):
+        elif inspect.isclass(found) and is_own(found):
             self.waiting += [(one, found, place.through) for one in _methods(found, place.names.attributes)]
             yield from self._taken(found, None, place)
         elif isinstance(found, ModuleType):
@@ -230,7 +230,7 @@ def own_function(value: Any) -> FunctionType | None:
 
 def is_holder(value: Any) -> bool:
     """Whether this is an object of a class of the person's own, whose attributes may be clients."""
-    return not inspect.isclass(value) and not callable(value) and _is_own(type(value))
+    return not inspect.isclass(value) and not callable(value) and is_own(type(value))
 
 
 def _entries(value: Any) -> Iterator[tuple[FunctionType, Any]]:
@@ -255,7 +255,8 @@ def _methods(kind: type[Any], names: tuple[str, ...]) -> Iterator[FunctionType]:
             yield function
 
 
-def _is_own(kind: type[Any]) -> bool:
+def is_own(kind: type[Any]) -> bool:
+    """Whether a class is the person's own."""
     if any(own_function(member) is not None for member in vars(kind).values()):
         return True
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
@@ -282,7 +283,7 @@ class _Names:
 
     def of(self, holder: Any) -> tuple[str, ...]:
         """The names of what this code may take from an object: all there are, if it makes names itself."""
-        mine = _is_own(holder if inspect.isclass(holder) else type(holder))
+        mine = is_own(holder if inspect.isclass(holder) else type(holder))
         made = every_name(holder) if mine and not {"getattr", "vars"}.isdisjoint(self.variables) else ()
         return (*self.attributes, *made, *(IMPLICIT if mine else ()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isinf
 
 from harness.retries.arithmetic import times
 from harness.retries.report import Cell, UnitAudit
@@ -14,11 +15,15 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Target:
-    """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count."""
+    """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count.
+
+    `beside` is a function of the agent's that is no tool, out of which alone requests fail.
+    """
 
     step: str | None = None
     kind: str = MODEL
     name: str | None = None
+    beside: str = ""
 
 
 def target(
@@ -37,6 +42,8 @@ def target(
         return _dying(unit, asking, called) if comes_back else "nothing begins it again by itself: a person has to"
     if unit.inside:
         return _within(unit, cell)
+    if unit.beside:
+        return _beside(unit, cell)
     if unit.unit.startswith("output:"):
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
@@ -59,6 +66,17 @@ def _within(unit: UnitAudit, cell: Cell) -> Target | str:
     if not is_asked(cell):
         return "a fault cannot be put inside a function that a tool calls"
     return Target(f"tool:{unit.inside}#1", "tool", unit.inside)
+
+
+def _beside(unit: UnitAudit, cell: Cell) -> Target | str:
+    """What another function of the agent's asks: whatever it asks for fails, in a run that only makes its output."""
+    if not is_asked(cell):
+        return "a fault cannot be put inside a function that is no tool"
+    if not unit.unit.startswith(f"{unit.beside}."):
+        return "only what runs in one place, in an agent that is audited itself, can be told apart in a run"
+    if cell.predicted is not None and isinf(cell.predicted):
+        return "what the engine never gives up in the workflow itself comes to no end that could be counted"
+    return Target(beside=unit.beside)
 
 
 def is_asked(cell: Cell) -> bool:

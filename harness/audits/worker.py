@@ -98,7 +98,7 @@ def _units(subject: Subject, worker: Worker, engine: str) -> list[UnitAudit]:
     if subject.agent is None:
         return list(own.units_of(subject.value, layers))
     deps = Given(subject.agent, lambda: run_once(_made(subject)))
-    return list(collect.units_of(subject.agent, layers, deps=deps))
+    return list(collect.units_of(subject.agent, layers, deps=deps, wrapper=subject.value))
 
 
 async def _made(subject: Subject) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -155,9 +155,12 @@ def engine() -> Worker:
     return _prepared.worker
 
 
-def script_models(script: Any = None) -> None:
-    """Let the script answer every model request of this process; another one than was prepared, if it is given."""
-    models.install(_answered)
+def script_models(script: Any = None, *, without_tools: bool = False) -> None:
+    """Let the script answer every model request of this process; another one than was prepared, if it is given.
+
+    `without_tools` has an agent that nobody scripted give its output at once, as if it had no tools to call.
+    """
+    models.install(_answered_at_once if without_tools else _answered)
     if script is not None and _prepared is not None:
         _prepared.script = load_script(script)
 
@@ -263,6 +266,10 @@ async def _invoke(agent: Any, number: int) -> Any:
     life = _prepared.life if _prepared else None
     assert life is not None, "an agent runs in a life only"
     return await life.invoke(agent, number)
+
+
+async def _answered_at_once(model: Any, messages: Any, settings: Any, params: Any) -> Any:
+    return await _answered(model, messages, settings, replace(params, function_tools=[]))
 
 
 async def _answered(model: Any, messages: Any, settings: Any, params: Any) -> Any:

@@ -76,8 +76,9 @@ class Opaque:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event` or the `run` itself.
+    """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event`, `own` or the `run` itself.
 
+    `flow` is what runs in the flow or workflow itself, in no unit: whatever fails there fails the run as a whole.
     A tool comes with its name, the function that it calls, its metadata and the id of its toolset. `owner` is the agent
     that it belongs to, where the subject is a workflow around that agent.
     """

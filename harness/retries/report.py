@@ -93,11 +93,13 @@ class UnitAudit(Value):
     """One unit: the layers around it, innermost first, and what they do with each class of failure.
 
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
-    tool's own body asks is a unit of its own, `inside` that tool. Of a run, `toolsets` are the ids of the agent's.
+    tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
+    function's name in `beside`. Of a run, `toolsets` are the ids of the agent's.
     """
 
     unit: str
     inside: str = ""
+    beside: str = ""
     metadata: tuple[str, ...] = ()
     may: May = "unsaid"
     toolsets: tuple[str, ...] = ()

@@ -183,6 +183,12 @@ def tools_of(agent: Any) -> Iterator[ToolAsked]:
                 yield ToolAsked(unit, retries, said, timeout)
 
 
+def is_unit(function: Any) -> bool:
+    """Whether a function is itself one of the engine's units, made by the person's own decorator."""
+    a_step = inspect.isroutine(function) and hasattr(function, "dbos_function_name")
+    return a_step or type(function).__module__.startswith("prefect.")
+
+
 def leaves(agent: Any) -> list[AbstractToolset[Any]]:
     """Every toolset of an agent, without the wrappers around it."""
     found: list[AbstractToolset[Any]] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, named, trying
+from harness.audits.rules.base import Found, Rule, Said, by_layer, happens, layer, named, trying
 from harness.retries.arithmetic import AtMost, Expression, Sum, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import MEASURED_TO
@@ -14,7 +14,7 @@ from harness.verdict import Severity
 def _stacked(unit: UnitAudit, report: AuditReport) -> Found:
     worst = _over(unit, report)
     if worst is not None and len(owners := trying(worst)) > 1:
-        text = f"one call can become {worst.chain} {worst.counts} when {worst.failure.means}"
+        text = f"one call can become {worst.chain} {worst.counts} when {happens(unit, worst.failure)}"
         remedy = f"let one layer own this failure and switch the others off; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), named(unit, owners[-1].layer))
 
@@ -26,7 +26,7 @@ def _many(unit: UnitAudit, report: AuditReport) -> Found:
     # A chain of models that are tried once each is over the budget by its length.
     owner = named(unit, owners[0].layer) if owners else layer(unit, "fallback")
     if owner is not None:
-        text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {worst.failure.means}"
+        text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {happens(unit, worst.failure)}"
         remedy = f"lower its number of attempts; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), owner)
 
@@ -43,10 +43,14 @@ def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         owner = named(unit, name)
         if owner and (endless := tuple(failure for failure, factor in failures.items() if factor.endless)):
-            text = f"{name} retries without end when {endless[0].means}"
+            text = f"{name} retries without end when {happens(unit, endless[0])}"
             more = f" (and after {len(endless) - 1} other failures)" if len(endless) > 1 else ""
-            remedy = "give it a number of attempts, so that the run fails when nothing helps"
+            remedy = _RAISED if owner.kind == "container" else _ENDED
             yield Said(f"{text}{more}", remedy, Severity.ERROR, endless, owner)
+
+
+_ENDED = "give it a number of attempts, so that the run fails when nothing helps"
+_RAISED = "ask it in a tool or a step, which is a unit of the engine, or raise an error that fails the run"
 
 
 def _two_owners(unit: UnitAudit, _report: AuditReport) -> Found:

@@ -72,6 +72,11 @@ def by_layer(unit: UnitAudit) -> dict[str, dict[Failure, Times]]:
     return found
 
 
+def happens(unit: UnitAudit, failure: Failure) -> str:
+    """What happens, in words for a person: of a unit that is about no tool, it is the function that raises."""
+    return failure.means if unit.tool else failure.means.replace("the tool", "the function", 1)
+
+
 def listed(failures: Iterable[Failure]) -> str:
     """Classes of failure in a sentence."""
     return ", ".join(failures)

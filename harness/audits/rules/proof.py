@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.audits.rules.base import Found, Rule, Said
+from harness.audits.rules.base import Found, Rule, Said, happens
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.verdict import Severity
 
@@ -13,30 +13,30 @@ def _differs(unit: UnitAudit, _report: AuditReport) -> Found:
     differing = [cell for cell in unit.cells if cell.agrees is False]
     for cell in differing:
         if not cell.bound:
-            text = f"predicted {cell.chain}, measured {_measured(cell)} when {cell.failure.means}"
+            text = f"predicted {cell.chain}, measured {_measured(cell)} when {happens(unit, cell.failure)}"
             remedy = "some layer does something else than it says; look at the subject's own retries, then report it"
             yield Said(text, remedy, Severity.ERROR, (cell.failure,))
-    yield from _by_hand([cell for cell in differing if cell.bound])
-    yield from _swallowed([cell for cell in unit.cells if cell.is_below])
+    yield from _by_hand(unit, [cell for cell in differing if cell.bound])
+    yield from _swallowed(unit, [cell for cell in unit.cells if cell.is_below])
 
 
-def _by_hand(cells: Sequence[Cell]) -> Found:
+def _by_hand(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
     """More than a bound allows: whatever is in between tries again by itself."""
     if cells:
         worst = max(cells, key=lambda cell: cell.counted or 0)
         text = (
             f"code of your own tries again by itself, which no setting shows: predicted {worst.chain}, measured"
-            f" {_measured(worst)} when {worst.failure.means}"
+            f" {_measured(worst)} when {happens(unit, worst.failure)}"
         )
         remedy = "take its loop away and let one layer own this failure, or count it into what you allow"
         yield Said(text, remedy, Severity.ERROR, tuple(cell.failure for cell in cells))
 
 
-def _swallowed(cells: Sequence[Cell]) -> Found:
+def _swallowed(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
     """Fewer than a bound allows: whatever is in between takes the failure for an answer."""
     if cells:
         worst = max(cells, key=lambda cell: cell.predicted or 0)
-        text = f"at most {worst.chain}, measured {_measured(worst)} when {worst.failure.means}"
+        text = f"at most {worst.chain}, measured {_measured(worst)} when {happens(unit, worst.failure)}"
         remedy = "nothing, if it is meant so: code of your own takes the failure for an answer, and nobody retries that"
         yield Said(text, remedy, Severity.NOTE, tuple(cell.failure for cell in cells))
 

@@ -12,8 +12,9 @@ from typing import Any
 from pydantic_ai import models as gate
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
+from harness.audits.beside import named
 from harness.audits.inside import durable
-from harness.audits.reach import referred
+from harness.audits.reach import own_function, referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
@@ -45,20 +46,34 @@ def live(argument: dict[str, Any]) -> None:
     """Run one incarnation as `argument["wire"]` says: failure, limit, sent, script, pace and scale.
 
     Where the failure is not the endpoint's, the model is scripted and there is none. Where it is that of requests out
-    of a tool's body, the model is scripted so that it calls the tool; the models of agents inside that are their own.
+    of a tool's body, the model is scripted so that it calls the tool, and out of another function, so that it gives its
+    output at once; the models of agents inside that are their own.
     """
     wire = argument["wire"]
-    tool = StepId.parse(wire["step"]).name if wire["step"] else None
+    within = _within(wire)
     if wire["failure"] in AT_THE_ENDPOINT:
         gate.ALLOW_MODEL_REQUESTS = True
-        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=tool))
-    if wire["failure"] not in AT_THE_ENDPOINT or tool is not None:
+        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=within))
+    if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
-        worker.script_models(wire["script"])
-        models.let_through(lambda: wire["failure"] in AT_THE_ENDPOINT and endpoint.is_within(tool))
+        worker.script_models(wire["script"], without_tools=bool(wire["beside"]))
+        models.let_through(lambda: wire["failure"] in AT_THE_ENDPOINT and within is not None and within())
     hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)
+
+
+def _within(wire: dict[str, Any]) -> Callable[[], bool] | None:
+    """What tells whether the code runs whose requests fail; None if every provider's do."""
+    if wire["beside"]:
+        subject = worker.subject()
+        function = dict(named(subject.agent, subject.value))[wire["beside"]]
+        code = getattr(own_function(function.value), "__code__", None)
+        return lambda: endpoint.is_called_by(code)
+    if not wire["step"]:
+        return None
+    tool = StepId.parse(wire["step"]).name
+    return lambda: endpoint.is_within(tool)
 
 
 def _layers(engine: Worker) -> list[Live]:

@@ -13,7 +13,10 @@ from harness.process.tally import TRIES
 
 @dataclass(frozen=True)
 class Wire:
-    """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's."""
+    """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's.
+
+    `beside` is the one function whose requests fail, where that is neither a model nor a tool.
+    """
 
     failure: str
     limit: int
@@ -22,6 +25,7 @@ class Wire:
     pace: float | None = None
     raises: str = ""
     short: bool = False
+    beside: str = ""
 
 
 @dataclass(frozen=True)

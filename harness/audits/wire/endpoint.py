@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,10 +58,10 @@ class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
     The `limit` counts the requests of all lives; `sent` of them were sent by earlier ones. One more ends the process.
-    It is asked by whoever asks a provider; or by the body of the tool that it is put `within`, whomever that asks.
+    It is asked by whoever asks a provider; or, where code is that it is put `within`, by that, whomever it asks.
     """
 
-    def __init__(self, failure: str, *, limit: int, sent: int = 0, within: str | None = None) -> None:
+    def __init__(self, failure: str, *, limit: int, sent: int = 0, within: Callable[[], bool] | None = None) -> None:
         self.within = within
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent = limit, sent
@@ -128,7 +128,7 @@ class Endpoint:
     def _is_asked(self, request: Any) -> bool:
         if self.within is None:
             return is_providers(request.url.host, request.url.port, asking.get())
-        return is_within(self.within) and not _is_loopback(request.url.host)
+        return self.within() and not _is_loopback(request.url.host)
 
     def _status(self) -> int | None:
         return 200 if self.failure in (None, Failure.INVALID_OUTPUT) else first(self.failure).status or None
@@ -151,6 +151,14 @@ def is_within(tool: str | None) -> bool:
     probes = bodies.active()
     step = probes.current() if probes is not None else None
     return step is not None and StepId.parse(step).name == tool
+
+
+def is_called_by(code: CodeType | None) -> bool:
+    """Whether a call of this code leads here, in this thread and this task."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  how Python itself tells its callers
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
 
 
 def is_providers(host: str, port: int | None, asked: str | None) -> bool:

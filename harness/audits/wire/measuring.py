@@ -101,16 +101,17 @@ def measure(
     step: str | None = None,
     raises: str = "",
     short: bool = False,
+    beside: str = "",
 ) -> Measured:
     """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
 
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
-    request out of that body, where the failure is one of the wire. It fails up to `limit` times; whatever tries once
-    more is unbounded. `short` lets chance make waits short. Safe to call from several threads. Raises `UsageError` for
-    what cannot be measured.
+    request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
+    `beside`. It fails up to `limit` times; whatever tries once more is unbounded. `short` lets chance make waits short.
+    Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
-    wire = Wire(failure, limit, step, scale=quick_scale(bench.info), raises=raises, short=short)
+    wire = Wire(failure, limit, step, scale=quick_scale(bench.info), raises=raises, short=short, beside=beside)
     quick = _measured(scenario, wire, bench)
     if not _strikes(quick, bench.info):
         return quick

@@ -123,6 +123,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (Recovery(value, options), ending)
     around = (ending,) if ending.layer.all else ()
     value = unit.owner or value
+    if unit.kind == "flow" or (unit.kind == "event" and isinstance(value, DBOSAgent)):
+        return around  # the wrapper hands the events of tools to a handler in the workflow itself
     if unit.kind in ("tool", "own") and not unit.mcp:
         given = step_config(unit.function)
         if given is None:

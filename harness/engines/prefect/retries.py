@@ -123,7 +123,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Prefect has around a unit, the innermost first. `value` is the subject."""
     flow = _flow(value, options)
     value = unit.owner or value
-    if unit.kind == "run":
+    if unit.kind in ("run", "flow"):
         return (flow,)
     if unit.kind == "own":
         task = unit.function

@@ -17,11 +17,11 @@ from typing import Any
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec._toolset import DurableToolsetBase
-from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
+from pydantic_ai.durable_exec.temporal import PydanticAIPlugin, TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
 from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config, with_non_retryable_errors
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.own_workflow import is_activity, is_workflow
@@ -125,6 +125,35 @@ class Workflow:
         return Answer(attempts, lambda attempt: _backoff(self.policy, attempt), error)
 
 
+class WorkflowTask:
+    """What runs in the workflow itself, in no activity: what it raises fails the workflow's task, not the workflow.
+
+    The server then has the task done again, for ever, until somebody deploys other code. Only Temporal's own failures
+    and the types that the worker is told of fail the workflow; those are what pydantic-ai's plugin tells it.
+    """
+
+    def __init__(self) -> None:
+        told = getattr(PydanticAIPlugin(), "workflow_failure_exception_types", None)
+        self._failing = (FailureError, *(told if isinstance(told, Sequence) else ()))
+        self.layer = RetryLayer(
+            name="temporal workflow task",
+            kind="container",
+            settings={"workflow_failure_exception_types": ", ".join(one.__name__ for one in self._failing[1:])},
+            origin=default_of("pydantic_ai"),
+            notes=("types that a worker of yours adds to `workflow_failure_exception_types` are not known here",),
+        )
+
+    def answer(self, error: BaseException) -> Answer:
+        """Once for what fails the workflow, else without end."""
+        if isinstance(error, self._failing):
+            return Answer(raises=error)
+        return Answer(None, lambda attempt: min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 16)), error)
+
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
+"""Seconds that the server waits before it has a failed task done again, as it is by default."""
+
+
 _SAY = "say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
 _OURS = f"the workflow is started by us without a retry policy, as workflows usually are; if yours has one, {_SAY}"
 _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
@@ -143,6 +172,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     workflow = Workflow(options, ours=not is_workflow(value), named=_named(unit.owner or value))
     if unit.kind == "run":
         return (workflow,)
+    if unit.kind == "flow":
+        return (WorkflowTask(), workflow)
     if unit.kind == "own":
         return (_hidden(_CALLED, decorated(unit.function)), workflow) if is_activity(unit.function) else ()
     value = unit.owner or value
