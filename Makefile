@@ -20,7 +20,7 @@ unexport PYTHONHOME
 unexport PIP_USER
 
 .DEFAULT_GOAL := help
-.PHONY: help install servers demo test lint format tables bench clean
+.PHONY: help install servers compile demo test lint format tables bench clean
 
 help: ## Say what each command does.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -40,6 +40,10 @@ demo: install ## Sweep real agents with real crashes, and say what was found.
 
 servers: install ## Get the Temporal server that the tests need, if this machine has none: minutes, once.
 	@$(RUN) -m harness.engines.temporal.server
+
+# Where nothing can be downloaded, to compile that server takes minutes, and needs nothing but Go: it can begin first.
+compile:
+	@$(PYTHON) -m harness.engines.temporal.obtain
 
 # A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can.
 test: servers ## Run the tests; narrow them with ARGS='tests/checks -k charge'.

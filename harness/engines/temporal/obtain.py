@@ -131,3 +131,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _tell(sentence: str) -> None:
     print(f"harness: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(EngineUnavailable):  # whoever needs it asks again, and is told why there is none
+        obtain()
