@@ -19,7 +19,7 @@ SHOP = '''
 """A shop with one tool that can charge twice."""
 from pydantic_ai import Agent
 
-agent = Agent("openai:gpt-5", name="shop")
+agent = Agent("test", name="shop")
 
 
 @agent.tool_plain

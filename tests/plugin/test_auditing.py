@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from tests.plugin.conftest import Make, Ran
+from tests.plugin.conftest import SHOP, Make, Ran
 from tests.plugin.test_manners import ENGINES, imported
 
+ASKING = {"shop.py": SHOP.replace('"test"', '"openai:gpt-5"')}
+"""A shop whose model asks a provider: only then there is something to be tried again."""
 LAZY = """
     from pydantic_ai import Agent
     from pydantic_ai.models.function import FunctionModel
@@ -100,7 +102,7 @@ WRONG = {
 
 @pytest.fixture(scope="module")
 def ran(project: Make) -> Ran:
-    made = project({"lazy.py": LAZY, "accepted.yaml": ACCEPTED, "test_runs.py": RUNS})
+    made = project({**ASKING, "lazy.py": LAZY, "accepted.yaml": ACCEPTED, "test_runs.py": RUNS})
     return made.pytest("-v", "--durable-report", "told")
 
 
@@ -186,7 +188,7 @@ def test_the_report_folder_has_the_audits_too(ran: Ran) -> None:
 def test_audits_of_workers_are_told_too_and_have_no_crash_points(project: Make) -> None:
     text = "import pytest\n@pytest.mark.retry_budget(3, subject='shop:agent')\ndef test_it(): pass\n"
 
-    ran = project({"test_one.py": text}).pytest("-n1", "--durable-min-coverage=50")
+    ran = project({**ASKING, "test_one.py": text}).pytest("-n1", "--durable-min-coverage=50")
 
     assert ran.code == 0
     assert "1 retry audit: 1 passed" in ran.out

@@ -51,9 +51,9 @@ AGENTS = """
     class Purse:
         cents: int
 
-    broken = Agent("openai:gpt-5", name="broken", deps_type=Purse)
-    moody = Agent("openai:gpt-5", name="moody")
-    fatal = Agent("openai:gpt-5", name="fatal")
+    broken = Agent("test", name="broken", deps_type=Purse)
+    moody = Agent("test", name="moody")
+    fatal = Agent("test", name="fatal")
 
     @broken.tool_plain
     def charge(order_id: str) -> str:
