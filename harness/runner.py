@@ -44,6 +44,7 @@ from harness.process import stems
 from harness.process.incarnation import Incarnation
 from harness.process.summons import KILL, START, is_summons, kills_server
 from harness.process.tally import Tally
+from harness.process.turnstile import Turnstile
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import MASK, Scenario
@@ -79,6 +80,7 @@ class Bench:
     """How many times longer than usual scaled times are, since a fault-free run was too slow for them."""
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turnstile: Turnstile = field(default_factory=Turnstile)
 
     def run(self, plan: FaultPlan, **details: Any) -> Path:
         """Run once under `plan` and return the run folder. `details` are those of `execute`."""
@@ -120,8 +122,9 @@ class Bench:
         self, plan: FaultPlan, baseline: History | None, name: str, ease: float, *, note: str = "", **details: Any
     ) -> Run:
         """Run once, with times `ease` times longer than usual. A `note` in front says that it is the second time."""
-        run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
-        run.execute(note, provisional=not note)
+        with self._turnstile.passed(alone=any(kills_server(str(fault)) for fault in plan.faults)):
+            run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
+            run.execute(note, provisional=not note)
         return run
 
     def new_folder(self, name: str) -> Path:

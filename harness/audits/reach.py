@@ -69,7 +69,8 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
     search = _Search(leaving, given or {})
     for function, owner in _entries(value):
         search.waiting.append((function, owner, ()))
-    return search.run()
+        yield from search.bound(value, function)
+    yield from search.run()
 
 
 def taken(*values: Any) -> frozenset[str]:
@@ -112,6 +113,12 @@ class _Search:
                     yield from self._taken(holder, holder, place)
             else:
                 return
+
+    def bound(self, value: Any, function: FunctionType) -> Iterator[Reached]:
+        """What a function that the search begins with has for arguments already."""
+        place = _Place(_names(function.__code__), function.__code__, ())
+        for name, inner in _bound(function.__name__, value):
+            yield from self._found(name, inner, None, place)
 
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
         code, names = function.__code__, _names(function.__code__)

@@ -74,6 +74,8 @@ def _beside(unit: UnitAudit, cell: Cell) -> Target | str:
         return "a fault cannot be put inside a function that is no tool"
     if not unit.unit.startswith(f"{unit.beside}."):
         return "only what runs in one place, in an agent that is audited itself, can be told apart in a run"
+    if unit.unit.endswith(f".{MODEL}"):
+        return "an agent asks its model in a task of its own, of which a run does not show which function began it"
     if cell.predicted is not None and isinf(cell.predicted):
         return "what the engine never gives up in the workflow itself comes to no end that could be counted"
     return Target(beside=unit.beside)

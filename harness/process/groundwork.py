@@ -14,6 +14,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from harness.process import kin, loading, nursery
@@ -29,12 +30,13 @@ BORN, LAY = f"{__name__}:born", f"{__name__}:lay"
 _laid = False
 
 
-def here() -> dict[str, Any]:
-    """What `born` is told by the harness."""
+def here(argument: dict[str, Any]) -> dict[str, Any]:
+    """What `born` is told by the harness; `argument` is that of the zygote, which may name a `subject`."""
     folder = ""
     with contextlib.suppress(FileNotFoundError):  # it was deleted under us
         folder = str(Path.cwd())
-    return {"folder": folder, "passing": {name: os.environ[name] for name in PASSING if name in os.environ}}
+    passing = {name: os.environ[name] for name in PASSING if name in os.environ}
+    return {"folder": folder, "passing": passing, "subject": str(argument.get("subject") or "")}
 
 
 def lay(_argument: dict[str, Any]) -> dict[str, Any]:
@@ -55,8 +57,8 @@ def lay(_argument: dict[str, Any]) -> dict[str, Any]:
 def born(argument: dict[str, Any]) -> NoReturn:
     """Be a subject's nursery, in a fork; or a new interpreter if the groundwork will not do.
 
-    `argument`: `folder` and `passing`, the current folder and the `PASSING` variables of the harness now, and `line`,
-    the control socket's descriptor.
+    `argument`: `folder` and `passing`, the current folder and the `PASSING` variables of the harness now; `subject`;
+    and `line`, the control socket's descriptor.
     """
     for name in PASSING:
         os.environ.pop(name, None)
@@ -64,7 +66,7 @@ def born(argument: dict[str, Any]) -> NoReturn:
     with contextlib.suppress(FileNotFoundError):
         os.chdir(argument["folder"])
     line: int = argument["line"]
-    if not _laid or _is_overlooking():
+    if not _laid or any(map(_is_overlooking, _folders(argument["subject"]))):
         os.set_inheritable(line, True)
         os.execv(sys.executable, loading.command(sys.executable, "groundwork", str(line)))  # noqa: S606  no shell wanted
     nursery.main(socket.socket(fileno=line))
@@ -90,9 +92,26 @@ def _nothing_from_here() -> Iterator[None]:
         sys.path[:] = elsewhere
 
 
-def _is_overlooking() -> bool:
-    """Whether a module of the current folder has the name of one that was imported from elsewhere."""
-    here = Path.cwd()
-    names = {path.stem for path in here.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    files = [getattr(sys.modules[name], "__file__", None) for name in names & sys.modules.keys() - {"__main__"}]
-    return any(file is None or not Path(file).is_relative_to(here) for file in files)
+def _folders(subject: str) -> Iterator[Path]:
+    """Where modules of the person's own are found before all others: here, and beside a subject that is a file."""
+    yield Path.cwd()
+    file = Path(subject.rpartition(":")[0])
+    if file.suffix == ".py":
+        folder = file.resolve().parent
+        while (folder / "__init__.py").is_file():
+            folder = folder.parent
+        yield folder
+
+
+def _is_overlooking(folder: Path) -> bool:
+    """Whether a module of this folder has the name of one that was imported from elsewhere."""
+    with contextlib.suppress(OSError):
+        names = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        return any(_home(sys.modules[name]) != folder for name in names & sys.modules.keys() - {"__main__"})
+    return False
+
+
+def _home(module: ModuleType) -> Path | None:
+    """The folder in which a module, or a package, lies."""
+    file = getattr(module, "__file__", None)
+    return None if file is None else Path(file).parents[1 if Path(file).stem == "__init__" else 0]

@@ -79,7 +79,7 @@ class Zygote:
         self._sending, self._changing, self._rehearsing = threading.Lock(), threading.Lock(), threading.Lock()
         self._origin: Origin
         if stem is not None and not self.cold:
-            self._origin = Forked(stem.bear_nursery, self.log)
+            self._origin = Forked(functools.partial(stem.bear_nursery, argument), self.log)
         else:
             variables = environment(env, hash_seed=hash_seed, executable=executable)
             self._origin = Guarded(executable, variables, self.log)
@@ -113,9 +113,12 @@ class Zygote:
             _judge(self._report.result())
         return self._bear(entry, argument, output)
 
-    def bear_nursery(self, line: int, log: Path) -> Incarnation:
-        """Bear another zygote's nursery, with `line` for its end of the conversation. Waits for nothing."""
-        return self._order_birth(groundwork.BORN, groundwork.here(), log, line)
+    def bear_nursery(self, argument: Letter, line: int, log: Path) -> Incarnation:
+        """Bear the nursery of another zygote, of this argument, with `line` for its end of the conversation.
+
+        Waits for nothing.
+        """
+        return self._order_birth(groundwork.BORN, groundwork.here(argument), log, line)
 
     @property
     def is_alive(self) -> bool:

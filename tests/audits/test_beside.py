@@ -465,3 +465,37 @@ def test_it_is_measured_alone(agent, engine, name, often):
     assert [cell.agrees for cell in unit.cells] == [True] * len(ON_THE_WIRE)
     assert unit.cell(F.UNAVAILABLE).counted == often
     assert "prediction-differs" not in {finding.rule for finding in report.findings}
+
+
+ASKED_BESIDE = {
+    "a run that comes to nothing without it": ("guided", "model", "no run comes so far: whom instructions:guide asks"),
+    "a run that goes on without it": ("patient", "model", ""),
+    "an agent with a model of its own": ("judged", "model", "no run comes so far: whom system-prompt:verdict asks"),
+}
+
+
+@pytest.mark.parametrize(("agent", "name", "unmeasured"), ASKED_BESIDE.values(), ids=ASKED_BESIDE)
+def test_what_a_function_asks_is_not_taken_for_what_the_model_is_asked(agent, name, unmeasured):
+    report = audit(f"fixtures.audit.beside:{agent}", "none")
+    (model,) = (unit for unit in report.units if unit.unit == name)
+    assert all(cell.unmeasured.startswith(unmeasured) for cell in model.cells)
+    assert {cell.agrees for cell in model.cells} == {None if unmeasured else True}
+    assert "prediction-differs" not in {finding.rule for finding in report.findings}
+
+
+def test_which_function_an_agent_is_asked_by_is_not_seen_in_a_run():
+    report = audit("fixtures.audit.beside:judged", "none")
+    (unit,) = (unit for unit in report.units if unit.unit == "system-prompt:verdict.judge.model")
+    assert unit.cell(F.UNAVAILABLE).predicted == 3
+    assert all(cell.unmeasured.startswith("an agent asks its model in a task of its own") for cell in unit.cells)
+
+
+def test_a_client_that_a_function_is_given_beforehand_is_found():
+    agent = made(instructions=partial(given_one, AsyncOpenAI(api_key="k", max_retries=4)))
+    (unit,) = units(agent).values()
+    assert unit.cell(F.UNAVAILABLE).chain == "5 (openai) = 5"
+
+
+async def given_one(client: AsyncOpenAI) -> str:
+    """Instructions whose client is bound before."""
+    return str(await client.responses.create(model="gpt-5", input="?"))

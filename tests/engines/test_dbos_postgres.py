@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -21,9 +22,15 @@ from harness.engines.dbos.engine import DbosEngine
 from harness.engines.dbos.postgres import PREFIX, knock
 from harness.engines.dbos.urls import is_ambiguous, scrubbed, with_database, with_login_of, without_password
 from harness.errors import EngineUnavailable, UsageError
+from harness.faults import FaultPlan
+from harness.history import ServerChanged
+from harness.journal import load
+from harness.runner import open_bench
+from harness.scenario import Scenario
 from tests.engines.own_server import crashed
 
 ROOT = Path(__file__).parents[2]
+OWN = {"store": "postgres"}
 SECRET = "hush%2Fhush"
 
 
@@ -276,3 +283,13 @@ def test_a_url_is_shown_without_its_password_and_reaches_other_databases(given: 
     other = with_database(given, "other")
     assert without_password(other) == shown.replace("/shop", "/other")
     assert with_login_of(without_password(other), given) == other
+
+
+def test_runs_that_kill_the_server_do_it_to_no_other(tmp_path: Path) -> None:
+    plans = ["crash(server)@tool:charge#1/between", "crash(server)@model#2/before", "", "crash(server)@model#1/between"]
+    scenario = Scenario.make("crash", subject="fixtures.agents.payments_keyed:agent", engine="dbos", options=OWN)
+    with open_bench(scenario, tmp_path) as bench, ThreadPoolExecutor(len(plans)) as pool:
+        ran = list(pool.map(lambda plan: load(bench.run(FaultPlan.parse(plan)) / "journal.jsonl"), plans))
+
+    assert [history.outcomes[1].status for history in ran] == ["ok"] * len(plans)
+    assert [len(history.of(ServerChanged)) for history in ran] == [2, 2, 0, 2]

@@ -42,8 +42,7 @@ def load(argument: dict[str, Any]) -> dict[str, Any]:
 
 def load_module(argument: dict[str, Any]) -> dict[str, Any]:
     sys.path.insert(0, argument["folder"])
-    importlib.import_module(argument["module"])
-    return {}
+    return {"file": importlib.import_module(argument["module"]).__file__}
 
 
 def load_to_be_found(argument: dict[str, Any]) -> dict[str, Any]:

@@ -145,6 +145,15 @@ def test_a_module_beside_the_subject_is_imported_rather_than_a_library_of_its_na
     assert found == {"file": str(tmp_path / "pydantic_ai.py")}
 
 
+def test_a_module_beside_a_subject_that_is_a_file_comes_first_too(born: Born, tmp_path: Path) -> None:
+    (tmp_path / "openai.py").write_text("OURS = True")
+    argument = {"subject": f"{tmp_path / 'shop.py'}:agent", "folder": str(tmp_path), "module": "openai"}
+
+    assert born("load_module", argument).ready(READY).info == {"file": str(tmp_path / "openai.py")}
+    argument["subject"] = "shop:agent"
+    assert born("load_module", argument).ready(READY).info != {"file": str(tmp_path / "openai.py")}
+
+
 def asked(kept: Stems) -> Zygote:
     """A stem for the environment as it is now."""
     found = kept.of(1) or kept.of(1)

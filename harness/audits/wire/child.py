@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic_ai import models as gate
+from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from harness.audits.beside import named
 from harness.audits.inside import durable
-from harness.audits.reach import own_function, referred
+from harness.audits.reach import own_function, reached, referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
@@ -53,7 +54,8 @@ def live(argument: dict[str, Any]) -> None:
     within = _within(wire)
     if wire["failure"] in AT_THE_ENDPOINT:
         gate.ALLOW_MODEL_REQUESTS = True
-        endpoint.install(endpoint.Endpoint(wire["failure"], limit=wire["limit"], sent=wire["sent"], within=within))
+        told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": _asks_beside()}
+        endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
         worker.script_models(wire["script"], without_tools=bool(wire["beside"]))
@@ -61,6 +63,12 @@ def live(argument: dict[str, Any]) -> None:
     hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)
+
+
+def _asks_beside() -> bool:
+    """Whether the subject is an agent with functions that may ask a provider themselves, beside its model."""
+    subject = worker.subject()
+    return subject.agent is not None and any(True for _ in named(subject.agent, subject.value))
 
 
 def _within(wire: dict[str, Any]) -> Callable[[], bool] | None:
@@ -107,7 +115,7 @@ def _shortest(seconds: Iterable[float | None]) -> float | None:
 async def _asked(model: Any, messages: list[ModelMessage], ask: Callable[[], Awaitable[Any]]) -> Any:
     """A model's request, as a body between probes. Of models that ask other models, the outermost is the body."""
     probes = bodies.active()
-    if probes is None:
+    if probes is None or _is_anothers():
         return await ask()
     before = endpoint.asking.get()
     endpoint.asking.set(_address(model))
@@ -118,6 +126,20 @@ async def _asked(model: Any, messages: list[ModelMessage], ask: Callable[[], Awa
         return await probes.body(body, ask)
     finally:
         endpoint.asking.set(before)
+
+
+def _is_anothers() -> bool:
+    """Whether another agent asks, out of a function of the subject's: that is not what its own model is asked."""
+    subject = worker.subject()
+    asked_by = models.asking().agent_name
+    return subject.agent is not None and asked_by not in (None, subject.name) and asked_by in _others()
+
+
+def _others() -> set[str]:
+    """The names of the agents that functions of the subject's ask, beside its tools and its model."""
+    subject = worker.subject()
+    found = (one.value for _, function in named(subject.agent, subject.value) for one in reached(function.value))
+    return {str(value.name) for value in found if isinstance(value, AbstractAgent)}
 
 
 def _address(model: Any) -> str:

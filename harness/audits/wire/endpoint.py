@@ -58,11 +58,20 @@ class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
     The `limit` counts the requests of all lives; `sent` of them were sent by earlier ones. One more ends the process.
-    It is asked by whoever asks a provider; or, where code is that it is put `within`, by that, whomever it asks.
+    It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
+    whomever it asks.
     """
 
-    def __init__(self, failure: str, *, limit: int, sent: int = 0, within: Callable[[], bool] | None = None) -> None:
-        self.within = within
+    def __init__(
+        self,
+        failure: str,
+        *,
+        limit: int,
+        sent: int = 0,
+        within: Callable[[], bool] | None = None,
+        by_models: bool = False,
+    ) -> None:
+        self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent = limit, sent
         self._lock = threading.Lock()
@@ -92,7 +101,12 @@ class Endpoint:
         """
         if self.failure is not Failure.REFUSED or not self._is_asked(request):
             return False
-        instance._network_backend = refusing(instance, lambda: self._take_down(request))  # noqa: SLF001
+
+        def refused() -> None:
+            if self._is_asked(request):  # it stays like this, and what others ask over it later is not counted
+                self._take_down(request)
+
+        instance._network_backend = refusing(instance, refused)  # noqa: SLF001
         return True
 
     def _pass_on(self, request: Any) -> None:
@@ -127,7 +141,8 @@ class Endpoint:
 
     def _is_asked(self, request: Any) -> bool:
         if self.within is None:
-            return is_providers(request.url.host, request.url.port, asking.get())
+            asked = asking.get()
+            return (asked is not None or not self.by_models) and is_providers(request.url.host, request.url.port, asked)
         return self.within() and not _is_loopback(request.url.host)
 
     def _status(self) -> int | None:
