@@ -6,9 +6,8 @@ the first one is: whether others will follow is not known before the second.
 
 from __future__ import annotations
 
-import itertools
+import os
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,10 +28,8 @@ class Stems:
     """The stems of this process, made when they are asked for again. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._logs = tempfile.TemporaryDirectory(prefix="harness-stems-")
         self._stems: dict[Key, Zygote] = {}  # that was used last comes last
         self._asked: set[Key] = set()
-        self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
     def of(self, seed: int) -> Zygote | None:
@@ -48,24 +45,22 @@ class Stems:
                 return None
             stem = self._stems.pop(key, None)
             if stem is None or not stem.is_alive:
-                log = Path(self._logs.name) / f"{next(self._numbers)}.log"
-                stem = Zygote(groundwork.LAY, {}, hash_seed=seed, env=None, log=log)
+                stem = Zygote(groundwork.LAY, {}, hash_seed=seed, env=None, log=Path(os.devnull))
             self._stems[key] = stem
             self._close_one()
         return stem
 
     def _close_one(self) -> None:
-        """Let go of the one that was used longest ago, unless something lives on each of them."""
+        """Let go of the one that was used longest ago, unless something lives on each of them, or soon will."""
         if len(self._stems) > MOST:
-            idle = [key for key, stem in self._stems.items() if stem.is_idle]
-            for key in idle[:1]:
+            *before, _last = self._stems.items()
+            for key in [key for key, stem in before if stem.is_idle][:1]:
                 self._stems.pop(key).close()
 
     def close(self) -> None:
         with self._lock:
             while self._stems:
                 self._stems.popitem()[1].close()
-        self._logs.cleanup()
 
 
 _kept: Stems | None = None

@@ -78,7 +78,7 @@ class Zygote:
         self._report: Future[Letter] = Future()  # how the import went
         self._sending, self._changing, self._rehearsing = threading.Lock(), threading.Lock(), threading.Lock()
         self._origin: Origin
-        if stem is not None and not self.cold:
+        if stem is not None and stem.is_alive and not self.cold:
             self._origin = Forked(functools.partial(stem.bear_nursery, argument), self.log)
         else:
             variables = environment(env, hash_seed=hash_seed, executable=executable)

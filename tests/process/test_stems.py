@@ -188,6 +188,29 @@ def test_a_stem_that_is_lived_on_is_not_let_go(monkeypatch: pytest.MonkeyPatch, 
         kept.close()
 
 
+def test_the_one_that_was_asked_for_is_kept_though_all_others_are_lived_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept = Stems()
+    try:
+        for number in range(MOST):
+            monkeypatch.setenv("SHOP", str(number))
+            Zygote(LIFE + "load", {}, hash_seed=1, env=None, log=tmp_path / "log", stem=asked(kept))
+        monkeypatch.setenv("SHOP", "one more")
+
+        assert asked(kept).is_alive
+    finally:
+        kept.close()
+
+
+def test_a_zygote_whose_stem_has_ended_is_an_interpreter_of_its_own(born: Born) -> None:
+    stem = stems.stem(1)
+    assert stem is not None
+    stem.close()
+
+    assert born(stem=stem).ready(READY)
+
+
 @pytest.mark.usefixtures("_no_groundwork")
 def test_they_are_kept_until_the_last_who_wants_them_leaves() -> None:
     assert stems.stem(1) is None
