@@ -491,11 +491,10 @@ def test_which_function_an_agent_is_asked_by_is_not_seen_in_a_run():
 
 
 def test_a_client_that_a_function_is_given_beforehand_is_found():
-    agent = made(instructions=partial(given_one, AsyncOpenAI(api_key="k", max_retries=4)))
-    (unit,) = units(agent).values()
+    client = AsyncOpenAI(api_key="k", max_retries=4)
+    (unit,) = units(made(instructions=partial(given_one, client))).values()
     assert unit.cell(F.UNAVAILABLE).chain == "5 (openai) = 5"
 
 
 async def given_one(client: AsyncOpenAI) -> str:
-    """Instructions whose client is bound before."""
     return str(await client.responses.create(model="gpt-5", input="?"))
