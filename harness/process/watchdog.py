@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.process import stacks
 from harness.process.incarnation import Exit, Incarnation
 
 LOOK = 0.05  # seconds between two looks at the progress; the end itself is noticed at once
@@ -60,8 +61,9 @@ def watch(
 
 
 def _end(incarnation: Incarnation, why: str) -> Watched:
-    stacks = incarnation.stacks()
-    if (ended := incarnation.wait(0)) is not None:  # by itself, in the last moment
+    where = incarnation.stacks()
+    ended = incarnation.wait(0)
+    if ended is not None and ended.signal not in stacks.FATAL:  # by itself, in the last moment
         return Watched(ended)
     incarnation.kill()
-    return Watched(incarnation.wait(0), why, stacks)
+    return Watched(incarnation.wait(0), why, where)

@@ -148,9 +148,9 @@ class Zygote:
         with self._changing:
             before, self._closed = self._closed, True
         if not before:
-            self._dismiss_guard()
+            self._dismiss()
 
-    def _dismiss_guard(self) -> None:
+    def _dismiss(self) -> None:
         if self._twin is not None:
             self._twin.close()
         self._origin.end(self._is_over)
@@ -198,10 +198,10 @@ class Zygote:
 
     def _where_it_is(self) -> str | None:
         """What a nursery that hangs in its import prints about itself, which goes to the log."""
-        if self._pid is None or stacks.THREADS is None or self._gone:
+        if self._pid is None or stacks.C is None or self._gone:
             return None
         before = self.log.stat().st_size
-        kin.kill(self._pid, stacks.THREADS)
+        kin.kill(self._pid, stacks.C)
         time.sleep(ANSWERING)
         return self.log.read_bytes()[before:].decode(errors="replace")
 

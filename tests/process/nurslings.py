@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import importlib
 import itertools
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.process import stacks
 
 FOREVER = 600
 
@@ -41,11 +43,8 @@ def load(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_module(argument: dict[str, Any]) -> dict[str, Any]:
-    sys.path.insert(0, argument["folder"])
-    return {"file": importlib.import_module(argument["module"]).__file__}
-
-
-def load_to_be_found(argument: dict[str, Any]) -> dict[str, Any]:
+    if "folder" in argument:
+        sys.path.insert(0, argument["folder"])
     return {"file": importlib.import_module(argument["module"]).__file__}
 
 
@@ -199,6 +198,24 @@ def wait_in_tasks(argument: dict[str, Any]) -> None:
 def block_in_c(argument: dict[str, Any]) -> None:
     note(argument)
     all(itertools.repeat(1))
+
+
+def block_in_c_and_break_when_asked(argument: dict[str, Any]) -> None:
+    nowhere = ctypes.c_void_p(8)
+    ctypes.CDLL(None).signal(ctypes.c_int(stacks.C), nowhere)
+    block_in_c(argument)
+
+
+def wait_beside_busy_threads(argument: dict[str, Any]) -> None:
+    for _ in range(2):
+        threading.Thread(target=_compile_for_ever, name="busy").start()
+    note(argument)
+    time.sleep(FOREVER)
+
+
+def _compile_for_ever() -> None:
+    while True:
+        exec(compile("def deep(n):\n    return n and deep(n - 1)\ndeep(30)", "busy", "exec"), {})
 
 
 def tick(argument: dict[str, Any]) -> None:

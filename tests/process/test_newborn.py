@@ -126,7 +126,7 @@ def test_signals_that_the_harness_ignores_or_blocks_reach_an_incarnation(
     told = about(zygote(cold=cold), tmp_path)
 
     assert told["blocked"] == []
-    assert set(told["ignored"]) - {stacks.THREADS} == {signal.SIGPIPE, signal.SIGXFSZ}  # as Python itself does
+    assert set(told["ignored"]) - {stacks.C} == {signal.SIGPIPE, signal.SIGXFSZ}  # as Python itself does
 
 
 def test_siblings_draw_different_random_numbers(zygote: Make, tmp_path: Path) -> None:

@@ -40,6 +40,18 @@ def test_stacks_show_a_call_that_never_returns_to_python_and_say_what_is_missing
     assert UNANSWERED in stacks
 
 
+def test_stacks_can_be_taken_of_a_process_whose_threads_are_busy(zygote: Make, tmp_path: Path) -> None:
+    incarnation = zygote().spawn(
+        LIFE + "wait_beside_busy_threads", {"file": str(tmp_path / "note")}, output=tmp_path / "output"
+    )
+    lines(tmp_path / "note", 1)
+
+    each = [incarnation.stacks() for _ in range(150)]  # the answer in C ends it after some tens
+
+    assert incarnation.wait(0) is None
+    assert all("in wait_beside_busy_threads" in stacks and "Thread busy" in stacks for stacks in each)
+
+
 def test_stacks_can_be_taken_again(zygote: Make, tmp_path: Path) -> None:
     incarnation = zygote().spawn(LIFE + "wait_in_tasks", {"file": str(tmp_path / "note")}, output=tmp_path / "output")
     lines(tmp_path / "note", 1)

@@ -12,7 +12,7 @@ from harness.process import watchdog
 from harness.process.watchdog import watch
 from harness.process.zygote import Exit, Incarnation, Zygote
 from tests.process.conftest import LIFE
-from tests.process.families import alive
+from tests.process.families import alive, lines
 
 Make = Callable[..., Zygote]
 
@@ -41,6 +41,18 @@ def test_run_without_progress_is_ended_with_its_stacks(zygote: Make, tmp_path: P
     assert "in tick" in str(watched.stacks)
     assert watched.exit == Exit(None, signal.SIGKILL)
     assert not alive(incarnation.pid)
+
+
+def test_run_that_dies_of_being_asked_for_its_stacks_was_stuck_all_the_same(zygote: Make, tmp_path: Path) -> None:
+    stuck = zygote().spawn(
+        LIFE + "block_in_c_and_break_when_asked", {"file": str(tmp_path / "note")}, output=tmp_path / "output"
+    )
+    lines(tmp_path / "note", 1)
+
+    watched = watch(stuck, lambda: 0, stall=0.1, limit=60)
+
+    assert watched.hung == "nothing happened for 0.1 seconds"
+    assert watched.exit == Exit(None, signal.SIGSEGV)
 
 
 def test_run_that_may_be_silent_for_longer_is_ended_later(zygote: Make, tmp_path: Path) -> None:
