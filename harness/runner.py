@@ -122,7 +122,7 @@ class Bench:
         self, plan: FaultPlan, baseline: History | None, name: str, ease: float, *, note: str = "", **details: Any
     ) -> Run:
         """Run once, with times `ease` times longer than usual. A `note` in front says that it is the second time."""
-        with self._turnstile.passed(alone=any(kills_server(str(fault)) for fault in plan.faults)):
+        with self._turnstile.passed(alone=kills_server(plan)):
             run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
             run.execute(note, provisional=not note)
         return run
@@ -203,7 +203,7 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
         "errors": [fault.argument for fault in scenario.plan.faults if fault.action == "error"],
     }
     log = folder / f"zygote-{seed}.log"
-    return Zygote(prepare, argument, hash_seed=seed, env=None, cold=cold, log=log, stem=stems.stem(seed))
+    return stems.zygote(prepare, argument, seed=seed, log=log, cold=cold)
 
 
 class Run:
@@ -232,7 +232,7 @@ class Run:
         self.journal = Journal(folder / "journal.jsonl")
         self._reader = Reader(self.journal.path)
         new_store = bench.session.store
-        if any(kills_server(str(fault)) for fault in plan.faults):  # few adapters make a difference
+        if kills_server(plan):  # few adapters make a difference
             new_store = getattr(bench.session, "store_apart", new_store)
         self.store: Store = new_store(folder.name, folder)
         self.needs_serving = any(is_summons(str(fault)) for fault in plan.faults)

@@ -109,7 +109,7 @@ def _units(name: str, function: Function, around: Sequence[Live], engine: Engine
     own = decorators(getattr(function.bare, "fn", function.bare))
     lives = [*own, *around]
     units = list(asked_by(name, function.value, lives, engine, deps))
-    if not units and (own or (is_unit(function.bare) and any(live.layer.kind == "unit" for live in around))):
+    if not units and (own or (is_unit(function.bare) and _has_unit(around))):
         units = [body_unit(name, lives)]
     yield from units
 
@@ -152,7 +152,7 @@ def _walk(roots: Sequence[Any], leaving: set[int]) -> Iterator[tuple[Any, Way]]:
 
 def _is_function(value: Any) -> bool:
     plain = inspect.isroutine(value) or isinstance(value, functools.partial)
-    return (plain or type(value).__module__.startswith("prefect.")) and own_function(value) is not None
+    return (plain or is_unit(value)) and own_function(value) is not None
 
 
 def _is_looked_into(value: Any, holder: Any) -> bool:

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from harness.engines import registry
 from harness.errors import EngineUnavailable, UsageError
 from harness.process import stems
-from harness.process.zygote import Zygote
 
 if TYPE_CHECKING:
     from harness.contract import May
@@ -103,7 +102,7 @@ def _asked(
     argument = {"subject": subject, "deps": deps, "engine": engine, "options": options}
     argument |= {"hosts": _hosts(options), "folder": str(folder)}
     log = folder / "zygote.log"
-    with Zygote("harness.audits.alone:prepare", argument, hash_seed=1, env=None, log=log, stem=stems.stem(1)) as zygote:
+    with stems.zygote("harness.audits.alone:prepare", argument, seed=1, log=log) as zygote:
         _get_ready_to_judge()
         meanwhile()
         return _taken(zygote.ready(READY_SECONDS).info, subject)

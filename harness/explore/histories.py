@@ -16,7 +16,6 @@ from harness.engines.base import Replays
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, UsageError
 from harness.process import stems
-from harness.process.zygote import Zygote
 from harness.verdict import EngineSweep, Finding, Owner, RunReport, Severity, SweepReport, Verdict
 
 CHECK = "determinism"
@@ -53,7 +52,7 @@ def unreadable(report: SweepReport) -> list[str]:
 def _said(entry: str, argument: dict[str, Any], seconds: float) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "replay.log"
-        with Zygote(entry, argument, hash_seed=1, env=None, log=log, stem=stems.stem(1)) as zygote:
+        with stems.zygote(entry, argument, seed=1, log=log) as zygote:
             said: list[dict[str, Any]] = zygote.ready(seconds).info["said"]
             return said
 

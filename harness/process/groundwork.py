@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from harness.process import kin, loading, nursery
+from harness.subjects.importing import folder_above
 
 PASSING = ("PYTEST_CURRENT_TEST", "PWD", "OLDPWD")
 """Variables that change from one moment to the next, and that nothing reads while it is imported."""
@@ -97,10 +98,7 @@ def _folders(subject: str) -> Iterator[Path]:
     yield Path.cwd()
     file = Path(subject.rpartition(":")[0])
     if file.suffix == ".py":
-        folder = file.resolve().parent
-        while (folder / "__init__.py").is_file():
-            folder = folder.parent
-        yield folder
+        yield folder_above(file.resolve())
 
 
 def _is_overlooking(folder: Path) -> bool:

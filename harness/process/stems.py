@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.process import groundwork, kin
 from harness.process.environment import environment
+from harness.process.letters import Letter
 from harness.process.zygote import Zygote
 
 MOST = 4
@@ -66,6 +67,12 @@ class Stems:
 _kept: Stems | None = None
 _holders = 0
 _holding = threading.Lock()
+
+
+def zygote(preload: str, argument: Letter, *, seed: int, log: Path, cold: bool = False) -> Zygote:
+    """A zygote in this process's environment, born of a stem if there is one for it. Raises what `Zygote` raises."""
+    born_of = None if cold else stem(seed)
+    return Zygote(preload, argument, hash_seed=seed, env=None, cold=cold, log=log, stem=born_of)
 
 
 def stem(seed: int) -> Zygote | None:

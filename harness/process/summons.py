@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final, Literal
 
-from harness.faults import Fault
+from harness.faults import Fault, FaultPlan
 
 KILL: Final[Literal["kill"]] = "kill"
 START: Final[Literal["start"]] = "start"
@@ -20,13 +20,17 @@ LOOK = 0.01  # seconds between two looks at the journal
 
 def is_summons(fault: str) -> bool:
     """Whether a fault is the parent's to do."""
-    return Fault.parse(fault).action == "duplicate" or kills_server(fault)
-
-
-def kills_server(fault: str) -> bool:
-    """Whether a fault ends the engine's server."""
     known = Fault.parse(fault)
-    return known.action == "crash" and known.argument == "server"
+    return known.action == "duplicate" or _kills_server(known)
+
+
+def kills_server(plan: FaultPlan) -> bool:
+    """Whether a fault of a plan ends the engine's server."""
+    return any(map(_kills_server, plan.faults))
+
+
+def _kills_server(fault: Fault) -> bool:
+    return fault.action == "crash" and fault.argument == "server"
 
 
 def await_answer(journal: Path, fault: Fault) -> None:

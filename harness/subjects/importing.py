@@ -148,15 +148,18 @@ def _name_of_file(file: Path) -> str:
         folder = file.parent if file.parent.is_dir() else Path()
         raise SubjectError(f"there is no file {str(file)!r}{nearest(file.name, [f.name for f in folder.glob('*.py')])}")
     file = file.resolve()
-    names, folder = ([] if file.stem == "__init__" else [file.stem]), file.parent
-    while (folder / "__init__.py").is_file():
-        names.insert(0, folder.name)
-        folder = folder.parent
+    folder = folder_above(file)
+    names = [*file.parent.relative_to(folder).parts, *([] if file.stem == "__init__" else [file.stem])]
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     name = ".".join(names)
     _check_not_shadowed(file, name)
     return name
+
+
+def folder_above(file: Path) -> Path:
+    """The folder from which a file is imported: its own, or that above its outermost package."""
+    return next(folder for folder in file.parents if not (folder / "__init__.py").is_file())
 
 
 def _check_not_shadowed(file: Path, name: str) -> None:

@@ -140,7 +140,7 @@ def test_a_module_beside_the_subject_is_imported_rather_than_a_library_of_its_na
     (tmp_path / "pydantic_ai.py").write_text("OURS = True")
     monkeypatch.chdir(tmp_path)
 
-    found = born("load_to_be_found", {"module": "pydantic_ai"}).ready(READY).info
+    found = born("load_module", {"module": "pydantic_ai"}).ready(READY).info
 
     assert found == {"file": str(tmp_path / "pydantic_ai.py")}
 

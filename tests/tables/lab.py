@@ -179,14 +179,7 @@ def open_lab(name: str, folder: Path) -> Iterator[Lab]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         zygote = stack.enter_context(
-            Zygote(
-                "tests.tables.lab:preload",
-                {"worker": engine.worker},
-                hash_seed=1,
-                env=None,
-                log=folder / "zygote.log",
-                stem=stems.stem(1),
-            )
+            stems.zygote("tests.tables.lab:preload", {"worker": engine.worker}, seed=1, log=folder / "zygote.log")
         )
         lab = Lab(engine, zygote, folder, stack)
         lab.session({})  # its server starts while the zygote imports

@@ -13,7 +13,7 @@ from pydantic_ai import models as gate
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
-from harness.audits.beside import named
+from harness.audits.beside import Function, named
 from harness.audits.inside import durable
 from harness.audits.reach import own_function, reached, referred
 from harness.audits.wire import endpoint, hurry
@@ -25,6 +25,11 @@ from harness.retries.live import Live, Unit
 from harness.steps import StepId
 from harness.subjects import bodies, events, guard, models
 from harness.subjects.probes import Body
+
+_beside: dict[str, Function] = {}
+"""The functions of an agent that is the subject, beside its tools, by the names that the audit gives them."""
+_others: set[str] = set()
+"""The names of the agents that they ask."""
 
 
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +45,8 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     engine: Worker = attribute(argument["worker"])()
     engine.prepare()
     ready = worker.take(argument, engine)
+    if not ready["refused"]:
+        _look_beside()
     return ready | _enclosing([] if ready["refused"] else _layers(engine))
 
 
@@ -54,7 +61,7 @@ def live(argument: dict[str, Any]) -> None:
     within = _within(wire)
     if wire["failure"] in AT_THE_ENDPOINT:
         gate.ALLOW_MODEL_REQUESTS = True
-        told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": _asks_beside()}
+        told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
@@ -65,18 +72,20 @@ def live(argument: dict[str, Any]) -> None:
     worker.live(argument)
 
 
-def _asks_beside() -> bool:
-    """Whether the subject is an agent with functions that may ask a provider themselves, beside its model."""
+def _look_beside() -> None:
+    """Find, once for all lives, what may ask a provider beside the model of an agent."""
     subject = worker.subject()
-    return subject.agent is not None and any(True for _ in named(subject.agent, subject.value))
+    if subject.agent is None:
+        return
+    _beside.update(named(subject.agent, subject.value))
+    found = (one.value for function in _beside.values() for one in reached(function.value))
+    _others.update(str(value.name) for value in found if isinstance(value, AbstractAgent))
 
 
 def _within(wire: dict[str, Any]) -> Callable[[], bool] | None:
     """What tells whether the code runs whose requests fail; None if every provider's do."""
     if wire["beside"]:
-        subject = worker.subject()
-        function = dict(named(subject.agent, subject.value))[wire["beside"]]
-        code = getattr(own_function(function.value), "__code__", None)
+        code = getattr(own_function(_beside[wire["beside"]].value), "__code__", None)
         return lambda: endpoint.is_called_by(code)
     if not wire["step"]:
         return None
@@ -130,16 +139,8 @@ async def _asked(model: Any, messages: list[ModelMessage], ask: Callable[[], Awa
 
 def _is_anothers() -> bool:
     """Whether another agent asks, out of a function of the subject's: that is not what its own model is asked."""
-    subject = worker.subject()
     asked_by = models.asking().agent_name
-    return subject.agent is not None and asked_by not in (None, subject.name) and asked_by in _others()
-
-
-def _others() -> set[str]:
-    """The names of the agents that functions of the subject's ask, beside its tools and its model."""
-    subject = worker.subject()
-    found = (one.value for _, function in named(subject.agent, subject.value) for one in reached(function.value))
-    return {str(value.name) for value in found if isinstance(value, AbstractAgent)}
+    return asked_by in _others and asked_by != worker.subject().name
 
 
 def _address(model: Any) -> str:
