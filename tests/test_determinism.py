@@ -68,3 +68,31 @@ def test_a_plan_with_parallel_calls_is_run_twenty_times_alike(tmp_path: Path, en
     assert "tool:charge#2" in first
     for other in others:
         assert other == first
+
+
+WRITES_SLOWLY = """
+import time
+from dbos._sys_db import SystemDatabase
+from fixtures.agents.payments import agent
+
+written = SystemDatabase.update_workflow_outcome
+
+def update_workflow_outcome(*given, **named):
+    answer = written(*given, **named)
+    time.sleep(0.3)
+    return answer
+
+SystemDatabase.update_workflow_outcome = update_workflow_outcome
+"""
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_crash_after_the_last_commit_strikes_a_life_whose_caller_has_read_the_result(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(WRITES_SLOWLY)
+    scenario = Scenario.make(subject=f"{tmp_path / 'slow.py'}:agent", engine="dbos", script=SCRIPT)
+    plan = FaultPlan.parse("crash@model#2/before; crash@run/after")
+
+    with open_bench(scenario, tmp_path / "runs") as bench:
+        history = load(bench.run(plan) / "journal.jsonl")
+
+    assert [fired.fault for fired in history.fired] == [str(fault) for fault in plan.faults]

@@ -25,6 +25,7 @@ from harness.steps import StepId
 from harness.subjects import around, bodies, events, guard, models, output_functions, owned, wire, world
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
+from harness.subjects.commits import all_left
 from harness.subjects.deps import load_deps
 from harness.subjects.importing import ImportPath, load_module, own_files
 from harness.subjects.loading import Subject, load_subject
@@ -234,6 +235,7 @@ class Life:
             outcome = ended(owned.as_result(result))
         except Exception as error:  # noqa: BLE001  whatever the run's caller would see is its outcome
             outcome = Outcome(status="error", error=_message(error), error_type=type(error).__qualname__)
+        await all_left(self.probes.committing)
         self.messages[number] = outcome.messages
         self.journal.append(outcome, invocation=number)
 

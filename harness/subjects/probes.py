@@ -68,6 +68,7 @@ class Probes:
     _numbers: Numbers = field(default_factory=Numbers)
     _attempts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     settled: set[str] = field(default_factory=set)
+    committing: set[str] = field(default_factory=set)
     _runs: int = 0
     _contained: Literal["no", "now", "before"] = "no"
     _inner: Counter[tuple[StepId, int]] = field(default_factory=Counter)
