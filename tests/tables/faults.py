@@ -145,9 +145,10 @@ ROWS = (
 )
 
 
-def measure(lab: Lab) -> Column:
-    """Every fault under the lab's engine."""
-    told = zip(ROWS, lab.each(lambda row: _lines(row, lab), ROWS), strict=True)
+def measure(lab: Lab, only: str | None = None) -> Column:
+    """Every fault, or that of one row, under the lab's engine."""
+    rows = [row for row in ROWS if only in (None, row.name)]
+    told = zip(rows, lab.each(lambda row: _lines(row, lab), rows), strict=True)
     return {(row.name, line): text for row, lines in told for line, text in lines.items()}
 
 
