@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.process.loading import in_front
 from harness.scenario import Scenario
 
 SCRIPTS = (".yaml", ".yml", ".json")
@@ -19,7 +20,8 @@ SCRIPTS = (".yaml", ".yml", ".json")
 def key_of(scenario: Scenario) -> str:
     """The name under which a map is kept. It says nothing about files, whose contents may change: see `sources`."""
     values = scenario.without_secrets().model_dump(mode="json", exclude_defaults=True)
-    return _hash(json.dumps([values, str(Path.cwd()), _versions()], sort_keys=True, default=str).encode())[:20]
+    places = [str(Path.cwd()), *in_front(sys.path)]  # where the subject's name is looked for
+    return _hash(json.dumps([values, places, _versions()], sort_keys=True, default=str).encode())[:20]
 
 
 def sources(scenario: Scenario, files: Iterable[str]) -> dict[str, str]:

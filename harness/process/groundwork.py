@@ -37,7 +37,8 @@ def here(argument: dict[str, Any]) -> dict[str, Any]:
     with contextlib.suppress(FileNotFoundError):  # it was deleted under us
         folder = str(Path.cwd())
     passing = {name: os.environ[name] for name in PASSING if name in os.environ}
-    return {"folder": folder, "passing": passing, "subject": str(argument.get("subject") or "")}
+    subject = str(argument.get("subject") or "")
+    return {"folder": folder, "passing": passing, "subject": subject, "front": loading.in_front(sys.path)}
 
 
 def lay(_argument: dict[str, Any]) -> dict[str, Any]:
@@ -58,8 +59,8 @@ def lay(_argument: dict[str, Any]) -> dict[str, Any]:
 def born(argument: dict[str, Any]) -> NoReturn:
     """Be a subject's nursery, in a fork; or a new interpreter if the groundwork will not do.
 
-    `argument`: `folder` and `passing`, the current folder and the `PASSING` variables of the harness now; `subject`;
-    and `line`, the control socket's descriptor.
+    `argument`: `folder`, `front` and `passing`, the current folder of the harness now, what is in front of its path,
+    and its `PASSING` variables; `subject`; and `line`, the control socket's descriptor.
     """
     for name in PASSING:
         os.environ.pop(name, None)
@@ -67,7 +68,7 @@ def born(argument: dict[str, Any]) -> NoReturn:
     with contextlib.suppress(FileNotFoundError):
         os.chdir(argument["folder"])
     line: int = argument["line"]
-    if not _laid or any(map(_is_overlooking, _folders(argument["subject"]))):
+    if not _laid or any(map(_is_overlooking, _folders(argument))):
         os.set_inheritable(line, True)
         os.execv(sys.executable, loading.command(sys.executable, "groundwork", str(line)))  # noqa: S606  no shell wanted
     nursery.main(socket.socket(fileno=line))
@@ -84,19 +85,20 @@ def main() -> NoReturn:
 @contextlib.contextmanager
 def _nothing_from_here() -> Iterator[None]:
     """Let nothing be found in the current folder first, nor later: another nursery will be somewhere else."""
-    here = str(Path.cwd())
-    elsewhere = [entry for entry in sys.path if entry not in ("", here)]
-    sys.path[:] = [*elsewhere, here]  # where the harness itself may have to be found
+    ours = [*loading.in_front(sys.path), str(Path.cwd())]
+    elsewhere = [entry for entry in sys.path if entry not in ("", *ours)]
+    sys.path[:] = [*elsewhere, *ours]  # where the harness itself may have to be found
     try:
         yield
     finally:
         sys.path[:] = elsewhere
 
 
-def _folders(subject: str) -> Iterator[Path]:
-    """Where modules of the person's own are found before all others: here, and beside a subject that is a file."""
+def _folders(argument: dict[str, Any]) -> Iterator[Path]:
+    """Where modules of the person's own are found before all others, which is also beside a subject that is a file."""
+    yield from map(Path, argument["front"])
     yield Path.cwd()
-    file = Path(subject.rpartition(":")[0])
+    file = Path(argument["subject"].rpartition(":")[0])
     if file.suffix == ".py":
         yield folder_above(file.resolve())
 

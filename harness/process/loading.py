@@ -7,8 +7,10 @@ import gc
 import importlib
 import json
 import os
+import site
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from harness import errors
@@ -74,12 +76,24 @@ def _must_travel(report: Letter, name: str) -> None:
         raise errors.InternalError(f"{name} returned what JSON cannot carry ({error}); please report this") from error
 
 
-def put_on_path(extras: list[str]) -> None:
-    """The current directory first, as `python -m` has it; then what is there; last what only the harness had."""
+def put_on_path(harness: list[str]) -> None:
+    """First what stands in front of the path of the `harness`, then the current directory, then what is there.
+
+    What only the harness has comes last. So a name means what it means in a test that pytest runs, and where nothing is
+    in front, what it means for `python -m`.
+    """
+    front = in_front(harness)
     with contextlib.suppress(FileNotFoundError):  # the directory was deleted under us
-        here = str(Path.cwd())
-        sys.path[:] = [here, *(entry for entry in sys.path if entry not in ("", here))]
-    sys.path.extend(entry for entry in extras if entry not in sys.path)
+        front.append(str(Path.cwd()))
+    sys.path[:] = dict.fromkeys(filter(None, [*front, *sys.path, *harness]))
+
+
+def in_front(path: list[str]) -> list[str]:
+    """What somebody put before all that Python itself has there: pytest, or a script that is not installed."""
+    variable = os.environ.get("PYTHONPATH", "")
+    installed = tuple(f"{folder}{os.sep}" for folder in (sys.prefix, sys.base_prefix, site.getuserbase()))
+    everybodys = [os.path.abspath(entry) for entry in variable.split(os.pathsep)]  # noqa: PTH100  as `site` does
+    return list(takewhile(lambda entry: not entry.startswith(installed) and entry not in everybodys, path))
 
 
 def fill_standard_streams() -> None:

@@ -183,6 +183,21 @@ def test_a_replay_line_says_all_that_makes_the_run() -> None:
     ]  # fmt: skip
 
 
+def test_a_replay_line_says_where_a_subject_is_that_only_pytest_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "the source").mkdir()
+    (tmp_path / "the source" / "corner_shop.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "the source")
+    nearby = scenario("journal").model_copy(update={"subject": "corner_shop:agent"})
+
+    variable, *words = shlex.split(replay_line(nearby, FaultPlan(), "folder"))
+
+    assert variable.partition(":")[0] == "PYTHONPATH=the source"
+    assert words == ["harness", "run", "corner_shop:agent", "--engine", "journal"]
+
+
 def test_a_replay_line_without_its_password_says_so_and_is_refused_as_it_is(tmp_path: Path) -> None:
     chosen = scenario("dbos", options={"store": "postgresql://ada:hush@127.0.0.1:1/shop"})
 

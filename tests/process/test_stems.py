@@ -134,11 +134,12 @@ def test_a_variable_that_an_import_may_have_read_asks_for_another_stem(
     assert born().ready(READY).info["variables"]["SHOP"] == "open"
 
 
-def test_a_module_beside_the_subject_is_imported_rather_than_a_library_of_its_name(
-    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_in_front", [False, True], ids=["where we are", "in front of the path"])
+def test_a_module_of_the_person_s_own_is_imported_rather_than_a_library_of_its_name(
+    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_in_front: bool
 ) -> None:
     (tmp_path / "pydantic_ai.py").write_text("OURS = True")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path) if is_in_front else monkeypatch.chdir(tmp_path)
 
     found = born("load_module", {"module": "pydantic_ai"}).ready(READY).info
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -50,10 +51,26 @@ def test_current_directory_comes_first_on_the_path_of_a_zygote(
     assert "" not in path
 
 
+@TEMPERATURES
+def test_what_is_in_front_of_the_harness_s_path_is_in_front_of_a_zygote_s(
+    zygote: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cold: bool
+) -> None:
+    """As it is with `pythonpath = ["src"]` in pytest's configuration."""
+    (tmp_path / "src").mkdir()
+    for folder in (tmp_path, tmp_path / "src"):
+        (folder / "twice.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "src")
+
+    found = zygote("load_module", {"module": "twice"}, cold=cold).ready(30).info
+
+    assert found == {"file": str(tmp_path / "src" / "twice.py")}
+
+
 def test_paths_that_only_the_harness_has_come_last(
     zygote: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path / "only")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "only")])
 
     assert zygote().ready(30).info["path"][-1] == str(tmp_path / "only")
 
