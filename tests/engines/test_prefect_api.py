@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from harness.engines.prefect import api
 from harness.engines.prefect.api import Api
 from harness.engines.prefect.engine import OPTIONS, PrefectEngine
+from harness.errors import EngineUnavailable
 
 
 @contextmanager
@@ -56,6 +58,25 @@ def greeting() -> Iterator[str]:
                 taken.recv(1000)
 
         thread = threading.Thread(target=greet)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        thread.join()
+
+
+@contextmanager
+def coming_back(row: dict[str, str]) -> Iterator[str]:
+    """A server that hangs up on who asks first, as one does that is killed meanwhile; then it has one row."""
+    answer = json.dumps([row]).encode()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            listening.accept()[0].close()
+            taken, _ = listening.accept()
+            with taken:
+                taken.recv(10_000)
+                taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(answer), answer))
+
+        thread = threading.Thread(target=serve)
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/api"
         thread.join()
@@ -117,6 +138,28 @@ def test_another_protocol_is_refused() -> None:
 def test_what_is_no_server_of_a_supported_version_is_refused(status: int, body: Any, says: str) -> None:
     with answering(status, body) as (url, _):
         assert says in problem(url)
+
+
+def test_a_server_that_is_coming_back_is_asked_again() -> None:
+    with coming_back({"name": "r1"}) as url:
+        assert Api(url).flow_runs(["r1"]) == [{"name": "r1"}]
+
+
+def test_a_server_that_does_not_come_back_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    with pytest.raises(EngineUnavailable, match="has stopped answering: connection refused"):
+        Api(f"http://127.0.0.1:{port}/api").flow_runs(["r1"])
+
+
+def test_a_server_that_refuses_is_not_asked_again() -> None:
+    with answering(503, {}) as (url, heard):
+        with pytest.raises(EngineUnavailable, match="it answers 503, perhaps because it is starting"):
+            Api(url).flow_runs(["r1"])
+
+    assert len(heard) == 1
 
 
 def test_a_server_of_a_supported_version_is_accepted_with_or_without_a_slash() -> None:

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,6 +17,8 @@ from harness.engines.prefect import versions
 from harness.errors import EngineUnavailable
 
 SECONDS = 10.0
+PATIENCE = 5.0  # seconds that a server may be silent which was there before
+LOOK = 0.1  # seconds between two attempts meanwhile
 PAGE = 200  # the most that a server gives at once
 TAG = "harness"
 """On every flow run that we make: on a person's own server they can be found, and deleted, by it."""
@@ -39,7 +42,7 @@ class Api:
                 f"{self.url} speaks another protocol than a Prefect server's; {_EXAMPLE}"
             ) from error
         except OSError as error:
-            raise EngineUnavailable(f"no Prefect server answers at {self.url}: {_cause(error)}; {_EXAMPLE}") from error
+            raise EngineUnavailable(f"no Prefect server answers at {self.url}: {_said(error)}; {_EXAMPLE}") from error
         if not isinstance(said, str) or not versions.numbers(said):
             raise EngineUnavailable(f"{self.url} answers, but not as a Prefect server does; {_EXAMPLE}")
         return said
@@ -58,11 +61,25 @@ class Api:
             page = {**query, "sort": "EXPECTED_START_TIME_ASC", "limit": PAGE, "offset": offset}
             if path.startswith("/flow_runs"):
                 page["sort"] = "START_TIME_ASC"
-            rows = self._ask("POST", path, page)
+            rows = self._read(path, page)
             yield from rows
             if len(rows) < PAGE:
                 return
             offset += PAGE
+
+    def _read(self, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        """Rows of a server that may be coming back at this moment. Raises `EngineUnavailable` if it does not."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                rows: list[dict[str, Any]] = self._ask("POST", path, query)
+                return rows
+            except urllib.error.HTTPError as error:
+                raise EngineUnavailable(f"{self.url} tells nothing of its runs: {_refusal(error)}") from error
+            except (http.client.HTTPException, OSError) as error:
+                if time.monotonic() >= deadline:
+                    raise EngineUnavailable(f"{self.url} has stopped answering: {_said(error)}") from error
+            time.sleep(LOOK)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -118,6 +135,6 @@ def _refusal(error: urllib.error.HTTPError) -> str:
     return f"it answers {error.code} to {error.url}; {_EXAMPLE}"
 
 
-def _cause(error: OSError) -> str:
+def _said(error: Exception) -> str:
     reason = getattr(error, "reason", error)
     return str(getattr(reason, "strerror", None) or reason).lower()
