@@ -45,9 +45,10 @@ servers: install ## Get the Temporal server that the tests need, if this machine
 compile:
 	@$(PYTHON) -m harness.engines.temporal.obtain
 
-# A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can.
+# A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can. Each file stays
+# with one worker, for what its tests share is made once; files with slow tests begin first (see conftest.py).
 test: servers ## Run the tests; narrow them with ARGS='tests/checks -k charge'.
-	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install ## Check style, types and the direction of imports.
 	@$(RUN) -m ruff check .

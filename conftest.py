@@ -27,6 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: of two workers, neither is then left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_sessionstart() -> None:
     """Refuse to begin without an engine that must be there."""
     names = [name.strip() for name in os.environ.get(REQUIRE, "").split(",") if name.strip()]

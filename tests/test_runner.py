@@ -239,6 +239,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ANSWERS)
 def test_a_history_counts_as_replayed_only_if_somebody_did_replay_it(
     answers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -49,7 +49,7 @@ def test_a_scenario_says_why_a_person_should_care(entry: catalogue.Entry) -> Non
     assert len(entry.scenario.why.split()) > 15
 
 
-@pytest.mark.xdist_group("scenarios")
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "engine"), PAIRS)
 def test_a_scenario_comes_to_what_it_says(entry: catalogue.Entry, engine: str, desk: Desk) -> None:
     report = desk.report(entry.under(engine))

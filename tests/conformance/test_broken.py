@@ -17,8 +17,6 @@ from harness.runner import Bench
 from harness.scenario import Scenario
 from tests.conformance import together
 
-pytestmark = pytest.mark.xdist_group("broken")  # what its tests share is made by one worker only
-
 ENGINES = Path(__file__).parents[2] / "fixtures" / "engines"
 STALL = 3.0
 

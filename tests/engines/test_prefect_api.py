@@ -155,9 +155,9 @@ def test_a_server_that_does_not_come_back_is_told_in_a_sentence(monkeypatch: pyt
 
 
 def test_a_server_that_refuses_is_not_asked_again() -> None:
-    with answering(503, {}) as (url, heard):
-        with pytest.raises(EngineUnavailable, match="it answers 503, perhaps because it is starting"):
-            Api(url).flow_runs(["r1"])
+    refused = pytest.raises(EngineUnavailable, match="it answers 503, perhaps because it is starting")
+    with answering(503, {}) as (url, heard), refused:
+        Api(url).flow_runs(["r1"])
 
     assert len(heard) == 1
 

@@ -18,8 +18,6 @@ from harness.journal import load
 from harness.scenario import Scenario
 from harness.verdict import Severity, Status, SweepReport
 
-pytestmark = pytest.mark.xdist_group("explore-sweep")  # what its tests share is made by one worker only
-
 PAYMENTS = "fixtures.agents.payments:agent"
 PARALLEL = [
     {

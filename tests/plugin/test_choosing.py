@@ -8,8 +8,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("choosing")  # what its tests share is made by one worker only
-
 SWEPT = """
     import pytest
 

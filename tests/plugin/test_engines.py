@@ -6,8 +6,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("engines")  # what its tests share is made by one worker only
-
 ENGINES = """
     from harness.engines.journal.engine import JournalEngine
 

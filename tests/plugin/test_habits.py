@@ -8,8 +8,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("habits")  # what its tests share is made by one worker only
-
 TESTS = """
     import pytest
     from pydantic_ai import Agent

@@ -12,8 +12,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Ran
 
-pytestmark = pytest.mark.xdist_group("neighbours")  # what its tests share is made by one worker only
-
 RANDOMLY = ("-p", "randomly")
 SWEPT = """
     import pytest

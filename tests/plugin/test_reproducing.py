@@ -10,8 +10,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("reproducing")  # what its tests share is made by one worker only
-
 PROPERTY = """
     from hypothesis import given
     from harness.explore.properties import durable, scenarios, survives

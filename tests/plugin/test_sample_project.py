@@ -13,8 +13,6 @@ import pytest
 from tests.plugin.conftest import OTHERS, ROOT, Ran
 from tests.plugin.installing import environment
 
-pytestmark = pytest.mark.xdist_group("sample_project")  # what its tests share is made by one worker only
-
 SAMPLE = ROOT / "fixtures" / "sample_project"
 README = Path(ROOT / "README.md").read_text("utf-8")
 

@@ -21,7 +21,6 @@ TESTS = """
 """
 
 
-@pytest.mark.xdist_group("scripts")
 def test_a_script_is_a_list_or_a_file_beside_the_test(project: Make) -> None:
     made = project({"deep/er/test_shop.py": TESTS, "deep/er/told.yaml": "- said by a file\n"})
 

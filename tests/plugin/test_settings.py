@@ -14,8 +14,6 @@ import pytest
 from harness.plugin.options import OPTIONS, Settings
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("settings")  # what its tests share is made by one worker only
-
 TESTS = """
     import pytest
 

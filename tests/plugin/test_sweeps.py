@@ -9,8 +9,6 @@ import pytest
 
 from tests.plugin.conftest import Make, Project, Ran
 
-pytestmark = pytest.mark.xdist_group("sweeps")  # what its tests share is made by one worker only
-
 TESTS = """
     import pytest
     from harness.pytest_plugin import durable_sweep

@@ -24,10 +24,7 @@ from harness.subjects import attach as attaching
 from harness.subjects.attach import attach, durability_of, engine_of
 from tests.subjects.asked import Asked
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.xdist_group("attach"),  # what its tests share is made by one worker only
-]
+pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
 
 REFUSED_BY_PYDANTIC_AI = {

@@ -10,10 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.xdist_group("examples"),  # what its tests share is made by one worker only
-]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 FLIGHT = '{"web_page_text": "t", "req_origin": "a", "req_destination": "b", "req_date": "2026-01-02"}'
 PATIENT = '{"patient_id": "7", "age": 40, "known_conditions": []}'

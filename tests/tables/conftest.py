@@ -11,10 +11,8 @@ from tests.tables.uses import ENGINES
 
 
 def of(engine: str) -> object:
-    """The parameter for one engine. Tests that share a lab stay with one worker of a parallel session."""
-    return pytest.param(
-        engine, marks=[pytest.mark.engine(name=engine), pytest.mark.xdist_group(f"lab-{engine}")], id=engine
-    )
+    """The parameter for one engine."""
+    return pytest.param(engine, marks=pytest.mark.engine(name=engine), id=engine)
 
 
 @pytest.fixture(scope="session", params=map(of, ENGINES))

@@ -58,6 +58,7 @@ def tried(machine: type[DurableMachine], examples: int, *phases: Phase, steps: i
     run_state_machine_as_test(machine, settings=quietly)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHARED)
 def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(name: str, tmp_path: Path) -> None:
     machine = type("Machine", (Till,), {"engine": f"fixtures.engines.rare.{name}:Engine"})

@@ -51,6 +51,7 @@ def no_bench_stays_open() -> Iterator[None]:
     close_benches()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", SIMPLEST)
 def test_a_broken_engine_is_shown_at_its_simplest(engine: str) -> None:
     @given(scenarios(TILL, [f"fixtures.engines.{engine}:Engine"], rounds=3))
