@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic_ai import Agent
 
-agent = Agent("openai:gpt-5", name="shop")
+agent = Agent("test", name="shop")
 
 
 @agent.tool_plain
