@@ -69,10 +69,9 @@ def _variables(scenario: Scenario) -> str:
     """Where a shell's Python has to look for what only our own finds, because pytest or a script put it in front."""
     here = str(Path.cwd())
     front = [folder for folder in in_front(sys.path) if folder != here]
-    others = [here, *(folder for folder in sys.path if folder not in front)]
     named = [scenario.subject, scenario.deps, scenario.world, scenario.script]
     modules = {name.partition(":")[0].partition(".")[0] for name in named if isinstance(name, str) and _MODULE(name)}
-    if all(PathFinder.find_spec(module, others) for module in modules):
+    if not any(PathFinder.find_spec(name, front) and not PathFinder.find_spec(name, [here]) for name in modules):
         return ""
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     folders = dict.fromkeys([*(folder.removeprefix(f"{here}{os.sep}") for folder in front), *known])
