@@ -10,15 +10,15 @@ from pathlib import Path
 
 import psutil
 
-from harness.engines.prefect.server import cache
+from harness.engines import cache
 
-KEPT = ("bytecode", "prefect-*.sqlite", "temporal-cli-*")
+KEPT = ("bytecode", "dbos-*.sqlite", "prefect-*.sqlite", "temporal-cli-*")
 
 
 @contextmanager
 def own_cache() -> Iterator[Path]:
     """A value for `XDG_CACHE_HOME`, short because a socket's path may not be long. Nobody else meets there."""
-    real = cache()
+    real = cache.folder()
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "durable-harness").mkdir()
         for pattern in KEPT:

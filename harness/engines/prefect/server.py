@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.engines import cache
 from harness.engines.prefect import home, versions
 from harness.errors import EngineUnavailable
 
@@ -111,15 +112,4 @@ def template(otherwise: Path, environ: Mapping[str, str] = os.environ) -> Path:
 
     In the user's cache folder, or in the folder `otherwise` where that cannot be written.
     """
-    return (cache(environ) or otherwise) / f"prefect-{versions.installed()}.sqlite"
-
-
-def cache(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """The harness's folder in the user's cache folder, None where that cannot be written."""
-    try:
-        given = environ.get("XDG_CACHE_HOME")
-        folder = (Path(given) if given else Path.home() / ".cache") / "durable-harness"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+    return (cache.folder(environ) or otherwise) / f"prefect-{versions.installed()}.sqlite"

@@ -22,9 +22,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.engines import cache
 from harness.engines.prefect import home, versions
 from harness.engines.prefect.api import Api
-from harness.engines.prefect.server import HOST, cache, template
+from harness.engines.prefect.server import HOST, template
 from harness.errors import EngineUnavailable
 
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -157,7 +158,7 @@ class Shared:
 
 def meeting_point(environ: Mapping[str, str]) -> Path:
     """Where sessions meet that would start the same server. OSError where they cannot."""
-    folder = cache(environ)
+    folder = cache.folder(environ)
     if folder is None:
         raise OSError("the cache folder cannot be written")
     nowhere = Path(os.devnull)
