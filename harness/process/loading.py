@@ -90,10 +90,11 @@ def put_on_path(harness: list[str]) -> None:
 
 def in_front(path: list[str]) -> list[str]:
     """What somebody put before all that Python itself has there: pytest, or a script that is not installed."""
-    variable = os.environ.get("PYTHONPATH", "")
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     installed = tuple(f"{folder}{os.sep}" for folder in (sys.prefix, sys.base_prefix, site.getuserbase()))
-    everybodys = [os.path.abspath(entry) for entry in variable.split(os.pathsep)]  # noqa: PTH100  as `site` does
-    return list(takewhile(lambda entry: not entry.startswith(installed) and entry not in everybodys, path))
+    everybodys = [os.path.abspath(entry) for entry in named]  # noqa: PTH100  as `site` does
+    first = takewhile(lambda entry: not entry.startswith(installed) and entry not in everybodys, path)
+    return list(dict.fromkeys(first))
 
 
 def fill_standard_streams() -> None:

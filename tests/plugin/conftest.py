@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OTHERS = ("-p", "no:randomly", "-p", "no:asyncio")
+OTHERS = tuple(f"-pno:{name}" for name in ("randomly", "asyncio", "logfire", "pytest_logfire", "respx"))
+"""Plugins that are installed here beside ours. Each of these sessions would take a second to import the last three."""
 SHOP = '''
 """A shop with one tool that can charge twice."""
 from pydantic_ai import Agent

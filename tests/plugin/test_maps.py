@@ -73,3 +73,13 @@ def test_a_map_is_made_again_for_a_changed_script_or_version_and_not_otherwise(s
     assert (first, unchanged) == ((1, 1), (1, 0))
     assert (longer, still_longer) == ((2, 1), (2, 0))
     assert (newer, as_new) == ((2, 1), (2, 0))
+
+
+def test_a_map_is_that_of_the_module_which_the_name_means_now(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fingerprint.key_of(sessions.scenario)
+
+    monkeypatch.syspath_prepend(str(tmp_path / "another"))
+
+    assert fingerprint.key_of(sessions.scenario) != before

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InternalError, SubjectError, UsageError
+from harness.process import loading
 from harness.process.zygote import Exit, Zygote
 from tests.process.conftest import LIFE
 from tests.process.families import all_gone, below, happens, lines
@@ -40,14 +41,15 @@ def test_zygotes_with_different_hash_seeds_hash_differently(zygote: Make) -> Non
     assert hashes[0] == hashes[2]
 
 
-def test_current_directory_comes_first_on_the_path_of_a_zygote(
+def test_current_directory_comes_before_all_but_what_is_in_front_of_the_harness_s_path(
     zygote: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    front = loading.in_front(sys.path)
     monkeypatch.chdir(tmp_path)
 
     path = zygote().ready(30).info["path"]
 
-    assert path[0] == str(tmp_path)
+    assert path[: len(front) + 1] == [*front, str(tmp_path)]
     assert "" not in path
 
 
