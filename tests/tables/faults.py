@@ -143,6 +143,8 @@ ROWS = (
         options={"dbos": {"store": "postgres"}},
     ),
 )
+TIMED = frozenset(row.name for row in ROWS if row.fault == LATE)
+"""Rows in which the clock tells what comes first: on a machine that stands still for a second it may be the other."""
 
 
 def measure(lab: Lab, only: str | None = None) -> Column:

@@ -16,6 +16,9 @@ from tests.tables.uses import ENGINES, USES, Use
 FAULTLESS = "without faults"
 WORKS, REPEATS, BROKEN = "yes", "yes, repeats", "no"
 
+TIMED: frozenset[str] = frozenset()
+"""No row of this page depends on how fast the machine is."""
+
 INTRODUCTION = """\
 What agents use besides a model and a plain tool, tried under every engine with a real agent, a real engine and real
 crashes. This page is generated (`make tables`), and a test fails when it says anything else than what is measured.
@@ -25,10 +28,9 @@ something ran again after it had finished: what, and who must act, is said below
 own words. A body that was in flight at the crash runs again under every engine; that is no fault of theirs (`warn`)."""
 
 
-def measure(lab: Lab, only: str | None = None) -> Column:
-    """Every use, or one of them, under the lab's engine."""
-    uses = [use for use in USES if only in (None, use.name)]
-    told = zip(uses, lab.each(lambda use: _lines(use, lab.trial(**use.under(lab.engine.name))), uses), strict=True)
+def measure(lab: Lab) -> Column:
+    """Every use under the lab's engine."""
+    told = zip(USES, lab.each(lambda use: _lines(use, lab.trial(**use.under(lab.engine.name))), USES), strict=True)
     return {(use.name, line): text for use, lines in told for line, text in lines.items()}
 
 
