@@ -52,3 +52,17 @@ def test_where_nothing_can_be_kept_each_session_migrates(tmp_path: Path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
 
     assert "workflow_status" in tables(tmp_path / "first")
+
+
+def test_half_a_copy_is_not_left_in_the_cache(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError("no space left")
+
+    template = tmp_path / "template.sqlite"
+    template.write_bytes(b"whole")
+    monkeypatch.setattr(sqlite.shutil, "copyfile", full)
+
+    sqlite._keep(template)
+
+    assert list(cache.iterdir()) == []

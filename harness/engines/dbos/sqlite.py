@@ -91,8 +91,11 @@ def _keep(template: Path) -> None:
     if (kept := _kept()) is not None:
         draft = kept.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
-            shutil.copyfile(template, draft)
-            draft.replace(kept)
+            try:
+                shutil.copyfile(template, draft)
+                draft.replace(kept)
+            finally:  # of a full disk, half a file
+                draft.unlink(missing_ok=True)
 
 
 def _is_migrated(template: Path) -> bool:
