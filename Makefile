@@ -38,12 +38,14 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install ## Sweep real agents with real crashes, and say what was found.
 	@$(RUN) -m harness.demo
 
-servers: install ## Get the Temporal server that the tests need, if this machine has none: minutes, once.
+servers: install compile ## Get the Temporal server that the tests need, if this machine has none: minutes, once.
 	@$(RUN) -m harness.engines.temporal.server
 
-# Where nothing can be downloaded, to compile that server takes minutes, and needs nothing but Go: it can begin first.
+# Where that server cannot be downloaded, to compile it takes minutes, and needs nothing but Go: two jobs at a time let
+# that begin at once, beside the installation.
+MAKEFLAGS += --jobs=2
 compile:
-	@$(PYTHON) -m harness.engines.temporal.obtain
+	@test -z "$(PYTHON)" || $(PYTHON) -m harness.engines.temporal.server --ahead
 
 # A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can. Each file stays
 # with one worker, for what its tests share is made once; files with slow tests begin first (see conftest.py).

@@ -46,7 +46,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     if not argument["hosts"]:
         trust_one(os.environ, Path(argument["folder"]))
     worker: Worker = registry.attribute(engine.worker)()
-    worker.prepare()
+    getattr(worker, "prepare_to_be_asked", worker.prepare)()
     subject = load_subject(argument["subject"], deps=argument.get("deps"))
     refused = worker.bind(Case(subject, _nothing_runs, options, runs=False))
     return _told(subject, worker, engine.name, argument["subject"], refused.reason if refused is not None else "")

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.text import Text
 
-from harness.engines import registry
+from harness.engines import cache, registry
 from harness.errors import HarnessError
 from harness.report.paper import Paper
 from harness.report.tables import table
@@ -104,14 +104,19 @@ def _version_of(place: str) -> str:
 
 
 def _folders(out: Path) -> Iterator[Found]:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "durable-harness"
-    for name, folder, mend in (
-        ("run folders", out, "choose another with `--out`"),
-        ("cache", cache, "set XDG_CACHE_HOME"),
-    ):
-        problem = _unwritable(folder)
-        state = f"{folder} {'cannot' if problem else 'can'} be written"
-        yield Found("folder", name, state, (f"{problem}; {mend}",) if problem else ())
+    yield _folder("run folders", out, "choose another with `--out`")
+    try:
+        place = cache.place()
+    except OSError as error:
+        yield Found("folder", "cache", "not known", (f"{error.strerror}; set XDG_CACHE_HOME",))
+    else:
+        yield _folder("cache", place, "set XDG_CACHE_HOME")
+
+
+def _folder(name: str, folder: Path, mend: str) -> Found:
+    problem = _unwritable(folder)
+    state = f"{folder} {'cannot' if problem else 'can'} be written"
+    return Found("folder", name, state, (f"{problem}; {mend}",) if problem else ())
 
 
 def _unwritable(folder: Path) -> str:

@@ -215,7 +215,10 @@ class Worker(Protocol):
 
 
 class Audited(Protocol):
-    """A worker that can say what its engine does with a failure, for the retry audit."""
+    """A worker that can say what its engine does with a failure, for the retry audit.
+
+    `prepare_to_be_asked`, if it has one, stands for `prepare` where nothing will run.
+    """
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
         """The engine's layers around a unit, the innermost first. `bind` comes before. Nothing is started."""

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.engines import cache
+
 _TELEMETRY = ("LOGFIRE_TOKEN", "OTEL_EXPORTER_OTLP_")  # exporters start threads at import, and reach the network
 
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -43,11 +45,7 @@ def _cache_bytecode(variables: dict[str, str], executable: Path) -> None:
     switched_off = variables.get("PYTHONDONTWRITEBYTECODE")
     if not switched_off and os.access(usual, os.W_OK):
         return
-    try:
-        folder = Path(variables.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "durable-harness" / "bytecode"
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # no home, or one that cannot be written: slower, but right
-        return
-    if os.access(folder, os.W_OK):
+    folder = cache.folder(variables, "bytecode")
+    if folder is not None:  # without one it is slower, but right
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
         variables["PYTHONPYCACHEPREFIX"] = str(folder)

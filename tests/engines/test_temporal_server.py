@@ -212,3 +212,38 @@ def test_a_lock_that_a_dead_process_held_is_no_obstacle(empty_cache: Path) -> No
     code = "import fcntl, os, sys; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code, str(obtain.folder() / "lock")], check=False)
     assert obtain.obtain() == obtain.obtained()
+
+
+@pytest.mark.parametrize("reached", [False, True], ids=["no download", "a download"])
+def test_it_is_built_ahead_only_if_nothing_else_will_do(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, reached: bool
+) -> None:
+    fake(empty_cache / "bin" / "go", "echo '#!/bin/sh' > $GOBIN/temporal; chmod +x $GOBIN/temporal")
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        place = there.getsockname()
+        if not reached:
+            there.close()
+        monkeypatch.setattr(obtain, "DOWNLOADED_FROM", place)
+        monkeypatch.setattr(server, "known", lambda _options: obtain.obtained())  # this machine may have one on PATH
+        server.begin()
+    assert (obtain.obtained() is None) == reached
+
+
+def test_nothing_is_built_ahead_of_a_server_that_is_there(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(empty_cache / "bin" / "go", f"touch {empty_cache / 'asked'}; exit 1")
+    fake(empty_cache / "bin" / "temporal", "true")
+    monkeypatch.delenv(server.VARIABLE, raising=False)
+    monkeypatch.setattr(obtain, "can_download", lambda: pytest.fail("asked the network"))
+    server.begin()
+    assert not (empty_cache / "asked").exists()
+
+
+def test_a_user_without_a_home_is_told_where_a_server_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert obtain.obtained() is None
+    with pytest.raises(EngineUnavailable, match="no home folder"):
+        obtain.obtain()

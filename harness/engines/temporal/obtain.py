@@ -10,12 +10,14 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.engines import cache
 from harness.errors import EngineUnavailable
 
 VERSION = "v1.5.1"
@@ -25,6 +27,8 @@ BY_HAND = (
     "install the `temporal` command line and put it on PATH, name it in HARNESS_TEMPORAL,"
     " or give the address of a server of yours with `--option address=HOST:PORT`"
 )
+DOWNLOADED_FROM = ("temporal.download", 443)
+ANSWERING = 3  # seconds
 DOWNLOADING = 120  # seconds
 BUILDING = 1800  # seconds; two minutes on two idle cores
 
@@ -40,15 +44,23 @@ asyncio.run(main())
 
 
 def folder() -> Path:
-    """Where we keep what we obtained."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "durable-harness" / f"temporal-cli-{VERSION}"
+    """Where we keep what we obtained. OSError for a user without a home."""
+    return cache.place() / f"temporal-cli-{VERSION}"
 
 
 def obtained() -> Path | None:
     """The program, if we obtained it before."""
-    path = folder() / "temporal"
-    return path if os.access(path, os.X_OK) else None
+    with contextlib.suppress(OSError):
+        path = folder() / "temporal"
+        return path if os.access(path, os.X_OK) else None
+    return None
+
+
+def can_download() -> bool:
+    """Whether the place that the SDK downloads it from can be reached, without a proxy."""
+    with contextlib.suppress(OSError), socket.create_connection(DOWNLOADED_FROM, timeout=ANSWERING):
+        return True
+    return False
 
 
 def can_build() -> bool:
@@ -58,13 +70,14 @@ def can_build() -> bool:
 
 def obtain() -> Path:
     """Download or build the program, or wait for a process that does. Raises `EngineUnavailable` if neither works."""
-    place = folder()
     try:
+        place = folder()
         place.mkdir(parents=True, exist_ok=True)
         with _locked(place / "lock"):
             return obtained() or _obtain(place)
     except OSError as error:
-        raise EngineUnavailable(f"cannot keep a Temporal server in {place}: {error.strerror}; {BY_HAND}") from error
+        where = error.filename or "the cache folder"
+        raise EngineUnavailable(f"cannot keep a Temporal server in {where}: {error.strerror}; {BY_HAND}") from error
 
 
 def _obtain(place: Path) -> Path:
@@ -133,8 +146,3 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _tell(sentence: str) -> None:
     print(f"harness: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(EngineUnavailable):  # whoever needs it asks again, and is told why there is none
-        obtain()

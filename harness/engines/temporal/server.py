@@ -23,6 +23,7 @@ from harness.errors import EngineUnavailable, UsageError
 
 VARIABLE = "HARNESS_TEMPORAL"
 STARTING = 30.0  # seconds; it takes a quarter of one on a quiet machine
+AHEAD = "--ahead"
 TRIES = 3  # another process may take the free port that we found, before the server does
 SETTINGS = {
     "history.timerProcessorMaxTimeShift": '"10ms"',  # timers may fire up to a second late otherwise
@@ -156,6 +157,13 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
+def begin() -> None:
+    """Build the program if nothing else will do, before the SDK that could download it is installed."""
+    with contextlib.suppress(EngineUnavailable):  # whoever needs it asks again, and is told why there is none
+        if known({}) is None and not obtain.can_download():
+            obtain.obtain()
+
+
 def _flags(flag: str, values: Mapping[str, str]) -> list[str]:
     return [word for name, value in values.items() for word in (flag, f"{name}={value}")]
 
@@ -180,4 +188,4 @@ def _check_free(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    (begin if sys.argv[1:] == [AHEAD] else main)()
