@@ -46,6 +46,12 @@ leave_out_plugins()
 outcome(["audit", "fixtures.audit.documented_dbos:openai", "--engine", "dbos", "--static"])
 print("after", *sys.modules)
 """
+LOG = """
+from harness.engines.prefect.worker import PrefectWorker
+PrefectWorker().{}()
+from prefect.logging import configuration
+print(bool(configuration.PROCESS_LOGGING_CONFIG), configuration.setup_logging.__module__)
+"""
 SLOW = {"pydantic", "pydantic_ai", "rich", "yaml", "asyncio"}
 ROOMS = {
     f"harness.{room}"
@@ -85,6 +91,11 @@ def test_what_only_observes_is_imported_if_the_subject_imports_it_and_for_nobody
     assert {"logfire", "opentelemetry.sdk"} & set(modules.split()) == set()
     (modules,) = said(LOADED, str(tmp_path), f"{observed}:agent")
     assert "logfire" in modules.split()
+
+
+@pytest.mark.parametrize(("prepare", "is_set_up"), [("prepare", True), ("prepare_to_be_asked", False)])
+def test_where_nothing_runs_prefect_sets_up_no_log(prepare: str, is_set_up: bool):
+    assert said(LOG.format(prepare)) == [f"{is_set_up} prefect.logging.configuration"]
 
 
 def packages(modules: set[str]) -> set[str]:

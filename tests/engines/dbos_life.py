@@ -24,6 +24,7 @@ from harness.journal import Journal, load
 from harness.steps import StepId
 from harness.subjects import bodies
 from harness.subjects.clock import Clock
+from harness.subjects.commits import all_left
 from harness.subjects.probes import Body, Probes
 from harness.subjects.strikes import Strikes
 
@@ -62,7 +63,14 @@ def live(agents: Any, job: dict[str, Any]) -> None:
     WORKER.seams(probes)
     bodies.activate(probes, WORKER.opens_unit)
     store = Store(**json.loads((folder / "store.json").read_text()))
-    journal.append(asyncio.run(outcome(store, incarnation)))
+    journal.append(asyncio.run(settled(store, incarnation, probes)))
+
+
+async def settled(store: Store, incarnation: int, probes: Probes) -> Outcome:
+    """How the run ended, when every writer is back: before that, what is to happen after a commit has not happened."""
+    ended = await outcome(store, incarnation)
+    await all_left(probes.committing)
+    return ended
 
 
 async def outcome(store: Store, incarnation: int) -> Outcome:

@@ -186,7 +186,7 @@ def wait_in_tasks(argument: dict[str, Any]) -> None:
         await asks_the_bank()
 
     async def asks_the_bank() -> None:
-        note(argument)
+        asyncio.get_running_loop().call_soon(note, argument)  # when this task waits
         await asyncio.sleep(FOREVER)
 
     async def everything() -> None:

@@ -44,7 +44,7 @@ class PrefectWorker:
         home.replace(os.environ, home.of_zygote(os.environ))
         from prefect.logging import configuration
 
-        usual, configuration.setup_logging = configuration.setup_logging, dict
+        usual, configuration.setup_logging = configuration.setup_logging, lambda incremental=None: {}
         try:
             self.prepare()
         finally:
