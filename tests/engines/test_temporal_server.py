@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.engines.temporal import greeting, obtain, server
@@ -104,6 +105,41 @@ def test_a_server_that_does_not_start_says_its_own_last_words(tmp_path: Path) ->
     broken = fake(tmp_path / "temporal", "echo 'no such flag' >&2; exit 1")
     with pytest.raises(EngineUnavailable, match=r"did not start: no such flag"):
         Server(broken, tmp_path / "home").start()
+
+
+LISTENS_AND_DIES = """
+import os, socket, sys, time
+log, real, *words = sys.argv[1:]
+port = words[words.index("--port") + 1]
+with open(log, "a") as file:
+    print(port, file=file)
+if len(open(log).readlines()) == 1:
+    with socket.create_server(("127.0.0.1", int(port))):
+        time.sleep(0.5)
+        sys.exit("another port is in use")
+os.execv(real, [real, *words])
+"""
+
+
+def test_a_server_that_listens_but_comes_to_nothing_is_started_once_more_at_another_port(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(LISTENS_AND_DIES)
+    real, asked = server.program({}), tmp_path / "asked"
+    words = f'exec {sys.executable} {tmp_path / "first.py"} {asked} {real} "$@"'
+    one = Server(fake(tmp_path / "temporal", words), tmp_path / "home")
+    one.start()
+    try:
+        first, second = map(int, asked.read_text().split())
+        assert one.port == second != first
+        greeting.check(one.address, "default")
+    finally:
+        one.close()
+
+
+def test_the_port_of_a_server_is_not_given_to_whoever_asks_for_any() -> None:
+    port = server._free_port()
+    waiting = [line.laddr.port for line in psutil.net_connections("tcp4") if line.status == psutil.CONN_TIME_WAIT]
+    assert port in waiting
+    socket.create_server(("127.0.0.1", port)).close()
 
 
 def test_a_server_named_by_the_person_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

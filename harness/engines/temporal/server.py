@@ -23,6 +23,8 @@ from harness.errors import EngineUnavailable, UsageError
 
 VARIABLE = "HARNESS_TEMPORAL"
 STARTING = 30.0  # seconds; it takes a quarter of one on a quiet machine
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""What a client of HTTP/2 says first: that it is one, and that it has no settings (RFC 9113, 3.4)."""
 AHEAD = "--ahead"
 TRIES = 3  # another process may take the free port that we found, before the server does
 SETTINGS = {
@@ -124,11 +126,14 @@ class Server:
         self._pid = int(self._warden.stdout.readline() or 0)
 
     def _answers(self) -> bool:
+        """Wait for it. It listens long before it serves, and may not come to that: it wants other ports, too."""
         assert self._warden is not None
         deadline = time.monotonic() + STARTING
-        while time.monotonic() < deadline and self._warden.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return self._warden.poll() is None
+        while (left := deadline - time.monotonic()) > 0 and self._warden.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=left) as line:
+                line.sendall(HELLO)
+                if line.recv(1):
+                    return True
             time.sleep(0.01)
         return False
 
@@ -174,8 +179,15 @@ def _tell(sentence: str) -> None:
 
 
 def _free_port() -> int:
+    """A port that can be listened at, and is nobody's choice for a minute who asks for any: the server itself asks.
+
+    A connection that its listener closed first keeps the port in TIME_WAIT, which only who names the port may ignore.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+        address = probe.getsockname()
+        with socket.create_connection(address):
+            probe.accept()[0].close()
+        return int(address[1])
 
 
 def _check_free(port: int) -> None:
