@@ -43,7 +43,7 @@ from harness.journal import Journal, Reader, load
 from harness.process import stems
 from harness.process.incarnation import Incarnation
 from harness.process.summons import KILL, START, is_summons, kills_server
-from harness.process.tally import Tally
+from harness.process.tally import TRIES, Tally
 from harness.process.turnstile import Turnstile
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
@@ -211,6 +211,8 @@ class Run:
 
     entry: ClassVar[str] = LIVE
     """What a life does, `module:function`."""
+    tries: int = TRIES
+    """So many attempts at one body in one life, and the run is ended."""
 
     def __init__(
         self,
@@ -309,7 +311,7 @@ class Run:
 
     def _watch(self, child: Incarnation, serve: Callable[[], None]) -> Watched:
         """Wait for the end of a life, and meanwhile do for it what only the harness can do."""
-        tally = Tally(self.journal.path)
+        tally = Tally(self.journal.path, self.tries)
 
         def progress() -> int:
             serve()

@@ -21,10 +21,10 @@ _FIRED = b'{"kind": "FaultFired"'
 
 
 class Tally:
-    """Counts from the end that the journal has now. Its owner calls `look` from time to time."""
+    """Counts from the end that the journal has now, up to `tries`. Its owner calls `look` from time to time."""
 
-    def __init__(self, journal: Path) -> None:
-        self._journal = journal
+    def __init__(self, journal: Path, tries: int = TRIES) -> None:
+        self._journal, self._most = journal, tries
         self._size = journal.stat().st_size
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
@@ -63,7 +63,7 @@ class Tally:
         # An error may come before a body begins or after: one attempt may be in both counts, so they are not added.
         tried = self._entered | self._refused
         (_invocation, step), count = max(tried.items(), key=lambda item: item[1], default=((0, ""), 0))
-        return f"`{step}` was tried {count} times in one life, and again" if count >= TRIES else None
+        return f"`{step}` was tried {count} times in one life, and again" if count >= self._most else None
 
 
 def _body(event: dict[str, Any]) -> tuple[int, str]:

@@ -161,6 +161,12 @@ def test_bodies_that_fail_are_counted_without_a_wire(failure, step, runs, unboun
     assert (seen.requests, seen.unbounded) == (0, unbounded)
 
 
+def test_a_tool_that_is_tried_for_ever_is_measured_to_the_limit(measured):
+    """Temporal's own policy waits longer and longer, so whoever ends it at its last failure never sees the next try."""
+    seen = measured("temporal", "tool-exception", "fixtures.agents.payments:agent", step="tool:charge#1")
+    assert (seen.bodies["tool:charge#1"], seen.unbounded, seen.outcome) == (25, True, "ok")
+
+
 def test_one_bench_measures_several_failures_at_once(benches):
     bench = benches("fixtures.audit.documented_none:openai", "none")
     with ThreadPoolExecutor(2) as pool:
