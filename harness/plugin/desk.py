@@ -64,9 +64,15 @@ class Desk:
         demand(Scenario(subject="-"), self.settings.require)
 
     def map(self, scenario: Scenario) -> CrashMap:
-        """The crash map of a scenario under its engine."""
+        """The crash map of a scenario under its engine. Not usable, too, if what is said of tools does not fit it."""
         with self._lock:
-            return self._maps.of(self._ground(scenario))
+            found = self._maps.of(self._ground(scenario))
+        if found.usable and scenario.tools:
+            try:
+                policies.refuse_lost_keys(scenario, found.baseline.history)
+            except UsageError as error:
+                return replace(found, rows=(), problem=str(error))
+        return found
 
     def report(self, scenario: Scenario, *, cell: Cell | None = None, replay: str | None = None) -> Report:
         """Run a scenario's plan once and judge it. Raises `UsageError` for a map that is not usable."""
@@ -74,7 +80,6 @@ class Desk:
         found = self.map(scenario)
         if not found.usable:
             raise UsageError(found.why_not)
-        policies.refuse_lost_keys(scenario, found.baseline.history)
         plan = scenario.plan.expand(found.baseline.history.steps)
         with self._lock:
             bench = replace(self._rehearsed(scenario, found), scenario=scenario)

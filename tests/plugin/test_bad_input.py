@@ -99,6 +99,10 @@ RUNS = """
         def test_method(self):
             pass
 
+    @pytest.mark.durable("shop:agent", engine="journal", tools={"charge": "keyed:order_idd"})
+    def test_keyed_by_nothing():
+        pass
+
     def test_keeps_the_fixture(durable):
         KEPT.append(durable)
 
@@ -163,6 +167,13 @@ def test_a_subject_whose_baseline_fails_is_one_error_and_not_forty(ran: Ran) -> 
     assert ran.out.count("test_broken[") == ran.out.count("test_broken[journal-baseline]")
     assert "the run fails without any fault, in the body of `charge`: RuntimeError: no money today" in told
     assert "replay: harness run agents:broken --engine journal" in told
+
+
+def test_a_key_that_no_call_has_is_one_error_and_not_forty(ran: Ran) -> None:
+    told = _section(ran, "test_keyed_by_nothing[journal-baseline]")
+
+    assert ran.out.count("test_keyed_by_nothing[") == ran.out.count("test_keyed_by_nothing[journal-baseline]")
+    assert "'charge' is said to be keyed by 'order_idd'" in told
 
 
 @pytest.mark.parametrize("name", ["test_broken[journal-baseline]", "test_runs_what_is_broken"])
