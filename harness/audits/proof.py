@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from math import isfinite
 
 from harness.audits.targets import Target, is_asked, target
 from harness.audits.wire import measuring
+from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, Failure
@@ -100,17 +101,27 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Ce
         beside=target.beside,
     )
     bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
-    nothing = not bodies and not seen.requests
-    if nothing and missing and not target.beside:
-        return cell.model_copy(update={"unmeasured": missing})
-    if seen.outcome in ("stuck", "broken"):
-        return cell.model_copy(update={"unmeasured": f"the run came to no end ({seen.outcome})"})
-    if nothing and target.beside:
-        return cell.model_copy(update={"unmeasured": "with what our script says, it asked nobody"})
-    if cell.bound and not seen.requests and target.step:
-        return cell.model_copy(update={"unmeasured": "with the arguments of our script, the tool asked nobody"})
+    if reason := next(_why_not(cell, target, seen, bodies, missing), ""):
+        return cell.model_copy(update={"unmeasured": reason})
     measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
+
+
+def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, missing: str) -> Iterator[str]:
+    """Why a run says nothing about a cell, the first reason first: what was to fail in it did not."""
+    nothing = not bodies and not seen.requests
+    if nothing and missing and not target.beside:
+        yield missing
+    if seen.outcome in ("stuck", "broken"):
+        yield f"the run came to no end ({seen.outcome})"
+    if target.step and cell.failure in IN_A_BODY and not seen.fired:
+        yield f"the run never came to {target.step}, where it was to fail"
+    if nothing and target.beside:
+        yield "with what our script says, it asked nobody"
+    if cell.bound and not seen.requests and target.step:
+        yield "with the arguments of our script, the tool asked nobody"
+    if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
+        yield "its model sent no request that could be made to fail here"
 
 
 def _is_of(step: StepId, target: Target) -> bool:

@@ -21,6 +21,17 @@ def cells(subject: str, engine: str, **given):
     return report, {cell.failure: cell for cell in report.units[0].cells}
 
 
+BOOKING = """
+from dbos import DBOS
+from pydantic_ai import Agent
+from pydantic_ai.durable_exec.dbos import DBOSAgent
+planner = DBOSAgent(Agent("test", name="planner"))
+@DBOS.workflow()
+async def trip(prompt: str) -> str:
+    return (await planner.run(prompt)).output
+"""
+
+
 def test_what_never_ends_is_measured_to_its_limit():
     _report, proven = cells("fixtures.audit.awkward:endless", "none")
     refused = proven[F.REFUSED]
@@ -92,3 +103,17 @@ def test_nothing_reaches_another_machine(subject: str):
     report, proven = cells(subject, "none")
     assert report.status is not Status.PASSED
     assert all(cell.measured is None or cell.measured.requests == 0 for cell in proven.values())
+
+
+def test_what_did_not_happen_is_not_measured_and_no_difference(tmp_path):
+    """The agent's run is a step of this workflow, and its model one inside that; and it sends nothing over HTTP."""
+    module = tmp_path / "booking.py"
+    module.write_text(BOOKING)
+    report = audit(f"{module}:trip", "dbos")
+    found = {(unit.unit, cell.failure): cell for unit in report.units for cell in unit.cells}
+
+    assert found["planner.model", F.CRASH].unmeasured == "the run never came to model#1, where it was to fail"
+    nothing = "its model sent no request that could be made to fail here"
+    assert {found["planner.model", failure].unmeasured for failure in ON_THE_WIRE} == {nothing}
+    assert found["planner.run", F.INVALID_OUTPUT].unmeasured == nothing
+    assert "prediction-differs" not in {finding.rule for finding in report.findings}

@@ -36,7 +36,7 @@ class Measured:
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
     caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
-    requests, or of runs of one body.
+    requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die.
     """
 
     requests: int
@@ -44,6 +44,7 @@ class Measured:
     seconds: float
     outcome: str
     unbounded: bool
+    fired: int
     folder: Path
 
 
@@ -56,6 +57,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         seconds=round(_seconds(history, wire), 3),
         outcome=_outcome(history, unbounded=unbounded),
         unbounded=unbounded,
+        fired=len(history.fired),
         folder=folder,
     )
 
