@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.engines.ports import free_port
 from harness.engines.temporal import greeting, obtain, server
 from harness.engines.temporal.engine import TemporalEngine
 from harness.engines.temporal.server import Server
@@ -136,7 +137,7 @@ def test_a_server_that_listens_but_comes_to_nothing_is_started_once_more_at_anot
 
 
 def test_the_port_of_a_server_is_not_given_to_whoever_asks_for_any() -> None:
-    port = server._free_port()
+    port = free_port()
     waiting = [line.laddr.port for line in psutil.net_connections("tcp4") if line.status == psutil.CONN_TIME_WAIT]
     assert port in waiting
     socket.create_server(("127.0.0.1", port)).close()

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.engines.dbos.postgres import PostgresStores
+from harness.engines.ports import free_port
 from harness.errors import EngineUnavailable
 
 PREFIX = "harness-postgres-"
@@ -44,7 +44,7 @@ class Server:
         # Never below the run folders: as root, the wheel opens every parent of its data folder to its own user.
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._wheel = _initialised(self.folder / "data")
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         # To die with its parent means with the parent's thread, and those that ask us to start it come and go.
         self._parent = ThreadPoolExecutor(1, thread_name_prefix="harness-postgres")
@@ -147,12 +147,6 @@ def _initialised(data: Path) -> Any:
     except Exception as error:  # the wheel raises whatever went wrong below it
         raise EngineUnavailable(f"engine 'dbos' cannot make a PostgreSQL in {data.parent}: {error}") from error
     return wheel
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _die_with_us() -> None:

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.engines.ports import free_port
 from harness.engines.temporal import obtain, warden
 from harness.errors import EngineUnavailable, UsageError
 
@@ -89,7 +90,7 @@ class Server:
         for attempt in range(1, TRIES + 1):
             if self._wanted is not None:
                 _check_free(self._wanted)
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             self._launch()
             if self._answers():
                 self._wanted = None  # it has been ours, and is held by our own dead server at most
@@ -176,18 +177,6 @@ def _flags(flag: str, values: Mapping[str, str]) -> list[str]:
 def _tell(sentence: str) -> None:
     sys.stderr.write(f"harness: {sentence}\n")
     sys.stderr.flush()
-
-
-def _free_port() -> int:
-    """A port that can be listened at, and is nobody's choice for a minute who asks for any: the server itself asks.
-
-    A connection that its listener closed first keeps the port in TIME_WAIT, which only who names the port may ignore.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = probe.getsockname()
-        with socket.create_connection(address):
-            probe.accept()[0].close()
-        return int(address[1])
 
 
 def _check_free(port: int) -> None:
