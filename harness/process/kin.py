@@ -18,6 +18,8 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 
+_ONE_THREAD = 3  # links of the folder that has a folder for each thread
+
 LINGERING = 0.2  # seconds
 
 _PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
@@ -68,6 +70,11 @@ def lasting_tasks() -> tuple[str, ...]:
     while (others := other_tasks()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return others
+
+
+def is_alone() -> bool:
+    """Whether this process has one thread and no child, as far as that is known."""
+    return LINUX and Path("/proc/self/task").stat().st_nlink == _ONE_THREAD and not has_children()
 
 
 def has_children() -> bool:

@@ -61,11 +61,12 @@ def awaken() -> None:
             sys.modules["numpy"].random.seed()
 
 
-def live(birth: Birth, at_end: Callable[[], None] = lambda: None) -> NoReturn:
+def live(birth: Birth, at_end: Callable[[int], None] = lambda _: None) -> NoReturn:
     """Run the entry and end the process: code 0, what `sys.exit` said, or 1 after an exception (told on stderr).
 
     Ends by `os._exit`, so a thread that the subject left running cannot keep the process alive, and nothing that was
-    registered to run at exit runs twice in two forks. What was printed is flushed first, and `at_end` called.
+    registered to run at exit runs twice in two forks. What was printed is flushed first, and `at_end` called with the
+    code.
     """
     stacks.arm(birth.stacks)
     code = FAILED
@@ -73,7 +74,7 @@ def live(birth: Birth, at_end: Callable[[], None] = lambda: None) -> NoReturn:
         code = _run(birth)
     finally:
         flush()
-        at_end()
+        at_end(code)
         os._exit(code)
 
 

@@ -1,8 +1,8 @@
 """The zygote's own side: import the subject once, then fork an incarnation whenever the harness asks.
 
 One thread, one loop: a second thread would make every fork unsafe. A fork is made before it is asked for, and waits
-(`spare.py`). A cold nursery imports nothing; each of its
-incarnations is a fresh interpreter (`cold.py`) that imports for itself.
+(`spare.py`); one that ends by itself says so a moment before (`farewell.py`). A cold nursery imports nothing; each of
+its incarnations is a fresh interpreter (`cold.py`) that imports for itself.
 
 Everything an incarnation started ends with it. Each incarnation adopts its own orphans while it lives, so a child of
 the nursery that is no incarnation belonged to a dead one, and is killed before that one's end is reported.
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from harness.process import cold, kin, loading, stacks
+from harness.process.farewell import Farewells
 from harness.process.letters import Letter, Letters
 from harness.process.newborn import FAILED, Birth, awaken, flush, leave_home, live, print_at_once, put_out
 from harness.process.pages import Pages
@@ -39,12 +40,12 @@ def main(control: socket.socket) -> NoReturn:
     letters = Letters(control)
     with contextlib.suppress(EOFError):
         letters.send({"event": "hello", "pid": os.getpid()})
-        pages = Pages()
-        Nursery(letters, _prepare(letters, pages), pages).serve()
+        pages, farewells = Pages(), Farewells()
+        Nursery(letters, _prepare(letters, pages, farewells), pages, farewells).serve()
     os._exit(0)
 
 
-def _prepare(letters: Letters, pages: Pages) -> Callable[[Birth], NoReturn]:
+def _prepare(letters: Letters, pages: Pages, farewells: Farewells) -> Callable[[Birth], NoReturn]:
     """Import the subject, unless the harness wants it cold; how the incarnations will begin."""
     order = letters.first()
     if order["cold"]:
@@ -57,8 +58,12 @@ def _prepare(letters: Letters, pages: Pages) -> Callable[[Birth], NoReturn]:
     gc.freeze()
 
     def begin(birth: Birth) -> NoReturn:
+        def end(code: int) -> None:
+            pages.note()
+            farewells.say(birth.number, code)
+
         awaken()
-        live(birth, at_end=pages.note)
+        live(birth, at_end=end)
 
     return begin
 
@@ -66,13 +71,17 @@ def _prepare(letters: Letters, pages: Pages) -> Callable[[Birth], NoReturn]:
 class Nursery:
     """Bears incarnations on request, and reports the end of each when everything it left behind has ended too."""
 
-    def __init__(self, letters: Letters, begin: Callable[[Birth], NoReturn], pages: Pages) -> None:
+    def __init__(
+        self, letters: Letters, begin: Callable[[Birth], NoReturn], pages: Pages, farewells: Farewells
+    ) -> None:
         self._letters = letters
         self._begin = begin
         self._pages = pages
+        self._farewells = farewells
         self._pid = os.getpid()
         self._spare: Spare | None = None
         self._alive: dict[int, Birth] = {}
+        self._leaving: set[int] = set()  # pids of those that have said how they end
         self._ended: list[Letter] = []
         self._deadline = 0.0
         self._staff = set(kin.children())  # what the import itself started and keeps
@@ -91,7 +100,7 @@ class Nursery:
                         key.data()
                     self._bury()
             finally:
-                for pid in self._alive:
+                for pid in [*self._alive, *self._leaving]:
                     kin.kill(pid)
 
     def _read(self) -> None:
@@ -178,29 +187,39 @@ class Nursery:
         self._alarm.close()
 
     def _bury(self) -> None:
+        self._listen()
         self._reap()
         if self._ended and (not self._kill_orphans() or time.monotonic() > self._deadline):
             for letter in self._ended:
                 self._letters.send(letter)
             self._ended.clear()
 
+    def _listen(self) -> None:
+        """Report those that are as good as dead. They have no children, and so leave no orphans."""
+        said = dict(self._farewells.heard())
+        for pid in [pid for pid, birth in self._alive.items() if birth.number in said]:
+            birth = self._alive.pop(pid)
+            self._leaving.add(pid)
+            self._letters.send(_obituary(birth, said[birth.number]))
+
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
             while (dead := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = dead
                 self._staff.discard(pid)
+                self._leaving.discard(pid)
                 if self._spare is not None and pid == self._spare.pid:
                     self._spare.line.close()
                     self._spare = None
                 if pid in self._alive:
-                    self._ended.append(_obituary(self._alive.pop(pid), status))
+                    self._ended.append(_obituary(self._alive.pop(pid), os.waitstatus_to_exitcode(status)))
                     self._deadline = time.monotonic() + MOURNING
 
     def _kill_orphans(self) -> bool:
         """Kill what dead incarnations left to us. True if there was any; each death calls us again."""
         if not kin.has_children():
             return False
-        known = self._alive.keys() | self._staff | ({self._spare.pid} if self._spare else set())
+        known = self._alive.keys() | self._leaving | self._staff | ({self._spare.pid} if self._spare else set())
         killed = [kin.kill(pid) for pid in kin.children() if pid not in known]
         return any(killed)
 
@@ -242,8 +261,7 @@ def _birth(letter: Letter, stacks: int, line: int | None, opened: contextlib.Exi
     )
 
 
-def _obituary(birth: Birth, status: int) -> Letter:
-    code = os.waitstatus_to_exitcode(status)
+def _obituary(birth: Birth, code: int) -> Letter:
     letter: Letter = {"event": "ended", "number": birth.number, "code": code, "signal": None}
     if code < 0:
         letter |= {"code": None, "signal": -code}

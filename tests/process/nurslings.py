@@ -146,6 +146,11 @@ def crash_after_talking(argument: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def never_quite_end(_argument: dict[str, Any]) -> None:
+    """As if the kernel took for ever to take this process apart."""
+    os._exit = lambda _code: signal.pause()
+
+
 def exit_with(argument: dict[str, Any]) -> None:
     sys.exit(argument["code"])
 
