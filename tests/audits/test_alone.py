@@ -52,6 +52,14 @@ PrefectWorker().{}()
 from prefect.logging import configuration
 print(bool(configuration.PROCESS_LOGGING_CONFIG), configuration.setup_logging.__module__)
 """
+MOVED = """
+import prefect.main
+from prefect.logging import configuration
+del configuration.setup_logging
+from harness.engines.prefect.worker import PrefectWorker
+PrefectWorker().prepare_to_be_asked()
+print("asked")
+"""
 SLOW = {"pydantic", "pydantic_ai", "rich", "yaml", "asyncio"}
 ROOMS = {
     f"harness.{room}"
@@ -88,7 +96,7 @@ def test_what_only_observes_is_imported_if_the_subject_imports_it_and_for_nobody
     observed.write_text(f"import logfire\nlogfire.configure(send_to_logfire=False)\n{agent}")
 
     (modules,) = said(LOADED, str(tmp_path), f"{plain}:agent")
-    assert {"logfire", "opentelemetry.sdk"} & set(modules.split()) == set()
+    assert {"logfire", "opentelemetry.sdk", "httpx._main"} & set(modules.split()) == set()
     (modules,) = said(LOADED, str(tmp_path), f"{observed}:agent")
     assert "logfire" in modules.split()
 
@@ -96,6 +104,10 @@ def test_what_only_observes_is_imported_if_the_subject_imports_it_and_for_nobody
 @pytest.mark.parametrize(("prepare", "is_set_up"), [("prepare", True), ("prepare_to_be_asked", False)])
 def test_where_nothing_runs_prefect_sets_up_no_log(prepare: str, is_set_up: bool):
     assert said(LOG.format(prepare)) == [f"{is_set_up} prefect.logging.configuration"]
+
+
+def test_a_prefect_that_sets_up_its_log_in_another_way_is_asked_all_the_same():
+    assert said(MOVED) == ["asked"]
 
 
 def packages(modules: set[str]) -> set[str]:

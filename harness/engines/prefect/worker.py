@@ -40,15 +40,9 @@ class PrefectWorker:
         self._ledger: Ledger | None = None
 
     def prepare_to_be_asked(self) -> None:
-        """Where nothing will run there is nothing to log, and to set that up takes a twentieth of Prefect's import."""
         home.replace(os.environ, home.of_zygote(os.environ))
-        from prefect.logging import configuration
-
-        usual, configuration.setup_logging = configuration.setup_logging, lambda incremental=None: {}
-        try:
+        with _without_log():
             self.prepare()
-        finally:
-            configuration.setup_logging = usual
 
     def bind(self, case: Case) -> Unsupported | None:
         from harness.engines.prefect import lazy
@@ -196,6 +190,23 @@ def _client() -> Any:
     context = AsyncClientContext.get()
     assert context is not None
     return context.client
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Where nothing will run there is nothing to log, and to set that up takes a twentieth of Prefect's import."""
+    try:
+        from prefect.logging import configuration
+
+        usual = configuration.setup_logging
+    except (ImportError, AttributeError):  # a release that spells it otherwise sets it up
+        yield
+        return
+    configuration.setup_logging = lambda *_, **__: {}
+    try:
+        yield
+    finally:
+        configuration.setup_logging = usual
 
 
 async def _find(name: str) -> Any:
