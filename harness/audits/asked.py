@@ -15,6 +15,7 @@ from harness.retries.arithmetic import product, times
 from harness.retries.live import Live, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
+from harness.steps import StepId
 from harness.subjects.origins import default_of, explicit
 
 Engine = Callable[[Unit], Sequence[Live]]
@@ -77,10 +78,15 @@ def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], li
 
 
 def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
-    """A unit of the person's own that asks no provider, as far as we can see: its body fails by itself."""
+    """A unit of the person's own that asks no provider, as far as we can see: its body fails by itself.
+
+    What is around the whole need not see that: the workflow's own code is in between.
+    """
     unknown: Unknowns = {}
-    cell = raising(lives, unknown)
-    return UnitAudit(unit=name, layers=told([live.layer for live in lives], unknown), cells=(cell,))
+    layers = told([live.layer for live in lives], unknown)
+    cell = raising(lives, unknown).model_copy(update={"bound": any(layer.kind == "container" for layer in layers)})
+    called = next(filter(None, (layer.called for layer in layers)), "")
+    return UnitAudit(unit=name, step=str(StepId.of("step", called)) if called else "", layers=layers, cells=(cell,))
 
 
 def raising(lives: Sequence[Live], unknown: Unknowns) -> Cell:

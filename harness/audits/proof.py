@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from math import isfinite
 
-from harness.audits.targets import Target, is_asked, target
+from harness.audits.targets import STEP, Target, is_asked, target
 from harness.audits.wire import measuring
 from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
@@ -116,9 +116,11 @@ def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, 
         yield f"the run came to no end ({seen.outcome})"
     if target.step and cell.failure in IN_A_BODY and not seen.fired:
         yield f"the run never came to {target.step}, where it was to fail"
+    if target.kind == STEP and not seen.kept:
+        yield "its results are not kept, and so a run does not tell another attempt from another call"
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
-    if cell.bound and not seen.requests and target.step:
+    if cell.bound and cell.counts == "requests" and not seen.requests and target.step:
         yield "with the arguments of our script, the tool asked nobody"
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
         yield "its model sent no request that could be made to fail here"
@@ -126,6 +128,8 @@ def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, 
 
 def _is_of(step: StepId, target: Target) -> bool:
     """Whether a body is one of those that are counted, also when it is asked for again."""
+    if target.kind == STEP:
+        return str(step) == target.step
     return step.kind == target.kind and target.name in (None, step.name)
 
 

@@ -10,14 +10,15 @@ from harness.retries.arithmetic import times
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 
-MODEL = "model"
+MODEL, STEP = "model", "step"
 
 
 @dataclass(frozen=True)
 class Target:
     """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count.
 
-    `beside` is a function of the agent's that is no tool, out of which alone requests fail.
+    Of a workflow's own steps only that one does: others of its name are other calls. `beside` is a function of the
+    agent's that is no tool, out of which alone requests fail.
     """
 
     step: str | None = None
@@ -54,10 +55,12 @@ def target(
 
 def _failing(unit: UnitAudit) -> Target | str:
     """A body that fails by itself."""
-    if not _is_tool(unit):
+    if not (unit.step or _is_tool(unit)):
         return "no run of the harness can make it happen"
     if _decorated(unit):
-        return "a fault cannot be put inside the decorator of the tool's function"
+        return f"a fault cannot be put inside the decorator of the {'step' if unit.step else 'tool'}'s function"
+    if unit.step:
+        return Target(unit.step, STEP)
     return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
 
 

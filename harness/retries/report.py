@@ -94,7 +94,8 @@ class UnitAudit(Value):
 
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
     tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
-    function's name in `beside`. Of a run, `toolsets` are the ids of the agent's.
+    function's name in `beside`. Of a run, `toolsets` are the ids of the agent's. `step` is the step that a unit of the
+    person's own is in a run, if that is known.
     """
 
     unit: str
@@ -103,6 +104,7 @@ class UnitAudit(Value):
     metadata: tuple[str, ...] = ()
     may: May = "unsaid"
     toolsets: tuple[str, ...] = ()
+    step: str = ""
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
 

@@ -116,7 +116,8 @@ class RetryLayer(Value):
 
     `settings` are spelled as its library spells them. Of those in `usual` nobody said anything: they are the default of
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
-    interrupt lets a unit that is running come to its end, with all its retries.
+    interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
+    unit of the person's own, which a run shows.
     """
 
     name: str
@@ -130,6 +131,7 @@ class RetryLayer(Value):
     jitter: bool | None = None
     unknown: str = ""
     notes: tuple[str, ...] = ()
+    called: str = ""
 
     @property
     def decides(self) -> bool:

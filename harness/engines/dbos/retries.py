@@ -28,9 +28,12 @@ _SETTINGS = ("retries_allowed", "max_attempts", "interval_seconds", "backoff_rat
 
 
 class Step:
-    """One step's configuration. `given` is what was said, the rest is what `DBOS.step` does by default."""
+    """One step's configuration. `given` is what was said, the rest is what `DBOS.step` does by default.
 
-    def __init__(self, given: dict[str, Any], said: Origin) -> None:
+    `called` is its name, if it is the person's own.
+    """
+
+    def __init__(self, given: dict[str, Any], said: Origin, called: str = "") -> None:
         known = inspect.signature(DBOS.step).parameters
         self.config = {name: given.get(name, known[name].default) for name in (*_SETTINGS, *_NEWER) if name in known}
         self.layer = RetryLayer(
@@ -42,6 +45,7 @@ class Step:
             each=None if (absurd := _absurd(self.config)) else self.config.get("timeout_seconds"),
             jitter=False,
             unknown=absurd,
+            called=called,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -126,30 +130,40 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "flow" or (unit.kind == "event" and isinstance(value, DBOSAgent)):
         return around  # the wrapper hands the events of tools to a handler in the workflow itself
     if unit.kind in ("tool", "own") and not unit.mcp:
-        given = step_config(unit.function)
-        if given is None:
+        kept = _kept(unit.function)
+        if kept is None:
             return around if unit.kind == "tool" else ()
-        return (Step(given, decorated(unit.function)), *around)
+        return (Step(_given(kept), decorated(unit.function), kept.get("step_name", "")), *around)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
     return (Step(dict(config), explicit(name.strip("_"), "max_attempts")), *around)
 
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:
-    """What `@DBOS.step` was given: it keeps it in the cells of the function that it returns. None: not a step."""
+    """What `@DBOS.step` was given. None: not a step."""
+    kept = _kept(function)
+    return None if kept is None else _given(kept)
+
+
+def _kept(function: Callable[..., Any] | None) -> dict[str, Any] | None:
+    """What `@DBOS.step` keeps in the cells of the function that it returns. None: not a step."""
     seen: Any = function
     while seen is not None:
         code = getattr(seen, "__code__", None)
         if code is not None and "retries_allowed" in code.co_freevars:
-            kept = dict(zip(code.co_freevars, (cell.cell_contents for cell in seen.__closure__), strict=True))
-            usual = inspect.signature(DBOS.step).parameters
-            return {
-                name: kept[name]
-                for name in (*_SETTINGS, *_NEWER)
-                if name in kept and name in usual and kept[name] != usual[name].default
-            }
+            return dict(zip(code.co_freevars, (cell.cell_contents for cell in seen.__closure__), strict=True))
         seen = getattr(seen, "__wrapped__", None)
     return None
+
+
+def _given(kept: dict[str, Any]) -> dict[str, Any]:
+    """Of what is kept, the settings that are not the usual ones."""
+    usual = inspect.signature(DBOS.step).parameters
+    return {
+        name: kept[name]
+        for name in (*_SETTINGS, *_NEWER)
+        if name in kept and name in usual and kept[name] != usual[name].default
+    }
 
 
 def _told(config: dict[str, Any]) -> dict[str, str]:

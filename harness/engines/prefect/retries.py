@@ -27,9 +27,9 @@ _CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool"
 
 
 class TaskLayer:
-    """One task, with everything that it was configured with. `argument` is what the person's source calls it."""
+    """One task, with everything that it was configured with. `called` is its name, if it is the person's own."""
 
-    def __init__(self, task: Any, origin: Any) -> None:
+    def __init__(self, task: Any, origin: Any, called: str = "") -> None:
         self.task = task
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
@@ -47,6 +47,7 @@ class TaskLayer:
             jitter=bool(task.retry_jitter_factor),
             unknown=absurd,
             notes=_told(task),
+            called=called,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -127,7 +128,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (flow,)
     if unit.kind == "own":
         task = unit.function
-        return (TaskLayer(task, decorated(task.fn)), flow) if isinstance(task, Task) else ()
+        return (TaskLayer(task, decorated(task.fn), task.name), flow) if isinstance(task, Task) else ()
     try:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take

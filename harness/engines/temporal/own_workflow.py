@@ -34,6 +34,11 @@ def is_activity(value: Any) -> bool:
     return hasattr(value, _ACTIVITY)
 
 
+def activity_name(value: Any) -> str:
+    """What Temporal calls an activity; empty if it serves any name."""
+    return getattr(value, _ACTIVITY).name or ""
+
+
 def workflows_beside(kind: type) -> list[type]:
     """The other workflow classes that the module of a workflow holds: its author's worker has them.
 

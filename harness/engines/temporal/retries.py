@@ -24,7 +24,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 
 from harness.engines.temporal.given import given_to
-from harness.engines.temporal.own_workflow import is_activity, is_workflow
+from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow
 from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
@@ -162,9 +162,9 @@ _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the
 _CALLED = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
 
 
-def _hidden(reason: str, origin: Origin) -> Opaque:
+def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
     """An activity whose options are not to be seen before it runs."""
-    return Opaque(RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason))
+    return Opaque(RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason, called=called))
 
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
@@ -175,7 +175,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "flow":
         return (WorkflowTask(), workflow)
     if unit.kind == "own":
-        return (_hidden(_CALLED, decorated(unit.function)), workflow) if is_activity(unit.function) else ()
+        return _own(unit.function, workflow)
     value = unit.owner or value
     try:
         config = _config(value, unit)
@@ -189,6 +189,13 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
     return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
+
+
+def _own(function: Any, workflow: Live) -> Sequence[Live]:
+    """Around an activity of the person's own. None around what is no activity."""
+    if not is_activity(function):
+        return ()
+    return (_hidden(_CALLED, decorated(function), activity_name(function)), workflow)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:

@@ -1,0 +1,144 @@
+"""The steps of a workflow of one's own, each made to fail where it is: what retries them is counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+from harness import audit
+from harness.retries.report import AuditReport, Cell
+from harness.retries.values import Failure
+
+DBOS = """
+import asyncio
+from dbos import DBOS
+from tenacity import retry, stop_after_attempt
+
+class Orders:
+    @staticmethod
+    @DBOS.step(retries_allowed=True, max_attempts=4)
+    def reserve(order: int) -> str:
+        return "reserved"
+
+@DBOS.step(name="ship it", retries_allowed=True, max_attempts=2)
+async def ship(order: int) -> str:
+    return "shipped"
+
+@DBOS.step(retries_allowed=True, max_attempts=5, should_retry=lambda error: isinstance(error, KeyError))
+async def pack(order: int) -> str:
+    return "packed"
+
+@DBOS.step()
+@retry(stop=stop_after_attempt(3))
+async def label(order: int) -> str:
+    return "labelled"
+
+@DBOS.workflow()
+async def settle(prompt: str) -> None:
+    Orders.reserve(1)
+    await asyncio.gather(*[ship(order) for order in range(3)], return_exceptions=True)
+    await label(1)
+    await pack(1)
+"""
+PREFECT = """
+from prefect import flow, task
+
+@task(name="Reserve the goods", retries=2)
+async def reserve(order: int) -> str:
+    return "reserved"
+
+@task(retries=1)
+def charge(order: int) -> str:
+    return "charged"
+
+@task(retries=1)
+async def thank(order: int) -> str:
+    return "thanked"
+
+@task(retries=3, persist_result=False)
+async def forget(order: int) -> str:
+    return "forgotten"
+
+@flow(persist_result=True, retries=1)
+async def settle(prompt: str) -> None:
+    await reserve(1)
+    for _ in range(3):
+        try:
+            charge(1)
+            break
+        except RuntimeError:
+            pass
+    try:
+        await thank(1)
+    except RuntimeError:
+        pass
+    await forget(1)
+"""
+TEMPORAL = """
+from datetime import timedelta
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+@activity.defn(name="Reserve")
+async def reserve(order: int) -> str:
+    return "reserved"
+
+@workflow.defn
+class Settle:
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        thrice = RetryPolicy(maximum_attempts=3)
+        wait = timedelta(seconds=10)
+        return await workflow.execute_activity(reserve, 1, start_to_close_timeout=wait, retry_policy=thrice)
+"""
+
+
+def audited(tmp_path: Path, source: str, name: str, engine: str) -> tuple[AuditReport, dict[str, Cell]]:
+    module = tmp_path / f"settling_{engine}.py"
+    module.write_text(dedent(source))
+    report = audit(f"{module}:{name}", engine)
+    return report, {
+        unit.unit: cell for unit in report.units for cell in unit.cells if cell.failure is Failure.TOOL_EXCEPTION
+    }
+
+
+def findings(report: AuditReport) -> dict[str, str]:
+    return {one.unit: f"{one.severity.name} {one.message}" for one in report.findings if one.rule == "prediction-differs"}
+
+
+def test_steps_are_found_in_a_run_by_what_dbos_calls_them_and_only_the_call_that_fails_counts(tmp_path: Path):
+    report, found = audited(tmp_path, DBOS, "settle", "dbos")
+
+    counted = {unit: (cell.predicted, cell.counted) for unit, cell in found.items()}
+    assert counted == {
+        "step:reserve": (4, 4),
+        "step:ship": (2, 2),
+        "step:pack": (1, 1),
+        "step:label": (3, None),
+    }
+    assert found["step:label"].unmeasured == "a fault cannot be put inside the decorator of the step's function"
+    assert findings(report) == {}
+
+
+def test_tasks_fail_with_the_flow_that_tries_them_again_and_a_loop_of_ones_own_is_found(tmp_path: Path):
+    report, found = audited(tmp_path, PREFECT, "settle", "prefect")
+
+    counted = {unit: (cell.predicted, cell.counted) for unit, cell in found.items()}
+    assert counted == {
+        "step:reserve": (6, 6),
+        "step:charge": (4, 6),
+        "step:thank": (4, 2),
+        "step:forget": (8, None),
+    }
+    assert "are not kept" in found["step:forget"].unmeasured
+    told = findings(report)
+    assert told.keys() == {"step:charge", "step:thank"}
+    assert told["step:charge"].startswith("ERROR code of your own tries again by itself")
+    assert told["step:thank"].startswith("NOTE at most")
+
+
+def test_what_is_only_said_in_the_call_of_an_activity_is_measured_all_the_same(tmp_path: Path):
+    _report, found = audited(tmp_path, TEMPORAL, "Settle", "temporal")
+
+    assert found["step:reserve"].predicted is None
+    assert found["step:reserve"].counted == 3
