@@ -22,6 +22,8 @@ _WHAT = {
     "error": "the error",
     "instructions": "the instructions",
 }
+_SAID = re.compile(r"called#\d+\.[^.]+\.(?P<name>.+)\.[^.]+\[\d+\]\.(?P<what>said|given)")
+"""What a function of the person's own was given follows from what the others have said."""
 _PATH = re.compile(rf"(?:(?P<step>.+?)\.)??(?:messages\[.*\.)?(?P<what>{'|'.join(_WHAT)})(?=[.\[]|$).*")
 
 
@@ -29,6 +31,10 @@ def varying(baseline: Baseline) -> Iterator[str]:
     """A note that names what varies, if anything does."""
     kept: dict[str, dict[str, None]] = {}
     for path in sorted(baseline.volatile):
+        if (said := _SAID.fullmatch(path)) is not None:
+            if said["what"] == "said":
+                kept.setdefault("the answer", {})[f"`{said['name']}`"] = None
+            continue
         match = _PATH.fullmatch(path)  # the rest of the messages repeats what the steps have said
         if match is not None and not path.endswith("].key"):  # keys are looked at, however much they vary
             kept.setdefault(_WHAT[match["what"]], {})[_owner(match["step"])] = None

@@ -103,7 +103,9 @@ def audited(tmp_path: Path, source: str, name: str, engine: str) -> tuple[AuditR
 
 
 def findings(report: AuditReport) -> dict[str, str]:
-    return {one.unit: f"{one.severity.name} {one.message}" for one in report.findings if one.rule == "prediction-differs"}
+    return {
+        one.unit: f"{one.severity.name} {one.message}" for one in report.findings if one.rule == "prediction-differs"
+    }
 
 
 def test_steps_are_found_in_a_run_by_what_dbos_calls_them_and_only_the_call_that_fails_counts(tmp_path: Path):

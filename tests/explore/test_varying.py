@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.checks import Baseline
+from harness.checks.baseline import compare
 from harness.explore.varying import varying
-from harness.history import History
+from harness.history import Called, History, Outcome
 
 FIRST = "two fault-free runs differ in "
 LAST = ": what a crash changes there is not seen"
@@ -26,6 +27,11 @@ LAST = ": what a crash changes there is not seen"
         ),
         pytest.param(["outcome#1.messages[0].instructions"], "the instructions of the run", id="instructions"),
         pytest.param(
+            ["called#1.instructions.now.1[1].said", "called#2.instructions.now.None[2].given"],
+            "the answer of `now`",
+            id="a function",
+        ),
+        pytest.param(
             ["outcome#1.messages[2].parts[0].content", "outcome#1.output.when", "tool:now#1.result"],
             "the output of the run; the result of `now`",
             id="messages only repeat it",
@@ -39,3 +45,15 @@ def test_what_varies_is_named(paths: list[str], said: str) -> None:
 @pytest.mark.parametrize("paths", [[], ["tool:mail#1.effect[0].key"], ["outcome#1.messages[2].parts[0].content"]])
 def test_nothing_is_said_of_what_is_looked_at_or_repeats_something_else(paths: list[str]) -> None:
     assert list(varying(Baseline(History(()), frozenset(paths)))) == []
+
+
+def test_a_function_that_answers_otherwise_each_time_is_named() -> None:
+    """As the histories of two fault-free runs have it, whatever it is to the agent."""
+    histories = [
+        History(
+            (Called(name="orders.now", role="output validator", at=1, said=said), Outcome(status="ok", invocation=1))
+        )
+        for said in ("one", "another")
+    ]
+
+    assert list(varying(compare(*histories))) == [f"{FIRST}the answer of `orders.now`{LAST}"]
