@@ -243,8 +243,9 @@ class _Sweep:
             told = _unusable(self.scenario, folder, histories[which], why)
             return replace(empty, runs=(_with_replay(told, self._replay_line(NO_FAULT, str(folder))),)), None
         policies.refuse_lost_keys(self.scenario, settled.history)
-        notes = (*bench.notes, *policies.idle(self.scenario, settled.history), *varying(settled))
-        return replace(empty, rows=rows(settled), notes=notes), settled
+        told = (note.text for note in settled.history.of(Note))
+        notes = [*bench.notes, *told, *policies.idle(self.scenario, settled.history), *varying(settled)]
+        return replace(empty, rows=rows(settled), notes=tuple(dict.fromkeys(notes))), settled
 
     def _parallel(
         self, bench: Bench, baseline: Baseline, plans: list[tuple[Cell, FaultPlan]]

@@ -130,6 +130,16 @@ def test_workflow_code_that_fails_is_a_note(tmp_path: Path, over: bool, words: s
     assert "KeyError: boom" in notes[1]
 
 
+def test_a_local_activity_is_a_note_and_other_markers_are_none(tmp_path: Path) -> None:
+    history, data = Told(), base64.b64encode(json.dumps({"seq": 1, "activity_type": "charge"}).encode()).decode()
+    history.event("marker_recorded", markerName="core_patch", details={})
+    history.event("marker_recorded", markerName="core_local_activity", details={"data": {"payloads": [{"data": data}]}})
+    history.keep(tmp_path)
+
+    (note,) = (event for event in records.of_run(tmp_path) if isinstance(event, Note))
+    assert note.text.startswith("local activity `charge` is no step")
+
+
 def test_each_invocation_says_whether_it_can_be_replayed(tmp_path: Path) -> None:
     for invocation, replay in ((1, None), (2, "[TMPRL1100] nondeterminism")):
         history = Told()

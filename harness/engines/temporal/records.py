@@ -31,6 +31,8 @@ HEADER = "harness-unit"
 BEFORE = "harness-before"
 """The header that carries what a workflow had asked for when it continued as a new one."""
 
+LOCAL = "core_local_activity"
+"""The marker that a local activity leaves."""
 WHOLE = "the whole workflow"
 """Where it is said how long units usually take, the name of no activity but of what is around all of them."""
 
@@ -121,7 +123,8 @@ def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
             unit, name = _workflow(told["history"])
             yield EngineRecord(unit=unit, name=name, status=_status(told["history"]), invocation=invocation)
         failing = [text for told in family(kept) for text in _failing_code(told["history"])]
-        for text in (*kept["notes"], *failing):
+        local = [text for told in family(kept) for history in histories(told) for text in _local(history)]
+        for text in (*kept["notes"], *failing, *local):
             yield Note(text=text, invocation=invocation)
         ok, said = kept["replay"] is None, kept["replay"] or ""
         yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
@@ -213,6 +216,18 @@ def _failing_code(history: Json) -> list[str]:
     if over:
         return [f"Temporal could not run the workflow's own code at first: {said}"]
     return [f"Temporal cannot run the workflow's own code, and tries again for ever: {said}"]
+
+
+def _local(history: Json) -> Iterator[str]:
+    """What a run does not try: a local activity is recorded with the next workflow task, and by nobody before."""
+    for event in history["events"]:
+        said = event.get("markerRecordedEventAttributes")
+        if said is not None and said["markerName"] == LOCAL:
+            name = json.loads(base64.b64decode(said["details"]["data"]["payloads"][0]["data"]))["activity_type"]
+            yield (
+                f"local activity `{name}` is no step, and nothing is made to fail in it, although Temporal runs it"
+                " again if its process dies before the workflow task is recorded"
+            )
 
 
 def message(failure: Json) -> str:
