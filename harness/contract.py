@@ -20,6 +20,18 @@ May = Literal["repeatable", "unsaid", "keyed", "once"]
 Recovery = Literal["automatic", "on_restart", "operator", "none"]
 
 
+def declaration(metadata: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What a tool's own metadata says that it may do: `metadata={'harness': {'may': 'keyed', 'key': 'order_id'}}`.
+
+    A text says it as the command line does, `'keyed:order_id'`. Whether it makes sense is for whoever judges by it.
+    """
+    said = (metadata or {}).get("harness")
+    if said is None or isinstance(said, dict):
+        return said
+    may, _, key = (part.strip() for part in str(said).partition(":"))
+    return {"may": may, "key": key} if key else {"may": may}
+
+
 class ToolPolicy(BaseModel):
     """What a person says that a tool may do when it runs twice.
 
@@ -48,6 +60,14 @@ class ToolPolicy(BaseModel):
         if key and may != "keyed":
             raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes a key, as in 'keyed:order_id'")
         return cls.model_validate({"may": may, "key": key or None})
+
+    @classmethod
+    def declared(cls, tool: str, said: Any) -> ToolPolicy:
+        """The policy that `tool` declares of itself, as `declaration` has read it. `UsageError` if it is none."""
+        try:
+            return cls.model_validate(said or {})
+        except ValueError as error:
+            raise UsageError(f"the metadata of `{tool}` is no policy: {said!r}; say {{'may': 'repeatable'}}") from error
 
     def key_of(self, arguments: Any, call: str | None) -> str | None:
         """The idempotency key of one call, None if the call carries none."""

@@ -18,6 +18,7 @@ from harness.audits.asking.modeling import Outcome
 from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, is_unit, leaves, others_of, patience, tools_of
 from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
+from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
@@ -56,8 +57,14 @@ def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     senseless = _asked_again(tool, own, around, usage, unknown, Failure.VALIDATION)
     cells = (raising(lives, unknown), misused, _asked_again(tool, own, around, usage, unknown), senseless)
     layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer, usage.layer]
-    said = tuple(tool.unit.metadata or ())
-    return UnitAudit(unit=f"tool:{tool.unit.name}", metadata=said, layers=told(layers, unknown), cells=cells)
+    name, said = tool.unit.name, tool.unit.metadata
+    return UnitAudit(
+        unit=f"tool:{name}",
+        metadata=tuple(said or ()),
+        may=ToolPolicy.declared(name, declaration(said)).may,
+        layers=told(layers, unknown),
+        cells=cells,
+    )
 
 
 def _asked_again(

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from harness.checks.baseline import Baseline, facts
 from harness.checks.values import Clock, Mismatch, mismatches
 from harness.contract import Contract, ToolPolicy
-from harness.errors import UsageError
 from harness.faults import Fault
 from harness.history import (
     SHOWN,
@@ -98,10 +97,7 @@ class Case:
         if name in self.scenario.tools:
             return self.scenario.tools[name]
         said = execution.entered.may if isinstance(execution.entered, StepEntered) else None
-        try:
-            return ToolPolicy.model_validate(said or {})
-        except ValueError as error:
-            raise UsageError(f"the metadata of `{name}` is no policy: {said!r}; say {{'may': 'repeatable'}}") from error
+        return ToolPolicy.declared(str(name), said)
 
     def effects(self, execution: Execution) -> tuple[Effect | Sent, ...]:
         """What one body itself declared to the world, nested bodies left out; else what it was seen to send there."""

@@ -84,11 +84,11 @@ def audit(
         tools=options.tools(given.get("tools", ())),
         accepted=accepted,
         meanwhile=lambda: _renderer(style),
-    )
+    ).model_copy(update={"fail_on": given["fail_on"]})
     say(_renderer(style)(report))
     from harness.verdict import EXIT_CODES
 
-    return EXIT_CODES[report.judged(given["fail_on"])]
+    return EXIT_CODES[report.status]
 
 
 def _refuse_file(subject: str) -> None:

@@ -243,8 +243,8 @@ class _Sweep:
             told = _unusable(self.scenario, folder, histories[which], why)
             return replace(empty, runs=(_with_replay(told, self._replay_line(NO_FAULT, str(folder))),)), None
         policies.refuse_lost_keys(self.scenario, settled.history)
-        told = (note.text for note in settled.history.of(Note))
-        notes = [*bench.notes, *told, *policies.idle(self.scenario, settled.history), *varying(settled)]
+        noted = (note.text for note in settled.history.of(Note))
+        notes = [*bench.notes, *noted, *policies.idle(self.scenario, settled.history), *varying(settled)]
         return replace(empty, rows=rows(settled), notes=tuple(dict.fromkeys(notes))), settled
 
     def _parallel(

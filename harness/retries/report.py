@@ -135,7 +135,10 @@ class UnitAudit(Value):
 
 
 class AuditReport(Value):
-    """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget."""
+    """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget.
+
+    Findings of the severity `fail_on`, and graver ones, fail it.
+    """
 
     subject: str
     engine: str
@@ -147,6 +150,7 @@ class AuditReport(Value):
     versions: dict[str, str] = Field(default_factory=dict)
     proven: bool = False
     seconds: float = 0.0
+    fail_on: Literal["error", "warning"] = "error"
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -161,8 +165,8 @@ class AuditReport(Value):
 
     @property
     def status(self) -> Status:
-        """Failed if a finding is an error; unknown if a layer could not be resolved, or none was found; else passed."""
-        return self.judged("error")
+        """Failed if a finding is grave; unknown if a layer could not be resolved, or none was found; else passed."""
+        return self.judged(self.fail_on)
 
     def judged(self, fail_on: Literal["error", "warning"]) -> Status:
         """The status when findings of this severity and graver ones fail."""

@@ -18,6 +18,7 @@ from pydantic_ai import Agent
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionToolset, WrapperToolset
 
+from harness.contract import declaration
 from harness.journal import plain
 from harness.steps import StepId
 from harness.subjects.places import Body, Setting
@@ -173,16 +174,8 @@ def _tool_step(name: str, call: str | None) -> StepId:
 
 
 def _declared(tool: Any) -> dict[str, Any] | None:
-    """What the tool's own metadata says that it may do: `metadata={'harness': {'may': 'keyed', 'key': 'order_id'}}`.
-
-    A text says it as the command line does, `'keyed:order_id'`. Whether it makes sense is for whoever judges by it.
-    """
-    metadata = getattr(getattr(tool, "tool_def", None), "metadata", None) or {}
-    said = metadata.get("harness")
-    if said is None or isinstance(said, dict):
-        return said
-    may, _, key = (part.strip() for part in str(said).partition(":"))
-    return {"may": may, "key": key} if key else {"may": may}
+    """What the tool itself says that it may do."""
+    return declaration(getattr(getattr(tool, "tool_def", None), "metadata", None))
 
 
 def _function(toolset: Any, name: str) -> Callable[..., Any] | None:

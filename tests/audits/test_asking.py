@@ -7,9 +7,12 @@ import time
 import httpx
 import httpx2
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai import Agent, ToolOutput
+from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from tenacity import retry, stop_after_attempt, wait_fixed
 
 from fixtures.audit import awkward, clients, google
@@ -117,6 +120,50 @@ def test_a_transport_that_connects_again_does_so_when_it_is_refused_and_only_the
     refused = asker.ask(F.REFUSED)
     assert spelled(refused.expression) == "4 (httpx2 transport) × 3 (openai) = 12"
     assert refused.course.seconds == 3 * (0 + 0.5 + 1) + 0.5 + 1
+
+
+class Refreshed(httpx2.Auth):
+    """Asks once more, with another token, where the first is refused."""
+
+    def auth_flow(self, request):
+        response = yield request
+        if response.status_code == 401:
+            yield request
+
+
+class Stubborn(httpx2.AsyncClient):
+    """A client that asks twice by itself."""
+
+    async def send(self, request, **given):
+        if (answer := await super().send(request, **given)).status_code == 400:
+            answer = await super().send(request, **given)
+        return answer
+
+
+async def loud(response) -> None:
+    response.raise_for_status()
+
+
+OWN = {
+    "a hook that raises": (httpx2.AsyncClient(event_hooks={"response": [loud]}), {F.UNAUTHORIZED: 3, F.REFUSED: 3}),
+    "auth": (httpx2.AsyncClient(auth=Refreshed()), {F.UNAUTHORIZED: 2, F.BAD_REQUEST: 1}),
+    "a class of its own": (Stubborn(), {F.UNAUTHORIZED: 1, F.BAD_REQUEST: 2}),
+}
+
+
+@pytest.mark.parametrize(("http", "expected"), OWN.values(), ids=OWN.keys())
+def test_what_an_http_client_does_by_itself_is_asked_with_it(http, expected):
+    made = AsyncAnthropic(api_key="k", http_client=http)
+    before = dict(vars(http))
+    asker = Asker(AnthropicModel("claude", provider=AnthropicProvider(anthropic_client=made)))
+    assert {failure: asker.ask(failure).expression.total for failure in expected} == expected
+    assert vars(http) == before
+
+
+def test_a_timeout_that_the_model_is_asked_with_is_the_clients():
+    (layer,) = (one for one in Asker(clients.openai(), {"timeout": 3}).layers if one.kind == "sdk")
+    assert (layer.each, layer.settings) == (3.0, {"max_retries": "2", "timeout": "3 s"})
+    assert layer.usual.keys() == {"max_retries"}
 
 
 GOOGLE = {"usual": 1, "retrying": 4, "settled": 3}

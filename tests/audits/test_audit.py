@@ -10,7 +10,7 @@ import pytest
 
 from harness import UsageError, audit
 from harness.retries.values import Failure
-from harness.verdict import Status
+from harness.verdict import Severity, Status
 
 ROOT = Path(__file__).parents[2]
 F = Failure
@@ -140,3 +140,37 @@ def test_the_command_exits_with_what_it_found(arguments, code, tmp_path):
     done = harness(*(argument.format(**files) for argument in arguments))
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    if done.stdout.startswith("RETRY AUDIT"):
+        assert done.stdout.splitlines()[0].endswith({0: "PASSED", 1: "FAILED", 3: "UNKNOWN"}[code])
+
+
+def test_what_a_tool_says_of_itself_is_its_policy_unless_the_command_says_another(tmp_path):
+    shop = tmp_path / "shop.py"
+    shop.write_text(SHOP)
+
+    def told(**tools):
+        report = audit(f"{shop}:agent", static=True, tools=tools)
+        found = [one for one in report.findings if one.rule == "effects-without-key"]
+        return {one.unit: (one.severity, one.message.rpartition(", ")[2]) for one in found}
+
+    once = (Severity.ERROR, "and it is said to run once")
+    assert told() == {"tool:pay": once}
+    assert told(pay="repeatable", charge="once") == {"tool:charge": once}
+    shop.write_text(SHOP.replace("keyed:order", "sometimes"))
+    with pytest.raises(UsageError, match="the metadata of `charge` is no policy"):
+        told()
+
+
+SHOP = """
+from pydantic_ai import Agent
+from tenacity import retry, stop_after_attempt, wait_fixed
+agent = Agent("openai:gpt-5", name="shop")
+@agent.tool_plain(metadata={"harness": "keyed:order"})
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1))
+def charge(order: str) -> str:
+    return order
+@agent.tool_plain(metadata={"harness": {"may": "once"}})
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1))
+def pay(order: str) -> str:
+    return order
+"""

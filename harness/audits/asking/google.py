@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from harness.audits.asking.sdks import Sdk
+from harness.audits.asking.sdks import Sdk, sending_to
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
@@ -42,14 +42,13 @@ class Google(Sdk):
         """Let every request of the client meet the trouble; yields the transport that counts them."""
         assert self.http is not None
         counter, tenacity = stub(self.http, trouble), sys.modules["tenacity"]
-        given: dict[str, Any] = {
-            "_async_httpx_client": self.http.AsyncClient(transport=counter),
-            "_httpx_client": self.http.Client(transport=counter),
-        }
+        given: dict[str, Any] = {}
         if retries is not None:
             once = {"stop": tenacity.stop_after_attempt(retries + 1), "reraise": True}
-            given |= {"_async_retry": tenacity.AsyncRetrying(**once), "_retry": tenacity.Retrying(**once)}
+            given = {"_async_retry": tenacity.AsyncRetrying(**once), "_retry": tenacity.Retrying(**once)}
         with ExitStack() as stack:
+            for http in (self.api._async_httpx_client, self.api._httpx_client):  # noqa: SLF001
+                stack.enter_context(sending_to(counter, http))
             for name, value in given.items():
                 stack.enter_context(patch.object(self.api, name, value))
             # The longest that a wait with jitter may come to is what counts.

@@ -21,7 +21,7 @@ from pydantic_ai.models.wrapper import WrapperModel
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.google import sdk_of
 from harness.audits.asking.limits import concurrency
-from harness.audits.asking.sdks import Sdk, absurd_timeout, read_timeout
+from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first
 from harness.audits.asking.watching import Watch
@@ -84,11 +84,15 @@ class Asker:
     def _said(self, layer: RetryLayer) -> RetryLayer:
         if layer.unknown or (absurd := self._absurd):
             return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
-        if (said := self._setting("max_retries")) is None:
+        said, each = {}, layer.each
+        if (retries := self._setting("max_retries")) is not None:
+            said["max_retries"] = str(retries)
+        if (timeout := self._setting("timeout")) is not None:
+            said["timeout"] = in_seconds(each := read_timeout(timeout))
+        if not said:
             return layer
-        settings = {**layer.settings, "max_retries": str(said)}
-        usual = {name: whose for name, whose in layer.usual.items() if name != "max_retries"}
-        changed = {"settings": settings, "usual": usual, "origin": explicit("max_retries")}
+        usual = {name: whose for name, whose in layer.usual.items() if name not in said}
+        changed = {"settings": {**layer.settings, **said}, "usual": usual, "origin": explicit(*said), "each": each}
         return layer.model_copy(update=changed)
 
     @property

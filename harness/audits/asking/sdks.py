@@ -37,20 +37,14 @@ class Sdk:
     def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
         """Let every request of the client meet the trouble; yields the transport that counts them.
 
-        `retries` replaces the client's own number, for asking what is around it.
+        Its HTTP client stays, with what that does by itself (hooks, `auth`, a method of a subclass), and only sends
+        elsewhere. `retries` replaces the SDK's own number, for asking what is around it.
         """
         assert self.http is not None
-        counter = stub(self.http, trouble)
-        before = self.client._client, self.client.max_retries  # noqa: SLF001
-        given = before[0]
-        kind = self.http.AsyncClient if isinstance(given, self.http.AsyncClient) else self.http.Client
-        self.client._client = kind(transport=counter, base_url=given.base_url, timeout=given.timeout)  # noqa: SLF001
-        self.client.max_retries = before[1] if retries is None else retries
-        try:
-            with _without_jitter(self.package):
-                yield counter
-        finally:
-            self.client._client, self.client.max_retries = before  # noqa: SLF001
+        counter, given = stub(self.http, trouble), self.client._client  # noqa: SLF001
+        tries = self.client.max_retries if retries is None else retries
+        with sending_to(counter, given), patch.object(self.client, "max_retries", tries), _without_jitter(self.package):
+            yield counter
 
     def post(self) -> None:
         """Send one request, as the person's own code does with such a client."""
@@ -65,6 +59,11 @@ class Sdk:
 
 async def _awaited(sent: Awaitable[Any]) -> Any:
     return await sent
+
+
+def sending_to(transport: Any, http: Any) -> AbstractContextManager[Any]:
+    """Let an HTTP client send over `transport` meanwhile, wherever it would, and be as it was afterwards."""
+    return patch.multiple(http, _transport=transport, _mounts={}, _state=http._state)  # noqa: SLF001
 
 
 def is_sdk(client: Any) -> bool:
@@ -84,7 +83,7 @@ def _layer(client: Any, package: str) -> RetryLayer:
     if absurd := absurd_timeout(client.timeout):
         return RetryLayer(name=package, kind="sdk", unknown=absurd)
     each = read_timeout(client.timeout)
-    settings = {"max_retries": str(retries), "timeout": "none" if each is None else f"{each:g} s"}
+    settings = {"max_retries": str(retries), "timeout": in_seconds(each)}
     usual = {name: default_of(package).library for name in _defaults(package, retries, each)}
     origin = explicit(*(name for name in settings if name not in usual)) if len(usual) < 2 else default_of(package)
     return RetryLayer(name=package, kind="sdk", settings=settings, usual=usual, origin=origin, each=each, jitter=True)
@@ -109,6 +108,11 @@ def read_timeout(timeout: Any) -> float | None:
     """The seconds that a client waits for an answer. None: for ever."""
     read = getattr(timeout, "read", timeout)
     return float(read) if isinstance(read, int | float) else None
+
+
+def in_seconds(seconds: float | None) -> str:
+    """The same for a person."""
+    return "none" if seconds is None else f"{seconds:g} s"
 
 
 def absurd_timeout(timeout: Any) -> str:
