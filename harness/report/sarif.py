@@ -6,6 +6,7 @@ Rules come from the caller, because a report must not know the audit: id, one li
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,9 @@ from harness.verdict import Severity
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+FINGERPRINT = "harnessAudit/v1"
 
 
 class Described(Protocol):
@@ -41,9 +45,19 @@ def document(report: AuditReport, rules: Sequence[Described]) -> dict[str, Any]:
         "rules": [_rule(rule) for rule in rules],
     }
     results = [_result(finding, numbers[finding.rule], report) for finding in report.findings]
+    _tell_apart(results)
     run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
     run["properties"] = {"subject": report.subject, "engine": report.engine, "budget": report.budget}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _tell_apart(results: Sequence[dict[str, Any]]) -> None:
+    """Number what one rule found more than once in a unit: a code host takes equal fingerprints for one finding."""
+    seen: Counter[str] = Counter()
+    for prints in (result["partialFingerprints"] for result in results):
+        seen[known := prints[FINGERPRINT]] += 1
+        if seen[known] > 1:
+            prints[FINGERPRINT] = f"{known}/{seen[known]}"
 
 
 def _rule(rule: Described) -> dict[str, Any]:
@@ -63,7 +77,7 @@ def _result(finding: AuditFinding, number: int, report: AuditReport) -> dict[str
         "level": _LEVELS[finding.severity],
         "message": {"text": text},
         "locations": [_location(finding, report)],
-        "partialFingerprints": {"harnessAudit/v1": f"{report.subject}/{report.engine}/{finding.rule}/{finding.unit}"},
+        "partialFingerprints": {FINGERPRINT: f"{report.subject}/{report.engine}/{finding.rule}/{finding.unit}"},
     }
     if finding.accepted is not None:
         result["suppressions"] = [{"kind": "external", "justification": finding.accepted.reason}]

@@ -52,6 +52,15 @@ def test_the_schema_would_notice():
     assert list(Draft4Validator(SCHEMA).iter_errors(document))
 
 
+def test_two_findings_of_one_rule_in_one_unit_are_two():
+    again = REPORTS["findings"].model_copy(update={"findings": REPORTS["findings"].findings * 2})
+    results = sarif.document(again, RULES)["runs"][0]["results"]
+    prints = [result["partialFingerprints"]["harnessAudit/v1"] for result in results]
+    assert len(set(prints)) == len(prints) == 2 * len(REPORTS["findings"].findings)
+    once = sarif.document(REPORTS["findings"], RULES)["runs"][0]["results"]
+    assert [result["partialFingerprints"]["harnessAudit/v1"] for result in once] == prints[: len(once)]
+
+
 def test_sarif_shows_the_line_that_set_it_and_what_was_accepted():
     results = sarif.document(REPORTS["accepted"], RULES)["runs"][0]["results"]
     (stacked,) = [result for result in results if result["ruleId"] == "stacked-retries"]
