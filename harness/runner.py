@@ -24,7 +24,8 @@ from harness.checks.untimely import untimely
 from harness.engines.base import Engine, Session, Store
 from harness.engines.given import hosts
 from harness.engines.registry import load as load_engine
-from harness.errors import EngineUnavailable, UsageError
+from harness.engines.usable import demand
+from harness.errors import UsageError
 from harness.faults import Fault, FaultPlan
 from harness.folders import read_scenario, write_scenario
 from harness.history import (
@@ -166,9 +167,7 @@ def open_bench(
     if scenario.lacks_secrets:
         raise UsageError(f"an option of engine {scenario.engine!r} has {MASK} for its password: put the password back")
     engine = engine or load_engine(scenario.engine)
-    problems = engine.problems(scenario.options)
-    if problems:
-        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
+    demand(engine, scenario.options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

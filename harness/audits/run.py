@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.engines import registry
-from harness.errors import EngineUnavailable, UsageError
+from harness.engines import registry, usable
+from harness.errors import UsageError
 from harness.process import stems
 
 if TYPE_CHECKING:
@@ -89,10 +89,8 @@ def _policies(tools: Mapping[str, str]) -> dict[str, May]:
 
 
 def _must_run(engine: str, options: dict[str, Any]) -> None:
-    """Raises `EngineUnavailable` if the engine cannot run here. A static audit asks for less: its child does."""
-    loaded = registry.load(engine)
-    if problems := loaded.problems(options):
-        raise EngineUnavailable.listing(f"engine {loaded.name!r} cannot be used here", problems)
+    """Raises `UsageError` unless the engine can run here with these options. Of a static audit its child asks less."""
+    usable.demand(registry.load(engine), options)
 
 
 def _asked(

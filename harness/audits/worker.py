@@ -15,9 +15,8 @@ from typing import Any
 from harness.audits import collect, own
 from harness.audits.asking.deps import Given
 from harness.audits.asking.sharing import shared
-from harness.engines import registry
+from harness.engines import registry, usable
 from harness.engines.base import Case, Engine, Worker
-from harness.errors import EngineUnavailable
 from harness.process import complaint
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
@@ -53,11 +52,9 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usable(name: str, options: dict[str, Any]) -> Engine:
-    """An engine that is here. It runs nothing, so its packages are enough, where the adapter tells them apart."""
+    """An engine that is here and takes these options."""
     engine = registry.load(name)
-    ask = getattr(engine, "packages", engine.problems)
-    if problems := ask(options):
-        raise EngineUnavailable.listing(f"engine {engine.name!r} cannot be used here", problems)
+    usable.demand(engine, options, to_run=False)
     return engine
 
 

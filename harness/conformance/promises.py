@@ -10,6 +10,7 @@ from harness.conformance.agents import STEPS
 from harness.conformance.lab import STRANGER, Lab, Tried
 from harness.conformance.values import DoesNotApply
 from harness.engines.base import RUN
+from harness.engines.usable import mistakes
 from harness.errors import EngineUnavailable, HarnessError
 from harness.history import CommitEntered, EngineRecord, StepEntered, UnitEntered
 
@@ -18,11 +19,12 @@ ERROR = "error(UserError: the till is closed)@{}"
 
 
 def problems(lab: Lab) -> Iterator[str]:
-    """`problems()` answers with sentences, none where the engine can be used, whatever it is asked."""
+    """`problems()`, and `mistakes()` if there is one, answer with sentences, none where the engine can be used."""
     for options in (lab.options, {**lab.options, NO_OPTION: 1}):
-        for said in lab.engine.problems(options):
-            if len(str(said).split()) <= 2:
-                yield f"`problems({options})` says {said!r}, which is no sentence"
+        for asked, answer in (("problems", lab.engine.problems(options)), ("mistakes", mistakes(lab.engine, options))):
+            for said in answer:
+                if len(str(said).split()) <= 2:
+                    yield f"`{asked}({options})` says {said!r}, which is no sentence"
 
 
 def runs(lab: Lab) -> Iterator[str]:

@@ -12,6 +12,7 @@ from harness.conformance.lab import Lab, open_lab
 from harness.conformance.values import Answer, CannotTell, Conformance, DoesNotApply, Requirement, Result, Try
 from harness.engines.base import Engine
 from harness.engines.registry import load
+from harness.engines.usable import demand
 from harness.errors import EngineUnavailable, HarnessError, UsageError
 from harness.folders import new_folder
 
@@ -75,14 +76,14 @@ def conform(
 ) -> Conformance:
     """Try every requirement (or those named in `only`) on an engine: by name, as `module:Class`, or the engine itself.
 
-    `tell` hears of each as it is done. Raises `UsageError` for an engine that is not known, `EngineUnavailable` for
-    one that cannot be used here. An engine that claims no recovery at all is exempt, and the report says so.
+    `tell` hears of each as it is done. Raises `UsageError` for an engine or option that is not known,
+    `EngineUnavailable` for one that cannot be used here. An engine that claims no recovery at all is exempt, and the
+    report says so.
     """
     adapter = named(engine) if isinstance(engine, str) else engine
     if adapter.contract().recovery == "none":
         return Conformance(adapter.name, exempt=_exempt(adapter))
-    if problems := adapter.problems(options or {}):
-        raise EngineUnavailable.listing(f"engine {adapter.name!r} cannot be used here", [str(one) for one in problems])
+    demand(adapter, options or {})
     chosen = _chosen(tuple(only))
     with new_folder(out, "conform") as folder, open_lab(adapter, options or {}, folder) as lab:
         results = []

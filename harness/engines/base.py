@@ -280,6 +280,17 @@ class Replays(Protocol):
     """
 
 
+@runtime_checkable
+class Choosy(Protocol):
+    """An engine that tells a mistake in its options from what keeps it from running: nobody is to take it for missing.
+
+    Of an engine without it everything is a problem.
+    """
+
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        """What is wrong with the options by themselves, each with what to write. Nothing is asked of this machine."""
+
+
 class Engine(Protocol):
     """The parent's half: what an engine is called, what it claims, and how to get at it."""
 
@@ -291,7 +302,7 @@ class Engine(Protocol):
     """Whether the child's half is an `Examiner` too."""
 
     def problems(self, options: dict[str, Any]) -> list[str]:
-        """What keeps this engine from running here, each with the command that mends it."""
+        """What keeps this engine from running here, each with the command that mends it. `mistakes` comes before."""
 
     def contract(self) -> Contract:
         """What the engine claims."""

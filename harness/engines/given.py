@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+
+
+def unknown(engine: str, options: Iterable[str], known: Sequence[str]) -> list[str]:
+    """A sentence for each option that the engine does not have."""
+    return [f"engine {engine!r} has no option {name!r}{_instead(name, known)}" for name in options if name not in known]
+
+
+def _instead(name: str, known: Sequence[str]) -> str:
+    if near := difflib.get_close_matches(str(name), known, n=1):
+        return f", did you mean {near[0]!r}?"
+    return f"; it has {', '.join(known) or 'none'} (what is for another engine is written ENGINE.{name})"
 
 
 def unlike_seconds(engine: str, name: str, options: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Case, Hook, Store, Unsupported
+from harness.engines.given import unknown
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class NoneEngine:
     unit: ClassVar[str] = "unit"
     worker: ClassVar[str] = "harness.engines.none:NoneWorker"
     examines: ClassVar[bool] = False
+
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        return unknown(self.name, options, known=())
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import yaml
 from harness.checks.registry import known as known_check
 from harness.documents import Loader
 from harness.engines.registry import load as load_engine
+from harness.engines.usable import refuse_mistakes
 from harness.errors import UsageError
 from harness.scenario import Expected, Scenario, place
 from harness.subjects.importing import ImportPath
@@ -78,6 +80,7 @@ def _wrong(scenario: Scenario, path: Path) -> Iterator[tuple[tuple[str, ...], st
         (("script",), lambda: _script(scenario.script, path)),
         *((("checks",), partial(known_check, name)) for name in scenario.checks),
         *((("expected", engine), partial(load_engine, engine)) for engine in scenario.expectations),
+        *((("options",), partial(_options, scenario, engine)) for engine in scenario.expectations),
     ]
     for field, look in looks:
         try:
@@ -88,6 +91,15 @@ def _wrong(scenario: Scenario, path: Path) -> Iterator[tuple[tuple[str, ...], st
         yield ("why",), "'why' is missing: say in a sentence or two why a person should care"
     if not scenario.expectations:
         yield ("expected",), "'expected' is missing: say passed or failed, or a verdict for each engine"
+
+
+def _options(scenario: Scenario, name: str) -> None:
+    """Look at the options that an engine is given, if it can be loaded: that it cannot is said where it is named."""
+    engine = None
+    with suppress(UsageError):
+        engine = load_engine(name)
+    if engine is not None:
+        refuse_mistakes(engine, scenario.under(name).options)
 
 
 def _script(script: Any, path: Path) -> None:

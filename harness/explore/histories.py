@@ -14,7 +14,8 @@ from typing import Any
 
 from harness.engines.base import Replays
 from harness.engines.registry import load as load_engine
-from harness.errors import EngineUnavailable, UsageError
+from harness.engines.usable import demand
+from harness.errors import UsageError
 from harness.process import stems
 from harness.verdict import EngineSweep, Finding, Owner, RunReport, Severity, SweepReport, Verdict
 
@@ -34,8 +35,7 @@ def replay_histories(subject: str, files: Sequence[Path], *, engine: str = "temp
     loaded = load_engine(engine)
     if not isinstance(loaded, Replays):
         raise UsageError(f"engine {engine!r} replays no histories")
-    if problems := loaded.problems({}):
-        raise EngineUnavailable.listing(f"engine {engine!r} cannot be used here", problems)
+    demand(loaded, {})
     said = _said(
         loaded.replays, {"subject": subject, "files": [str(file) for file in files]}, LOADING + PER_FILE * len(files)
     )

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from harness.checks import Baseline
 from harness.engines.registry import load as load_engine
+from harness.engines.usable import refuse_mistakes
 from harness.errors import EngineUnavailable, UsageError
 from harness.explore import policies, unusable
 from harness.explore.available import demand
@@ -73,21 +74,23 @@ def sweep(
     """Crash the subject once at every step and window under each engine.
 
     An engine that cannot be used is reported as unavailable, or raises `EngineUnavailable` if it is the only one or in
-    `require`, looked at before anything runs. Ctrl-C ends the sweep early: the report is then partial and says so, and
-    the engines whose turn had not come are in it, as not tried.
+    `require`, looked at before anything runs, as are the options of all. Ctrl-C ends the sweep early: the report is
+    then partial and says so, and the engines whose turn had not come are in it, as not tried.
     """
     started = time.monotonic()
-    units = {name: load_engine(name).unit for name in engines}
+    loaded = {name: load_engine(name) for name in engines}
+    for name, engine in loaded.items():
+        refuse_mistakes(engine, scenario.under(name).options)
     require = tuple(require)
     demand(scenario, require)
     swept: list[EngineSweep] = []
-    with new_folder(out, "sweep") as folder, stems.kept() if len(units) > 1 else nullcontext():
-        for name, unit in units.items():
+    with new_folder(out, "sweep") as folder, stems.kept() if len(loaded) > 1 else nullcontext():
+        for name, engine in loaded.items():
             if any(one.partial for one in swept):
-                swept.append(EngineSweep(name, unit, partial=True, unavailable=INTERRUPTED))
+                swept.append(EngineSweep(name, engine.unit, partial=True, unavailable=INTERRUPTED))
                 continue
             one = _Sweep(scenario.under(name), folder / name, progress=progress, jobs=jobs, cold=cold, strict=strict)
-            swept.append(_swept(one, is_needed=len(units) == 1 or name in require))
+            swept.append(_swept(one, is_needed=len(loaded) == 1 or name in require))
     return SweepReport(scenario.subject, tuple(swept), time.monotonic() - started)
 
 

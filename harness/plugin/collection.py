@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.engines.registry import load
+from harness.engines.usable import refuse_mistakes
 from harness.errors import HarnessError
 from harness.explore.plans import Cell
 from harness.faults import FaultPlan
@@ -54,8 +56,12 @@ def _sweep(metafunc: pytest.Metafunc, desk: Desk, marks: list[tuple[Any, pytest.
 
 
 def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:
-    """The tests of one function under one engine: its own faults, or every crash point; or one that says why not."""
+    """The tests of one function under one engine: its own faults, or every crash point; or one that says why not.
+
+    Raises `UsageError` for options that the engine does not take, also where the engine is missing.
+    """
     scenario = wanted.scenario.model_copy(update={"engine": engine})
+    refuse_mistakes(load(engine), scenario.under(engine).options, wanted.where)
     plans: list[tuple[Cell | None, FaultPlan]]
     if wanted.faults is not None:
         plans = [(_point(plan), plan) for plan in wanted.faults]

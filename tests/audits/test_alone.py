@@ -10,7 +10,7 @@ import pytest
 
 from harness import audit
 from harness.audits.worker import modules_of
-from harness.errors import EngineUnavailable
+from harness.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,7 +126,7 @@ def test_an_engine_that_cannot_be_used_is_told_before_the_subject_is_imported(tm
     subject, trace = tmp_path / "shop.py", tmp_path / "imported"
     subject.write_text(f"open({str(trace)!r}, 'w').close()\nfrom pydantic_ai import Agent\nagent = Agent()\n")
 
-    with pytest.raises(EngineUnavailable, match="engine 'dbos' has no option 'nonsense'"):
+    with pytest.raises(UsageError, match="engine 'dbos' has no option 'nonsense'"):
         audit(f"{subject}:agent", "dbos", static=True, options={"nonsense": 1})
     assert not trace.exists()
     audit(f"{subject}:agent", "dbos", static=True)

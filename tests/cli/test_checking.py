@@ -48,6 +48,20 @@ def test_each_mistake_is_told_with_its_place(folder: Path, capsys: pytest.Captur
     assert "2 scenarios, 1 of them wrong" in told
 
 
+def test_an_option_that_an_engine_does_not_have_is_told_with_its_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mistaken = "options: {dbos.stor: 1}\nexpected: {dbos: failed, journal: passed, jurnal: passed}"
+    (folder / "bad.yaml").write_text(GOOD.replace("expected: {journal: passed, none: failed}", mistaken))
+
+    code = outcome(["check", str(folder)])
+
+    told = capsys.readouterr().out
+    assert code == 2
+    assert "line 6, column 1: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor', did" in told
+    assert told.count("jurnal") == 1
+
+
 @pytest.mark.parametrize("arguments", [["check"], ["check", "nowhere/"]], ids=["nothing", "nowhere"])
 def test_a_place_without_scenarios_is_refused(arguments: list[str]) -> None:
     assert outcome(arguments) == 2

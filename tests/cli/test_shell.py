@@ -135,15 +135,32 @@ def test_an_engine_that_is_not_installed_comes_with_the_command_that_installs_it
 def test_a_required_engine_that_is_missing_is_told_before_anything_runs(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ):
-    mistaken = ("-o", "temporal.server=/no/such/temporal", "-o", "prefect.flow_retries=-1")
+    missing = ("-o", "temporal.server=/no/such/temporal", "-o", "prefect.api_url=http://127.0.0.1:1/api")
     required = ("--require", "journal,temporal,prefect")
-    code = front.outcome(
-        ["sweep", SHOP, "-e", "journal,temporal,prefect", *required, *mistaken, "--out", str(tmp_path)]
-    )
+    code = front.outcome(["sweep", SHOP, "-e", "journal,temporal,prefect", *required, *missing, "--out", str(tmp_path)])
     told = capfd.readouterr()
     assert (code, told.out, list(tmp_path.iterdir())) == (2, "", [])
     assert told.err.startswith("error: a required engine cannot be used here:\n  - temporal: option 'server' names")
-    assert "\n  - prefect: option flow_retries" in told.err
+    assert "\n  - prefect: no Prefect server answers at http://127.0.0.1:1/api" in told.err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("dbos.stor=1", "engine 'dbos' has no option 'stor', did you mean 'store'?"),
+        ("journal.speed=1", "engine 'journal' has no option 'speed'; it has none"),
+        ("temporal.address=here", "option 'address' is 'here', and an address is written HOST:PORT"),
+        ("prefect.api_url=here", "api_url 'here' is no http address"),
+    ],
+)
+def test_a_mistake_in_an_option_passes_for_no_missing_engine(
+    option: str, said: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+):
+    arguments = ("sweep", SHOP, "-e", "journal,dbos,temporal,prefect", "-o", option, "--out", str(tmp_path))
+    assert front.outcome(arguments) == 2
+    told = capfd.readouterr()
+    assert (told.out, list(tmp_path.iterdir())) == ("", [])
+    assert f"cannot take these options: {said}" in told.err
 
 
 def test_an_engine_that_is_not_required_may_be_missing_and_is_told(capfd: pytest.CaptureFixture[str], tmp_path: Path):

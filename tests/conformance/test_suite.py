@@ -61,6 +61,17 @@ def test_an_engine_that_cannot_be_used_here_is_no_verdict_but_an_error(tmp_path:
         conform(Unready(), out=tmp_path)
 
 
+class Curt(JournalEngine):
+    def mistakes(self, options: dict[str, object]) -> list[str]:
+        return ["options"] if options else []
+
+
+def test_a_mistake_that_is_told_in_one_word_is_no_sentence(tmp_path: Path):
+    report = conform(Curt(), out=tmp_path, only=["problems"])
+
+    assert "`mistakes({'no_such_option': 1})` says 'options', which is no sentence" in report.results[0].sentence
+
+
 class Sulking(JournalEngine):
     def session(self, options: dict[str, object], folder: Path) -> object:
         raise ZeroDivisionError("no session today")

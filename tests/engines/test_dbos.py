@@ -289,9 +289,11 @@ def test_a_server_that_is_not_there_cannot_be_crashed(session: DbosSession) -> N
         session.server("kill")
 
 
-def test_an_unknown_option_is_a_problem() -> None:
-    assert DbosEngine().problems({"shop": 1}) == ["engine 'dbos' has no option 'shop'"]
-    (wrong,) = DbosEngine().problems({"workflow_timeout": -1})
+def test_an_unknown_option_is_a_mistake() -> None:
+    (unknown,) = DbosEngine().mistakes({"shop": 1})
+    assert unknown.startswith("engine 'dbos' has no option 'shop'; it has store, startup,")
+    assert DbosEngine().mistakes({"stor": 1}) == ["engine 'dbos' has no option 'stor', did you mean 'store'?"]
+    (wrong,) = DbosEngine().mistakes({"workflow_timeout": -1})
     assert "is a number of seconds above 0, not -1" in wrong
 
 

@@ -247,12 +247,12 @@ def _open_to_all(folder: Path) -> Path:
     ],
 )
 def test_a_store_is_sqlite_our_own_server_or_a_url(store: object, problem: list[str]) -> None:
-    assert DbosEngine().problems({"store": store}) == problem
+    assert DbosEngine().mistakes({"store": store}) == problem
 
 
 @pytest.mark.parametrize("password", ["gu@ess", "gu/ess", "gu?ess", "gu#ess", "gu[ess", "a@gu/ess:7"])
 def test_a_password_that_a_url_cannot_hold_is_refused_and_not_repeated(password: str) -> None:
-    [said] = DbosEngine().problems({"store": f"postgresql://ada:{password}@db:5/shop"})
+    [said] = DbosEngine().mistakes({"store": f"postgresql://ada:{password}@db:5/shop"})
     assert said.startswith("the password in `store` (postgresql://ada@db:5/shop) holds")
     assert "%40" in said
     assert "ess" not in said

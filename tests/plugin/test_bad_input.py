@@ -32,6 +32,14 @@ MARKED = {
     ),
     "a_verdict_that_is_none": ("@pytest.mark.durable('shop:agent', expected='fail')", "a verdict is passed, failed"),
     "a_subject_that_is_no_variable": ("@pytest.mark.durable(object())", "is no module's own variable"),
+    "an_option_of_a_sweep_that_nobody_has": (
+        "@pytest.mark.durable('shop:agent', engine='journal', options={'stor': 1})",
+        "engine 'journal' cannot take these options: engine 'journal' has no option 'stor'",
+    ),
+    "a_value_that_no_option_has": (
+        "@pytest.mark.durable('shop:agent', engine='dbos', options={'store': 'postgers'}, faults='crash@model#1')",
+        "engine 'dbos' cannot take these options: `store` is 'sqlite', 'postgres'",
+    ),
     "too_many_arguments": ("@pytest.mark.durable('shop:agent', 'journal')", "takes one value without a name"),
 }
 YAML = {
@@ -41,6 +49,10 @@ YAML = {
     "twice": ("subject: shop:agent\nwhy: a\nwhy: b\nexpected: passed\n", "line 3, column 1: 'why' is said twice"),
     "engine": ("subject: shop:agent\nwhy: because\nexpected: {jurnal: passed}\n", "line 3, column 12: unknown engine"),
     "expected": ("subject: shop:agent\nwhy: because\n", "'expected' is missing"),
+    "options": (
+        "subject: shop:agent\nwhy: because\nexpected: {dbos: passed}\noptions: {stor: 1}\n",
+        "line 4, column 1: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor'",
+    ),
 }
 AGENTS = """
     import os
@@ -111,6 +123,9 @@ RUNS = """
 
     def test_runs_what_is_broken(durable):
         durable.run(subject="agents:broken")
+
+    def test_gives_a_wrong_option(durable):
+        durable.run("crash@model#1/after", subject="shop:agent", engine="dbos", options={"stor": 1})
 
     def test_has_no_fault(durable):
         durable.report
@@ -204,6 +219,13 @@ def test_an_agent_that_is_not_there_names_those_that_are(ran: Ran) -> None:
 
 def test_a_marked_test_that_cannot_be_swept_is_an_error_and_no_pass(ran: Ran) -> None:
     assert "make it a plain function" in _section(ran, "TestOld.test_method")
+
+
+def test_a_wrong_option_is_an_error_and_no_missing_engine(ran: Ran) -> None:
+    told = _section(ran, "test_gives_a_wrong_option")
+
+    assert "engine 'dbos' has no option 'stor', did you mean 'store'?" in told
+    assert "missing: dbos" not in ran.out
 
 
 def test_a_fixture_used_after_its_test_says_whose_it_was(ran: Ran) -> None:

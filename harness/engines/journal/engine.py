@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.contract import Contract
 from harness.engines.base import Store
+from harness.engines.given import unknown
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class JournalEngine:
     unit: ClassVar[str] = "entry"
     worker: ClassVar[str] = "harness.engines.journal.worker:JournalWorker"
     examines: ClassVar[bool] = False
+
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        return unknown(self.name, options, known=())
 
     def problems(self, options: dict[str, Any]) -> list[str]:
         return []

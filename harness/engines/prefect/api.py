@@ -92,8 +92,8 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _EXAMPLE = "give the address of its API, such as http://127.0.0.1:4200/api"
 
 
-def problems(url: str) -> list[str]:
-    """What keeps the server at `url` from being used, in one sentence."""
+def mistakes(url: str) -> list[str]:
+    """What is wrong with an address as it is written, in one sentence."""
     from harness.scenario import masked
 
     shown = masked(url)
@@ -101,6 +101,11 @@ def problems(url: str) -> list[str]:
         return [f"api_url {shown!r} holds a login; leave it out, and set PREFECT_API_AUTH_STRING (user:password)"]
     if not _is_http(url):
         return [f"api_url {url!r} is no http address; {_EXAMPLE}"]
+    return []
+
+
+def problems(url: str) -> list[str]:
+    """What keeps the server at `url` from being used, in one sentence."""
     try:
         found = Api(url).version()
     except EngineUnavailable as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.clock import choose
-from harness.engines.given import unlike_count, unlike_seconds
+from harness.engines.given import unknown, unlike_count, unlike_seconds
 from harness.engines.prefect import api, records, versions
 from harness.engines.prefect.server import Server
 from harness.engines.prefect.shared import Shared, Unanswered
@@ -55,9 +55,17 @@ class PrefectEngine:
     worker: ClassVar[str] = "harness.engines.prefect.worker:PrefectWorker"
     examines: ClassVar[bool] = False
 
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        found = unknown("prefect", options, OPTIONS)
+        found += unlike_count("prefect", "flow_retries", options, 0)
+        found += unlike_seconds("prefect", "flow_timeout", options)
+        for name in ("own_server", "persist_results"):
+            if not isinstance(value := options.get(name, True), bool):
+                found.append(f"option {name} of engine 'prefect' is true or false, not {value!r}")
+        return found + (api.mistakes(str(options["api_url"])) if "api_url" in options else [])
+
     def problems(self, options: dict[str, Any]) -> list[str]:
         found = versions.problems()
-        found += _mistaken(options)
         if not found and "api_url" in options:
             found += api.problems(str(options["api_url"]))
         return found
@@ -97,20 +105,6 @@ def _shared(folder: Path) -> Shared | None:
         return Shared(folder)
     except OSError:
         return None
-
-
-def _mistaken(options: dict[str, Any]) -> list[str]:
-    """What is wrong with the options by themselves."""
-    known = ", ".join(OPTIONS)
-    found = [
-        f"engine 'prefect' has no option {name!r}; it has {known}" for name in sorted(options.keys() - set(OPTIONS))
-    ]
-    found += unlike_count("prefect", "flow_retries", options, 0)
-    found += unlike_seconds("prefect", "flow_timeout", options)
-    for name in ("own_server", "persist_results"):
-        if not isinstance(value := options.get(name, True), bool):
-            found.append(f"option {name} of engine 'prefect' is true or false, not {value!r}")
-    return found
 
 
 class PrefectSession:

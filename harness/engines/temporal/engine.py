@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from harness.contract import Contract
 from harness.engines.base import Store
 from harness.engines.clock import choose
-from harness.engines.given import unlike_count, unlike_seconds
+from harness.engines.given import unknown, unlike_count, unlike_seconds
 from harness.engines.temporal import greeting, records, server, versions
 from harness.engines.temporal.server import Server
 from harness.errors import EngineUnavailable, UsageError
@@ -52,13 +52,20 @@ class TemporalEngine:
     examines: ClassVar[bool] = True
     replays: ClassVar[str] = "harness.engines.temporal.saved:answer"
 
-    def problems(self, options: dict[str, Any]) -> list[str]:
-        missing = versions.problems()
-        return missing + _mistaken(options) + ([] if missing else _server_problems(options))
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        found = unknown("temporal", options, OPTIONS)
+        if (sandbox := options.get("sandbox")) not in (None, *SANDBOX):
+            found.append(f"option 'sandbox' of engine 'temporal' is {sandbox!r}, and may be {' or '.join(SANDBOX)}")
+        found += unlike_count("temporal", "workflow_attempts", options, 1)
+        found += unlike_seconds("temporal", "workflow_timeout", options)
+        return found + greeting.unlike_address(options.get("address")) + _unlike_port(options.get("port"))
 
-    def packages(self, options: dict[str, Any]) -> list[str]:
+    def problems(self, options: dict[str, Any]) -> list[str]:
+        return versions.problems() or _server_problems(options)
+
+    def packages(self, _options: dict[str, Any]) -> list[str]:
         """What is missing for looking at a subject only: no server is asked."""
-        return versions.problems() + _mistaken(options)
+        return versions.problems()
 
     def contract(self) -> Contract:
         return Contract(
@@ -82,7 +89,8 @@ class TemporalEngine:
             yield TemporalSession(address, namespace, None, timeouts)
             return
         program = server.program(options)
-        ours = Server(program, folder, _port(options))
+        port = options.get("port")
+        ours = Server(program, folder, None if port is None else int(port))
         ours.start()
         try:
             if greeting.told(program) is None:  # what tells its version was looked at before, in `problems`
@@ -140,13 +148,11 @@ class TemporalSession:
         self._usual = {**took, **self._usual}
 
 
-def _mistaken(options: dict[str, Any]) -> list[str]:
-    """What is wrong with the options by themselves."""
-    found = [f"engine 'temporal' has no option {name!r}" for name in options if name not in OPTIONS]
-    if (sandbox := options.get("sandbox")) not in (None, *SANDBOX):
-        found.append(f"option 'sandbox' of engine 'temporal' is {sandbox!r}, and may be {' or '.join(SANDBOX)}")
-    found += unlike_count("temporal", "workflow_attempts", options, 1)
-    return found + unlike_seconds("temporal", "workflow_timeout", options)
+def _unlike_port(port: Any) -> list[str]:
+    """What is wrong with a port; nothing if it is not given."""
+    if port is None or (str(port).isdigit() and 0 < int(port) < 65536):
+        return []
+    return [f"option 'port' is {port!r}, and a port is a number from 1 to 65535"]
 
 
 def _server_problems(options: dict[str, Any]) -> list[str]:
@@ -154,19 +160,8 @@ def _server_problems(options: dict[str, Any]) -> list[str]:
     try:
         if (address := options.get("address")) is not None:
             greeting.check(address, options.get("namespace", "default"))
-        else:
-            _port(options)
-            if (program := server.known(options)) is not None:
-                greeting.check_program(program)
-    except (EngineUnavailable, UsageError) as error:
+        elif (program := server.known(options)) is not None:
+            greeting.check_program(program)
+    except EngineUnavailable as error:
         return [str(error)]
     return []
-
-
-def _port(options: dict[str, Any]) -> int | None:
-    port = options.get("port")
-    if port is None:
-        return None
-    if not str(port).isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"option 'port' is {port!r}, and a port is a number from 1 to 65535")
-    return int(port)

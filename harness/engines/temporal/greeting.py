@@ -17,19 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from harness.engines.temporal.versions import numbers
-from harness.errors import EngineUnavailable, UsageError
+from harness.errors import EngineUnavailable
 
 OLDEST_SERVER = (1, 20)
 PATIENCE = 5.0
 """Seconds for the server to answer; something that speaks another protocol may never do."""
 
 
+def unlike_address(address: Any) -> list[str]:
+    """What is wrong with an address as it is written; nothing if it is not given."""
+    host, _colon, port = str(address).rpartition(":")
+    if address is None or (host and port.isdigit() and 0 < int(port) < 65536):
+        return []
+    return [f"option 'address' is {address!r}, and an address is written HOST:PORT, as in 127.0.0.1:7233"]
+
+
 @functools.cache
 def check(address: str, namespace: str) -> None:
-    """Raises `UsageError` for no address, `EngineUnavailable` for no Temporal server there that can be used."""
-    host, port = _parts(address)
+    """Raises `EngineUnavailable` for no Temporal server there that can be used."""
+    host, _colon, port = address.rpartition(":")
     try:
-        socket.create_connection((host, port), PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except OSError as error:
         raise EngineUnavailable(
             f"no Temporal server at {address}: {error.strerror or error}; start it, or leave the address out"
@@ -63,13 +71,6 @@ def _check_age(server: str, version: str) -> None:
     if numbers(version) < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
         raise EngineUnavailable(f"{server} is version {version}; {oldest} or later is needed")
-
-
-def _parts(address: str) -> tuple[str, int]:
-    host, colon, port = str(address).rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"option 'address' is {address!r}, and an address is written HOST:PORT, as in 127.0.0.1:7233")
-    return host.strip("[]"), int(port)
 
 
 def _ask(address: str, namespace: str) -> dict[str, Any]:
