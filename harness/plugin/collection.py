@@ -72,7 +72,7 @@ def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:
             return
         plans = [(cell, plan) for cell, plan in found.points]
     for cell, plan in plans:
-        yield Case(scenario.with_plan(plan), plan, cell, wanted.expectation(engine, str(plan)))
+        yield Case(scenario.with_plan(plan), plan, cell, wanted.expectation(engine, plan))
 
 
 def _point(plan: FaultPlan) -> Cell | None:

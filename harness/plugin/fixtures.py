@@ -64,11 +64,12 @@ class Durable:
         whatever the test asked of it, no answer means much.
         """
         __tracebackhide__ = True
-        report, failure, missing, engine = None, "", "", ""
+        report, expected, failure, missing, engine = None, None, "", "", ""
         try:
             desk = desk_of(self._item.config)
             asked = self._scenario(faults, scenario)
             engine = asked.engine
+            expected = self._expected(asked, scenario)
             missing = "" if engine in desk.settings.require else desk.map(asked).unavailable
             report = None if missing else desk.report(asked)
         except HarnessError as error:
@@ -78,7 +79,6 @@ class Durable:
             pytest.skip(missing)
         if report is None:  # outside the handler, so that no frame of ours is chained to it
             raise UsageError(failure)
-        expected = self._expected(faults, scenario)
         self._keep(report, expected)
         if expected is not None and report.status != expected:
             raise AssertionError(told(report.judged, report.history, report.replay, instead_of=expected))
@@ -93,14 +93,14 @@ class Durable:
         elif report.status is Status.UNKNOWN:
             self._unknown.append(report)
 
-    def _expected(self, faults: Iterable[str], given: Mapping[str, Any]) -> Status | None:
+    def _expected(self, run: Scenario, given: Mapping[str, Any]) -> Status | None:
         """What the caller itself says that the run must come to; what the marker expects is of the test's own fault."""
         if given.get("expected") is None:
             return None
         asked = {**given, "subject": given.get("subject", "-")}
         mark = pytest.Mark(marker.MARKER, (), asked, _ispytest=True)
-        wanted = marker.wanted(self._item, [(self, mark)], default=(self.engine,))
-        return wanted.expectation(self.engine, "; ".join(faults))
+        wanted = marker.wanted(self._item, [(self, mark)], default=(run.engine,))
+        return wanted.expectation(run.engine, run.plan)
 
     def steps(self, **scenario: Any) -> tuple[str, ...]:
         """The steps of the fault-free run: what faults can name."""

@@ -6,6 +6,7 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
+from harness.steps import readable
 from harness.verdict import Status
 
 MARKER = "durable"
@@ -37,15 +39,12 @@ class Wanted:
     faults: tuple[FaultPlan, ...] | None = None
     expected: Mapping[str, Status] = field(default_factory=dict)
 
-    def expectation(self, engine: str, fault: str) -> Status:
+    def expectation(self, engine: str, plan: FaultPlan) -> Status:
         """What the run must come to: passed, unless an entry of `expected` says otherwise.
 
         An entry is a fault, a glob over faults, or either with `ENGINE:` before it; the first that fits counts.
         """
-        for pattern, status in self.expected.items():
-            if fault == pattern or any(fnmatchcase(text, _escaped(pattern)) for text in (fault, f"{engine}-{fault}")):
-                return status
-        return Status.PASSED
+        return next((status for entry, status in self.expected.items() if _fits(entry, engine, plan)), Status.PASSED)
 
 
 def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *, default: Sequence[str]) -> Wanted:
@@ -142,8 +141,14 @@ def _expected(where: str, given: Any) -> dict[str, Status]:
         raise UsageError(f"{where}: {error}; a verdict is {', '.join(Status)}") from None
 
 
-def _escaped(pattern: str) -> str:
-    return pattern.replace(":", "-", 1) if pattern.partition(":")[0].isidentifier() and "@" in pattern else pattern
+def _fits(entry: str, engine: str, plan: FaultPlan) -> bool:
+    """Whether an entry of `expected` is the plan, in whatever spelling, or a glob over it as it is spelled or shown."""
+    with suppress(UsageError):  # a glob need not be a fault
+        if FaultPlan.parse(entry.removeprefix(f"{engine}:")) == plan:
+            return True
+    spelled = (str(plan), readable(str(plan)))
+    named = [f"{engine}{mark}{text}" for text in spelled for mark in ":-"]  # as it is said, and as pytest's ids have it
+    return any(fnmatchcase(text, entry) for text in (*spelled, *named))
 
 
 def subject_path(subject: Any, node: Any, where: str) -> str:

@@ -1,0 +1,98 @@
+"""`expected` says what a fault must come to: the fault as a person writes it, or a glob over faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.faults import NO_FAULT, FaultPlan
+from harness.plugin.marker import Wanted
+from harness.scenario import Scenario
+from harness.verdict import Status
+from tests.plugin.conftest import Make
+
+CHARGE, DELETE, BOTH = (
+    "crash@tool:charge#1/between",
+    "crash@tool:löschen#1/between",
+    "crash@model#1/after;crash@*/before",
+)
+RUNS = """
+    from harness.pytest_plugin import durable_sweep
+
+    AGENT = {"subject": "shop:agent", "tools": {"charge": "once"}}
+    FAULT = "2*error(503)@model#1/before;crash@model#2"
+
+    test_swept = durable_sweep(**AGENT, engine="none", faults=FAULT, expected={FAULT: "failed"})
+
+
+    def test_under_another_engine_than_the_tests_own(durable):
+        assert durable.engine == "journal"
+        durable.run("crash@model#2", **AGENT, engine="none", expected={"none:crash@model#2": "failed"})
+        durable.run("crash@model#2", **AGENT, engine="none", expected={"journal:*": "passed", "*": "failed"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        (CHARGE, CHARGE),
+        (DELETE, DELETE),
+        ("crash@tool:l%C3%B6schen#1/between", DELETE),
+        ("dbos:crash@tool:docs.search#1/after", "crash@tool:docs%2Esearch#1/after"),
+        ("crash@model#2", "crash@model#2/before"),
+        ("dbos:crash@model#2", "crash@model#2"),
+        ("1*error(503)@model#1/before~1", "error(503)@model#1"),
+        (BOTH, BOTH),
+        ("crash@model#1/after ;crash@*/before", BOTH),
+        ("*", "no fault"),
+        ("*", CHARGE),
+        ("crash@tool:*", CHARGE),
+        ("crash@tool:lösch*", DELETE),
+        ("crash@tool:l%C3%B6*", DELETE),
+        ("dbos:crash@tool:lösch*", DELETE),
+        ("dbos:*", CHARGE),
+        ("dbos-crash@*", CHARGE),
+        ("*/before", BOTH),
+        ("crash@model#1/after; *", BOTH),
+    ],
+)
+def test_an_entry_fits_a_fault_in_whatever_spelling_it_is_written(entry: str, fault: str) -> None:
+    assert expected(entry, fault) is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ("crash@model#2/after", "crash@model#2"),
+        (f"journal:{CHARGE}", CHARGE),
+        ("journal:crash@*", CHARGE),
+        ("crash@tool:b*", CHARGE),
+        ("crash@model#1/after", BOTH),
+    ],
+)
+def test_an_entry_for_something_else_does_not_fit(entry: str, fault: str) -> None:
+    assert expected(entry, fault) is Status.PASSED
+
+
+def test_an_entry_may_name_an_engine_by_the_path_of_its_class() -> None:
+    assert expected(f"theirs:Engine:{CHARGE}", CHARGE, "theirs:Engine") is Status.FAILED
+    assert expected("theirs:Engine:crash@*", CHARGE, "theirs:Engine") is Status.FAILED
+
+
+def test_the_first_entry_that_fits_counts() -> None:
+    both = {"crash@model#2": Status.FAILED, "crash@*": Status.UNKNOWN}
+    made = Wanted("here", Scenario(subject="-"), ("dbos",), expected=both)
+
+    assert made.expectation("dbos", FaultPlan.parse("crash@model#2/before")) is Status.FAILED
+    assert made.expectation("dbos", FaultPlan.parse("crash@model#1/before")) is Status.UNKNOWN
+
+
+def test_runs_are_judged_by_what_is_expected_of_them_under_their_own_engine(project: Make) -> None:
+    ran = project({"test_runs.py": RUNS}).pytest()
+
+    assert (ran.count("passed"), ran.count("failed")) == (2, 0), ran.out
+
+
+def expected(entry: str, fault: str, engine: str = "dbos") -> Status:
+    plan = NO_FAULT if fault == str(NO_FAULT) else FaultPlan.parse(fault)
+    made = Wanted("here", Scenario(subject="-"), (engine,), expected={entry: Status.FAILED})
+    return made.expectation(engine, plan)
