@@ -26,6 +26,8 @@ OURS = ("engine", "engines", "faults", "expected")
 """Keywords that say how tests are made; the others are fields of a scenario."""
 RIVALS = {"engine": "engines", "engines": "engine"}
 """Two ways of saying one thing."""
+PLAIN = (int, float, bytes, list, tuple, dict, set, frozenset)
+"""What is no subject, though some module that is imported may well hold an equal one."""
 THEIRS = tuple(name for name in Scenario.model_fields if name not in ("engine", "faults", "expected", "why"))
 
 
@@ -59,7 +61,9 @@ def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *,
     faults = _faults(where, said.pop("faults", None))
     expected = _expected(where, said.pop("expected", {}))
     values = {name: value for name, value in said.items() if name not in OURS and value is not None}
-    return Wanted(where, Scenario.make(where, **values), engines, faults, expected)
+    scenario = Scenario.make(where, **values)
+    _known_checks(where, scenario)
+    return Wanted(where, scenario, engines, faults, expected)
 
 
 def merged(
@@ -141,6 +145,17 @@ def _expected(where: str, given: Any) -> dict[str, Status]:
         raise UsageError(f"{where}: {error}; a verdict is {', '.join(Status)}") from None
 
 
+def _known_checks(where: str, scenario: Scenario) -> None:
+    """Raise `UsageError` for a check that does not exist: after a run it would be an error of each crash point."""
+    from harness.checks.registry import known  # here, because a retry budget reads its marker with this module, too
+
+    for name in scenario.checks:
+        try:
+            known(name)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
+
+
 def _fits(entry: str, engine: str, plan: FaultPlan) -> bool:
     """Whether an entry of `expected` is the plan, in whatever spelling, or a glob over it as it is spelled or shown."""
     with suppress(UsageError):  # a glob need not be a fault
@@ -158,6 +173,8 @@ def subject_path(subject: Any, node: Any, where: str) -> str:
     """
     if isinstance(subject, str):
         return _found_file(subject, node)
+    if isinstance(subject, PLAIN):
+        raise UsageError(f"{where}: a subject is a text such as 'shop.agents:payments', or an agent, not {subject!r}")
     modules = [getattr(node, "module", None), sys.modules.get(getattr(subject, "__module__", "") or "")]
     for module in [*modules, *list(sys.modules.values())]:
         if isinstance(module, ModuleType) and (name := _name_in(module, subject)):

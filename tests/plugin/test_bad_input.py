@@ -40,6 +40,14 @@ MARKED = {
         "@pytest.mark.durable('shop:agent', engine='dbos', options={'store': 'postgers'}, faults='crash@model#1')",
         "engine 'dbos' cannot take these options: `store` is 'sqlite', 'postgres'",
     ),
+    "a_subject_that_is_a_number": (
+        "@pytest.mark.durable(3)",
+        "a subject is a text such as 'shop.agents:payments', or an",
+    ),
+    "a_check_that_nobody_knows": (
+        "@pytest.mark.durable('shop:agent', checks=['efects'])",
+        "there is no check 'efects'; did you mean 'effects'",
+    ),
     "too_many_arguments": ("@pytest.mark.durable('shop:agent', 'journal')", "takes one value without a name"),
 }
 YAML = {
