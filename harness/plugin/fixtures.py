@@ -13,7 +13,7 @@ from harness.plugin.cases import case_of
 from harness.plugin.collection import DEFAULT_ENGINES
 from harness.plugin.failure import in_words, told
 from harness.plugin.report import Report
-from harness.plugin.running import EXPECTED, MISSING, REPORTS, report_of
+from harness.plugin.running import EXPECTED, MISSING, REPORTS, report_of, warn_of_idle
 from harness.plugin.session import desk_of
 from harness.scenario import Scenario
 from harness.verdict import Status
@@ -79,6 +79,7 @@ class Durable:
             pytest.skip(missing)
         if report is None:  # outside the handler, so that no frame of ours is chained to it
             raise UsageError(failure)
+        warn_of_idle(self._item, report)
         self._keep(report, expected)
         if expected is not None and report.status != expected:
             raise AssertionError(told(report.judged, report.history, report.replay, instead_of=expected))

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.errors import HarnessError
+from harness.explore import policies
 from harness.plugin.cases import Case, case_of, is_marked
 from harness.plugin.failure import in_words, of_finding, told
 from harness.plugin.maps import CrashMap
@@ -24,6 +25,8 @@ REPORTS = pytest.StashKey[list[Report]]()
 EXPECTED = pytest.StashKey[dict[int, str]]()
 """What runs that a test made itself must come to, by their place among its reports; nothing said is a pass."""
 MISSING = pytest.StashKey[dict[str, str]]()
+WARNED = pytest.StashKey[set[tuple[str, str]]]()
+"""What has been warned of, and at which function."""
 
 
 def set_up(item: pytest.Item) -> None:
@@ -61,7 +64,19 @@ def report_of(item: pytest.Item, case: Case) -> Report:
     if report is None:
         _stop(said)
     item.stash[REPORTS] = [report]
+    warn_of_idle(item, report)
     return report
+
+
+def warn_of_idle(item: pytest.Item, report: Report) -> None:
+    """Warn of what was said of a tool that the fault-free run never calls: once for all tests of one function."""
+    __tracebackhide__ = True
+    function = item.nodeid.partition("[")[0]
+    told = item.config.stash.setdefault(WARNED, set())
+    for said in policies.idle(report.scenario, report.baseline.history):
+        if (function, said) not in told:
+            told.add((function, said))
+            item.warn(pytest.PytestWarning(f"durable: {said}"))
 
 
 def judge(item: pytest.Item, *, before: str = "") -> None:
