@@ -87,7 +87,8 @@ class Desk:
         judged = self._confirm(bench, found, plan, judged)
         line = replay or replay_line(scenario, scenario.plan, judged.folder, strict=self.settings.strict)
         history = load(Path(judged.folder) / "journal.jsonl")
-        return Report(judged, history, found.baseline, scenario, bench.engine.contract(), line)
+        points = (key_of(self._ground(scenario)), len(found.points))
+        return Report(judged, history, found.baseline, scenario, bench.engine.contract(), line, points)
 
     def close(self) -> None:
         """End every process and server of this session."""

@@ -107,6 +107,8 @@ class Report:
     scenario: Scenario
     contract: Contract
     replay: str
+    points: tuple[str, int] = ("", 0)
+    """The name of the crash map that the run is part of, and how many crash points that has."""
 
     def assert_passed(self) -> Report:
         """Assert that every check passed; the error tells what went wrong, whose it is, and how to see it again."""

@@ -128,7 +128,7 @@ def facts(item: pytest.Item) -> dict[str, Any]:
 
 def _run(item: pytest.Item, report: Report, expected: str) -> dict[str, Any]:
     judged = report.judged
-    rows = desk_of(item.config).map(report.scenario).points
+    name, possible = report.points
     return {
         "test": item.nodeid,
         "subject": judged.subject,
@@ -138,7 +138,8 @@ def _run(item: pytest.Item, report: Report, expected: str) -> dict[str, Any]:
         "expected": expected,
         "crashes": judged.crashes,
         "cell": list(judged.cell) if judged.cell else None,
-        "possible": len(rows),
+        "map": name,
+        "possible": possible,
         "findings": [finding.to_json() for finding in judged.findings],
         "replay": report.replay,
         "folder": judged.folder,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,22 +34,25 @@ class Tally:
     trouble: str = ""
 
     @property
-    def points(self) -> dict[tuple[str, str], tuple[set[tuple[str, ...]], int]]:
-        """For each swept subject and engine: the crash points that were tried, and how many there are."""
-        found: dict[tuple[str, str], tuple[set[tuple[str, ...]], int]] = {}
-        for run in self.runs:
-            if run["cell"]:
-                tried, _ = found.setdefault((run["subject"], run["engine"]), (set(), run["possible"]))
-                tried.add(tuple(run["cell"]))
-        return found
-
-    @property
     def tried(self) -> int:
-        return sum(len(tried) for tried, _possible in self.points.values())
+        return sum(len(points) for points, _possible in self._swept)
 
     @property
     def possible(self) -> int:
-        return sum(possible for _tried, possible in self.points.values())
+        return sum(possible for _points, possible in self._swept)
+
+    @property
+    def _swept(self) -> Iterable[tuple[set[tuple[str, ...]], int]]:
+        """For each crash map that a test took a point of: the points that were tried, and how many it has.
+
+        One subject has several maps under one engine: another script, say, or other deps, has other points.
+        """
+        found: dict[str, tuple[set[tuple[str, ...]], int]] = {}
+        for run in self.runs:
+            if run["cell"]:
+                points, _possible = found.setdefault(run["map"], (set(), run["possible"]))
+                points.add(tuple(run["cell"]))
+        return found.values()
 
     @property
     def coverage(self) -> float:
@@ -219,10 +222,11 @@ def _runs(tally: Tally, settings: Settings) -> Iterator[str]:
     yield "| -- | -- | -- | -- | -- | -- |"
     pairs = dict.fromkeys((run["subject"], run["engine"]) for run in tally.runs)
     for subject, engine in pairs:
-        tried, possible = tally.points.get((subject, engine), (set(), 0))
-        own = [run["status"] for run in tally.runs if (run["subject"], run["engine"]) == (subject, engine)]
-        counts = " | ".join(str(own.count(status)) for status in ("passed", "failed", "unknown"))
-        yield f"| `{subject}` | {engine} | {f'{len(tried)} of {possible}' * bool(possible)} | {counts} |"
+        own = Tally([run for run in tally.runs if (run["subject"], run["engine"]) == (subject, engine)])
+        statuses = [run["status"] for run in own.runs]
+        counts = " | ".join(str(statuses.count(status)) for status in ("passed", "failed", "unknown"))
+        tried = f"{own.tried} of {own.possible}" if own.possible else ""
+        yield f"| `{subject}` | {engine} | {tried} | {counts} |"
     yield ""
     low = f", less than {settings.min_coverage:g} %" if _too_little(tally, settings) else ""
     yield f"Crash-point coverage: {tally.coverage:.0f} %{low}"
