@@ -75,6 +75,11 @@ class Finding:
         """Findings with one cause: same check, rule, owner and step without its number."""
         return (self.check, self.rule, str(self.owner), StepId.parse(self.step).unnumbered if self.step else "")
 
+    @property
+    def change(self) -> str:
+        """The remedy as it is for every step of that name. A group may ask for several: two effects, say."""
+        return self.remedy.replace(self.step, self.group[-1]) if self.step else self.remedy
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -18,7 +18,8 @@ from harness.plugin import budgets
 from harness.plugin.options import Settings
 from harness.plugin.running import facts
 from harness.report.words import counted
-from harness.steps import StepId, readable
+from harness.steps import readable
+from harness.verdict import Finding
 
 SHOWN = 10
 """Findings in the terminal's summary; the files have all of them."""
@@ -61,16 +62,17 @@ class Tally:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """Each kind of finding once, errors first, with the number of runs that show it. What was expected is none."""
+        """Each kind of finding once, errors first, with the runs that show it. What was expected is none."""
         kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for run in self.runs:
+        for number, run in enumerate(self.runs):
             if run["status"] == run["expected"] != "passed":
                 continue
-            for finding in run["findings"]:
-                step = StepId.parse(finding["step"]).unnumbered if finding["step"] else "the run"
-                kind = (run["engine"], finding["check"], finding["rule"], finding["owner"], step)
-                known = kinds.setdefault(kind, {**finding, "about": readable(step), "runs": 0, **_origin(run)})
-                known["runs"] += 1
+            for values in run["findings"]:
+                finding = Finding(**values)
+                kind = (run["subject"], run["engine"], finding.severity, *finding.group, finding.change)
+                about = readable(finding.group[-1]) or "the run"
+                known = kinds.setdefault(kind, {**values, "about": about, "runs": set(), **_origin(run)})
+                known["runs"].add(number)
         order = ["error", "warning"]
         grave = [finding for finding in kinds.values() if finding["severity"] in order]
         return sorted(grave, key=lambda finding: order.index(finding["severity"]))
@@ -83,7 +85,7 @@ class Tally:
 
 
 def _origin(run: dict[str, Any]) -> dict[str, str]:
-    return {"engine": run["engine"], "fault": run["fault"], "replay": run["replay"]}
+    return {"subject": run["subject"], "engine": run["engine"], "fault": run["fault"], "replay": run["replay"]}
 
 
 TALLY = pytest.StashKey[Tally]()
@@ -194,8 +196,9 @@ def lines(tally: Tally) -> Iterator[str]:
     if tally.possible:
         yield f"crash points: {tally.tried} of {tally.possible} tried ({tally.coverage:.0f} %)"
     for finding in tally.findings[:SHOWN]:
-        times = f" ({finding['runs']} runs)" if finding["runs"] > 1 else ""
-        yield f"{finding['severity']}: {finding['about']} under {finding['engine']}{times}: {finding['message']}"
+        times = f" ({len(finding['runs'])} runs)" if len(finding["runs"]) > 1 else ""
+        where = f"{finding['about']} of {finding['subject']} under {finding['engine']}"
+        yield f"{finding['severity']}: {where}{times}: {finding['message']}"
         yield f"  do: {finding['remedy']}"
     if len(tally.findings) > SHOWN:
         yield f"and {len(tally.findings) - SHOWN} more findings"
@@ -232,7 +235,8 @@ def _runs(tally: Tally, settings: Settings) -> Iterator[str]:
     yield f"Crash-point coverage: {tally.coverage:.0f} %{low}"
     for finding in tally.findings:
         yield ""
-        yield f"- **{finding['severity']}** `{finding['about']}` under {finding['engine']}: {_cell(finding['message'])}"
+        where = f"`{finding['about']}` of `{finding['subject']}` under {finding['engine']}"
+        yield f"- **{finding['severity']}** {where}: {_cell(finding['message'])}"
         yield f"  - to do ({finding['owner']}): {_cell(finding['remedy'])}"
         yield f"  - again: `{finding['replay']}`"
 

@@ -49,11 +49,9 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
     for group in report.groups:
         runs = [run for run in report.runs if run.engine == group[0]]
         found = [(finding, run) for run in runs for finding in own(run) if finding.group == group[1:]]
-        # What one sentence is said of has one severity: a cell that only warns is not one of those that fail.
-        for severity in Severity:
-            alike = [(finding, run) for finding, run in found if finding.severity is severity]
-            if alike:
-                members.setdefault((severity, *group[1:], alike[0][0].remedy), []).extend(alike)
+        for finding, run in found:
+            # What one sentence is said of has one severity: a cell that only warns is not one of those that fail.
+            members.setdefault((finding.severity, *group[1:], finding.change), []).append((finding, run))
     order = list(Severity)
     return tuple(sorted(map(_cause, members.values()), key=lambda cause: order.index(cause.finding.severity)))
 

@@ -157,7 +157,7 @@ def test_the_summary_counts_runs_crashes_and_crash_points(ran: Ran) -> None:
 
     assert "23 runs, 20 crashes" in told
     assert "crash points: 14 of 20 tried (70 %)" in told
-    assert "error: tool:charge under none (2 runs)" in told
+    assert "error: tool:charge of shop:agent under none (2 runs)" in told
     assert "as expected though not passed: 2" in told
 
 

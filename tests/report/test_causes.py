@@ -70,6 +70,16 @@ def test_engines_that_want_different_changes_do_not():
     assert len(causes(both)) == 2
 
 
+def test_two_effects_outside_every_step_are_two_things_to_change():
+    found = [a_finding(None, rule="effect-repeated", remedy=f"move `{name}` into a step") for name in ("mail", "audit")]
+    assert [cause.finding.remedy for cause in causes(report(*found))] == [each.remedy for each in found]
+
+
+def test_one_change_that_several_calls_of_a_tool_want_is_one():
+    calls = [a_finding(step, remedy=f"limit the attempts of `{step}`") for step in ("tool:charge#1", "tool:charge#2")]
+    assert len(causes(report(*calls))) == 1
+
+
 def test_what_was_confirmed_in_cold_interpreters_says_so():
     assert "(seen again in cold interpreters)" in text(*findings(report(a_finding(confirmed="cold"))))
 
