@@ -29,11 +29,18 @@ def idle(scenario: Scenario, history: History) -> Iterator[str]:
 
 def refuse_lost_keys(scenario: Scenario, history: History) -> None:
     """Raise `UsageError` for the key of a tool that no call of it has a place for."""
+    if lost := lost_key(scenario, history):
+        raise UsageError(lost)
+
+
+def lost_key(scenario: Scenario, history: History) -> str:
+    """What is wrong with the first such key; empty if nothing is."""
     for tool, policy in scenario.tools.items():
         named = [run for run in history.executions if StepId.parse(run.step).name == tool]
         calls = [run for run in named if isinstance(run.entered, StepEntered)]  # a unit's arguments are not seen
         if calls and not any(policy.has_its_key(run.arguments) for run in calls):
-            raise UsageError(_no_such_place(tool, policy, calls))
+            return _no_such_place(tool, policy, calls)
+    return ""
 
 
 def _no_such_place(tool: str, policy: ToolPolicy, calls: list[Execution]) -> str:

@@ -67,11 +67,8 @@ class Desk:
         """The crash map of a scenario under its engine. Not usable, too, if what is said of tools does not fit it."""
         with self._lock:
             found = self._maps.of(self._ground(scenario))
-        if found.usable and scenario.tools:
-            try:
-                policies.refuse_lost_keys(scenario, found.baseline.history)
-            except UsageError as error:
-                return replace(found, rows=(), problem=str(error))
+        if found.usable and scenario.tools and (lost := policies.lost_key(scenario, found.baseline.history)):
+            return replace(found, rows=(), problem=lost)
         return found
 
     def report(self, scenario: Scenario, *, cell: Cell | None = None, replay: str | None = None) -> Report:

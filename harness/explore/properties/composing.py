@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.explore.properties.benches import opened_for
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
-from harness.explore.properties.offered import Offer, offer_of, path_of
+from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
 from harness.explore.properties.plans import Strike, points, strikes
 from harness.explore.properties.trials import Guess, Unfit, fair
 from harness.faults import Fault, FaultPlan
@@ -61,8 +61,10 @@ def _scenarios(
     places = [draw(st.integers(0, POINTS - 1)) for _ in range(draw(st.integers(1, most)))]
     guess = None
     if scenario.script is None:
-        turns = _turns(draw, offer_of(scenario), longest)
-        scenario = scenario.model_copy(update={"script": to_data(script_of(offer_of(scenario), turns))})
+        offer = offer_of(scenario)
+        point_out_idle(scenario, offer.history)
+        turns = _turns(draw, offer, longest)
+        scenario = scenario.model_copy(update={"script": to_data(script_of(offer, turns))})
         opened = opened_for(scenario)
         opened.made_up.add(json.dumps(scenario.script))
         if (foreseen := opened.foresight.history(turns)) is not None:

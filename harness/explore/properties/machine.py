@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
-from harness.explore.properties.offered import Offer, offer_of
+from harness.explore.properties.offered import Offer, offer_of, point_out_idle
 from harness.explore.properties.surviving import DoesNotSurvive
 from harness.explore.properties.trials import Unfit
 from harness.faults import WINDOWS, Fault, Window
@@ -57,6 +57,7 @@ class DurableMachine(RuleBasedStateMachine):
         """An empty store, and a service that knows what its agent can do."""
         given = Scenario.make(subject=self.subject, engine=self.engine, **{"stall": 2.0, **self.scenario})
         self.offer = offer_of(given)
+        point_out_idle(given, self.offer.history)
         self.episode = Episode(given, self.offer)
         self.turns: list[Turn] = []
         self.judged = 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from harness.errors import UsageError
+from harness.explore import policies
 from harness.explore.properties.benches import bench_for
 from harness.faults import NO_FAULT
+from harness.history import History
 from harness.journal import load
 from harness.scenario import Scenario
 from harness.subjects.offers import OFFER
@@ -32,15 +35,29 @@ class Offer:
     json: Schema | None = None
     text: bool = True
     alone: bool = True
+    history: History = field(default_factory=lambda: History(()))
+    """The run in which this was found out: every tool was called once."""
 
 
 def offer_of(scenario: Scenario) -> Offer:
-    """What the outermost agent of a scenario's subject offers, once per subject and engine.
+    """What the outermost agent of a scenario's subject offers, once per subject and engine. Its script is not asked.
 
     Raises `UsageError` if its agent asks no model, or if the subject cannot be used.
     """
     deps = scenario.deps if isinstance(scenario.deps, str | None) else repr(scenario.deps)
-    return _offer(_Asked(scenario.subject, scenario.engine, deps, scenario))
+    unscripted = scenario.model_copy(update={"script": None, "invocations": (), "lives": ()})
+    return _offer(_Asked(scenario.subject, scenario.engine, deps, unscripted))
+
+
+def point_out_idle(scenario: Scenario, history: History) -> None:
+    """Warn of each tool that something was said of and that this run never calls, once in a process."""
+    for note in policies.idle(scenario, history):
+        _warn(note)
+
+
+@cache
+def _warn(note: str) -> None:
+    warnings.warn(note, stacklevel=1)
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,7 @@ def _offer(asked: _Asked) -> Offer:
         json=mine[0]["object"],
         text=mine[0]["text"],
         alone=len(mine) == len(seen),
+        history=history,
     )
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from harness import checks
 from harness.checks import Baseline, Difference, compare
 from harness.errors import UsageError
-from harness.explore import unusable
+from harness.explore import policies, unusable
 from harness.explore.properties.benches import Opened, opened_for
 from harness.explore.properties.foresight import alike
+from harness.explore.properties.offered import offer_of
 from harness.faults import LATE, NO_FAULT, FaultPlan
 from harness.history import History
 from harness.runner import Bench, report
@@ -126,7 +127,8 @@ _fair: OrderedDict[str, Fair] = OrderedDict()
 def fair(scenario: Scenario, guess: Guess | None = None) -> Fair:
     """The fault-free runs that `scenario` is compared with. A `guess` lets the run under faults begin beside the first.
 
-    Raises `Unfit` if the conversation fails without faults, `UsageError` if subject or engine cannot be used.
+    Raises `Unfit` if the conversation fails without faults, `UsageError` if subject or engine cannot be used, or if a
+    tool is said to be keyed by what is no argument of it.
     """
     peaceful = scenario.with_plan(NO_FAULT)
     opened = opened_for(peaceful)
@@ -156,6 +158,11 @@ def _refuse_unfit(history: History, scenario: Scenario, bench: Bench) -> None:
     verdict = unusable.failed(history, scenario, bench.engine.contract())
     if verdict is not None:
         raise Unfit(next((finding.message for finding in verdict.findings), verdict.reason))
+    lost = policies.lost_key(scenario, history)
+    if lost and (scenario.script is None or policies.lost_key(scenario, offer_of(scenario).history)):
+        raise UsageError(lost)
+    if lost:  # the tool has such an argument, and this conversation leaves it out
+        raise Unfit(lost)
 
 
 def play(scenario: Scenario, *, strict: bool = False) -> Trial:

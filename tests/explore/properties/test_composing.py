@@ -100,6 +100,28 @@ def test_a_conversation_that_the_agent_cannot_have_is_left_out() -> None:
         never()
 
 
+def test_a_tool_that_is_not_there_is_pointed_out_once() -> None:
+    @given(scenarios(TILL, tools={"chagre": "once"}))
+    @durable(max_examples=5, derandomize=True, database=None, phases=[Phase.generate])
+    def holds(scenario: Scenario) -> None:
+        assert scenario.tools
+
+    with pytest.warns(UserWarning, match="'chagre'.*did you mean 'charge'") as told:
+        holds()
+
+    assert len(told) == 1
+
+
+def test_a_key_that_is_no_argument_of_its_tool_is_a_mistake_whatever_the_conversation() -> None:
+    @given(scenarios(TILL, tools={"charge": "keyed:cent"}))
+    @durable(max_examples=30, derandomize=True, database=None, phases=[Phase.generate])
+    def holds(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(UsageError, match=r"keyed by 'cent'.*did you mean 'cents'\?"):
+        holds()
+
+
 def test_a_plan_that_could_not_fire_is_discarded_and_never_counted() -> None:
     idle = KNOWN.model_copy(update={"faults": ("crash@model#1/between~3",)})
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.contract import ToolPolicy
+from harness.errors import UsageError
 from harness.explore.properties import close_benches
-from harness.explore.properties.trials import Fair, Guess, fair, play
+from harness.explore.properties.trials import Fair, Guess, Unfit, fair, play
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
 from harness.verdict import Status
@@ -70,3 +72,25 @@ def test_what_fails_is_held_against_two_fault_free_runs() -> None:
 
     assert trial.report.status is Status.FAILED
     assert fair(ONCE).twin is not None
+
+
+@pytest.mark.parametrize("script", [None, [CALL, "done"]], ids=["automatic", "said"])
+def test_a_key_that_is_no_argument_is_a_mistake_and_no_finding(script: object) -> None:
+    mistaken = STRUCK.model_copy(update={"script": script, "tools": {"charge": ToolPolicy.parse("keyed:cent")}})
+
+    with pytest.raises(UsageError, match=r"keyed by 'cent'.*did you mean 'cents'\?") as caught:
+        play(mistaken)
+
+    assert not isinstance(caught.value, Unfit)
+
+
+def test_a_conversation_that_leaves_out_the_key_is_unfit_where_others_have_it() -> None:
+    """The model may give a list without items, and the key is its first one."""
+    scenario = Scenario.make(
+        subject="fixtures.agents.gallery:plain",
+        script=[{"call": "count", "args": {"things": []}}, "done"],
+        tools={"count": "keyed:things[0]"},
+    )
+
+    with pytest.raises(Unfit, match="keyed by"):
+        play(scenario)
