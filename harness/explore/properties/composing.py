@@ -44,10 +44,10 @@ def scenarios(
 
     `subject` is an import path, or an agent that a module's variable holds. `given` are other fields of the scenario:
     `tools`, `deps`, `world`, `prompt`, `options`, …; a `script` fixes the conversation. The engines are tried from the
-    first on. Conversations that the agent cannot have are left out. With `aim` so are, every second time, scenarios
-    whose faults would strike where others have struck: more is reached, and the same test run twice in one process
-    draws other scenarios. Raises `UsageError`, when it is first drawn from,
-    for a subject or an engine that cannot be used.
+    first on. Made-up conversations that the agent cannot have are left out. With `aim` so are, every second time,
+    scenarios whose faults would strike where others have struck: more is reached, and the same test run twice in one
+    process draws other scenarios. Raises `UsageError`, when it is first drawn from, for a subject, an engine or a
+    `script` that cannot be used.
     """
     base = [Scenario.make(subject=path_of(subject), engine=engine, **given) for engine in engines]
     return _scenarios(base, strikes(actions), max_faults, rounds, aim=aim)
@@ -58,9 +58,10 @@ def _scenarios(
     draw: st.DrawFn, bases: list[Scenario], kinds: tuple[Strike, ...], most: int, longest: int, *, aim: bool
 ) -> Scenario:
     scenario = bases[draw(st.integers(0, len(bases) - 1))]
+    made_up = scenario.script is None
     places = [draw(st.integers(0, POINTS - 1)) for _ in range(draw(st.integers(1, most)))]
     guess = None
-    if scenario.script is None:
+    if made_up:
         offer = offer_of(scenario)
         point_out_idle(scenario, offer.history)
         turns = _turns(draw, offer, longest)
@@ -74,7 +75,11 @@ def _scenarios(
     try:
         history = fair(scenario, guess).history
     except Unfit:
+        if not made_up:
+            raise  # there is no other to draw
         reject()
+    if not made_up:
+        point_out_idle(scenario, history)
     found = _under(scenario, places, kinds, history)
     if aim and guess is None:
         _go_elsewhere(found, history)

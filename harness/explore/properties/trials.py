@@ -24,6 +24,7 @@ from harness.faults import LATE, NO_FAULT, FaultPlan
 from harness.history import History
 from harness.runner import Bench, report
 from harness.scenario import Scenario
+from harness.subjects.script_sources import load_script
 from harness.verdict import RunReport, Severity, Status, Verdict
 
 KEPT = 256
@@ -127,8 +128,8 @@ _fair: OrderedDict[str, Fair] = OrderedDict()
 def fair(scenario: Scenario, guess: Guess | None = None) -> Fair:
     """The fault-free runs that `scenario` is compared with. A `guess` lets the run under faults begin beside the first.
 
-    Raises `Unfit` if the conversation fails without faults, `UsageError` if subject or engine cannot be used, or if a
-    tool is said to be keyed by what is no argument of it.
+    Raises `Unfit` if the conversation fails without faults, `UsageError` if subject, engine or script cannot be used,
+    or if a tool is said to be keyed by what is no argument of it.
     """
     peaceful = scenario.with_plan(NO_FAULT)
     opened = opened_for(peaceful)
@@ -143,6 +144,8 @@ def fair(scenario: Scenario, guess: Guess | None = None) -> Fair:
 
 def _made(opened: Opened, peaceful: Scenario, guess: Guess | None) -> Fair:
     """A first fault-free run, on the second zygote if the first one is to bear another run meanwhile."""
+    if isinstance(peaceful.script, str):
+        load_script(peaceful.script)  # a life that cannot read it only dies of that
     bench, begun, turn = opened.bench, None, 0
     if guess is not None and not any(fault.action in LATE for fault in guess.scenario.plan.faults):
         turn, begun = 1, opened.beside.submit(played, bench, guess.scenario, guess.scenario.plan, guess.history)

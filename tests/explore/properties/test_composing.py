@@ -90,23 +90,33 @@ def test_conversations_call_the_tools_of_the_agent_with_arguments_that_fit() -> 
     assert rejected
 
 
-def test_a_conversation_that_the_agent_cannot_have_is_left_out() -> None:
-    @given(scenarios(TILL, script=[{"call": "refund"}, "done"]))
-    @durable(max_examples=5, derandomize=True, database=None)
+SCRIPTS = {
+    "no file": ("no.yaml", r"^there is no script 'no\.yaml'; give a YAML or JSON file"),
+    "no module": ("no_module:turns", r"^there is no script module 'no_module'"),
+    "no such tool": ([{"call": "refund"}, "done"], "the script does not fit the agent.*'refund'"),
+    "a call that is always rejected": ([{"call": "charge", "args": {}}, "done"], "the run fails without any fault"),
+}
+
+
+@pytest.mark.parametrize(("script", "said"), SCRIPTS.values(), ids=SCRIPTS)
+def test_a_script_that_the_agent_cannot_have_is_a_mistake_because_there_is_no_other(script: object, said: str) -> None:
+    @given(scenarios(TILL, script=script))
+    @durable(max_examples=5, derandomize=True, database=None, phases=[Phase.generate])
     def never(scenario: Scenario) -> None:
         raise AssertionError(scenario)
 
-    with pytest.raises((Unsatisfiable, UsageError)):
+    with pytest.raises(UsageError, match=said):
         never()
 
 
-def test_a_tool_that_is_not_there_is_pointed_out_once() -> None:
-    @given(scenarios(TILL, tools={"chagre": "once"}))
+@pytest.mark.parametrize(("tool", "script"), [("chagre", None), ("chrage", KNOWN.script)], ids=["made up", "said"])
+def test_a_tool_that_is_not_there_is_pointed_out_once(tool: str, script: object) -> None:
+    @given(scenarios(TILL, tools={tool: "once"}, script=script))
     @durable(max_examples=5, derandomize=True, database=None, phases=[Phase.generate])
     def holds(scenario: Scenario) -> None:
         assert scenario.tools
 
-    with pytest.warns(UserWarning, match="'chagre'.*did you mean 'charge'") as told:
+    with pytest.warns(UserWarning, match=f"{tool!r} was said, but .* never calls it") as told:
         holds()
 
     assert len(told) == 1
