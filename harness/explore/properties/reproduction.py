@@ -35,13 +35,17 @@ def regression(scenario: Scenario, report: RunReport) -> str:
     return to_yaml(scenario.model_copy(update={"why": why, "expected": Status.PASSED}))
 
 
-def told(scenario: Scenario, report: RunReport) -> str:
-    """A failure for a person: what happened, whose it is, what to do, and the file that does it again."""
+def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
+    """A failure for a person: what happened, whose it is, what to do, and the file that does it again.
+
+    `chance` is what has to be said of it if it does not always happen.
+    """
     lines = [f"{scenario.subject} under {scenario.engine} does not survive {scenario.plan}: {report.status}"]
     for finding in report.findings:
         if finding.severity is not Severity.NOTE:
             lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]
     lines += [f"  - {reason}" for reason in report.reasons]
+    lines += ["", chance] if chance else []
     lines += ["", "Save this as a file in scenarios/; `harness run FILE` does it again:", "", ""]
     return "\n".join(lines) + regression(scenario, report)
 

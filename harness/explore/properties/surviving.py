@@ -14,12 +14,18 @@ from harness.explore.properties.trials import Trial, Unfit, play
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
 
+LOOKS = 10
+"""How many runs say how often a scenario fails that does not always."""
+
 
 class DoesNotSurvive(AssertionError):
-    """A scenario came to something other than passed. The message holds it as YAML; `report` is the judgement."""
+    """A scenario came to something other than passed. The message holds it as YAML; `report` is the judgement.
 
-    def __init__(self, scenario: Scenario, report: RunReport) -> None:
-        super().__init__(told(scenario, report))
+    `chance` is a sentence about a failure that does not always happen.
+    """
+
+    def __init__(self, scenario: Scenario, report: RunReport, chance: str = "") -> None:
+        super().__init__(told(scenario, report, chance))
         self.scenario, self.report = scenario, report
 
 
@@ -31,7 +37,8 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     `UsageError` for a subject or engine that cannot be used.
 
     When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
-    exception is about the simplest scenario that fails.
+    exception is about the simplest scenario that fails. That one is run once more, and if it passes then the exception
+    says how often it fails.
     """
     __tracebackhide__ = True
     try:
@@ -44,9 +51,10 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
         _discard_if_idle(trial)
     if trial.report.status is not Status.PASSED:
         opened_for(scenario).reach.fail()
-        if _is_last_look():
-            trial = _simplest(trial, strict=strict)
-        raise DoesNotSurvive(trial.scenario, trial.report)
+        if not _is_last_look():
+            raise DoesNotSurvive(trial.scenario, trial.report)
+        trial = _simplest(trial, strict=strict)
+        raise DoesNotSurvive(trial.scenario, trial.report, _chance(trial.scenario, strict=strict))
     return trial.report
 
 
@@ -81,3 +89,21 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
 
     made_up = json.dumps(trial.scenario.script) in opened_for(trial.scenario).made_up
     return failed[simplest(trial.scenario, fails, shorten=made_up).model_dump_json()]
+
+
+def _chance(scenario: Scenario, *, strict: bool) -> str:
+    """What is to be said of a scenario that failed, if it does not when it is run again; else nothing."""
+    if _fails(scenario, strict=strict):
+        return ""
+    failed = 1 + sum(_fails(scenario, strict=strict) for _ in range(LOOKS - 2))
+    return (
+        f"It failed in {failed} of {LOOKS} runs, so something in it is a matter of chance (threads that race, time),"
+        " and the file may pass."
+    )
+
+
+def _fails(scenario: Scenario, *, strict: bool) -> bool:
+    try:
+        return play(scenario, strict=strict).report.status is not Status.PASSED
+    except Unfit:
+        return False
