@@ -16,6 +16,7 @@ from harness.engines.base import Store
 from harness.engines.given import hosts
 from harness.engines.journal.engine import JournalEngine, JournalSession
 from harness.engines.journal.worker import JournalWorker
+from harness.engines.none import NoneEngine
 from harness.errors import UsageError
 from harness.explore import sweep as exploring
 from harness.history import Event, FaultFired, History, Observation, ProcessEnded, ProcessStarted, RunEnded
@@ -177,6 +178,13 @@ def test_an_option_that_is_no_address_names_no_host() -> None:
     assert hosts(options) == ["db.example", "::1"]
 
 
+class Served(NoneEngine):
+    """An engine with a server of the person's own."""
+
+    def mistakes(self, options: dict[str, Any]) -> list[str]:
+        return []
+
+
 def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
     before = """
         import socket
@@ -190,7 +198,8 @@ def test_a_persons_own_server_may_be_reached(tmp_path: Path) -> None:
 
     guarded = exploring.steps(Scenario.make(subject=path, engine="none"), out=tmp_path / "out")
     options = {"address": "192.0.2.1:7233"}
-    allowed = exploring.steps(Scenario.make(subject=path, engine="none", options=options), out=tmp_path / "out")
+    served = Scenario.make(subject=path, engine="tests.test_runner:Served", options=options)
+    allowed = exploring.steps(served, out=tmp_path / "out")
 
     assert "LeavesMachine" in guarded.findings[0].message
     assert "LeavesMachine" not in allowed.findings[0].message
