@@ -25,7 +25,13 @@ class Hook(Protocol):
     """What the probes offer to an adapter, so that bodies and commits are seen with the engine's own keys."""
 
     def called(self, key: str, name: str) -> None:
-        """The container asked for unit `key`, be it run or replayed. Call it in the container's order."""
+        """The container asked for unit `key`, be it run or replayed. Call it in the container's order.
+
+        Where the key is not known yet, give what tells the places apart at which units are asked for; see `known`.
+        """
+
+    def known(self, place: str, key: str) -> None:
+        """What was asked for at `place` is unit `key`."""
 
     def unit(
         self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
@@ -92,6 +98,9 @@ class Unwatched:
     """A hook for units that nobody watches: a zygote's warming up, a measurement without probes."""
 
     def called(self, key: str, name: str) -> None:
+        pass
+
+    def known(self, place: str, key: str) -> None:
         pass
 
     def unit(

@@ -17,15 +17,22 @@ class Numbers:
 
     def __init__(self) -> None:
         self._keys: dict[str, list[str]] = defaultdict(list)
+        self._places: dict[str, str] = {}
 
     def called(self, key: str, name: str) -> None:
-        """The container asks for unit `key`."""
-        if key not in (keys := self._counted(name)):
-            keys.append(key)
+        """The container asks for unit `key`, or for what is to be at the place `key`."""
+        place = self._places.get(key, key)
+        if place not in (places := self._counted(name)):
+            places.append(place)
+
+    def known(self, place: str, key: str) -> None:
+        """What was asked for at `place` is unit `key`, which is the same wherever else it is asked for."""
+        self._places.setdefault(key, place)
 
     def step(self, key: str, name: str) -> StepId:
         """The step that the unit is, if no body of the conversation claims it."""
-        return StepId.of("step", name, self._counted(name).index(key) + 1).inside(step_here.get())
+        number = self._counted(name).index(self._places.get(key, key)) + 1
+        return StepId.of("step", name, number).inside(step_here.get())
 
     def another(self, name: str) -> StepId:
         """The next step of this name, for what the engine has no key for."""
@@ -35,6 +42,7 @@ class Numbers:
     def clear(self) -> None:
         """Another invocation begins."""
         self._keys.clear()
+        self._places.clear()
 
     def _counted(self, name: str) -> list[str]:
         """The keys among which a unit of this name is counted here."""

@@ -321,6 +321,10 @@ class Probes:
         """Number the units of one name in the container's own order, whether they run or are replayed."""
         self._numbers.called(key, name)
 
+    def known(self, place: str, key: str) -> None:
+        """Unit `key` has the number of the place at which it was asked for."""
+        self._numbers.known(place, key)
+
     def unit(
         self, body: Callable[..., Any], key: str, name: str, attempt: int | None = None, tries: int | None = None
     ) -> Callable[..., Any]:

@@ -65,6 +65,18 @@ def test_a_child_that_waits_in_a_queue_of_the_program_is_taken_from_there(tmp_pa
 
 
 @pytest.mark.engine(name="dbos")
+@pytest.mark.parametrize("step", ["step:pack#1", "step:pack#1.step:ship#1"])
+def test_children_are_counted_as_they_are_asked_for_whichever_begins_first(step: str, tmp_path: Path) -> None:
+    options = {"startup": f"{DBOS}:startup"}
+    fault = f"crash@{step}/after"
+    scenario = Scenario.make(subject=f"{DBOS}:overtaken", engine="dbos", deps=3, options=options, faults=fault)
+    report = run(scenario, out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    assert (crashed.status, crashed.findings, crashed.incarnations) == (Status.PASSED, (), 2)
+
+
+@pytest.mark.engine(name="dbos")
 def test_a_queue_that_nobody_has_registered_is_named(tmp_path: Path) -> None:
     [report] = run(Scenario.make(subject=f"{DBOS}:queued", engine="dbos", deps=3, stall=3), out=tmp_path).runs
 

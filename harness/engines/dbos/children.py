@@ -1,8 +1,9 @@
 """Child workflows: the tool that is itself a workflow, `@agent.tool_plain @DBOS.workflow()`.
 
 DBOS records them as it records steps, under an id of their own, and after a crash recovers a child that was in flight
-by itself: not inside its parent's call, which is replayed up to the point where it waits for the child. The body's
-probes must know whose call it is, so a recovered child begins when its parent has come that far.
+by itself: not inside its parent's call, which is replayed up to the point where it waits for the child. Children in a
+queue begin in an order of the queue's. The body's probes must know whose call it is and which, so children are counted
+as their parent asks for them, and a recovered child begins when its parent has come that far.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import Context, ContextVar, copy_context
 from functools import wraps
 from typing import Any
@@ -20,6 +21,7 @@ from dbos import DBOS
 
 from harness.engines.base import Hook
 from harness.engines.dbos import seams
+from harness.subjects.places import Setting
 
 PATIENCE = 2.0
 """Seconds that a recovered child waits for its parent. A parent that does not wait for its child never comes."""
@@ -52,15 +54,15 @@ class Children:
     def report(self, hook: Hook, *, are_steps: bool) -> None:
         """From now on let `hook` see them. `are_steps` where it is a workflow of the person's own that calls them."""
         self._hook, self._are_steps = hook, are_steps
-        seams.watch_questions(self._is_asked_for)
+        seams.watch_questions(hook, self._is_asked_for)
 
     def expect(self, *, opens: bool) -> None:
         """Remember whether the tool that is about to be called is one of DBOS's own functions."""
         self._opens.set(opens)
 
-    def _is_asked_for(self, child: str, name: str) -> None:
+    def _is_asked_for(self, place: str, child: str) -> None:
         assert self._hook is not None
-        self._hook.called(child, name)
+        self._hook.known(place, child)
         self._asked[child] = copy_context()
 
     def _seen(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -71,9 +73,10 @@ class Children:
                 deadline = time.monotonic() + PATIENCE
                 while self._is_early() and time.monotonic() < deadline:  # noqa: ASYNC110  set by another thread
                     await asyncio.sleep(LOOK)
-                body = self._body(function, name)
-                with self._around(), self._run():
-                    return await body(*args, **kwargs)
+                with self._taken_over():
+                    body = self._body(function, name)
+                    with self._around(), self._run():
+                        return await body(*args, **kwargs)
 
             return awaited
 
@@ -82,9 +85,10 @@ class Children:
             deadline = time.monotonic() + PATIENCE
             while self._is_early() and time.monotonic() < deadline:
                 time.sleep(LOOK)
-            body = self._body(function, name)
-            with self._around(), self._run():
-                return body(*args, **kwargs)
+            with self._taken_over():
+                body = self._body(function, name)
+                with self._around(), self._run():
+                    return body(*args, **kwargs)
 
         return called
 
@@ -108,14 +112,18 @@ class Children:
         child = self._child()
         if child is None or self._hook is None:
             return function
-        self._take_over(child)
         if not self._opens.get():
             return self._hook.part(function, child, name) if self._are_steps else function
         self._opens.set(False)
         return self._hook.unit(function, child, name)
 
-    def _take_over(self, child: str) -> None:
-        """Go on in the parent's call: what our probes know there they know here."""
-        for variable, value in self._asked.get(child, Context()).items():
-            if variable.name.startswith("harness_"):
-                variable.set(value)
+    @contextmanager
+    def _taken_over(self) -> Iterator[None]:
+        """Go on in the parent's call: what our probes know there they know here; no later body of this thread does."""
+        known = self._asked.get(self._child() or "", Context())
+        with ExitStack() as stack:
+            stack.callback(self._opens.set, False)
+            for variable, value in known.items():
+                if variable.name.startswith("harness_"):
+                    stack.enter_context(Setting(variable, value))
+            yield

@@ -7,7 +7,8 @@ Nothing else under `harness` touches DBOS's private modules.
 - `SystemDatabase.record_operation_result` makes a step's result or error durable.
 - `update_workflow_outcome` does so for a workflow.
 - `record_sleep` turns a durable sleep, or a wait with a timeout, into seconds.
-- `check_operation_execution` is asked before a child workflow runs, and says whether it is known already.
+- `create_start_workflow_child` gives a child workflow its id, and `check_operation_execution` is asked before it runs
+  and says whether it is known already.
 - `SQLiteSystemDatabase._create_engine` makes the engine that it uses; one is made before the fork, for all lives.
 - the internal queue, polled once a second, is where recovery puts the workflows that it found.
 """
@@ -45,10 +46,11 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (core, "invoke_step", ("step_ctx", "func", "step_name", "retries_allowed", "max_attempts")),
     (SystemDatabase, "record_operation_result", ("result",)),
     (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
-    (SystemDatabase, "check_operation_execution", ("function_name",)),
+    (SystemDatabase, "check_operation_execution", ("workflow_id", "function_id", "function_name")),
     (SystemDatabase, "record_sleep", ("workflow_uuid", "function_id", "seconds")),
     (SQLiteSystemDatabase, "_create_engine", ("system_database_url", "engine_kwargs")),
     (contexts, "get_local_dbos_context", ()),
+    (contexts.DBOSContext, "create_start_workflow_child", ("cur_ctx",)),
     (registry, "_get_or_create_dbos_registry", ()),
 )
 """Owner, name, and the parameters that we use."""
@@ -212,17 +214,32 @@ def _attempted(
     return called
 
 
-def watch_questions(asked: Callable[[str, str], None]) -> None:
-    """Tell `asked` the id and name of each child workflow that its parent asks for and that is known already."""
-    original = SystemDatabase.check_operation_execution
+def watch_questions(hook: Hook, asked: Callable[[str, str], None]) -> None:
+    """Let `hook` count each child workflow when its parent asks for it, which is before it can begin.
 
-    @wraps(original)
-    def check_operation_execution(self: Any, *args: Any, **options: Any) -> Any:
-        known = original(self, *args, **options)
-        if known is not None and (child := known["child_workflow_id"]):
-            asked(child, options.get("function_name") or args[2])
+    `asked` is told where that was, and its id: the one that is recorded, or else the one that it is about to be given.
+    """
+    create, check_execution = contexts.DBOSContext.create_start_workflow_child, SystemDatabase.check_operation_execution
+    given: dict[tuple[str, int], str] = {}
+
+    @wraps(create)
+    def create_start_workflow_child(cur_ctx: Any) -> Any:
+        child = create(cur_ctx)
+        given[child.parent_workflow_id, child.parent_workflow_fid] = child.id_assigned_for_next_workflow
+        return child
+
+    @wraps(check_execution)
+    def check_operation_execution(self: Any, workflow_id: str, function_id: int, *args: Any, **options: Any) -> Any:
+        new = given.pop((workflow_id, function_id), None)
+        if new is None:
+            return check_execution(self, workflow_id, function_id, *args, **options)
+        place = f"{workflow_id}:{function_id}"
+        hook.called(place, options.get("function_name") or args[0])
+        known = check_execution(self, workflow_id, function_id, *args, **options)
+        asked(place, (known and known["child_workflow_id"]) or new)
         return known
 
+    setattr(contexts.DBOSContext, create.__name__, staticmethod(create_start_workflow_child))
     SystemDatabase.check_operation_execution = check_operation_execution  # type: ignore[method-assign]
 
 
