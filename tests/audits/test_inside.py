@@ -230,12 +230,15 @@ def test_an_agent_inside_a_tool_is_measured_with_its_own_model(by_hand):
     assert (unit.cell(F.UNAVAILABLE).counted, unit.cell(F.BAD_REQUEST).counted) == (3, 1)
 
 
-def test_a_loop_by_hand_is_found_on_the_wire(by_hand):
-    report = by_hand
-    unit = next(unit for unit in report.units if unit.unit == "tool:insist.client")
+LOOPS = {"around a client": "insist.client", "around an agent": "pester.researcher.model"}
+
+
+@pytest.mark.parametrize("name", LOOPS.values(), ids=LOOPS.keys())
+def test_a_loop_by_hand_is_found_on_the_wire(by_hand, name):
+    unit = next(unit for unit in by_hand.units if unit.unit == f"tool:{name}")
     cell = unit.cell(F.UNAVAILABLE)
     assert (cell.predicted, cell.counted, cell.agrees) == (3, 9, False)
-    (finding,) = (finding for finding in report.findings if finding.rule == "prediction-differs")
+    (finding,) = (one for one in by_hand.findings if (one.rule, one.unit) == ("prediction-differs", unit.unit))
     assert finding.message.startswith(
         "code of your own tries again by itself, which no setting shows: predicted 3 (openai)"
     )

@@ -27,7 +27,6 @@ from harness.audits.wire import answers
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
-from harness.steps import StepId
 from harness.subjects import bodies
 
 PROVIDERS = frozenset(
@@ -162,10 +161,10 @@ _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFU
 
 
 def is_within(tool: str | None) -> bool:
-    """Whether the body of this tool is what runs here."""
+    """Whether the body of this tool is what runs here, or a run that it began."""
     probes = bodies.active()
-    step = probes.current() if probes is not None else None
-    return step is not None and StepId.parse(step).name == tool
+    step = probes.parent() if probes is not None else None
+    return step is not None and any(segment.name == tool for segment in step.path)
 
 
 def is_called_by(code: CodeType | None) -> bool:
