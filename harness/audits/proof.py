@@ -9,8 +9,10 @@ from math import isfinite
 
 from harness.audits.targets import STEP, Target, is_asked, target
 from harness.audits.wire import measuring
+from harness.audits.wire.around import Around, around
 from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
+from harness.retries.arithmetic import factors
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, Failure
 from harness.runner import Bench
@@ -31,11 +33,12 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     asked = (unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells))
     asking = next((unit.unit for unit in asked), "")
     called = {} if refused else _called(units, bench)
-    targets = [target(unit, cell, asking, comes_back, called) for unit in units for cell in unit.cells]
+    every = [(unit, cell) for unit in units for cell in unit.cells]
+    targets = [target(unit, cell, asking, comes_back, called) for unit, cell in every]
     if refused or not any(isinstance(target, Target) for target in targets):
         reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
         return tuple(_left_out(unit, reason) for unit in units)
-    cells = iter(_measured([cell for unit in units for cell in unit.cells], targets, bench, _missing(units)))
+    cells = iter(_measured(every, targets, bench, _missing(units)))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
 
 
@@ -67,14 +70,16 @@ def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str
     return {unit: first[server] for unit, server in named.items() if server in first}
 
 
-def _measured(cells: Sequence[Cell], targets: Sequence[Target | str], bench: Bench, missing: str) -> list[Cell]:
+def _measured(
+    every: Sequence[tuple[UnitAudit, Cell]], targets: Sequence[Target | str], bench: Bench, missing: str
+) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
-    longest = sorted(range(len(cells)), key=lambda place: _haste(cells[place]))
+    longest = sorted(range(len(every)), key=lambda place: _haste(every[place][1]))
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
         begun = {
-            place: pool.submit(_cell, cells[place], targets[place], bench=bench, missing=missing) for place in longest
+            place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing) for place in longest
         }
-        return [begun[place].result() for place in range(len(cells))]
+        return [begun[place].result() for place in range(len(every))]
 
 
 def _haste(cell: Cell) -> tuple[bool, float]:
@@ -87,7 +92,7 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-def _cell(cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
+def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
     seen = measuring.measure(
@@ -99,12 +104,20 @@ def _cell(cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Ce
         raises=cell.raises,
         short=cell.short,
         beside=target.beside,
+        around=_around(unit, cell),
     )
     bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
     if reason := next(_why_not(cell, target, seen, bodies, missing), ""):
         return cell.model_copy(update={"unmeasured": reason})
     measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
     return cell.model_copy(update={"measured": measured})
+
+
+def _around(unit: UnitAudit, cell: Cell) -> Around:
+    """What the engine has around the unit, where it fails as in this cell."""
+    layers = [layer for layer in unit.layers if layer.kind in ("unit", "container")]
+    names = {layer.name for layer in layers}
+    return around(layers, endless=any(one.endless and one.layer in names for one in factors(cell.expression)))
 
 
 def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, missing: str) -> Iterator[str]:

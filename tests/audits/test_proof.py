@@ -45,6 +45,13 @@ def test_a_policy_that_stops_by_the_clock_does_so_in_the_proof(name, requests):
     assert (proven[F.REFUSED].counted, proven[F.REFUSED].agrees) == (requests, True)
 
 
+def test_a_deadline_that_only_a_tool_has_strikes_in_the_proof_of_that_tool():
+    report = audit("fixtures.audit.hasty:agent", "prefect")
+    found = {unit.unit: unit.cell(F.READ_TIMEOUT) for unit in report.units}
+    assert (found["tool:look.client"].counted, found["tool:look.client"].agrees) == (2 * 2, True)
+    assert (found["model"].counted, found["model"].agrees) == (3, True)
+
+
 def test_requests_and_tools_happen_as_often_as_predicted():
     report = audit("fixtures.audit.tools_dbos:agent", "dbos", options={"max_recovery_attempts": 2})
     found = {(unit.unit, cell.failure): (cell.counted, cell.agrees) for unit in report.units for cell in unit.cells}

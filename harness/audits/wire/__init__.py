@@ -12,6 +12,7 @@ The same bench measures what fails in the body of a tool, with a scripted model 
 
     failures.py   what can be made to happen, by name
     measuring.py  `open_wire` and `measure`
+    around.py     the deadlines of an engine around what fails
     counted.py    what the journal of a run comes to
     child.py      one life: the person's own models, probed, over the endpoint
     endpoint.py   the fake endpoint, below every client and transport

@@ -6,7 +6,7 @@ guard still refuses every connection to another machine, whatever the endpoint l
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic_ai import models as gate
@@ -17,6 +17,7 @@ from harness.audits.beside import Function, named
 from harness.audits.inside import durable
 from harness.audits.reach import own_function, reached, referred
 from harness.audits.wire import endpoint, hurry
+from harness.audits.wire.around import Around, around
 from harness.audits.wire.failures import AT_THE_ENDPOINT
 from harness.engines.base import Worker
 from harness.engines.registry import attribute
@@ -33,10 +34,9 @@ _others: set[str] = set()
 
 
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
-    """Make this interpreter ready to be forked, as `worker.prepare` does. What it returns says more about the engine.
+    """Make this interpreter ready to be forked, as `worker.prepare` does.
 
-    `each` and `all` are the shortest deadlines of one attempt at a provider, and of all attempts together, in
-    configured seconds; `endless` says that the engine never gives up what fails.
+    What it returns says also what the engine has around whatever asks a provider, see `Around`.
     """
     guard.protect(allow_hosts=argument.get("hosts", ()))
     models.watch(_asked)
@@ -99,12 +99,9 @@ def _layers(engine: Worker) -> list[Live]:
     return [live for unit in _units() for live in ask(unit)]
 
 
-def _enclosing(lives: Sequence[Live]) -> dict[str, Any]:
-    return {
-        "each": _shortest(live.layer.each for live in lives if live.layer.interrupts),
-        "all": _shortest(live.layer.all for live in lives if live.layer.interrupts),
-        "endless": any(live.answer(ConnectionError("harness")).attempts is None for live in lives),
-    }
+def _enclosing(lives: Sequence[Live]) -> Around:
+    endless = any(live.answer(ConnectionError("harness")).attempts is None for live in lives)
+    return around((live.layer for live in lives), endless=endless)
 
 
 def _units() -> list[Unit]:
@@ -115,10 +112,6 @@ def _units() -> list[Unit]:
     named = list(referred(subject.value))
     models = [Unit("model", owner=value) for _, value in named if durable(value)]
     return [Unit("run"), *models, *(Unit("own", name, value) for name, value in named)]
-
-
-def _shortest(seconds: Iterable[float | None]) -> float | None:
-    return min((one for one in seconds if one), default=None)
 
 
 async def _asked(model: Any, messages: list[ModelMessage], ask: Callable[[], Awaitable[Any]]) -> Any:

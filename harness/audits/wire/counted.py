@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF
 from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, UnitTried, Waited
 from harness.process.tally import TRIES
+from harness.steps import StepId
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def is_cut_off(history: History) -> bool:
 def longest_wait(history: History) -> float:
     """Configured seconds of all waits inside one attempt at a body, where they are the longest.
 
+    What waits in a body inside another, or in a run that a body began, waits in both.
     Where no body is known, in a workflow without an agent, all waits count as one attempt's: at most it is too long.
     """
     attempts: Counter[str | None] = Counter()
@@ -81,8 +84,16 @@ def longest_wait(history: History) -> float:
         if isinstance(event, StepEntered):
             attempts[event.step] += 1
         elif isinstance(event, Waited):
-            waited[event.step, attempts[event.step]] += event.seconds
+            for step in _bodies_around(event.step):
+                waited[step, attempts[step]] += event.seconds
     return max(waited.values(), default=0.0)
+
+
+def _bodies_around(step: str | None) -> Iterable[str | None]:
+    """The bodies that a step is in, itself among them; runs have no body."""
+    path = StepId.parse(step).path if step else ()
+    found = [str(StepId(path[:depth])) for depth, segment in enumerate(path, 1) if segment.kind != "run"]
+    return found or [None]
 
 
 def _bodies(history: History, wire: Wire) -> dict[str, int]:

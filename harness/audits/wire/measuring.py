@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from harness.audits.wire.around import Around
 from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, longest_wait
 from harness.audits.wire.failures import calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
@@ -102,20 +103,26 @@ def measure(
     raises: str = "",
     short: bool = False,
     beside: str = "",
+    around: Around | None = None,
 ) -> Measured:
     """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
 
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times; whatever tries once more is unbounded. `short` lets chance make waits short.
-    Safe to call from several threads. Raises `UsageError` for what cannot be measured.
+    `around` is what the engine has around that which fails; if it is not given, the same as around a model. Safe to
+    call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
-    wire = Wire(failure, limit, step, scale=quick_scale(bench.info), raises=raises, short=short, beside=beside)
+    model = _around_model(bench)
+    around = around or model
+    scale = min(quick_scale(around), quick_scale(model))  # whatever fails, a model is asked before
+    wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside)
     quick = _measured(scenario, wire, bench)
-    if not _strikes(quick, bench.info):
+    if not _strikes(quick, around):
         return quick
-    scale = max(1.0, _shortest(bench.info) / (HARDLY_ANY if bench.info["endless"] else ROOM))
+    room = _shortest(around) / (HARDLY_ANY if around["endless"] else ROOM)
+    scale = max(1.0, min(room, _shortest(model) / HARDLY_ANY))
     return _measured(scenario, replace(wire, scale=scale, pace=scale), bench)
 
 
@@ -124,7 +131,7 @@ def offered(bench: Bench) -> dict[str, str]:
 
     Each with the id of its toolset, empty if that has none.
     """
-    quiet = Wire(Failure.TOOL_EXCEPTION, 1, scale=quick_scale(bench.info))  # scripted, and no step that fails
+    quiet = Wire(Failure.TOOL_EXCEPTION, 1, scale=quick_scale(_around_model(bench)))  # scripted, and no step that fails
     seen = load(_measured(bench.scenario, quiet, bench).folder / "journal.jsonl")
     told = [event.value for event in seen.observed(SHOWN)]
     return {name: value.get("toolsets", {}).get(name, "") for value in told for name in value["tools"]}
@@ -156,14 +163,14 @@ class WireRun(Run):
         return super()._over(watched)
 
 
-def quick_scale(info: dict[str, Any]) -> float:
-    """What an engine's times are divided by in a quick run, by what it says of itself.
+def quick_scale(around: Around) -> float:
+    """What an engine's times are divided by in a quick run, by what it has around what fails.
 
     An engine may have no way to scale waits and leave timeouts alone, so the shortest deadline keeps its room.
     """
-    if info["endless"]:
+    if around["endless"]:
         return ENDLESS
-    return min(QUICK, max(1.0, _shortest(info) / ROOM))
+    return min(QUICK, max(1.0, _shortest(around) / ROOM))
 
 
 def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
@@ -172,11 +179,15 @@ def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
     return counted(load(folder / "journal.jsonl"), wire, folder)
 
 
-def _strikes(quick: Measured, info: dict[str, Any]) -> bool:
+def _strikes(quick: Measured, around: Around) -> bool:
     """Whether a deadline would have ended something that this run let finish."""
     longest = longest_wait(load(quick.folder / "journal.jsonl"))
-    return longest >= (info["each"] or float("inf")) or quick.seconds >= (info["all"] or float("inf"))
+    return longest >= (around["each"] or float("inf")) or quick.seconds >= (around["all"] or float("inf"))
 
 
-def _shortest(info: dict[str, Any]) -> float:
-    return min((one for one in (info["each"], info["all"]) if one), default=float("inf"))
+def _around_model(bench: Bench) -> Around:
+    return Around(each=bench.info["each"], all=bench.info["all"], endless=bench.info["endless"])
+
+
+def _shortest(around: Around) -> float:
+    return min((one for one in (around["each"], around["all"]) if one), default=float("inf"))

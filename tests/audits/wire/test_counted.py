@@ -58,6 +58,12 @@ def test_waits_inside_are_exact_and_pauses_between_are_scaled_back():
     assert longest_wait(history) == 5.0
 
 
+def test_what_the_runs_that_a_body_begins_wait_for_is_waited_for_in_that_body():
+    waits = (Waited(seconds=3, step=f"{TOOL}{run}") for run in ("", ".run#2", ".run#3.tool:look#1"))
+    history = happened((1.0, begun(TOOL)), *((1.1, wait) for wait in waits), (1.2, over(TOOL)), ENDED)
+    assert longest_wait(history) == 9.0
+
+
 def test_where_everything_is_divided_by_one_factor_so_is_the_whole():
     history = happened((1.0, begun()), (2.0, Waited(seconds=20, step=MODEL)), (2.0, over()), ENDED)
     assert counted(history, Wire("503", 25, scale=20, pace=20), Path()).seconds == 20.0

@@ -1,0 +1,31 @@
+"""What an engine has around something that fails, as far as a run against a clock depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from harness.retries.values import RetryLayer
+
+
+class Around(TypedDict):
+    """The shortest deadlines of one attempt, and of all attempts together, in configured seconds.
+
+    `endless` says that the engine never gives up what fails.
+    """
+
+    each: float | None
+    all: float | None
+    endless: bool
+
+
+def around(layers: Iterable[RetryLayer], *, endless: bool) -> Around:
+    """The deadlines of these layers of an engine, but for those that end nothing that is under way."""
+    ending = [layer for layer in layers if layer.interrupts]
+    return Around(
+        each=_shortest(layer.each for layer in ending), all=_shortest(layer.all for layer in ending), endless=endless
+    )
+
+
+def _shortest(seconds: Iterable[float | None]) -> float | None:
+    return min((one for one in seconds if one), default=None)
