@@ -27,7 +27,7 @@ from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.clients import is_http
 from harness.audits.asking.deps import Given
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import decorators, is_unit, others_of, tools_of
+from harness.audits.asking.tools import decorators, is_unit, layers_of, others_of, tools_of
 from harness.audits.holding import IMPLICIT, attributes, held
 from harness.audits.inside import asked_by
 from harness.audits.reach import is_own, own_function
@@ -106,8 +106,7 @@ def named(agent: Any, wrapper: Any = None) -> Iterator[tuple[str, Function]]:
 
 
 def _units(name: str, function: Function, around: Sequence[Live], engine: Engine, deps: Given) -> Iterator[UnitAudit]:
-    own = decorators(getattr(function.bare, "fn", function.bare))
-    lives = [*own, *around]
+    own, lives = decorators(function.bare), layers_of(function.bare, around)
     units = list(asked_by(name, function.value, lives, engine, deps))
     if not units and (own or (is_unit(function.bare) and _has_unit(around))):
         units = [body_unit(name, lives)]

@@ -15,7 +15,7 @@ from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
 from harness.audits.asking.modeling import Outcome
-from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, is_unit, leaves, others_of, patience, tools_of
+from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, layers_of, leaves, others_of, patience, tools_of
 from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
@@ -49,14 +49,13 @@ def units_of(
 
 
 def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
-    """One function tool: a decorator of its own, the engine's unit around it, and the agent that asks again."""
-    own, around = decorators(tool.unit.function), engine(tool.unit)
+    """One function tool: its own decorators, the engine's unit among or around them, the agent that asks again."""
+    lives = layers_of(tool.unit.function, engine(tool.unit))
     unknown: Unknowns = {}
-    lives = [*own, *around]
     misused = enclosed(once(UserError("harness")), lives, Failure.USER_ERROR, unknown, "executions")
-    senseless = _asked_again(tool, own, around, usage, unknown, Failure.VALIDATION)
-    cells = (raising(lives, unknown), misused, _asked_again(tool, own, around, usage, unknown), senseless)
-    layers = [*(one.layer for one in own), *(live.layer for live in around), tool.agent_layer, usage.layer]
+    senseless = _asked_again(tool, lives, usage, unknown, Failure.VALIDATION)
+    cells = (raising(lives, unknown), misused, _asked_again(tool, lives, usage, unknown), senseless)
+    layers = [*(live.layer for live in lives), tool.agent_layer, usage.layer]
     name, said = tool.unit.name, tool.unit.metadata
     return UnitAudit(
         unit=f"tool:{name}",
@@ -69,25 +68,24 @@ def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
 
 def _asked_again(
     tool: ToolAsked,
-    own: Sequence[Live],
-    around: Sequence[Live],
+    lives: Sequence[Live],
     usage: Usage,
     unknown: Unknowns,
     failure: Failure = Failure.MODEL_RETRY,
 ) -> Cell:
-    """`ModelRetry`: an engine's unit takes it for a result, so only what is inside the unit can retry it.
+    """`ModelRetry`: a unit that the engine makes in a run takes it for a result; only what is inside can retry it.
 
     Pydantic-ai does the same with pydantic's `ValidationError`, wherever in the tool's body it comes from.
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
-    inside = [*own, *(live for live in around if live.layer.kind == "unit" and is_unit(tool.unit.function))]
+    inside = decorators(tool.unit.function, units=lives)
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
     passed = through(once(error), inside, unknown)
     reached = isinstance(passed.error, ModelRetry | ValidationError)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
-    recorded = any(live.layer.kind == "unit" for live in around)
+    recorded = any(live.layer.kind == "unit" for live in lives)
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else passed.error)
-    again = enclosed(spent, _containers(around), failure, unknown, "executions")
+    again = enclosed(spent, _containers(lives), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
 
 
@@ -150,7 +148,7 @@ def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> Uni
     again = (
         enclosed(once(RuntimeError("harness")), around, Failure.MODEL_RETRY, unknown, "executions")
         if raised
-        else _asked_again(asked, (), around, usage, unknown)
+        else _asked_again(asked, around, usage, unknown)
     )
     cells = (*unit.cells, again)
     layers = [*unit.layers, tool.agent_layer, usage.layer]

@@ -21,7 +21,7 @@ from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import ToolAsked, decorators, is_unit, retrying_in_body
+from harness.audits.asking.tools import ToolAsked, decorators, is_unit, layers_of, retrying_in_body
 from harness.audits.reach import Reached, reached, taken
 from harness.retries.live import Live, Opaque, Unit
 from harness.retries.report import UnitAudit
@@ -33,7 +33,7 @@ from harness.subjects.naming import unwrapped
 def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitAudit]:
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
     function, name = tool.unit.function, tool.unit.name
-    lives = [*decorators(function), *engine(tool.unit)]
+    lives = layers_of(function, engine(tool.unit))
     for unit in asked_by(f"tool:{name}", function, lives, engine, deps):
         yield unit.model_copy(update={"inside": name})
 
@@ -84,19 +84,20 @@ class _Way:
 
     def own(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
         """A function's decorators, and the unit of the engine that it is itself, if it is one in this place."""
-        return [*decorators(getattr(function, "fn", function), name), *self._unit(function, name, around)]
+        lives = layers_of(function, self._unit(function, name, around), name)
+        return changed_in_call(name, lives) if id(function) in self.changed else [*lives]
 
     def _unit(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
         if not is_unit(function) or _in_a_unit([*around, *self.lives]):
             return []
-        own = [live for live in self.engine(Unit("own", name, function)) if live.layer.kind == "unit"]
-        return [changed_in_call(name, live) for live in own] if id(function) in self.changed else own
+        return [live for live in self.engine(Unit("own", name, function)) if live.layer.kind == "unit"]
 
 
-def changed_in_call(name: str, live: Live) -> Live:
-    """A unit's own layer as it is where the call changes its options: unknown."""
+def changed_in_call(name: str, lives: Sequence[Live]) -> list[Live]:
+    """A unit's layers as they are where the call changes its options: its own is unknown."""
     reason = f"`{name}` is called with other options than it was made with, and only a run shows them"
-    return Opaque(live.layer.model_copy(update={"unknown": reason}))
+    hidden = {"unknown": reason}
+    return [Opaque(live.layer.model_copy(update=hidden)) if live.layer.kind == "unit" else live for live in lives]
 
 
 def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:

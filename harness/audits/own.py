@@ -15,7 +15,7 @@ from pydantic_ai.usage import UsageLimits
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
-from harness.audits.asking.tools import decorators
+from harness.audits.asking.tools import layers_of
 from harness.audits.inside import asked_inside, changed_in_call, durable
 from harness.audits.reach import Reached, reached, referred
 from harness.retries.live import Live, Unit
@@ -41,8 +41,9 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
 
 
 def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:
-    """The layers of a unit; those of its own are unknown where the call changes them."""
-    return [changed_in_call(one.name, live) if one.is_changed and live.layer.kind == "unit" else live for live in lives]
+    """All layers of a unit that has these of the engine's; those are unknown where the call changes them."""
+    lives = layers_of(one.value, lives)
+    return changed_in_call(one.name, lives) if one.is_changed else lives
 
 
 def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
@@ -75,9 +76,8 @@ def _used(name: str, function: Any, lives: Sequence[Live], engine: Engine, leavi
     Inside a unit of the person's own, an agent's requests are no units of their own; else they are told apart.
     """
     found = [one for one in reached(function, leaving) if name or not durable(one.value)]
-    around = [*decorators(getattr(function, "fn", function)), *lives] if name else lives
     prefix = f"step:{name}." if name else ""
-    units = list(asked_inside(prefix, found, around, engine))
+    units = list(asked_inside(prefix, found, lives, engine))
     yield from units
     if name and not units:
-        yield body_unit(f"step:{name}", around)
+        yield body_unit(f"step:{name}", lives)

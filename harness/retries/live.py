@@ -32,7 +32,7 @@ class Answer:
 
 
 class Live(Protocol):
-    """A layer that can be asked."""
+    """A layer that can be asked. One that is on a function itself keeps the object around it there, as `wrapper`."""
 
     layer: RetryLayer
 

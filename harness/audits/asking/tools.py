@@ -17,11 +17,12 @@ from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
-from harness.retries.live import Answer, Opaque, Unit
+from harness.retries.live import Answer, Live, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.wrapping import wrappers
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,23 @@ RETRYING = ("backoff", "stamina", "retrying", "retry", "opnieuw", "reretry", "ai
 """Packages whose decorators try a function again."""
 
 
-def decorators(function: Any, whose: str = "") -> Sequence[Decorator | Opaque]:
-    """The decorators on a function that try it again, the innermost first; `whose` it is, if not the tool's own."""
-    found: list[Decorator | Opaque] = []
-    seen: Any = function
-    while seen is not None and len(found) < MOST:
-        if (one := _decorator(seen, whose)) is not None:
+def decorators(function: Any, whose: str = "", units: Sequence[Live] = ()) -> Sequence[Live]:
+    """The decorators on a function that try it again, the innermost first; `whose` it is, if not the tool's own.
+
+    Those of `units` that are made by a decorator of the engine's are among them, where that really is.
+    """
+    found: list[Live] = []
+    for wrapper in wrappers(function):
+        found += [live for live in units if getattr(live, "wrapper", None) is wrapper]
+        if (one := _decorator(wrapper, whose)) is not None:
             found.append(one)
-        seen = getattr(seen, "__wrapped__", None)
     return found[::-1]
+
+
+def layers_of(function: Any, lives: Sequence[Live], whose: str = "") -> Sequence[Live]:
+    """All layers of a function, the innermost first: those that are on it, and the others of `lives` around them."""
+    own = decorators(function, whose, lives)
+    return [*own, *(live for live in lives if live not in own)]
 
 
 def _decorator(wrapper: Any, whose: str) -> Decorator | Opaque | None:

@@ -20,6 +20,7 @@ from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.wrapping import wrappers
 
 LONGEST = 3600.0
 """Seconds above which DBOS lets no interval grow."""
@@ -30,10 +31,11 @@ _SETTINGS = ("retries_allowed", "max_attempts", "interval_seconds", "backoff_rat
 class Step:
     """One step's configuration. `given` is what was said, the rest is what `DBOS.step` does by default.
 
-    `called` is its name, if it is the person's own.
+    `called` is its name, and `wrapper` what its decorator made, if it is the person's own.
     """
 
-    def __init__(self, given: dict[str, Any], said: Origin, called: str = "") -> None:
+    def __init__(self, given: dict[str, Any], said: Origin, called: str = "", wrapper: Any = None) -> None:
+        self.wrapper = wrapper
         known = inspect.signature(DBOS.step).parameters
         self.config = {name: given.get(name, known[name].default) for name in (*_SETTINGS, *_NEWER) if name in known}
         self.layer = RetryLayer(
@@ -130,10 +132,10 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "flow" or (unit.kind == "event" and isinstance(value, DBOSAgent)):
         return around  # the wrapper hands the events of tools to a handler in the workflow itself
     if unit.kind in ("tool", "own") and not unit.mcp:
-        kept = _kept(unit.function)
-        if kept is None:
+        wrapper, kept = _kept(unit.function)
+        if wrapper is None:
             return around if unit.kind == "tool" else ()
-        return (Step(_given(kept), decorated(unit.function), kept.get("step_name", "")), *around)
+        return (Step(_given(kept), decorated(wrapper), kept.get("step_name", ""), wrapper), *around)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
     return (Step(dict(config), explicit(name.strip("_"), "max_attempts")), *around)
@@ -141,19 +143,21 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:
     """What `@DBOS.step` was given. None: not a step."""
-    kept = _kept(function)
-    return None if kept is None else _given(kept)
+    wrapper, kept = _kept(function)
+    return None if wrapper is None else _given(kept)
 
 
-def _kept(function: Callable[..., Any] | None) -> dict[str, Any] | None:
-    """What `@DBOS.step` keeps in the cells of the function that it returns. None: not a step."""
-    seen: Any = function
-    while seen is not None:
-        code = getattr(seen, "__code__", None)
+def _kept(function: Callable[..., Any] | None) -> tuple[Any, dict[str, Any]]:
+    """The function that `@DBOS.step` returned, and what it keeps in its cells. None and nothing: not a step.
+
+    The outermost counts: inside a step, another one is plain code.
+    """
+    for wrapper in wrappers(function):
+        code = getattr(wrapper, "__code__", None)
         if code is not None and "retries_allowed" in code.co_freevars:
-            return dict(zip(code.co_freevars, (cell.cell_contents for cell in seen.__closure__), strict=True))
-        seen = getattr(seen, "__wrapped__", None)
-    return None
+            cells = (cell.cell_contents for cell in wrapper.__closure__)
+            return wrapper, dict(zip(code.co_freevars, cells, strict=True))
+    return None, {}
 
 
 def _given(kept: dict[str, Any]) -> dict[str, Any]:
