@@ -51,8 +51,11 @@ class Hook(Protocol):
     ) -> AbstractContextManager[None]:
         """The same around workflow code that may not pause. `again` if it is replayed, or goes on for another."""
 
-    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep."""
+    def unkept(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
+        """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep.
+
+        `key` is the same for every attempt at it.
+        """
 
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
@@ -116,7 +119,7 @@ class Unwatched:
     ) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def unkept(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
         return body
 
     def commit(self, key: str) -> AbstractContextManager[None]:

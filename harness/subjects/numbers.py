@@ -34,11 +34,6 @@ class Numbers:
         number = self._counted(name).index(self._places.get(key, key)) + 1
         return StepId.of("step", name, number).inside(step_here.get())
 
-    def another(self, name: str) -> StepId:
-        """The next step of this name, for what the engine has no key for."""
-        self.called(key := f"{name}#{len(self._counted(name)) + 1}", name)
-        return self.step(key, name)
-
     def clear(self) -> None:
         """Another invocation begins."""
         self._keys.clear()

@@ -393,14 +393,15 @@ class Probes:
         with self._entered(self._enter(Body(step), str(step), unit)), Setting(step_here, step):
             yield
 
-    def unkept(self, body: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def unkept(self, body: Callable[..., Any], key: str, name: str) -> Callable[..., Any]:
         """Wrap a function of the person's own that the engine runs like a unit, and whose result it will not keep.
 
         In a body it is a part of that; else it is a step of its own, which has no record.
         """
         if self._is_in_a_body or unit_here.get() is not None:
             return body
-        step = Body(self._numbers.another(name))
+        self.called(key, name)
+        step = Body(self._numbers.step(key, name))
         if inspect.iscoroutinefunction(body):
 
             @wraps(body)

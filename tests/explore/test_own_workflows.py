@@ -10,7 +10,7 @@ import pytest
 from harness.errors import UsageError
 from harness.explore.sweep import run, sweep
 from harness.scenario import Scenario
-from harness.verdict import Owner, Severity, Status, SweepReport
+from harness.verdict import LedgerLine, Owner, RunReport, Severity, Status, SweepReport
 
 DBOS = "fixtures.workflows.dbos_orders"
 PREFECT = "fixtures.workflows.prefect_orders"
@@ -22,6 +22,12 @@ def swept(subject: str, engine: str, out: Path, **more: Any) -> SweepReport:
 
 def steps(report: SweepReport) -> list[str]:
     return [row.step for row in report.engines[0].rows]
+
+
+def lines(report: RunReport) -> tuple[LedgerLine, ...]:
+    """What became of each step of a run."""
+    assert report.ledger is not None
+    return report.ledger.lines
 
 
 def errors(report: SweepReport) -> dict[str, set[tuple[str, str]]]:
@@ -111,6 +117,24 @@ def test_a_flow_that_is_no_coroutine_is_recovered_and_may_return_nothing(tmp_pat
     assert steps(report) == ["run", "step:ship#1"]
     assert report.status is Status.PASSED
     assert {run.incarnations for run in report.runs} == {2}
+
+
+@pytest.mark.engine(name="prefect")
+def test_tasks_are_counted_as_a_flow_asks_for_them_whichever_begins_first(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject=f"{PREFECT}:overtaken", engine="prefect", deps=3, faults="crash@step:pack#1/after")
+    report = run(scenario, out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    packed = [(line.step, line.executed, line.replayed) for line in lines(crashed) if "pack" in line.step]
+    assert sorted(packed) == [("step:pack#1", 1, 1), ("step:pack#2", 1, 1)]
+    assert (crashed.status, crashed.findings) == (Status.PASSED, ())
+
+
+@pytest.mark.engine(name="prefect")
+def test_the_attempts_at_a_task_whose_result_nobody_keeps_are_one_step(tmp_path: Path) -> None:
+    [report] = run(Scenario.make(subject=f"{PREFECT}:stubborn", engine="prefect", deps=3), out=tmp_path).runs
+
+    assert [(line.step, line.executed) for line in lines(report)] == [("step:reach#1", 2), ("step:reach#2", 2)]
 
 
 @pytest.mark.engine(name="prefect")

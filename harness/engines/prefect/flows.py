@@ -12,6 +12,7 @@ from prefect.flow_engine import AsyncFlowRunEngine, FlowRunEngine
 
 from harness.engines.base import Hook
 from harness.engines.prefect.pace import usual_name
+from harness.engines.prefect.places import in_flow
 from harness.engines.prefect.records import Ledger
 
 
@@ -40,7 +41,7 @@ def watch_flows(hook: Hook, ledger: Ledger) -> None:
 def _around(hook: Hook, ledger: Ledger, flow: Any) -> Iterator[None]:
     times, started = getattr(flow, "harness_times", {}), time.monotonic()
     ledger.began(times)
-    with limited(hook, times), hook.container():
+    with limited(hook, times), hook.container(), in_flow():
         yield
     ledger.finished(usual_name(flow), time.monotonic() - started)
 

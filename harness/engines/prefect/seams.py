@@ -1,9 +1,9 @@
 """Every name inside Prefect that we hold on to, and a look at each before anything is run.
 
-An upgrade may move any of them; `check` then says clearly what has moved. What each is for: `units.py` (where tasks
-run), `flows.py` (what is around them), `commits.py` (where results become durable), `pace.py` (what makes Prefect
-wait), `adoption.py` (what makes flow runs); here, the settings that Prefect read when it was imported, and the events
-that it sends in the background.
+An upgrade may move any of them; `check` then says clearly what has moved. What each is for: `places.py` (where flows
+ask for tasks), `units.py` (where they run), `flows.py` (what is around them), `commits.py` (where results become
+durable), `pace.py` (what makes Prefect wait), `adoption.py` (what makes flow runs); here, the settings that Prefect
+read when it was imported, and the events that it sends in the background.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from prefect import Flow, flow_engine, task_engine
 from prefect.client import base
 from prefect.events.worker import EventsWorker
 from prefect.results import ResultStore
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.transactions import AsyncTransaction, Transaction
 
 from harness.engines.held import gone
@@ -30,6 +31,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (task_engine.SyncTaskRunEngine, "call_task_fn", ("transaction",)),
     (task_engine.AsyncTaskRunEngine, "call_task_fn", ("transaction",)),
     (task_engine, "call_with_parameters", ("fn", "parameters")),
+    (ThreadPoolTaskRunner, "submit", ("task",)),
     (Transaction, "commit", ()),
     (AsyncTransaction, "commit", ()),
     (ResultStore, "persist_result_record", ("result_record",)),

@@ -33,6 +33,7 @@ class Unit:
 
     key: str
     name: str
+    place: str
     task_run: str
     attempt: int
     tries: int
@@ -67,7 +68,7 @@ def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None
         if unit.kept:
             seen = hook.unit(fn, unit.key, unit.name, unit.attempt, unit.tries)
         else:
-            seen = hook.unkept(fn, unit.name) if is_theirs(inspect.unwrap(fn).__code__.co_filename) else fn
+            seen = hook.unkept(fn, unit.place, unit.name) if is_theirs(inspect.unwrap(fn).__code__.co_filename) else fn
         return call(surrounded(seen, lambda: around(unit)), parameters)
 
     sync.call_task_fn = call_task_fn
@@ -80,6 +81,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
     unit = Unit(
         key=transaction.key or str(engine.task_run.id),
         name=engine.task.name,
+        place=engine.harness_place,
         task_run=str(engine.task_run.id),
         attempt=engine.retries + 1,
         tries=engine.task.retries + 1,
@@ -88,6 +90,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         function=engine.task.fn,
     )
     if unit.kept:
+        hook.known(unit.place, unit.key)
         hook.called(unit.key, unit.name)
     before = _attempted.get()
     _attempted.set(unit)

@@ -67,9 +67,10 @@ class PrefectWorker:
         return layers(self._case.subject.value, unit, self._case.options)
 
     def seams(self, hook: Hook) -> None:
-        from harness.engines.prefect import adoption, commits, units
+        from harness.engines.prefect import adoption, commits, places, units
 
         self._hook = hook
+        places.watch_places(hook)
         units.watch_units(hook, self._taken_down)
         commits.watch_commits(hook, self._ids.__contains__)
         adoption.adopt_flows()
