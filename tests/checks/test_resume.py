@@ -64,6 +64,14 @@ def test_a_unit_asked_for_under_another_key_is_the_integrations_fault():
     assert "recorded under the key 7, asked for again under 8" in finding.message
 
 
+def test_a_step_that_the_persons_own_workflow_asks_for_under_another_key_is_the_persons_fault():
+    story = again("step:pay#1", "7", "8").finished().testimony("7", "8", "u:model#1")
+    (finding,) = found(story, story)
+    assert finding.owner is Owner.CONFIGURATION
+    assert "recorded under the key 7, asked for again under 8" in finding.message
+    assert "make what varies in a" in finding.remedy
+
+
 def test_a_record_that_is_gone_is_the_engines_fault_whatever_the_key():
     story = again(CHARGE, "7", "8").kept("model#2").finished().testimony("8", "u:model#1", "u:model#2")
     assert [finding.owner for finding in found(story)] == [Owner.ENGINE]
