@@ -47,6 +47,11 @@ class ToolAsked:
         return RetryLayer(name="agent", kind="agent", settings=settings, origin=origin, each=each, unknown=absurd)
 
 
+_HANDED_OUT = (
+    "tenacity takes an async task for a plain function: its coroutine fails outside of the loop, which ends at once"
+)
+
+
 class Decorator:
     """A `tenacity` decorator on a tool's function, asked by itself: its own loop, around a function that fails."""
 
@@ -62,7 +67,15 @@ class Decorator:
             settings=config_of(config),
             origin=decorated(function),
             jitter=jittered(config["wait"]),
+            notes=(_HANDED_OUT,) if self._never_hears(function) else (),
         )
+
+    def _never_hears(self, function: Any) -> bool:
+        """Whether its loop is a plain one around an object that hands out a coroutine, which then fails outside."""
+        below = getattr(function, "__wrapped__", None)
+        if below is None or inspect.isfunction(below) or hasattr(self.retrying, "__aiter__"):
+            return False
+        return inspect.iscoroutinefunction(inspect.unwrap(below))
 
     @property
     def retried(self) -> Sequence[type[Exception]]:
@@ -71,6 +84,8 @@ class Decorator:
 
     def answer(self, error: BaseException) -> Answer:
         """What its loop does with a function that raises `error`."""
+        if self.layer.notes:
+            return Answer(raises=error)
         return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, _hasty)
 
     def _tried(self, error: BaseException) -> Answer:
@@ -193,9 +208,9 @@ def tools_of(agent: Any) -> Iterator[ToolAsked]:
 
 
 def is_unit(function: Any) -> bool:
-    """Whether a function is itself one of the engine's units, made by the person's own decorator."""
+    """Whether a function is itself one of the engine's units, made by a decorator, perhaps inside other ones."""
     a_step = inspect.isroutine(function) and hasattr(function, "dbos_function_name")
-    return a_step or type(function).__module__.startswith("prefect.")
+    return a_step or any(type(wrapper).__module__.startswith("prefect.") for wrapper in wrappers(function))
 
 
 def leaves(agent: Any) -> list[AbstractToolset[Any]]:

@@ -22,6 +22,7 @@ from harness.retries.values import RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.wrapping import wrappers
 
 _CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool": "_tool_task_config"}
 
@@ -30,7 +31,7 @@ class TaskLayer:
     """One task, with everything that it was configured with. `called` is its name, if it is the person's own."""
 
     def __init__(self, task: Any, origin: Any, called: str = "") -> None:
-        self.task = task
+        self.task = self.wrapper = task
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
         if task.retries:
@@ -126,14 +127,20 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     value = unit.owner or value
     if unit.kind in ("run", "flow"):
         return (flow,)
+    own = _own(unit.function)
     if unit.kind == "own":
-        task = unit.function
-        return (TaskLayer(task, decorated(task.fn), task.name), flow) if isinstance(task, Task) else ()
+        return (*own, flow) if own else ()
     try:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_refused(str(error), explicit()), flow)
-    return (flow,) if config is None else (_made(unit, config), flow)
+    return (*own, flow) if config is None else (*own, _made(unit, config), flow)
+
+
+def _own(function: Any) -> list[Live]:
+    """The tasks that a function is itself, the innermost first, whatever other decorators are around each."""
+    tasks = [wrapper for wrapper in wrappers(function) if isinstance(wrapper, Task)]
+    return [TaskLayer(task, decorated(task.fn), task.name) for task in reversed(tasks)]
 
 
 def _made(unit: Unit, config: dict[str, Any]) -> Live:
