@@ -129,8 +129,6 @@ def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, 
         yield f"the run came to no end ({seen.outcome})"
     if target.step and cell.failure in IN_A_BODY and not seen.fired:
         yield f"the run never came to {target.step}, where it was to fail"
-    if target.kind == STEP and not seen.kept:
-        yield "its results are not kept, and so a run does not tell another attempt from another call"
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
     if cell.bound and cell.counts == "requests" and not seen.requests and target.step:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF
-from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, UnitTried, Waited
+from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, Waited
 from harness.process.tally import TRIES
 from harness.steps import StepId
 
@@ -38,8 +38,7 @@ class Measured:
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
     caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
-    requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die; `kept`,
-    whether the engine keeps what that body returns, and so knows all attempts at it by one key.
+    requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die.
     """
 
     requests: int
@@ -48,7 +47,6 @@ class Measured:
     outcome: str
     unbounded: bool
     fired: int
-    kept: bool
     folder: Path
 
 
@@ -62,7 +60,6 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         outcome=_outcome(history, unbounded=unbounded),
         unbounded=unbounded,
         fired=len(history.fired),
-        kept=any(event.step == wire.step for event in history.of(UnitTried)),
         folder=folder,
     )
 
