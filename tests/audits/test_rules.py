@@ -205,6 +205,12 @@ def test_a_tool_that_must_run_once_and_is_retried_is_an_error():
     assert finding.severity is Severity.ERROR
 
 
+def test_of_several_layers_that_run_a_tool_again_the_chain_is_told():
+    audit = report(tool(cell(F.TOOL_EXCEPTION, STEP_3, growing(2, "tenacity"), counts="executions")))
+    (finding,) = [one for one in found(audit) if one.rule == "effects-without-key"]
+    assert finding.message.startswith("charge can run 6 times: 3 (dbos step) × 2 (tenacity) = 6, and nobody")
+
+
 def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
     endless = growing(None, "dbos step", endless=True)
     assert cell(F.UNAVAILABLE, endless, measured=measured(25, capped=True)).agrees is True

@@ -30,8 +30,9 @@ def _effects(unit: UnitAudit, _report: AuditReport) -> Found:
         "without end" if math.isinf(cell.predicted or 0) else f"{cell.predicted:g} times" if cell.predicted else "again"
     )
     what = unit.unit.removeprefix("tool:")
+    who = f"{owners[0].layer} runs {what} {often}" if len(owners) == 1 else f"{what} can run {often}: {cell.chain}"
     said = "it is said to run once" if unit.may == "once" else "nobody has said that it may run twice"
-    text = f"{owners[0].layer} runs {what} {often}, and {said}"
+    text = f"{who}, and {said}"
     remedy = f"give it an idempotency key and say so (`--tools {tool}=keyed:ARGUMENT`), or do not retry it"
     severity = Severity.ERROR if unit.may == "once" else Severity.WARNING
     yield Said(text, remedy, severity, (cell.failure,), named(unit, owners[0].layer))
