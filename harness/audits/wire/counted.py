@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF
-from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, Waited
+from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, UnitTried, Waited
 from harness.process.tally import TRIES
 from harness.steps import StepId
 
@@ -105,7 +105,9 @@ def _is_unbounded(history: History, wire: Wire) -> bool:
     """Whether it would have gone on: another request was on its way, or a body began again after its last failure."""
     fired = Counter(event.step for event in history.fired)
     last = {event.step: event.seq for event in history.fired if fired[event.step] >= wire.limit}
-    again = any(event.seq > last.get(event.step, event.seq) for event in history.of(StepEntered))
+    # Of the steps of a workflow there are only the latter.
+    begun: list[StepEntered | UnitTried] = [*history.of(StepEntered), *history.of(UnitTried)]
+    again = any(event.seq > last.get(event.step, event.seq) for event in begun)
     tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
     return again or is_cut_off(history) or max(tries.values(), default=0) >= TRIES
 

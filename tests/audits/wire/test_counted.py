@@ -18,6 +18,7 @@ from harness.history import (
     RunEnded,
     StepEntered,
     StepLeft,
+    UnitTried,
     Waited,
 )
 
@@ -38,6 +39,10 @@ def begun(step: str = MODEL) -> Event:
 
 def over(step: str = MODEL) -> Event:
     return StepLeft(step=step, outcome="error")
+
+
+def tried() -> Event:
+    return UnitTried(unit="u", step=TOOL, attempt=1, tries=0)
 
 
 ENDED = (9.0, RunEnded(how="finished"))
@@ -80,6 +85,8 @@ def test_a_body_that_fails_before_it_begins_has_run_as_often_as_it_failed():
     [
         pytest.param([FAILED, FAILED], 2, False, id="it failed to the last, and nothing tried again"),
         pytest.param([FAILED, FAILED, begun(TOOL), over(TOOL)], 2, True, id="it was tried after its last failure"),
+        pytest.param([FAILED, tried()], 1, True, id="so was a step, of which only attempts are told"),
+        pytest.param([tried(), FAILED], 1, False, id="the last attempt at a step is the one that failed"),
         pytest.param([FAILED, begun(TOOL)], 2, False, id="it has failures left"),
         pytest.param([SENT, Observation(name=CUT_OFF, value=1)], 1, True, id="a request too many"),
         pytest.param([begun(), over()] * 25, 100, True, id="one body, again and again"),
