@@ -102,6 +102,10 @@ def audited(tmp_path: Path, source: str, name: str, engine: str) -> tuple[AuditR
     }
 
 
+def counts(found: dict[str, Cell]) -> dict[str, tuple[float | None, int | None]]:
+    return {unit: (cell.predicted, cell.counted) for unit, cell in found.items()}
+
+
 def findings(report: AuditReport) -> dict[str, str]:
     return {
         one.unit: f"{one.severity.name} {one.message}" for one in report.findings if one.rule == "prediction-differs"
@@ -111,8 +115,7 @@ def findings(report: AuditReport) -> dict[str, str]:
 def test_steps_are_found_in_a_run_by_what_dbos_calls_them_and_only_the_call_that_fails_counts(tmp_path: Path):
     report, found = audited(tmp_path, DBOS, "settle", "dbos")
 
-    counted = {unit: (cell.predicted, cell.counted) for unit, cell in found.items()}
-    assert counted == {
+    assert counts(found) == {
         "step:reserve": (4, 4),
         "step:ship": (2, 2),
         "step:pack": (1, 1),
@@ -125,8 +128,7 @@ def test_steps_are_found_in_a_run_by_what_dbos_calls_them_and_only_the_call_that
 def test_tasks_fail_with_the_flow_that_tries_them_again_and_a_loop_of_ones_own_is_found(tmp_path: Path):
     report, found = audited(tmp_path, PREFECT, "settle", "prefect")
 
-    counted = {unit: (cell.predicted, cell.counted) for unit, cell in found.items()}
-    assert counted == {
+    assert counts(found) == {
         "step:reserve": (6, 6),
         "step:charge": (4, 6),
         "step:thank": (4, 2),

@@ -10,16 +10,15 @@ import dis
 import inspect
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from types import CodeType, ModuleType
 from typing import Any
-from unittest.mock import patch
 
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.models import Model
 
 from harness.audits.asking.google import is_google
-from harness.audits.asking.sdks import Sdk, absurd_timeout, is_sdk, read_timeout
+from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, is_sdk, read_timeout, sending_to
 from harness.audits.asking.transports import layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.audits.holding import inside_of
@@ -50,7 +49,7 @@ class Http(Sdk):
         self.package = f"{self.http.__name__} client"
         each = read_timeout(client.timeout)
         absurd = absurd_timeout(client.timeout)
-        settings = {"timeout": "none" if each is None else f"{each:g} s"}
+        settings = {"timeout": in_seconds(each)}
         origin = default_of(self.http.__name__) if made else explicit("AsyncClient", "Client")
         self.layer = RetryLayer(
             name=self.package, kind="sdk", settings=settings, origin=origin, each=each, unknown=absurd
@@ -62,9 +61,7 @@ class Http(Sdk):
         """Let every request of the client meet the trouble; yields the transport that counts them."""
         assert self.http is not None
         counter = stub(self.http, trouble)
-        with ExitStack() as stack:
-            stack.enter_context(patch.object(self.client, "_transport", counter))
-            stack.enter_context(patch.object(self.client, "_mounts", {}))
+        with sending_to(counter, self.client):
             yield counter
 
     def post(self) -> None:

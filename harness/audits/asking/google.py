@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from harness.audits.asking.sdks import Sdk, sending_to
+from harness.audits.asking.sdks import Sdk, in_seconds, sending_to
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
@@ -68,7 +68,7 @@ class Google(Sdk):
         if not isinstance(attempts, int) or attempts < 1:
             return RetryLayer(name=NAME, kind="sdk", unknown=f"attempts={attempts!r} makes no sense")
         each = None if options.timeout is None else options.timeout / 1000
-        settings = {"attempts": str(attempts), "timeout": "none" if each is None else f"{each:g} s"}
+        settings = {"attempts": str(attempts), "timeout": in_seconds(each)}
         said = options.retry_options is not None
         origin = explicit("retry_options", "attempts") if said else default_of(NAME)
         return RetryLayer(name=NAME, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from harness.audits.asking.sdks import in_seconds
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import first, library_of
 from harness.retries.arithmetic import Course, Expression, product, times
@@ -71,7 +72,7 @@ class Server:
             reason = f"{type(self.toolset).__qualname__} has no client that the audit knows"
             return RetryLayer(name=CLIENT, kind="mcp", unknown=reason)
         told = {"init_timeout": self.client._init_timeout, "read_timeout": session.get("read_timeout_seconds")}  # noqa: SLF001
-        settings = {name: "none" if seconds is None else f"{seconds:g} s" for name, seconds in told.items()}
+        settings = {name: in_seconds(seconds) for name, seconds in told.items()}
         settings["tool_error_behavior"] = self.behavior
         said = told != USUAL
         origin = explicit("read_timeout", "init_timeout", "timeout") if said else default_of("pydantic_ai")

@@ -111,7 +111,7 @@ def read_timeout(timeout: Any) -> float | None:
 
 
 def in_seconds(seconds: float | None) -> str:
-    """The same for a person."""
+    """What a client waits for, for a person."""
     return "none" if seconds is None else f"{seconds:g} s"
 
 

@@ -34,6 +34,7 @@ from harness.engines.base import RUN, Hook
 from harness.engines.dbos.versions import KNOWN, installed
 from harness.engines.held import gone
 from harness.errors import EngineUnavailable
+from harness.subjects.wrapping import wrappers
 
 QUICK = 0.01
 """Seconds between two looks at something that is about to come."""
@@ -141,13 +142,9 @@ def sqlite_engine(url: str, options: dict[str, Any]) -> Any:
 def made_by_dbos(function: Callable[..., Any]) -> bool:
     """Whether a function is DBOS's wrapper around somebody's function, perhaps inside other decorators."""
     home = f"{Path(dbos.__file__).parent}{os.sep}"
-    seen: Any = getattr(function, "func", function)
-    while seen is not None:
-        code = getattr(getattr(seen, "__func__", seen), "__code__", None)
-        if code is not None and code.co_filename.startswith(home):
-            return True
-        seen = getattr(seen, "__wrapped__", None)
-    return False
+    around = wrappers(getattr(function, "func", function))
+    codes = [getattr(getattr(one, "__func__", one), "__code__", None) for one in around]
+    return any(code is not None and code.co_filename.startswith(home) for code in codes)
 
 
 def running_step() -> str | None:
