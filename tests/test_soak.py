@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,24 +27,41 @@ LEAK = 10
 """Kilobytes a run that would be a leak. Three hundred runs under DBOS were measured to cost four each."""
 UNSTEADY = 2000
 """Kilobytes in all that an allocator may go up; it was measured to go up by less than a hundred."""
+LOOKS, BETWEEN = 50, 0.2
+"""How often to look whether the same processes are there as before, and the seconds between two looks."""
 CRASH = FaultPlan.parse("crash@tool:charge#1/between")
 
 
 def figures() -> dict[str, int]:
-    """What this process and everything below it holds now."""
+    """What this process and everything below it holds once the last lives are gone: their end is told before it."""
     me = psutil.Process()
-    shared = names(Path(os.environ["XDG_CACHE_HOME"]))  # a server of several sessions is no child of any
-    below = list({one.pid: one for one in (*me.children(recursive=True), *shared)}.values())
-    held = [_held(process) for process in (me, *below)]
+    below = _below(me)
+    for _look in range(LOOKS):
+        time.sleep(BETWEEN)
+        before, below = below, _below(me)
+        if below.keys() == before.keys() and not any(_is_zombie(one) for one in below.values()):
+            break
+    held = [_held(process) for process in (me, *below.values())]
     return {
         "processes": len(below),
-        "zombies": sum(child.status() == psutil.STATUS_ZOMBIE for child in below),
+        "zombies": sum(_is_zombie(child) for child in below.values()),
         "descriptors": sum(one["descriptors"] for one in held if not one["server"]),
         "listening": sum(one["listening"] for one in held),
         "temporary": len(list(Path(tempfile.gettempdir()).iterdir())),
         "kilobytes": sum(one["kilobytes"] for one in held if not one["server"]),
         "kilobytes of servers": sum(one["kilobytes"] for one in held if one["server"]),
     }
+
+
+def _below(me: psutil.Process) -> dict[int, psutil.Process]:
+    shared = names(Path(os.environ["XDG_CACHE_HOME"]))  # a server of several sessions is no child of any
+    return {one.pid: one for one in (*me.children(recursive=True), *shared)}
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _held(process: psutil.Process) -> dict[str, int]:
