@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -158,7 +158,7 @@ class Course:
     """What happens when everything fails: when each request begins, and when the last layer gives up.
 
     `seconds` is None where some wait is not known, `endless` says that it goes on so. `begun` holds the first `LONGEST`
-    beginnings; `requests` counts them all.
+    beginnings, each at the moment from which on no deadline can prevent it; `requests` counts them all.
     """
 
     begun: tuple[float, ...] = (0.0,)
@@ -194,6 +194,14 @@ class Course:
         requests = math.inf if attempts is None else done.requests * attempts
         seconds = math.inf if endless else moment
         return Course(tuple(begun[:LONGEST]), seconds, endless, requests)
+
+    def surely(self, sure: Callable[[float], float]) -> Course:
+        """The same where a request that begins at `moment` cannot be prevented any more from `sure(moment)` on."""
+        return replace(self, begun=tuple(sure(moment) for moment in self.begun))
+
+    def lasting(self, longer: float) -> Course:
+        """The same where it takes `longer` seconds more until somebody notices its end."""
+        return replace(self, seconds=self.seconds + longer)
 
     def ended(self, deadline: float | None) -> Course:
         """What a deadline leaves of it: what has begun by then. Nothing is begun in the moment of the deadline.

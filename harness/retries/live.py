@@ -22,17 +22,23 @@ def at_once(_attempt: int) -> float:
 class Answer:
     """What a layer does with an error: so many attempts (None: no limit), `wait(n)` seconds after the n-th.
 
-    `raises` is what its caller sees in the end. A layer that cannot tell says why in `unknown`.
+    `raises` is what its caller sees in the end. `noticed` are the seconds that pass before the layer notices how an
+    attempt has ended. A layer that cannot tell says why in `unknown`.
     """
 
     attempts: int | None = 1
     wait: Callable[[int], float] = at_once
     raises: BaseException | None = None
     unknown: str = ""
+    noticed: float = 0.0
 
 
 class Live(Protocol):
-    """A layer that can be asked. One that is on a function itself keeps the object around it there, as `wrapper`."""
+    """A layer that can be asked. One that is on a function itself keeps the object around it there, as `wrapper`.
+
+    One whose deadlines do not strike at once says in `sure(age)` how old an attempt is when they come too late for what
+    it does at the age of `age` seconds.
+    """
 
     layer: RetryLayer
 

@@ -363,6 +363,13 @@ def test_a_last_attempt_that_a_dead_worker_held_ends_the_run(live: Live) -> None
     assert lived.record("agent__impatient__toolset__<agent>__call_tool#1").status == "timed out"
 
 
+def test_an_activity_that_a_dead_worker_held_has_what_is_left_of_the_time_for_all_attempts(live: Live) -> None:
+    lived = live("bounded", "2*crash@tool:charge#1/between")
+    assert lived.ended() == ("ok", "done")
+    lived = live("bounded", "3*crash@tool:charge#1/between")
+    assert lived.ended()[0] == "error"
+
+
 def test_two_owners_repeat_the_activity_and_only_one_of_them_records_it(live: Live) -> None:
     live("capable")
     lived = live("capable", "duplicate@tool:charge#1/between")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import AsyncMock
 
 import pytest
@@ -50,22 +51,28 @@ def test_a_missing_or_old_sdk_is_a_problem_with_its_command(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("timeouts", "used", "expired", "waited"),
+    ("timeouts", "used", "expired", "ends", "waited"),
     [
-        ({ATTEMPT: 60.0}, 0.0, {ATTEMPT: AT_ONCE}, {ATTEMPT: 60.0}),
-        ({ATTEMPT: 60.0, BEAT: 30.0}, 0.0, {BEAT: AT_ONCE}, {ATTEMPT: 60.0, BEAT: 30.0}),
-        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, {ATTEMPT: AT_ONCE}, {ATTEMPT: 60.0, WHOLE: 140.0}),
-        ({ATTEMPT: 60.0, WHOLE: 200.0}, 150.0, {WHOLE: AT_ONCE}, {ATTEMPT: 60.0, WHOLE: 150.0}),
-        ({WHOLE: 60.0}, 0.0, {WHOLE: AT_ONCE}, {WHOLE: AT_ONCE}),
+        ({ATTEMPT: 60.0}, 0.0, {ATTEMPT: AT_ONCE}, False, {}),
+        ({ATTEMPT: 60.0, BEAT: 30.0}, 0.0, {BEAT: AT_ONCE}, False, {}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, {ATTEMPT: AT_ONCE}, False, {WHOLE: 140.0}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 150.0, {WHOLE: AT_ONCE}, True, {WHOLE: 150.0}),
+        ({WHOLE: 60.0}, 0.0, {WHOLE: AT_ONCE}, True, {WHOLE: AT_ONCE}),
     ],
     ids=["one attempt", "a heartbeat comes first", "part of the whole is used up", "the whole is over", "only a whole"],
 )
 def test_the_timeout_that_comes_first_is_made_to_pass(
-    timeouts: dict[str, float], used: float, expired: dict[str, float], waited: dict[str, float]
+    timeouts: dict[str, float], used: float, expired: dict[str, float], ends: bool, waited: dict[str, float]
 ) -> None:
     held = Held("1", timeouts, used)
-    assert held.expired() == expired
-    assert held.waited() == waited
+    assert (held.expired(), held.ends, held.waited()) == (expired, ends, waited)
+    assert replace(held, last=True).ends
+
+
+def test_an_attempt_that_another_follows_has_failed_as_the_server_says_it() -> None:
+    said = Held("1", {ATTEMPT: 60.0, BEAT: 30.0}).failure()
+    assert (said.message, said.source) == ("activity Heartbeat timeout", "Server")
+    assert Held("1", {ATTEMPT: 60.0}).failure().message == "activity StartToClose timeout"
 
 
 def test_what_keeps_a_worker_from_starting_is_said_also_where_nothing_runs(

@@ -47,13 +47,15 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
             break  # the layers around it never hear of it
         each, total = (live.layer.each, live.layer.all) if live.layer.interrupts else (None, None)
         ended = TimedOut(f"ended by {live.layer.name}")
+        if (sure := getattr(live, "sure", None)) is not None:
+            course = course.surely(sure)
         if (cut := course.ended(each)) is not course:
             expression = _cut(expression, int(cut.requests), each, live.layer)
             course, error, ended_by = cut, ended, live.layer.name
         if not course.endless:  # of what never ends, only a deadline further out hears
             answer = _asked(live, error, unknown)
             expression = product(expression, _factor(live.layer, answer))
-            course, error = course.repeated(answer.attempts, answer.wait), answer.raises
+            course, error = course.lasting(answer.noticed).repeated(answer.attempts, answer.wait), answer.raises
         if (cut := course.ended(total)) is not course:
             expression = _cut(expression, int(cut.requests), total, live.layer)
             course, error, ended_by = cut, ended, ended_by or live.layer.name

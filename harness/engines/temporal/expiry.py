@@ -4,6 +4,12 @@ A server notices that a worker has died only by waiting: 60 seconds for an activ
 lost time, and a shorter timeout would strike healthy bodies, too. So where the server lets us, time is made to pass for
 exactly those activities that a dead worker was running, and every other one keeps what was configured. What follows is
 what would have followed: the attempt is timed out, and the activity's own retry policy decides.
+
+A timeout is made to pass by changing it. Where another attempt follows, it would have to be changed back, which servers
+do not survive: of an attempt that was timed out they do not know when it ended, so one whose options change while it
+waits for the next is begun again in 1970, and a limit on waiting in the queue ends the activity at once. (Server
+1.29.1: `GetNextScheduledTime` reads `LastAttemptCompleteTime`, which `RetryActivity` does not set for a timeout.) Such
+an attempt is failed instead, in the dead worker's place and with the server's own words for the timeout.
 """
 
 from __future__ import annotations
@@ -20,8 +26,13 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import MessageToDict
 from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.api.workflowservice.v1 import ResetStickyTaskQueueRequest, UpdateActivityOptionsRequest
+from temporalio.api.enums.v1 import PendingActivityState, TimeoutType
+from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
+from temporalio.api.workflowservice.v1 import (
+    ResetStickyTaskQueueRequest,
+    RespondActivityTaskFailedByIdRequest,
+    UpdateActivityOptionsRequest,
+)
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -40,11 +51,15 @@ RUNNING = {
 
 @dataclass(frozen=True)
 class Held:
-    """An activity that a dead worker was running. `timeouts` as configured; `used` of the whole before this attempt."""
+    """An activity that a dead worker was running. `timeouts` as configured; `used` of the whole before this attempt.
+
+    `last` says that its policy allows no other attempt.
+    """
 
     id: str
     timeouts: Mapping[str, float]
     used: float = 0.0
+    last: bool = False
 
     def first(self) -> tuple[str, float]:
         """The timeout that would be the first to pass, and after how many seconds of this attempt."""
@@ -52,16 +67,31 @@ class Held:
         name = min(left, key=lambda known: left[known])
         return name, left[name]
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is over when that has passed."""
+        return self.last or self.first()[0] == WHOLE
+
     def expired(self) -> dict[str, float]:
         """What to change so that it passes now."""
         return {self.first()[0]: AT_ONCE}
 
     def waited(self) -> dict[str, float]:
-        """Its timeouts once it has passed: as configured, but that much of the time for all attempts is gone."""
-        after = dict(self.timeouts)
-        if WHOLE in after:
-            after[WHOLE] = max(AT_ONCE, after[WHOLE] - self.first()[1])
-        return after
+        """What to change once it has passed: that much of the time for all attempts is gone."""
+        whole = self.timeouts.get(WHOLE)
+        return {} if whole is None else {WHOLE: max(AT_ONCE, whole - self.first()[1])}
+
+    def failure(self) -> Failure:
+        """What the server would say of this attempt."""
+        kind, name = _TIMED_OUT[self.first()[0]]
+        timed_out = TimeoutFailureInfo(timeout_type=kind)
+        return Failure(message=f"activity {name} timeout", source="Server", timeout_failure_info=timed_out)
+
+
+_TIMED_OUT = {
+    BEAT: (TimeoutType.TIMEOUT_TYPE_HEARTBEAT, "Heartbeat"),
+    ATTEMPT: (TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE, "StartToClose"),
+}
 
 
 async def is_possible(client: Client) -> bool:
@@ -90,15 +120,18 @@ async def children(client: Client, parent: WorkflowExecutionDescription) -> list
 async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
     """Time out what a dead worker was running of a workflow. To be called while no worker is at work.
 
-    Returns the server's words for each, by activity id: it forgets them when the timeouts are put back.
+    Returns the server's words for each, by activity id: it forgets them when an option changes.
     """
     held = {one.activity_id: _read(one) for one in await _pending(handle) if one.state in RUNNING}
     for activity in held.values():
-        await _change(client, handle.id, activity.id, activity.expired())
+        if activity.ends:
+            await _change(client, handle.id, activity.id, activity.expired())
+        else:
+            await _fail(client, handle.id, activity)
     failures = {one.activity_id: one.last_failure for one in await _timed_out(handle, held.keys())}
     for activity in held.values():
-        with suppress(RPCError):  # it was its last attempt, so there is nothing left to change
-            await _change(client, handle.id, activity.id, activity.waited())
+        if activity.id in failures and (changes := activity.waited()):
+            await _change(client, handle.id, activity.id, changes)
     return {activity: message(MessageToDict(failure)) for activity, failure in failures.items()}
 
 
@@ -133,7 +166,16 @@ def _read(activity: Any) -> Held:
     options = activity.activity_options
     timeouts = {name: getattr(options, name).ToTimedelta().total_seconds() for name in (WHOLE, BEAT, ATTEMPT)}
     used = activity.last_started_time.ToDatetime() - activity.scheduled_time.ToDatetime()
-    return Held(activity.activity_id, {name: value for name, value in timeouts.items() if value}, used.total_seconds())
+    last = 0 < activity.maximum_attempts <= activity.attempt
+    known = {name: value for name, value in timeouts.items() if value}
+    return Held(activity.activity_id, known, used.total_seconds(), last)
+
+
+async def _fail(client: Client, workflow: str, activity: Held) -> None:
+    request = RespondActivityTaskFailedByIdRequest(
+        namespace=client.namespace, workflow_id=workflow, activity_id=activity.id, failure=activity.failure()
+    )
+    await client.workflow_service.respond_activity_task_failed_by_id(request)
 
 
 async def _change(client: Client, workflow: str, activity: str, timeouts: Mapping[str, float]) -> None:

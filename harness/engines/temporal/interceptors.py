@@ -7,6 +7,8 @@ A child workflow that is served here is a unit, too, and has units of its own: t
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -35,7 +37,9 @@ from temporalio.worker import (
 from harness.engines.base import RUN, Hook
 from harness.engines.clock import Clock
 from harness.engines.temporal.children import Children
+from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
+from harness.faults import LATE
 from harness.subjects.clock import Limit, in_order, limits
 
 IsAwaited = Callable[[activity.Info], Awaitable[bool]]
@@ -53,6 +57,7 @@ class Watch(Interceptor):
         self._configured: dict[float, float] = {}
         self._attempts: dict[str, activity.Info] = {}
         self._started: dict[str, str] = {}
+        self._at_work = 0
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Bodies(next, self)
@@ -104,6 +109,37 @@ class Watch(Interceptor):
         """The unit that a workflow run is."""
         return self._started.get(run, RUN)
 
+    def ends(self, body: Callable[..., Any], configured: Mapping[str, float]) -> float | None:
+        """The seconds after which a body without a heartbeat timeout hears that it was given up, as they are here.
+
+        None where the SDK itself lets it hear: that can scale neither its worker's leeway nor pydantic-ai's rhythm.
+        """
+        known = configured.get("start_to_close_timeout", configured.get("schedule_to_close_timeout"))
+        info = activity.info()
+        if known is None or info.start_to_close_timeout is None or info.heartbeat_timeout or not self._strikes:
+            return None
+        beats = (body.__module__ or "").startswith("pydantic_ai.")
+        return Noticing(known, beats=beats).heard * _seconds(info.start_to_close_timeout) / known
+
+    @property
+    def _strikes(self) -> bool:
+        """Whether timeouts strike here, and no fault is the reason."""
+        return self.clock.asked and not self.hook.plans(*LATE)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Surround an attempt for as long as its body runs."""
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+
+    async def given_up(self) -> None:
+        """Wait until every attempt that the server has given up has heard of it: until then it does what it does."""
+        while self._at_work and self._strikes:  # noqa: ASYNC110  nothing to be told by
+            await asyncio.sleep(0.005)
+
     def asked_before(self, key: str, name: str) -> None:
         """A unit may come before its workflow has been replayed here: tell the hook what that would have told."""
         prefix, _, number = key.rpartition("#")
@@ -134,10 +170,12 @@ class _Bodies(ActivityInboundInterceptor):
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
         self._watch.entered(key)
-        with self._watch.hook.inside(told["inside"]), self._limited(info, told):
+        with self._watch.hook.inside(told["inside"]), self._limited(info, told), self._watch.at_work():
             self._watch.asked_before(key, info.activity_type)
+            ended = self._watch.ends(input.fn, told["configured"]) if inspect.iscoroutinefunction(input.fn) else None
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))
-            return await super().execute_activity(input)
+            async with asyncio.timeout(ended):
+                return await super().execute_activity(input)
 
     @contextmanager
     def _limited(self, info: activity.Info, told: Mapping[str, Any]) -> Iterator[None]:

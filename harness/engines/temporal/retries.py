@@ -8,6 +8,7 @@ same code, and the name is not guessed.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 
 from harness.engines.temporal.given import given_to
+from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow
 from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -58,6 +60,9 @@ class Activity:
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
         settings |= dict(_said_of(self.policy, non_retryable))
+        attempt = seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"] or math.inf
+        self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats)
+        ended = attempt if beats else self._noticing.death
         self.layer = RetryLayer(
             name="temporal activity",
             kind="unit",
@@ -65,7 +70,7 @@ class Activity:
             usual={name: default_of("pydantic_ai").library for name in usual if name in settings}
             | ({} if self.policy.maximum_attempts else {"maximum_attempts": default_of("temporalio").library}),
             origin=origin,
-            each=None if absurd else seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"],
+            each=None if absurd or math.isinf(ended) else ended,
             all=None if absurd else seconds["schedule_to_close_timeout"],
             jitter=False,
             unknown=absurd,
@@ -76,7 +81,12 @@ class Activity:
         name, allowed = self._typed(error)
         if not allowed or name in (self.policy.non_retryable_error_types or ()):
             return Answer(raises=error)
-        return Answer(self.policy.maximum_attempts or None, self._wait, error)
+        noticed = self._noticing.death if isinstance(error, Died) else 0.0
+        return Answer(self.policy.maximum_attempts or None, self._wait, error, noticed=noticed)
+
+    def sure(self, age: float) -> float:
+        """How old an attempt is when its deadline comes too late for what it does at the age of `age` seconds."""
+        return self._noticing.sure(age)
 
     def _typed(self, error: BaseException) -> tuple[str, bool]:
         """The type that the server is told, and whether it may retry at all."""

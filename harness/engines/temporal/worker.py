@@ -127,7 +127,11 @@ class TemporalWorker:
         return await self._result(handle)
 
     async def _result(self, handle: Any) -> Any:
-        result = await handle.result()
+        try:
+            result = await handle.result()
+        finally:
+            if self._watch is not None:
+                await self._watch.given_up()
         if self._commits is not None:
             await self._commits.left()
         return result
@@ -170,7 +174,7 @@ class TemporalWorker:
     def _worker(self, client: Client, store: Store, watch: Watch) -> Any:
         from temporalio.worker import Worker
 
-        from harness.engines.temporal import binding, seams
+        from harness.engines.temporal import binding, noticing, seams
 
         clock = watch.clock
         self._hook.scaled(clock.delay)
@@ -186,6 +190,7 @@ class TemporalWorker:
             workflow_runner=binding.runner(),
             build_id="harness",  # the SDK would hash every loaded module to make one up: a second
             sticky_queue_schedule_to_start_timeout=STICKY,
+            max_heartbeat_throttle_interval=timedelta(seconds=noticing.RAREST / clock.delay),
         )
 
     async def _is_awaited(self, client: Client, info: activity.Info) -> bool:
