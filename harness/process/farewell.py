@@ -1,7 +1,8 @@
 """What a life says last: how it ends, as soon as nothing of it is left but memory.
 
 To take the memory of a process apart takes the kernel a tenth of a small run's time, in which nothing of that process
-can run any more. The run goes on meanwhile, on another core.
+can run any more. The run goes on meanwhile, on another core. So it does where a fault kills it: the kernel, too, closes
+what a dead process has open and tells nobody inside.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import struct
 
 from harness.process import kin
 
-_WORDS = struct.Struct("=IB")  # the number of a life, and its code
+_WORDS = struct.Struct("=Ih")  # the number of a life, and its code: below 0, the signal that it dies of
 _STANDARD = 3  # descriptors that every process has
 
 
@@ -29,7 +30,7 @@ class Farewells:
     def say(self, number: int, code: int) -> None:
         """In a life: let go of everything but memory and say the code, if nothing of it can run after that.
 
-        To be followed by `os._exit(code)` at once. What has a thread or a child left says nothing.
+        To be followed at once by `os._exit(code)`, or by SIGKILL. What has a thread or a child left says nothing.
         """
         with contextlib.suppress(OSError):  # a subject may have closed the file, and opened one of its own
             if os.getppid() == self._nursery and os.fstat(self._file).st_ino == self._inode and kin.is_alone():
