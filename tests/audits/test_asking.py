@@ -12,8 +12,11 @@ from openai import AsyncOpenAI
 from pydantic_ai import Agent, ToolOutput
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
-from tenacity import retry, stop_after_attempt, wait_fixed
+from pydantic_ai.providers.openai import OpenAIProvider
+from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from fixtures.audit import awkward, clients, google
 from harness.audits import collect
@@ -309,3 +312,35 @@ def test_an_output_tool_may_have_a_number_of_its_own():
     assert "output:share" not in found
     told = target(found["output:count"], found["output:count"].cells[0], "model", True, {})
     assert "call this output tool" in told
+
+
+def giving_back(callback) -> httpx2.AsyncClient:
+    def refuse(response: httpx2.Response) -> None:
+        if response.status_code == 503:
+            response.raise_for_status()
+
+    policy = RetryConfig(
+        retry=retry_if_exception_type(httpx2.HTTPStatusError), stop=stop_after_attempt(3), retry_error_callback=callback
+    )
+    return httpx2.AsyncClient(transport=AsyncHTTPX2TenacityTransport(config=policy, validate_response=refuse))
+
+
+async def read(state):
+    response = state.outcome.exception().response
+    response.is_closed = False
+    await response.aread()
+    return response
+
+
+GIVEN_BACK = {
+    "closed, which no SDK can read": (lambda state: state.outcome.exception().response, 3),
+    "read, for the SDK to judge": (read, 9),
+    "a good one in its place": (lambda _state: httpx2.Response(200, json={}), 3),
+}
+
+
+@pytest.mark.parametrize(("callback", "requests"), GIVEN_BACK.values(), ids=GIVEN_BACK.keys())
+def test_the_sdk_gets_the_response_that_a_policy_gives_back_in_the_end(callback, requests):
+    provider = OpenAIProvider(api_key="sk-fixture", http_client=giving_back(callback))
+    model = OpenAIChatModel("gpt-5", provider=provider)
+    assert Asker(model).ask(F.UNAVAILABLE).expression.total == requests

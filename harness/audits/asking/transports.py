@@ -199,8 +199,13 @@ def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
                 reason = f"its retry policy raises {watch.reason}"
                 return Asked(below.sends, tuple(slept), trouble, unknown=reason)
             return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error, takes=_spent(below, slept)))
-    headers = dict(response.headers)
-    left = Trouble(trouble.failure, None, response.status_code, headers, takes=_spent(below, slept))
+    left = Trouble(
+        trouble.failure,
+        status=response.status_code,
+        headers=dict(response.headers),
+        takes=_spent(below, slept),
+        closed=response.is_closed and not response.is_stream_consumed,
+    )
     return Asked(below.sends, tuple(slept), left)
 
 

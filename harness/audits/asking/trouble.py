@@ -6,6 +6,7 @@ client at hand uses.
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -24,13 +25,17 @@ class Enough(BaseException):
 
 @dataclass(frozen=True)
 class Trouble:
-    """What comes up from below, after `takes` seconds: an exception, or a response that nobody can use."""
+    """What comes up from below, after `takes` seconds: an exception, or a response that nobody can use.
+
+    `closed` is a response that somebody has closed below before it was read: whoever reads it now fails.
+    """
 
     failure: Failure
     error: BaseException | None = None
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     takes: float = 0.0
+    closed: bool = False
 
     def happens(self, http: ModuleType, request: Any) -> Any:
         """Raise the exception or return the response, in terms of `http`."""
@@ -40,7 +45,11 @@ class Trouble:
             raise self.error
         if self.status == 0:
             raise _broken(self.failure, http, request)
-        return http.Response(self.status, headers=self.headers, json=body(self.failure), request=request)
+        headers = {"content-type": "application/json", **self.headers}
+        unread = http.ByteStream(json.dumps(body(self.failure)).encode())
+        response = http.Response(self.status, headers=headers, stream=unread, request=request)
+        response.is_closed = self.closed
+        return response
 
 
 def first(failure: Failure) -> Trouble:
