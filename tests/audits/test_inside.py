@@ -240,6 +240,6 @@ def test_a_loop_by_hand_is_found_on_the_wire(by_hand, name):
     assert (cell.predicted, cell.counted, cell.agrees) == (3, 9, False)
     (finding,) = (one for one in by_hand.findings if (one.rule, one.unit) == ("prediction-differs", unit.unit))
     assert finding.message.startswith(
-        "code of your own tries again by itself, which no setting shows: predicted 3 (openai)"
+        "code of your own goes on asking after a failure, which no setting shows: predicted 3 (openai)"
     )
     assert "measured 9 requests" in finding.message

@@ -136,7 +136,7 @@ def test_tasks_fail_with_the_flow_that_tries_them_again_and_a_loop_of_ones_own_i
     }
     told = findings(report)
     assert told.keys() == {"step:charge", "step:thank"}
-    assert told["step:charge"].startswith("ERROR code of your own tries again by itself")
+    assert told["step:charge"].startswith("ERROR code of your own goes on asking after a failure")
     assert told["step:thank"].startswith("NOTE at most")
 
 
