@@ -53,6 +53,17 @@ def _sweep(metafunc: pytest.Metafunc, desk: Desk, marks: list[tuple[Any, pytest.
         metafunc.parametrize(PARAMETER, [skipped], indirect=True)
         return
     metafunc.parametrize(PARAMETER, found, ids=[case.id for case in found], indirect=True)
+    if {case.engine for case in found if case.plan is not None} == set(wanted.engines):
+        _warn_of_unmet(metafunc, wanted, found)
+
+
+def _warn_of_unmet(metafunc: pytest.Metafunc, wanted: marker.Wanted, found: list[Case]) -> None:
+    """Warn of what is expected of runs that there are not. One that asks for `durable` may make some of its own."""
+    if "durable" in metafunc.fixturenames:
+        return
+    for entry in wanted.unmet([(case.engine, case.plan) for case in found if case.plan is not None]):
+        said = f"{wanted.where}: nothing that it runs is {entry!r} of `expected`; write a fault as its ids show it"
+        metafunc.definition.warn(pytest.PytestWarning(f"durable: {said}"))
 
 
 def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:

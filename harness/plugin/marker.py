@@ -48,6 +48,10 @@ class Wanted:
         """
         return next((status for entry, status in self.expected.items() if _fits(entry, engine, plan)), Status.PASSED)
 
+    def unmet(self, runs: Sequence[tuple[str, FaultPlan]]) -> list[str]:
+        """The entries of `expected` that are about none of these engines and plans."""
+        return [entry for entry in self.expected if not any(_fits(entry, engine, plan) for engine, plan in runs)]
+
 
 def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *, default: Sequence[str]) -> Wanted:
     """Read the markers of a test, nearest first. Raises `UsageError` that names the test."""

@@ -92,6 +92,26 @@ def test_runs_are_judged_by_what_is_expected_of_them_under_their_own_engine(proj
     assert (ran.count("passed"), ran.count("failed")) == (2, 0), ran.out
 
 
+UNMET = """
+    from harness.pytest_plugin import durable_sweep
+
+    RIGHT = {"crash@model#1": "passed", "none:*#2/*": "failed"}
+    SAID = {**RIGHT, "crash@tool:chrage#1/between": "failed", "dbos:*": "failed"}
+    FAULTS = ["crash@model#1", "crash@model#2"]
+
+    test_swept = durable_sweep("shop:agent", engines=["journal", "none"], faults=FAULTS, expected=SAID)
+"""
+
+
+def test_what_is_expected_of_runs_that_there_are_not_is_a_warning(project: Make) -> None:
+    ran = project({"test_runs.py": UNMET}).pytest()
+
+    told = ran.out.partition("= warnings summary =")[2]
+    assert (ran.count("passed"), ran.count("warning")) == (4, 2), ran.out
+    assert "nothing that it runs is 'crash@tool:chrage#1/between' of `expected`" in told
+    assert "nothing that it runs is 'dbos:*'" in told
+
+
 def expected(entry: str, fault: str, engine: str = "dbos") -> Status:
     plan = NO_FAULT if fault == str(NO_FAULT) else FaultPlan.parse(fault)
     made = Wanted("here", Scenario(subject="-"), (engine,), expected={entry: Status.FAILED})
