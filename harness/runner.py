@@ -43,6 +43,7 @@ from harness.history import (
 from harness.journal import Journal, Reader, load
 from harness.process import stems
 from harness.process.incarnation import Incarnation
+from harness.process.leaving import Leaving
 from harness.process.summons import KILL, START, is_summons, kills_server
 from harness.process.tally import TRIES, Tally
 from harness.process.turnstile import Turnstile
@@ -82,10 +83,13 @@ class Bench:
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turnstile: Turnstile = field(default_factory=Turnstile)
+    leaving: Leaving = field(default_factory=Leaving)
 
     def run(self, plan: FaultPlan, **details: Any) -> Path:
         """Run once under `plan` and return the run folder. `details` are those of `execute`."""
-        return self.execute(plan, **details).folder
+        folder = self.execute(plan, **details).folder
+        self.leaving.end()
+        return folder
 
     def execute(
         self,
@@ -98,7 +102,7 @@ class Bench:
         scenario: Scenario | None = None,
         more: dict[str, Any] | None = None,
     ) -> Run:
-        """Run once under `plan` (already expanded) and return the ended run. Safe to call from several threads.
+        """Run once under `plan` (already expanded). Safe to call from several threads. Lives may still be `leaving`.
 
         `baseline` is the fault-free history that orders parallel calls; without it calls run as they come. `turn` says
         whose turn it is to bear the first life: with 1 the second zygote's. `scenario` is another one of the same
@@ -305,6 +309,7 @@ class Run:
         )
         child = zygote.spawn(self.entry, argument, output=self.folder / "output.log")
         watched = self._watch(child, lambda: self._serve(incarnation))
+        self.bench.leaving.add(child.pid)
         self.journal.append(_end(watched, self.history, incarnation))
         return watched
 
@@ -396,6 +401,7 @@ class Run:
             "journal": str(self.journal.path.absolute()),
             "worker": 1,
             "incarnation": incarnation,
+            "after": self.bench.leaving.left(),
             "plan": [str(fault) for fault in self.plan.faults],
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},

@@ -1,8 +1,8 @@
-"""What a life says last: how it ends, as soon as nothing of it is left but memory.
+"""What a life says last: how it ends, as soon as nothing of it is left but memory, and sockets that nobody serves.
 
 To take the memory of a process apart takes the kernel a tenth of a small run's time, in which nothing of that process
-can run any more. The run goes on meanwhile, on another core. So it does where a fault kills it: the kernel, too, closes
-what a dead process has open and tells nobody inside.
+can run any more. The run goes on meanwhile, on another core, up to the next code of the subject's (`leaving.py`). So it
+does where a fault kills it: the kernel, too, closes what a dead process has open and tells nobody inside.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import struct
+from pathlib import Path
 
 from harness.process import kin
 
@@ -28,17 +30,24 @@ class Farewells:
         self._heard = 0  # bytes
 
     def say(self, number: int, code: int) -> None:
-        """In a life: let go of everything but memory and say the code, if nothing of it can run after that.
+        """In a life: let go of its files and say the code, if nothing of it can run after that.
 
         To be followed at once by `os._exit(code)`, or by SIGKILL. What has a thread or a child left says nothing.
         """
         with contextlib.suppress(OSError):  # a subject may have closed the file, and opened one of its own
             if os.getppid() == self._nursery and os.fstat(self._file).st_ino == self._inode and kin.is_alone():
                 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # or handlers would run
-                os.closerange(_STANDARD, self._file)
-                os.closerange(self._file + 1, os.sysconf("SC_OPEN_MAX"))
+                self._let_go()
                 os.write(self._file, _WORDS.pack(number, code))
                 os.kill(self._nursery, signal.SIGCHLD)  # which looks as if it had died already
+
+    def _let_go(self) -> None:
+        """Close every file. Not a socket: to close one may wait for its peer, which the kernel does for no dead one."""
+        for entry in Path("/proc/self/fd").iterdir():
+            number = int(entry.name)
+            with contextlib.suppress(OSError):  # it was open to read this list
+                if number >= _STANDARD and number != self._file and not stat.S_ISSOCK(os.fstat(number).st_mode):
+                    os.close(number)
 
     def heard(self) -> list[tuple[int, int]]:
         """In the nursery: number and code of those that have said something since the last time."""

@@ -22,6 +22,7 @@ from harness.faults import FaultPlan
 from harness.history import SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
 from harness.journal import Journal, plain
 from harness.process import newborn
+from harness.process.leaving import await_end
 from harness.process.summons import await_answer
 from harness.steps import StepId
 from harness.subjects import around, bodies, events, guard, models, output_functions, owned, wire, world
@@ -226,6 +227,7 @@ class Life:
         worker.seams(self.probes)
         bodies.activate(self.probes, worker.opens_unit)
         events.activate(self.probes, lambda: self.calls[self.probes.invocation])
+        await_end(self.argument["after"])
         effects.sink = self.effect
         async with world.entered(self.argument.get("world")):
             for number in self.invocations:

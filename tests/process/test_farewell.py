@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import resource
 import signal
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -48,21 +52,40 @@ def said() -> Iterator[Say]:
         os.waitpid(pid, 0)
 
 
-def test_it_has_let_go_of_everything_when_it_says_so(said: Say) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        taken.listen()
-        kept = os.dup(taken.fileno())
+def test_it_has_let_go_of_its_files_when_it_says_so(said: Say, tmp_path: Path) -> None:
+    held = tmp_path / "held"
 
     def end(farewells: Farewells) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        fcntl.flock(high, fcntl.LOCK_EX)
         farewells.say(NUMBER, CODE)
 
+    file = os.open(held, os.O_CREAT | os.O_RDWR)
+    high = fcntl.fcntl(file, fcntl.F_DUPFD, 200)
+    os.close(file)
     assert said(end) == [(NUMBER, CODE)]
 
-    os.close(kept)
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", port))  # the fork lives, and would still have it
+    os.close(high)
+    with held.open() as again:
+        fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the fork lives, and would still have it
+
+
+def test_it_waits_for_no_peer_of_a_socket(said: Say) -> None:
+    listening, ours = socket.socket(), socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+
+    def end(farewells: Farewells) -> None:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+        ours.connect(listening.getsockname())
+        ours.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                ours.send(b"x" * 65536)
+        farewells.say(NUMBER, CODE)
+
+    with listening, ours:
+        assert said(end) == [(NUMBER, CODE)]
 
 
 def test_it_says_nothing_if_a_thread_is_left_to_do_something(said: Say) -> None:

@@ -177,6 +177,7 @@ def play(scenario: Scenario, *, strict: bool = False) -> Trial:
     expanded = scenario.with_plan(scenario.plan.expand(known.history.steps))
     history = known.play(expanded)
     judged = known.judge(scenario, history, strict=strict)
+    known.bench.leaving.end()
     fired = frozenset(event.fault for event in history.fired)
     return Trial(expanded, judged, history, fired)
 
