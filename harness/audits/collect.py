@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_ai import ModelRetry, UserError
+from pydantic_ai import ModelRetry, UnexpectedModelBehavior, UserError
 
 from harness.audits.asked import Engine, model_units, output_layer, output_retries, raising, told, tries
 from harness.audits.asking.deps import Given
@@ -84,7 +84,8 @@ def _asked_again(
     reached = isinstance(passed.error, ModelRetry | ValidationError)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
     recorded = any(live.layer.kind == "unit" for live in lives)
-    spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else passed.error)
+    left = UnexpectedModelBehavior("harness: the tool's retries are used up") if reached else passed.error
+    spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else left)
     again = enclosed(spent, _containers(lives), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
 

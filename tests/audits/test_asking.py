@@ -344,3 +344,10 @@ def test_the_sdk_gets_the_response_that_a_policy_gives_back_in_the_end(callback,
     provider = OpenAIProvider(api_key="sk-fixture", http_client=giving_back(callback))
     model = OpenAIChatModel("gpt-5", provider=provider)
     assert Asker(model).ask(F.UNAVAILABLE).expression.total == requests
+
+
+def test_a_policy_that_gives_something_back_in_the_end_has_waited_all_the_same():
+    policy = retry(stop=stop_after_attempt(3), wait=wait_fixed(2), retry_error_callback=lambda _state: "nothing")
+    (live,) = decorators(policy(later))
+    answer = live.answer(RuntimeError("harness"))
+    assert (answer.attempts, answer.wait(1), answer.raises) == (3, 2, None)

@@ -405,7 +405,7 @@ WRAPPED = {
         {"toolset_activity_config": {"money": TWICE}, "tool_activity_config": {"money": {"charge": THRICE}}},
         [3, 2],
     ),
-    "no activity": ({"tool_activity_config": {"money": {"charge": False}}}, [1, None]),
+    "no activity": ({"tool_activity_config": {"money": {"charge": False}}}, [None, None]),
 }
 
 
@@ -439,10 +439,11 @@ def test_what_the_old_wrapper_hides_or_pydantic_ai_refuses_is_unknown():
     assert "configures single tools of 'money': charge" in layer.unknown
 
 
-def test_a_tool_without_an_activity_has_the_workflow_only():
+def test_a_tool_without_an_activity_has_the_workflows_task_done_again_for_ever():
     durable = agent(TemporalDurability())
-    layers = temporal.layers(durable, Unit("tool", "charge", metadata={"temporal": False}), {})
-    assert [layer.layer.kind for layer in layers] == ["container"]
+    task, workflow = temporal.layers(durable, Unit("tool", "charge", metadata={"temporal": False}), {})
+    assert [task.answer(error).attempts for error in (LOST, Died())] == [None, None]
+    assert workflow.layer.name == "temporal workflow"
 
 
 def test_an_activity_that_died_is_tried_again_when_its_timeout_has_passed():

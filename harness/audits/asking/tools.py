@@ -114,7 +114,8 @@ class Decorator:
                 if watch.raised:
                     return Answer(raises=error, unknown=f"its retry policy raises {watch.reason}")
                 return Asked(len(calls), tuple(slept), Trouble(Failure.TOOL_EXCEPTION, raised)).answer
-        return Answer(len(calls))
+        swallowed = Asked(len(calls), tuple(slept), Trouble(Failure.TOOL_EXCEPTION, error)).answer
+        return replace(swallowed, raises=None)
 
 
 def _types(condition: Any) -> Iterator[type[Exception]]:

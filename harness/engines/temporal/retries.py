@@ -192,7 +192,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_hidden(str(error), explicit()), workflow)
     if config is None:
-        return (workflow,)
+        return (WorkflowTask(), workflow)
     usual = _usual(unit, config)
     origin = default_of("pydantic_ai") if len(usual) == len(config) else _origin(unit)
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
