@@ -11,6 +11,7 @@ from harness.engines.base import Case, Unsupported
 from harness.engines.temporal import seams, versions
 from harness.engines.temporal.binding import bind
 from harness.engines.temporal.expiry import AT_ONCE, ATTEMPT, BEAT, WHOLE, Held
+from harness.engines.temporal.interceptors import _as_taken
 from harness.errors import EngineUnavailable
 from harness.subjects.loading import load_subject
 
@@ -83,3 +84,10 @@ def test_what_keeps_a_worker_from_starting_is_said_also_where_nothing_runs(
     refused = bind(Case(subject, AsyncMock(), {}, runs=False))
     assert isinstance(refused, Unsupported)
     assert "'bare' listed in `__pydantic_ai_agents__` has no `TemporalDurability` capability" in refused.reason
+
+
+def test_no_timeout_is_longer_than_the_one_around_it() -> None:
+    given = {BEAT: 30.0, ATTEMPT: 10.0, "schedule_to_start_timeout": 90.0, WHOLE: 60.0}
+    assert _as_taken(given) == {BEAT: 10.0, ATTEMPT: 10.0, "schedule_to_start_timeout": 60.0, WHOLE: 60.0}
+    assert _as_taken({WHOLE: 5.0, BEAT: 30.0}) == {WHOLE: 5.0, BEAT: 5.0}
+    assert _as_taken({ATTEMPT: 60.0}) == {ATTEMPT: 60.0}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -231,7 +232,7 @@ class _Requests(WorkflowOutboundInterceptor):
         for field, seconds in configured.items():
             limit = in_order(Limit(seconds, self._watch.clock.timeout(name, seconds)))
             setattr(input, field, timedelta(seconds=limit.effective))
-        policy = input.retry_policy or RetryPolicy()
+        policy, configured = input.retry_policy or RetryPolicy(), _as_taken(configured)
         configured["initial_interval"] = _seconds(policy.initial_interval)
         input.retry_policy = _scaled(policy, self._watch.clock)
         input.headers = {**input.headers, HEADER: _header(key, self._watch.hook.current(), configured)}
@@ -298,6 +299,14 @@ def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
         initial_interval=timedelta(seconds=clock.wait(_seconds(policy.initial_interval))),
         maximum_interval=None if longest is None else timedelta(seconds=clock.wait(_seconds(longest))),
     )
+
+
+def _as_taken(configured: Mapping[str, float]) -> dict[str, float]:
+    """Timeouts as the server takes them: none is longer than that of the whole, or a heartbeat's than an attempt's."""
+    whole = configured.get("schedule_to_close_timeout") or math.inf
+    attempt = configured.get("start_to_close_timeout") or math.inf
+    longest = {"heartbeat_timeout": min(whole, attempt)}
+    return {name: min(seconds, longest.get(name, whole)) for name, seconds in configured.items()}
 
 
 def _header(key: str, inside: str | None, configured: Mapping[str, float]) -> Payload:
