@@ -223,6 +223,7 @@ UNKNOWN = {
     "a transport that shows nothing": (awkward.dark, "Dark", "shows nothing of what it does"),
     "a policy that raises": (awkward.broken, "tenacity transport", "raises LookupError: no such policy"),
     "an asynchronous policy that raises": (awkward.broken_later, "tenacity transport", "raises LookupError: no such"),
+    "what hears of each wait and raises": (awkward.loud, "tenacity transport", "raises LookupError: no such policy"),
     "a fallback's condition that raises": (
         awkward.falling,
         "fallback",
@@ -256,7 +257,7 @@ def raises_whatever_it_is_asked(*_asked: object) -> bool:
     raise LookupError("no such policy")
 
 
-@pytest.mark.parametrize("policy", ["stop", "wait", "retry"])
+@pytest.mark.parametrize("policy", ["stop", "wait", "retry", "before", "after", "before_sleep"])
 @pytest.mark.parametrize("body", [plain, later], ids=["plain", "asynchronous"])
 def test_a_decorator_whose_policy_raises_is_unknown(body, policy):
     given = {"stop": stop_after_attempt(3), "reraise": True, policy: raises_whatever_it_is_asked}

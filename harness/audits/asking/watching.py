@@ -10,8 +10,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-POLICIES = ("stop", "wait", "retry")
-"""What `tenacity` asks whether, when and how often to try again."""
+POLICIES = ("stop", "wait", "retry", "before", "after", "before_sleep")
+"""What `tenacity` asks whether, when and how often to try again, and what it tells of each try, which may raise too."""
 
 
 class Watch:
