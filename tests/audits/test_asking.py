@@ -16,7 +16,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed, wait_incrementing
 
 from fixtures.audit import awkward, clients, google
 from harness.audits import collect
@@ -233,6 +233,13 @@ UNKNOWN = {
     "a client of an SDK that is not supported": (awkward.ancient, "openai", "is no client that the audit can ask"),
     "a negative timeout": (awkward.hasty, "openai", "timeout=-5 makes no sense"),
     "a negative timeout in the model's settings": (awkward.hurried, "openai", "timeout=-5 makes no sense"),
+    "a timeout that is no number": (awkward.numberless, "openai", "timeout=nan makes no sense"),
+    "a negative timeout of Google's": (google.hasty, "google-genai", "timeout=-30000 makes no sense"),
+    "a negative delay of Google's": (google.backwards, "google-genai", "initial_delay=-5 makes no sense"),
+    "a negative wait": (awkward.backwards, "tenacity transport", "wait=wait_fixed(-3) makes no sense"),
+    "a negative wait of a policy of one's own": (awkward.earlier, "tenacity transport", "waits -3 s, which makes no"),
+    "a negative number of attempts, among others": (awkward.never, "tenacity transport", "(-1)) makes no sense"),
+    "a negative delay to stop after": (awkward.late, "tenacity transport", "stop_after_delay(-1) makes no sense"),
     "a negative number": (awkward.negative, "openai", "max_retries=-1 makes no sense"),
 }
 
@@ -263,6 +270,29 @@ def test_a_decorator_whose_policy_raises_is_unknown(body, policy):
     given = {"stop": stop_after_attempt(3), "reraise": True, policy: raises_whatever_it_is_asked}
     (decorator,) = decorators(retry(**given)(body))
     assert decorator.answer(ValueError()).unknown == "its retry policy raises LookupError: no such policy"
+
+
+SENSELESS = {
+    "attempts": ({"stop": stop_after_attempt(-3)}, "stop=stop_after_attempt(-3) makes no sense"),
+    "wait": ({"stop": stop_after_attempt(3), "wait": wait_fixed(-3)}, "wait=wait_fixed(-3) makes no sense"),
+}
+
+
+@pytest.mark.parametrize(("given", "reason"), SENSELESS.values(), ids=SENSELESS.keys())
+def test_a_decorator_whose_number_makes_no_sense_is_unknown(given, reason):
+    (decorator,) = decorators(retry(**given)(plain))
+    assert decorator.layer.unknown == reason
+
+
+def test_a_decorator_whose_own_policy_waits_less_than_no_time_is_unknown():
+    (decorator,) = decorators(retry(wait=lambda _state: -3)(plain))
+    assert decorator.answer(ValueError()).unknown == "its retry policy waits -3 s, which makes no sense"
+
+
+def test_waits_may_become_shorter():
+    (decorator,) = decorators(retry(stop=stop_after_attempt(3), wait=wait_incrementing(2, -5))(plain))
+    answer = decorator.answer(ValueError())
+    assert (decorator.layer.unknown, answer.unknown, answer.wait(1), answer.wait(2)) == ("", "", 2, 0)
 
 
 def test_a_decorator_is_asked_as_it_is():

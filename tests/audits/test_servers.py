@@ -58,6 +58,13 @@ def test_an_http_client_below_it_retries_what_cannot_be_reached():
     assert (listing.cell(F.READ_TIMEOUT).seconds, listing.layers[-1].settings["init_timeout"]) == (20, "3 s")
 
 
+@pytest.mark.parametrize(("name", "reason"), [("hasty", "read_timeout=-1"), ("early", "init_timeout=-2")])
+def test_a_client_that_waits_less_than_no_time_is_unknown(name, reason):
+    listing = audited(getattr(servers, name))[f"tools:{name}"]
+    assert {cell.predicted for cell in listing.cells} == {None}
+    assert [layer.unknown for layer in listing.unknown] == [f"{reason} makes no sense"]
+
+
 @pytest.mark.parametrize("name", ["raising", "telling"])
 def test_an_error_that_is_not_for_the_model_is_not_asked_for_again(name):
     assert audited(getattr(servers, name))[f"tool:{name}/*"].cell(F.MODEL_RETRY).chain == "1 (body) = 1"

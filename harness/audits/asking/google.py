@@ -14,6 +14,7 @@ from unittest.mock import patch
 from harness.audits.asking.sdks import Sdk, in_seconds, sending_to
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
+from harness.audits.asking.watching import absurd
 from harness.retries.values import RetryLayer
 from harness.subjects.origins import default_of, explicit
 
@@ -67,6 +68,8 @@ class Google(Sdk):
         attempts = getattr(self.api._async_retry.stop, "max_attempt_number", None)  # noqa: SLF001
         if not isinstance(attempts, int) or attempts < 1:
             return RetryLayer(name=NAME, kind="sdk", unknown=f"attempts={attempts!r} makes no sense")
+        if reason := absurd({**dict(options.retry_options or ()), "timeout": options.timeout}):
+            return RetryLayer(name=NAME, kind="sdk", unknown=reason)
         each = None if options.timeout is None else options.timeout / 1000
         settings = {"attempts": str(attempts), "timeout": in_seconds(each)}
         said = options.retry_options is not None

@@ -12,6 +12,7 @@ from typing import Any
 from harness.audits.asking.sdks import in_seconds
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import first, library_of
+from harness.audits.asking.watching import absurd
 from harness.retries.arithmetic import Course, Expression, product, times
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.origins import default_of, explicit
@@ -72,6 +73,8 @@ class Server:
             reason = f"{type(self.toolset).__qualname__} has no client that the audit knows"
             return RetryLayer(name=CLIENT, kind="mcp", unknown=reason)
         told = {"init_timeout": self.client._init_timeout, "read_timeout": session.get("read_timeout_seconds")}  # noqa: SLF001
+        if reason := absurd(told):
+            return RetryLayer(name=CLIENT, kind="mcp", unknown=reason)
         settings = {name: in_seconds(seconds) for name, seconds in told.items()}
         settings["tool_error_behavior"] = self.behavior
         said = told != USUAL

@@ -186,8 +186,8 @@ class Asker:
             self.unknown |= asker.unknown
         watch = Watch()
         called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes], watch))
-        if watch.raised:
-            self.unknown["fallback"] = f"fallback_on raises {watch.reason}"
+        if watch.reason:
+            self.unknown["fallback"] = f"fallback_on {watch.reason}"
             return nobody_knows("fallback")
         taken = outcomes[: max(1, called)]
         course = taken[0].course

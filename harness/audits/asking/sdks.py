@@ -118,7 +118,7 @@ def in_seconds(seconds: float | None) -> str:
 def absurd_timeout(timeout: Any) -> str:
     """Why a timeout cannot be meant: no request is answered in no time."""
     seconds = read_timeout(timeout)
-    return f"timeout={seconds:g} makes no sense" if seconds is not None and seconds <= 0 else ""
+    return f"timeout={seconds:g} makes no sense" if seconds is not None and not seconds > 0 else ""
 
 
 def _without_jitter(package: str) -> AbstractContextManager[Any]:

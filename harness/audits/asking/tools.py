@@ -14,7 +14,7 @@ from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.transports import Asked, config_of
+from harness.audits.asking.transports import Asked, absurd_policy, config_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Live, Opaque, Unit
@@ -67,6 +67,7 @@ class Decorator:
             settings=config_of(config),
             origin=decorated(function),
             jitter=jittered(config["wait"]),
+            unknown=absurd_policy(config),
             notes=(_HANDED_OUT,) if self._never_hears(function) else (),
         )
 
@@ -89,6 +90,11 @@ class Decorator:
         return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, _hasty)
 
     def _tried(self, error: BaseException) -> Answer:
+        watch = Watch()
+        told = self._run(error, watch)
+        return Answer(raises=error, unknown=f"its retry policy {watch.reason}") if watch.reason else told
+
+    def _run(self, error: BaseException, watch: Watch) -> Answer:
         calls: list[int] = []
 
         def fails() -> None:
@@ -101,7 +107,6 @@ class Decorator:
             fails()
 
         asynchronous = hasattr(self.retrying, "__aiter__")
-        watch = Watch()
         twin = self.retrying.copy(**watch.over(vars(self.retrying)))
         with without_waiting() as slept:
             if not asynchronous:
@@ -111,8 +116,6 @@ class Decorator:
             except Enough:
                 return Asked(MOST, tuple(slept), Trouble(Failure.TOOL_EXCEPTION, error), endless=True).answer
             except Exception as raised:  # noqa: BLE001  whatever its caller would see
-                if watch.raised:
-                    return Answer(raises=error, unknown=f"its retry policy raises {watch.reason}")
                 return Asked(len(calls), tuple(slept), Trouble(Failure.TOOL_EXCEPTION, raised)).answer
         swallowed = Asked(len(calls), tuple(slept), Trouble(Failure.TOOL_EXCEPTION, error)).answer
         return replace(swallowed, raises=None)

@@ -17,7 +17,7 @@ from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
-from harness.audits.asking.watching import Watch
+from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.live import Answer
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
@@ -103,6 +103,7 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
             settings={} if known is None else config_of(known),
             origin=explicit(kind),
             jitter=None if known is None else jittered(known.get("wait")),
+            unknown=absurd_policy(known or {}),
         )
     if kind in OWN and (retries := _connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
@@ -117,6 +118,22 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
 def config_of(config: dict[str, Any]) -> dict[str, str]:
     """Tenacity's settings, as far as they decide about retries, spelled for a person."""
     return {name: spelled(config[name]) for name in ("stop", "wait", "retry") if name in config} or {"stop": "never"}
+
+
+def absurd_policy(config: dict[str, Any]) -> str:
+    """Why tenacity's settings cannot be meant, empty if they can."""
+    wrong = (name for name in ("stop", "wait") if any(map(is_absurd, _numbers(config.get(name)))))
+    return next((f"{name}={spelled(config[name])} makes no sense" for name in wrong), "")
+
+
+def _numbers(policy: Any) -> Iterator[Any]:
+    """Tenacity's own numbers in a policy and in those that it is made of, but for a step, which may go down."""
+    if isinstance(policy, tuple | list):
+        yield from (number for one in policy for number in _numbers(one))
+    elif type(policy).__module__.startswith("tenacity."):
+        yield from (one for name, value in vars(policy).items() if name != "increment" for one in _numbers(value))
+    else:
+        yield policy
 
 
 def spelled(policy: Any) -> str:
@@ -182,8 +199,13 @@ def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
 
 
 def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
-    twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
     watch = Watch()
+    asked = _run(layer, trouble, watch)
+    return replace(asked, trouble=trouble, unknown=f"its retry policy {watch.reason}") if watch.reason else asked
+
+
+def _run(layer: TransportLayer, trouble: Trouble, watch: Watch) -> Asked:
+    twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
     assert layer.inner is not None
     setattr(twin, layer.inner, below)
     if isinstance(getattr(twin, "config", None), dict):
@@ -195,9 +217,6 @@ def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
         except Enough:
             return Asked(below.sends - 1, tuple(slept[:MOST]), trouble, endless=True)
         except Exception as error:  # noqa: BLE001  whatever its caller would see
-            if watch.raised:
-                reason = f"its retry policy raises {watch.reason}"
-                return Asked(below.sends, tuple(slept), trouble, unknown=reason)
             return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error, takes=_spent(below, slept)))
     left = Trouble(
         trouble.failure,
