@@ -305,6 +305,18 @@ def test_one_unknown_model_makes_the_whole_fallback_unknown():
     assert Asker(awkward.partly.model).ask(F.UNAVAILABLE).expression.total is None
 
 
+def test_a_large_number_is_tried_to_its_end():
+    asker = Asker(clients.openai(), {"max_retries": 1100})
+    assert asker.ask(F.UNAVAILABLE).expression.total == 1101
+    client = AsyncOpenAI(api_key="sk-fixture", max_retries=1100)
+    model = OpenAIChatModel("gpt-5", provider=OpenAIProvider(openai_client=client))
+    assert Asker(model).ask(F.UNAVAILABLE).expression.total == 1101
+    policy = RetryConfig(stop=stop_after_attempt(1100), reraise=True)
+    assert TransportLayer(AsyncHTTPX2TenacityTransport(policy), httpx2).ask(first(F.REFUSED)).sends == 1100
+    (decorator,) = decorators(retry(stop=stop_after_attempt(1100))(plain))
+    assert decorator.answer(ValueError()).attempts == 1100
+
+
 def test_an_absurd_number_never_ends():
     assert Asker(awkward.absurd.model).ask(F.UNAVAILABLE).expression.total == float("inf")
     assert Asker(awkward.absurd.model).ask(F.BAD_REQUEST).expression.total == 1

@@ -23,7 +23,7 @@ from harness.audits.asking.google import sdk_of
 from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
-from harness.audits.asking.trouble import MOST, Enough, Trouble, first
+from harness.audits.asking.trouble import MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
 from harness.retries.arithmetic import Course, Expression, added, product, times
 from harness.retries.values import Failure, RetryLayer
@@ -171,6 +171,7 @@ class Asker:
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**(settings or {}), "max_retries": retries}
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
+            counter.most = most(int(self._said(sdk.layer).settings.get("max_retries", 0)))
             try:
                 sdk.post() if self.model is None else run_once(_requested(self.model, settings))
             except Enough:

@@ -14,8 +14,8 @@ from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.transports import Asked, absurd_policy, config_of
-from harness.audits.asking.trouble import MOST, Enough, Trouble
+from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of
+from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Live, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
@@ -96,10 +96,11 @@ class Decorator:
 
     def _run(self, error: BaseException, watch: Watch) -> Answer:
         calls: list[int] = []
+        limit = most(*numbers_of(getattr(self.retrying, "stop", None)))
 
         def fails() -> None:
             calls.append(1)
-            if len(calls) > MOST:
+            if len(calls) > limit:
                 raise Enough
             raise error
 

@@ -16,7 +16,7 @@ from typing import Any
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, stub
+from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.live import Answer
 from harness.retries.values import Failure, RetryLayer
@@ -122,16 +122,16 @@ def config_of(config: dict[str, Any]) -> dict[str, str]:
 
 def absurd_policy(config: dict[str, Any]) -> str:
     """Why tenacity's settings cannot be meant, empty if they can."""
-    wrong = (name for name in ("stop", "wait") if any(map(is_absurd, _numbers(config.get(name)))))
+    wrong = (name for name in ("stop", "wait") if any(map(is_absurd, numbers_of(config.get(name)))))
     return next((f"{name}={spelled(config[name])} makes no sense" for name in wrong), "")
 
 
-def _numbers(policy: Any) -> Iterator[Any]:
+def numbers_of(policy: Any) -> Iterator[Any]:
     """Tenacity's own numbers in a policy and in those that it is made of, but for a step, which may go down."""
     if isinstance(policy, tuple | list):
-        yield from (number for one in policy for number in _numbers(one))
+        yield from (number for one in policy for number in numbers_of(one))
     elif type(policy).__module__.startswith("tenacity."):
-        yield from (one for name, value in vars(policy).items() if name != "increment" for one in _numbers(value))
+        yield from (one for name, value in vars(policy).items() if name != "increment" for one in numbers_of(value))
     else:
         yield policy
 
@@ -209,6 +209,7 @@ def _run(layer: TransportLayer, trouble: Trouble, watch: Watch) -> Asked:
     assert layer.inner is not None
     setattr(twin, layer.inner, below)
     if isinstance(getattr(twin, "config", None), dict):
+        below.most = most(*numbers_of(twin.config.get("stop")))
         twin.config = {**twin.config, **watch.over(twin.config)}
     request = layer.http.Request("POST", "https://harness.invalid/", content=b"{}")
     with without_waiting() as slept:

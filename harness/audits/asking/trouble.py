@@ -17,6 +17,13 @@ from harness.retries.values import RETRY_AFTER, STATUSES, Failure
 
 MOST = 1000
 """Sends after which a layer is believed never to stop."""
+FURTHEST = 5000
+"""The highest number of tries that is tried to its end if a layer's settings say it: each takes a millisecond."""
+
+
+def most(*said: Any) -> int:
+    """Sends after which a layer is believed never to stop, if these numbers are in its settings."""
+    return MOST + max((int(one) for one in said if isinstance(one, int | float) and 0 < one <= FURTHEST), default=0)
 
 
 class Enough(BaseException):
@@ -82,11 +89,12 @@ def stub(http: ModuleType, trouble: Trouble) -> Any:
 
     class Stub(http.BaseTransport, http.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         sends = 0
+        most = MOST
         takes = trouble.takes
 
         def handle_request(self, request: Any) -> Any:
             self.sends += 1
-            if self.sends > MOST:
+            if self.sends > self.most:
                 raise Enough
             takes(trouble.takes)
             return trouble.happens(http, request)
