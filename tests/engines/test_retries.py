@@ -239,6 +239,13 @@ def test_a_senseless_flow_is_unknown_and_ends_nothing():
     assert (layer.unknown, layer.each) == ("timeout_seconds=-5 makes no sense", None)
 
 
+def test_of_a_flow_prefect_takes_one_whole_number_of_seconds_and_no_list():
+    listed = flowing(flow(lambda: None, name="k", retries=2, retry_delay_seconds=[1, 2])).layer
+    assert listed.unknown.startswith("retry_delay_seconds=[1, 2] makes no sense for a flow")
+    hasty = flowing(flow(lambda: None, name="l", retries=2, retry_delay_seconds=0.5))
+    assert (hasty.layer.unknown, waits(hasty.answer(LOST), 1)) == ("", [0])
+
+
 def flowing(given, options=None) -> prefect.FlowLayer:
     (layer,) = prefect.layers(given, RUN, options or {})
     return layer

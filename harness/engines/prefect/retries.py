@@ -87,7 +87,7 @@ class FlowLayer:
     def __init__(
         self,
         retries: int,
-        delay: float,
+        delay: Any,
         origin: Any,
         *,
         persists: bool,
@@ -95,13 +95,14 @@ class FlowLayer:
         by_name: Collection[str] = (),
         notes: tuple[str, ...] = (),
     ) -> None:
-        self.retries, self.delay, self.persists = retries, delay, persists
-        absurd = _absurd(retries, delay, timeout)
+        seconds = _whole(delay)
+        self.retries, self.delay, self.persists = retries, seconds or 0, persists
+        absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
         self.layer = RetryLayer(
             name="flow",
             kind="container",
             settings={"retries": str(retries), "persist_result": str(persists)}
-            | ({"retry_delay_seconds": f"{delay:g}"} if retries and delay else {})
+            | ({"retry_delay_seconds": str(delay)} if retries and delay else {})
             | ({"timeout_seconds": f"{timeout:g}"} if timeout else {})
             | ({"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}),
             origin=origin,
@@ -119,6 +120,20 @@ class FlowLayer:
         if isinstance(error, Died) or (isinstance(error, Unfit) and self.persists):
             return Answer(raises=error)
         return Answer(self.retries + 1, lambda _attempt: self.delay, error)
+
+
+_NO_DELAY = (
+    "retry_delay_seconds={!r} makes no sense for a flow: Prefect makes one whole number of it, so no run of this flow"
+    " begins; say one number"
+)
+
+
+def _whole(delay: Any) -> int | None:
+    """What Prefect makes of a flow's delay when a run begins; None if it fails at that."""
+    try:
+        return int(delay or 0)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
@@ -189,7 +204,7 @@ def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
         origin = decorated(value.fn) if said else default_of("prefect")
         return FlowLayer(
             value.retries,
-            float(value.retry_delay_seconds or 0),
+            value.retry_delay_seconds,
             origin,
             persists=bool(value.persist_result),
             timeout=value.timeout_seconds,
