@@ -117,7 +117,8 @@ class RetryLayer(Value):
     `settings` are spelled as its library spells them. Of those in `usual` nobody said anything: they are the default of
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
-    unit of the person's own, which a run shows.
+    unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
+    around it keeps.
     """
 
     name: str
@@ -132,6 +133,7 @@ class RetryLayer(Value):
     unknown: str = ""
     notes: tuple[str, ...] = ()
     called: str = ""
+    kept: bool = False
 
     @property
     def decides(self) -> bool:

@@ -7,7 +7,13 @@ from datetime import timedelta
 
 import pytest
 from dbos import DBOS
-from prefect import flow
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import (
+    PREFECT_RESULTS_PERSIST_BY_DEFAULT,
+    PREFECT_TASKS_DEFAULT_PERSIST_RESULT,
+    temporary_settings,
+)
 from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
@@ -18,6 +24,7 @@ from temporalio.workflow import ActivityConfig
 
 from fixtures.audit import awkward, clients, limited
 from harness.audits import collect
+from harness.audits.asked import body_unit
 from harness.audits.asking.sharing import shared
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
@@ -44,6 +51,31 @@ def kept(*, persisted: bool, retries: int = 2):
 )
 def test_a_flow_that_is_retried_keeps_its_results(units, wrong):
     assert ("flow-retries-without-results" in rules(units, "prefect")) is wrong
+
+
+def under_a_flow(*tasks):
+    one = flow(lambda: None, name="around", retries=2)
+    lives = [prefect.layers(one, Unit("own", task.name, task), {}) for task in tasks]
+    asked = [body_unit(f"step:{number}", layers) for number, layers in enumerate(lives)]
+    return [*asked, collect.recovered_unit(prefect.layers(one, RUN, {}))]
+
+
+OWN = task(lambda: None, name="keeps its own", persist_result=True)
+USUAL = task(lambda: None, name="as the flow does")
+LOST = task(lambda: None, name="is found by nobody", persist_result=True, cache_policy=NO_CACHE)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "wrong"), [((OWN, OWN), False), ((OWN, USUAL), True), ((USUAL,), True), ((OWN, LOST), True), ((), True)]
+)
+def test_tasks_that_keep_their_own_results_need_no_flow_that_does(tasks, wrong):
+    assert ("flow-retries-without-results" in rules(under_a_flow(*tasks), "prefect")) is wrong
+
+
+@pytest.mark.parametrize("setting", [PREFECT_RESULTS_PERSIST_BY_DEFAULT, PREFECT_TASKS_DEFAULT_PERSIST_RESULT])
+def test_results_are_kept_where_prefects_settings_say_so(setting):
+    with temporary_settings({setting: True}):
+        assert "flow-retries-without-results" not in rules(under_a_flow(USUAL), "prefect")
 
 
 @pytest.mark.parametrize(("attempts", "wrong"), [(1, True), (2, True), (3, False), (100, False), (None, False)])

@@ -87,13 +87,20 @@ def _heartbeat(unit: UnitAudit, _report: AuditReport) -> Found:
             yield Said(text, remedy, Severity.ERROR, (), one)
 
 
-def _results(unit: UnitAudit, _report: AuditReport) -> Found:
+def _results(unit: UnitAudit, report: AuditReport) -> Found:
     flow = layer(unit, "container")
     if unit.unit != "run" or flow is None or flow.settings.get("persist_result") != "False":
         return
-    if flow.settings.get("retries", "0") != "0":
-        text = "the flow is retried, and keeps no results: everything that had finished runs again"
-        yield Said(text, "set `persist_result=True` on the flow", Severity.ERROR, (), flow)
+    kept = [_outermost(one).kept for one in report.units if layer(one, "unit")]
+    if flow.settings.get("retries", "0") != "0" and not (kept and all(kept)):
+        but = "no results but those of tasks that say so" if any(kept) else "no results"
+        text = f"the flow is retried, and keeps {but}: everything {'else ' if any(kept) else ''}that had finished"
+        yield Said(f"{text} runs again", "set `persist_result=True` on the flow", Severity.ERROR, (), flow)
+
+
+def _outermost(unit: UnitAudit) -> RetryLayer:
+    """Of the engine's units inside one another the one around the others: if that is kept, none of them runs again."""
+    return next(one for one in reversed(unit.layers) if one.kind == "unit")
 
 
 def _recoveries(unit: UnitAudit, _report: AuditReport) -> Found:
@@ -126,7 +133,7 @@ RULES = (
     Rule(
         "flow-retries-without-results",
         "a flow is retried and its results are not kept",
-        "A retry of the flow then repeats every model request and every tool.",
+        "A retry of the flow then repeats every model request and every tool, but for tasks that keep their own.",
         _results,
     ),
     Rule(

@@ -12,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from prefect import Flow, Task
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import get_current_settings
 from prefect.states import Failed
 from pydantic_ai import UserError
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
@@ -49,6 +51,7 @@ class TaskLayer:
             unknown=absurd,
             notes=_told(task),
             called=called,
+            kept=_kept(task),
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -195,7 +198,29 @@ def _task(config: dict[str, Any]) -> Any:
     return Task(operation).with_options(name="harness", **kept)
 
 
-_ASKED = ("retries", "retry_delay_seconds", "retry_jitter_factor", "retry_condition_fn", "timeout_seconds")
+_ASKED = (
+    "retries",
+    "retry_delay_seconds",
+    "retry_jitter_factor",
+    "retry_condition_fn",
+    "timeout_seconds",
+    "persist_result",
+    "cache_policy",
+)
+
+
+def _kept(task: Any) -> bool:
+    """Whether a task keeps its results by itself, and is then not run again in a run that keeps none."""
+    said, usual = task.persist_result, get_current_settings().tasks.default_persist_result
+    found = task.cache_policy not in (None, NO_CACHE) or task.result_storage_key is not None
+    return found and bool(usual if said is None else said)
+
+
+def _persists(flow: Any) -> bool:
+    """Whether a flow keeps the results of its tasks: as it says itself, else as Prefect's settings do."""
+    usual = get_current_settings().results
+    by_default = usual.persist_by_default or usual.default_storage_block is not None
+    return bool(by_default if flow.persist_result is None else flow.persist_result)
 
 
 def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
@@ -206,7 +231,7 @@ def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
             value.retries,
             value.retry_delay_seconds,
             origin,
-            persists=bool(value.persist_result),
+            persists=_persists(value),
             timeout=value.timeout_seconds,
         )
     if isinstance(value, PrefectAgent):
