@@ -15,7 +15,7 @@ from pydantic_ai.usage import UsageLimits
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
-from harness.audits.asking.tools import layers_of
+from harness.audits.asking.tools import decorators, layers_of
 from harness.audits.inside import asked_inside, changed_in_call, durable
 from harness.audits.reach import Reached, reached, referred
 from harness.retries.live import Live, Unit
@@ -27,17 +27,40 @@ from harness.subjects.naming import unwrapped
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
     run = engine(Unit("run"))
+    body = _body(workflow)
+    engine = _inside(body, engine)
     own = {
         one.name: (one.value, _as_called(one, lives))
         for one in reached(workflow)
         if (lives := engine(Unit("own", one.name, one.value)))
     }
-    around = [live for live in run if live.layer.kind == "container"]
+    around = [*body, *(live for live in run if live.layer.kind == "container")]
     found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives, engine)]
     asked = list(_used("", workflow, around, engine, leaving=own))
     found += [unit for one in _agents(workflow, engine, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
+
+
+def _body(workflow: Any) -> list[Live]:
+    """What tries the workflow's own function again within one run: it is around everything that a run does."""
+    lives = [*decorators(workflow, str(getattr(workflow, "__name__", "")))]
+    for live in lives:
+        live.layer = live.layer.model_copy(update={"kind": "container"})
+    return lives
+
+
+def _inside(body: Sequence[Live], engine: Engine) -> Engine:
+    """The engine, with what is around all units in a run between its units and what it does with the whole run."""
+
+    def lives(unit: Unit) -> Sequence[Live]:
+        found = engine(unit)
+        if unit.kind == "own" and not found:
+            return found
+        units = [live for live in found if live.layer.kind == "unit"]
+        return [*units, *body, *(live for live in found if live not in units)]
+
+    return lives
 
 
 def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:

@@ -17,7 +17,7 @@ from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
-from harness.retries.live import Answer, Live, Opaque, Unit
+from harness.retries.live import Answer, Died, Live, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
@@ -84,8 +84,8 @@ class Decorator:
         return tuple(_types(getattr(self.retrying, "retry", None)))
 
     def answer(self, error: BaseException) -> Answer:
-        """What its loop does with a function that raises `error`."""
-        if self.layer.notes:
+        """What its loop does with a function that raises `error`; it ends with its process."""
+        if self.layer.notes or isinstance(error, Died):
             return Answer(raises=error)
         return worst_of(lambda: self._tried(error), lambda told: told.attempts or math.inf, _hasty)
 
