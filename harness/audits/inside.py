@@ -21,7 +21,7 @@ from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import ToolAsked, decorators, is_unit, layers_of, retrying_in_body
+from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
 from harness.audits.reach import Reached, reached, taken
 from harness.retries.live import Live, Opaque, Unit
 from harness.retries.report import UnitAudit
@@ -53,19 +53,19 @@ def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], e
     found = list(found)
     asked = [one for one in found if asks(one.value, one.by)]
     loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
-    way = _Way(lives, engine, {id(one.value) for one in found if one.is_changed})
+    way = Way(lives, engine, {id(one.value) for one in found if one.is_changed})
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
-        yield from asking(_called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine)
+        yield from asking(called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         helpers = way.layers(one.through)
         if id(one.value) not in ways and (retried := way.own(one.value, one.name, helpers)):
-            yield body_unit(_called(prefix, one), [*retried, *helpers, *lives])
+            yield body_unit(called(prefix, one), [*retried, *helpers, *lives])
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """The layers of the functions on the way to something, inside the layers `lives` of the body that begins it.
 
     `changed` are the functions (by `id`) that some code calls with other options than they were made with.
@@ -90,14 +90,14 @@ class _Way:
     def _unit(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
         if not is_unit(function) or _in_a_unit([*around, *self.lives]):
             return []
-        return [live for live in self.engine(Unit("own", name, function)) if live.layer.kind == "unit"]
+        return [live for live in self.engine(Unit("own", name, function)) if is_on_function(live)]
 
 
 def changed_in_call(name: str, lives: Sequence[Live]) -> list[Live]:
     """A unit's layers as they are where the call changes its options: its own is unknown."""
     reason = f"`{name}` is called with other options than it was made with, and only a run shows them"
     hidden = {"unknown": reason}
-    return [Opaque(live.layer.model_copy(update=hidden)) if live.layer.kind == "unit" else live for live in lives]
+    return [Opaque(live.layer.model_copy(update=hidden)) if is_on_function(live) else live for live in lives]
 
 
 def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
@@ -151,7 +151,8 @@ def _may_be_around(loop: Reached, one: Reached) -> bool:
     return one.through[: len(loop.through)] == loop.through
 
 
-def _called(prefix: str, one: Reached) -> str:
+def called(prefix: str, one: Reached) -> str:
+    """What a unit is called: after the prefix and the way to it, as far as that may be tried again."""
     return prefix + ".".join([*(_name(helper) for helper in one.through if _tries(helper)), one.name])
 
 

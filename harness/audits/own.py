@@ -15,9 +15,9 @@ from pydantic_ai.usage import UsageLimits
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
-from harness.audits.asking.tools import decorators, layers_of
-from harness.audits.inside import asked_inside, changed_in_call, durable
-from harness.audits.reach import Reached, reached, referred
+from harness.audits.asking.tools import decorators, is_on_function, layers_of
+from harness.audits.inside import Way, asked_inside, called, changed_in_call, durable
+from harness.audits.reach import Reached, reached
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -29,25 +29,35 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)
-    own = {
-        one.name: (one.value, _as_called(one, lives))
-        for one in reached(workflow)
-        if (lives := engine(Unit("own", one.name, one.value)))
-    }
+    every = list(reached(workflow))
+    way = Way((), engine, {id(one.value) for one in every if one.is_changed})
+    steps = [one for one in every if any(live.layer.kind == "unit" for live in engine(_own(one)))]
+    own = {one.name for one in steps}
     around = [*body, *(live for live in run if live.layer.kind == "container")]
-    found = [unit for name, (function, lives) in own.items() for unit in _used(name, function, lives, engine)]
-    asked = list(_used("", workflow, around, engine, leaving=own))
-    found += [unit for one in _agents(workflow, engine, leaving=own) for unit in one] + asked
+    inner = {id(one.value) for one in steps}
+    passed = {id(helper) for one in every if one in steps or durable(one.value) for helper in one.through}
+    found = [
+        unit
+        for one in steps
+        if not any(id(helper) in inner for helper in one.through)  # those are told of in the step around them
+        for unit in _used(called("", one), one.value, _as_called(one, way), engine)
+    ]
+    asked = list(_used("", workflow, around, engine, own, passed))
+    found += [unit for one in _agents(workflow, way, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
 
 
 def _body(workflow: Any) -> list[Live]:
     """What tries the workflow's own function again within one run: it is around everything that a run does."""
-    lives = [*decorators(workflow, str(getattr(workflow, "__name__", "")))]
+    return _containing(decorators(workflow, str(getattr(workflow, "__name__", ""))))
+
+
+def _containing(lives: Sequence[Live]) -> list[Live]:
+    """The layers as ones that are around whole units."""
     for live in lives:
         live.layer = live.layer.model_copy(update={"kind": "container"})
-    return lives
+    return [*lives]
 
 
 def _inside(body: Sequence[Live], engine: Engine) -> Engine:
@@ -57,25 +67,35 @@ def _inside(body: Sequence[Live], engine: Engine) -> Engine:
         found = engine(unit)
         if unit.kind == "own" and not found:
             return found
-        units = [live for live in found if live.layer.kind == "unit"]
+        units = [live for live in found if is_on_function(live)]
         return [*units, *body, *(live for live in found if live not in units)]
 
     return lives
 
 
-def _as_called(one: Reached, lives: Sequence[Live]) -> Sequence[Live]:
-    """All layers of a unit that has these of the engine's; those are unknown where the call changes them."""
-    lives = layers_of(one.value, lives)
+def _own(one: Reached) -> Unit:
+    return Unit("own", one.name, one.value)
+
+
+def _as_called(one: Reached, way: Way) -> Sequence[Live]:
+    """All layers of a unit, with what is on the way to it; the engine's are unknown where the call changes them."""
+    found = _inside(_containing(way.layers(one.through)), way.engine)(_own(one))
+    lives = layers_of(one.value, found)
     return changed_in_call(one.name, lives) if one.is_changed else lives
 
 
-def _agents(workflow: Any, engine: Engine, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
-    """The units of every durable agent that the workflow itself runs: its configuration says what they are."""
-    named = list(referred(workflow, leaving))
-    usage = Usage(next((value for _, value in named if isinstance(value, UsageLimits) or value is UsageLimits), None))
-    for key, agent in named:
-        if durable(agent):
-            yield _units_of_agent(key, agent, engine, usage)
+def _agents(workflow: Any, way: Way, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
+    """The units of every durable agent that the workflow itself runs: its configuration says what they are.
+
+    One that is run on more than one way has them on each.
+    """
+    named = list(reached(workflow, leaving))
+    limits = (one.value for one in named if isinstance(one.value, UsageLimits) or one.value is UsageLimits)
+    usage = Usage(next(limits, None))
+    agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
+    for one in reversed(agents.values()):
+        around = _inside(_containing(way.layers(one.through)), way.engine)
+        yield _units_of_agent(called("", one), one.value, around, usage)
 
 
 def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
@@ -93,12 +113,16 @@ def _hidden(run: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit="workflow", layers=layers)
 
 
-def _used(name: str, function: Any, lives: Sequence[Live], engine: Engine, leaving: Any = ()) -> Iterator[UnitAudit]:
+def _used(
+    name: str, function: Any, lives: Sequence[Live], engine: Engine, leaving: Any = (), passed: Any = ()
+) -> Iterator[UnitAudit]:
     """What one unit asks: provider clients and agents. One that asks nobody fails by itself.
 
-    Inside a unit of the person's own, an agent's requests are no units of their own; else they are told apart.
+    Functions that are `passed` on the way to units are none, even if they are tried again. Inside a unit of the
+    person's own, an agent's requests are no units of their own; else they are told apart.
     """
-    found = [one for one in reached(function, leaving) if name or not durable(one.value)]
+    found = [one for one in reached(function, leaving) if id(one.value) not in passed]
+    found = [one for one in found if name or not durable(one.value)]
     prefix = f"step:{name}." if name else ""
     units = list(asked_inside(prefix, found, lives, engine))
     yield from units

@@ -1,4 +1,4 @@
-"""What is around the code of a workflow of one's own, within one run, counts like every other layer."""
+"""What is around the code of a workflow of one's own, or on the way to its units, counts like every other layer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from openai import OpenAI
 from prefect import flow, task
 from pydantic_ai import Agent
 from pydantic_ai.durable_exec.dbos import DBOSDurability
+from pydantic_ai.durable_exec.prefect import PrefectDurability
 from tenacity import retry, stop_after_attempt
 
 from fixtures.audit import clients
-from harness.audits import own
+from harness.audits import collect, own
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.retries.report import UnitAudit
@@ -74,3 +75,98 @@ def test_a_decorator_on_a_workflows_function_is_around_its_agents_and_dies_with_
     (once, again) = (found(workflow, dbos)["durable.model"] for workflow in (plain, insistent))
     assert again.cell(F.UNAVAILABLE).predicted == 3 * once.cell(F.UNAVAILABLE).predicted
     assert again.cell(F.CRASH).predicted == once.cell(F.CRASH).predicted == 3
+
+
+@flow(retries=4, name="sub")
+def sub() -> Any:
+    """A flow that another one calls; it asks in itself, too."""
+    client.models.list()
+    return helper()
+
+
+@thrice
+def sometimes() -> Any:
+    """A plain function that is tried again around a task."""
+    return helper()
+
+
+@flow(retries=2, name="outer")
+def outer() -> Any:
+    """Ask on each way."""
+    helper()
+    sometimes()
+    return sub()
+
+
+WAYS = {
+    "step:helper.client": "2 (prefect task) × 3 (flow) = 6",
+    "step:sometimes.helper.client": "2 (prefect task) × 3 (tenacity of sometimes) × 3 (flow) = 18",
+    "step:sub.helper.client": "2 (prefect task) × 5 (flow sub) × 3 (flow) = 30",
+    "sub.client": "5 (flow sub) × 3 (flow) = 15",
+}
+
+
+def test_a_flow_that_another_one_calls_is_around_what_it_asks():
+    units = found(outer)
+    assert {name: units[name].cell(F.UNAVAILABLE).chain for name in units if name != "run"} == WAYS
+
+
+@task(retries=1)
+def calls() -> Any:
+    """A task that calls another one."""
+    return helper()
+
+
+@flow
+def nested() -> Any:
+    """Ask in a task in a task."""
+    return calls()
+
+
+def test_a_task_inside_a_task_is_told_of_there_alone():
+    assert found(nested).keys() == {"step:calls.helper.client", "run"}
+
+
+@flow
+def changes() -> Any:
+    """Call a flow with other options than it was made with."""
+    return sub.with_options(retries=9)()
+
+
+def test_a_flow_that_is_called_with_other_options_is_unknown():
+    unit = found(changes)["step:sub.helper.client"]
+    assert "`sub` is called with other options" in unit.unknown[0].unknown
+    assert unit.cell(F.UNAVAILABLE).predicted is None
+
+
+recorded = Agent(clients.openai(), name="recorded", capabilities=[PrefectDurability()], tools=[calls])
+
+
+@flow(retries=1, name="runs-an-agent")
+async def runs_an_agent() -> None:
+    """Run an agent whose units are all there, in a flow that another one calls."""
+    await recorded.run("hello")
+
+
+@flow
+async def hires() -> None:
+    """Call it."""
+    await runs_an_agent()
+
+
+def test_an_agent_in_a_flow_that_another_one_calls_has_that_around_it():
+    units = found(hires)
+    assert units["runs_an_agent.recorded.model"].cell(F.UNAVAILABLE).chain == "3 (openai) × 2 (flow runs-an-agent) = 6"
+    tool = units["runs_an_agent.recorded.tool:calls"].cell(F.TOOL_EXCEPTION)
+    assert tool.chain == "2 (prefect task) × 2 (flow runs-an-agent) = 4"
+
+
+def test_a_tool_that_calls_a_flow_has_that_around_what_it_asks():
+    def asks() -> Any:
+        """Ask in a flow."""
+        return sub()
+
+    agent = Agent(clients.openai(), name="asks", capabilities=[PrefectDurability()], tools=[asks])
+    units = {unit.unit: unit for unit in collect.units_of(agent, partial(_layers, agent, prefect))}
+    chain = "2 (prefect task) × 5 (flow sub) = 10"
+    assert units["tool:asks.sub.helper.client"].cell(F.UNAVAILABLE).chain == chain

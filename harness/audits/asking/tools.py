@@ -160,6 +160,11 @@ def decorators(function: Any, whose: str = "", units: Sequence[Live] = ()) -> Se
     return found[::-1]
 
 
+def is_on_function(live: Live) -> bool:
+    """Whether a layer of the engine's is on the function itself, or made for it: not one that is on the whole run."""
+    return live.layer.kind == "unit" or getattr(live, "wrapper", None) is not None
+
+
 def layers_of(function: Any, lives: Sequence[Live], whose: str = "") -> Sequence[Live]:
     """All layers of a function, the innermost first: those that are on it, and the others of `lives` around them."""
     own = decorators(function, whose, lives)

@@ -97,12 +97,15 @@ class FlowLayer:
         timeout: float | None = None,
         by_name: Collection[str] = (),
         notes: tuple[str, ...] = (),
+        name: str = "flow",
+        wrapper: Any = None,
     ) -> None:
+        self.wrapper = wrapper
         seconds = _whole(delay)
         self.retries, self.delay, self.persists = retries, seconds or 0, persists
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
         self.layer = RetryLayer(
-            name="flow",
+            name=name,
             kind="container",
             settings={"retries": str(retries), "persist_result": str(persists)}
             | ({"retry_delay_seconds": str(delay)} if retries and delay else {})
@@ -156,9 +159,12 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
 
 
 def _own(function: Any) -> list[Live]:
-    """The tasks that a function is itself, the innermost first, whatever other decorators are around each."""
-    tasks = [wrapper for wrapper in wrappers(function) if isinstance(wrapper, Task)]
-    return [TaskLayer(task, decorated(task.fn), task.name) for task in reversed(tasks)]
+    """The tasks and flows that a function is itself, the innermost first, whatever other decorators are around each."""
+    own = [wrapper for wrapper in wrappers(function) if isinstance(wrapper, Task | Flow)]
+    return [
+        _given_flow(one, inner=True) if isinstance(one, Flow) else TaskLayer(one, decorated(one.fn), one.name)
+        for one in reversed(own)
+    ]
 
 
 def _made(unit: Unit, config: dict[str, Any]) -> Live:
@@ -225,15 +231,7 @@ def _persists(flow: Any) -> bool:
 
 def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
     if isinstance(value, Flow):
-        said = value.retries or value.timeout_seconds
-        origin = decorated(value.fn) if said else default_of("prefect")
-        return FlowLayer(
-            value.retries,
-            value.retry_delay_seconds,
-            origin,
-            persists=_persists(value),
-            timeout=value.timeout_seconds,
-        )
+        return _given_flow(value)
     if isinstance(value, PrefectAgent):
         by_name = value._tool_task_config_by_name  # noqa: SLF001  it is told nowhere else
         return FlowLayer(0, 0, default_of("pydantic_ai"), persists=True, by_name=by_name)
@@ -245,6 +243,20 @@ def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
     origin = explicit() if {"flow_retries", "flow_timeout"} & options.keys() else default_of("prefect")
     persists, timeout = options.get("persist_results", True), options.get("flow_timeout")
     return FlowLayer(retries, 0, origin, persists=persists, timeout=timeout, notes=(note,))
+
+
+def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
+    """A flow of the person's own: the subject, or an `inner` one that it calls, which is retried inside it."""
+    origin = decorated(flow.fn) if flow.retries or flow.timeout_seconds else default_of("prefect")
+    return FlowLayer(
+        flow.retries,
+        flow.retry_delay_seconds,
+        origin,
+        persists=_persists(flow),
+        timeout=flow.timeout_seconds,
+        name=f"flow {flow.name}" if inner else "flow",
+        wrapper=flow if inner else None,
+    )
 
 
 def _wanted(task: Any, error: BaseException) -> bool:
