@@ -99,7 +99,7 @@ def raising(lives: Sequence[Live], unknown: Unknowns) -> Cell:
 def output_layer(agent: Any) -> RetryLayer:
     """How often an agent asks its model for a better output."""
     retries = output_retries(agent)
-    origin = default_of("pydantic_ai") if retries == 1 else explicit("output", "retries")
+    origin = default_of("pydantic_ai") if retries == 1 else explicit(output=retries, retries=retries)
     absurd = f"output={retries} makes no sense" if retries < 0 else ""
     settings = {"output": str(retries)}
     return RetryLayer(name="agent output", kind="agent", settings=settings, origin=origin, unknown=absurd)

@@ -197,7 +197,7 @@ def output_units(agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit
     """The output tools that have a number of their own: `ToolOutput(..., max_retries=4)`."""
     kept = getattr(getattr(agent, "_output_toolset", None), "_max_retries_overrides", None) or {}
     for name, retries in kept.items():
-        origin = explicit("max_retries")
+        origin = explicit(max_retries=retries)
         layer = RetryLayer(name="output tool", kind="agent", settings={"max_retries": str(retries)}, origin=origin)
         turns = usage.over(times(tries(retries), layer.name))
         around = _containers(engine(Unit("run")))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.retries.values import Origin
 
@@ -31,13 +31,19 @@ def default_of(owner: Any) -> Origin:
     return Origin(said="default", library=f"{package} {version(package)}".strip())
 
 
-def explicit(*names: str) -> Origin:
-    """An explicit setting, at the one place in the subject's source that names it. The first name found wins."""
-    for name in names:
-        for file in _theirs:
-            lines = _places(file).get(name, [])
-            if lines:
-                return Origin(said="explicit", file=_short(file), line=lines[0] if len(lines) == 1 else None)
+def explicit(*names: str, **values: Any) -> Origin:
+    """An explicit setting, at the one place in the subject's source that can be meant. The first name that fits wins.
+
+    `names` are arguments or calls (`Agent()`), whatever is said there. `values` are arguments and what is in use: of a
+    place that says something else, it is not; one that only a run can read is believed if there is no other.
+    """
+    for name in (*names, *values):
+        found = [place for file in _theirs for place in _places(file).get(name, ())]
+        fits = [one for one in found if name not in values or one.value is _OPEN or one.value == values[name]]
+        if fits:
+            sure = len(fits) == 1 and (len(found) == 1 or fits[0].value is not _OPEN)
+            file = fits[0].file if len({one.file for one in fits}) == 1 else None
+            return Origin(said="explicit", file=file and _short(file), line=fits[0].line if sure else None)
     return Origin(said="explicit")
 
 
@@ -58,31 +64,50 @@ def version(package: str) -> str:
         return ""
 
 
+_OPEN = object()
+"""What a place says that is no literal."""
+
+
+class _Place(NamedTuple):
+    """Where a source file names something, and what it says of it."""
+
+    file: str
+    line: int
+    value: Any = _OPEN
+
+
 @lru_cache
-def _places(file: str) -> dict[str, list[int]]:
-    """The lines on which a source file names each keyword, each called function and each key of a dictionary."""
-    found: dict[str, list[int]] = {}
+def _places(file: str) -> dict[str, list[_Place]]:
+    """The places at which a source file names each keyword, each called function and each key of a dictionary."""
+    found: dict[str, list[_Place]] = {}
     try:
         tree = ast.parse(Path(file).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return found
     for node in ast.walk(tree):
-        for name, line in _named(node):
-            found.setdefault(name, []).append(line)
+        for name, line, value in _named(node):
+            found.setdefault(name, []).append(_Place(file, line, value))
     return found
 
 
-def _named(node: ast.AST) -> Iterable[tuple[str, int]]:
+def _named(node: ast.AST) -> Iterable[tuple[str, int, Any]]:
     if isinstance(node, ast.keyword) and node.arg:
-        yield node.arg, node.value.lineno
+        yield node.arg, node.value.lineno, _literal(node.value)
     elif isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
         if name:
-            yield name, node.lineno
+            yield f"{name}()", node.lineno, _OPEN
     elif isinstance(node, ast.Dict):
-        for key in node.keys:
+        for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                yield key.value, key.lineno
+                yield key.value, key.lineno, _literal(value)
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return _OPEN
 
 
 def _short(file: str) -> str:

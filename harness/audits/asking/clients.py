@@ -50,7 +50,7 @@ class Http(Sdk):
         each = read_timeout(client.timeout)
         absurd = absurd_timeout(client.timeout)
         settings = {"timeout": in_seconds(each)}
-        origin = default_of(self.http.__name__) if made else explicit("AsyncClient", "Client")
+        origin = default_of(self.http.__name__) if made else explicit("AsyncClient()", "Client()")
         self.layer = RetryLayer(
             name=self.package, kind="sdk", settings=settings, origin=origin, each=each, unknown=absurd
         )

@@ -73,7 +73,7 @@ class Google(Sdk):
         each = None if options.timeout is None else options.timeout / 1000
         settings = {"attempts": str(attempts), "timeout": in_seconds(each)}
         said = options.retry_options is not None
-        origin = explicit("retry_options", "attempts") if said else default_of(NAME)
+        origin = explicit("retry_options", attempts=attempts) if said else default_of(NAME)
         return RetryLayer(name=NAME, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
 
 

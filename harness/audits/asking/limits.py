@@ -44,7 +44,7 @@ def _usage_layer(given: Any) -> RetryLayer:
         reason = f"request_limit={limits.request_limit} makes no sense"
         return RetryLayer(name=USAGE, kind="limit", unknown=reason)
     settings = {name: str(value) for name, value in vars(limits).items() if value not in (None, False)}
-    origin = default_of("pydantic_ai") if given is None else explicit("usage_limits", "request_limit")
+    origin = explicit("usage_limits", request_limit=limits.request_limit) if given else default_of("pydantic_ai")
     notes = (_PER_RUN,) if given is None else ()
     return RetryLayer(
         name=USAGE, kind="limit", settings=settings or {"request_limit": "none"}, origin=origin, notes=notes
@@ -66,5 +66,6 @@ def concurrency(limiter: Any, whose: str) -> RetryLayer | None:
     queued = limiter._max_queued  # noqa: SLF001  it is told nowhere else
     settings = {"max_running": str(limiter.max_running), "max_queued": "no limit" if queued is None else str(queued)}
     note = f"{name}: a slot is kept through every retry inside it, and the wait for one is in no time that is told here"
-    origin = explicit("max_concurrency", "limiter", "max_running")
+    running = limiter.max_running
+    origin = explicit(max_concurrency=running, limiter=running, max_running=running)
     return RetryLayer(name=name, kind="limit", settings=settings, origin=origin, notes=(note,))

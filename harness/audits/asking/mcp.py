@@ -77,8 +77,9 @@ class Server:
             return RetryLayer(name=CLIENT, kind="mcp", unknown=reason)
         settings = {name: in_seconds(seconds) for name, seconds in told.items()}
         settings["tool_error_behavior"] = self.behavior
-        said = told != USUAL
-        origin = explicit("read_timeout", "init_timeout", "timeout") if said else default_of("pydantic_ai")
+        said = {name: seconds for name, seconds in told.items() if seconds != USUAL[name]}
+        said |= {"timeout": said["read_timeout"]} if "read_timeout" in said else {}  # the client calls it so
+        origin = explicit(**said) if said else default_of("pydantic_ai")
         return RetryLayer(name=CLIENT, kind="mcp", settings=settings, origin=origin, each=told["read_timeout"])
 
 

@@ -71,7 +71,7 @@ class Asker:
             yield from asker.layers
         if self.fallbacks:
             settings = {"models": ", ".join(asker.model.model_name for asker in self.fallbacks)}
-            yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel"))
+            yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
         if self.sdk is not None:
             yield from (transport.layer for transport in self.sdk.transports)
             yield self._named(self._said(self.sdk.layer))
@@ -84,15 +84,16 @@ class Asker:
     def _said(self, layer: RetryLayer) -> RetryLayer:
         if layer.unknown or (absurd := self._absurd):
             return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
-        said, each = {}, layer.each
+        said, values, each = {}, {}, layer.each
         if (retries := self._setting("max_retries")) is not None:
-            said["max_retries"] = str(retries)
+            said["max_retries"], values["max_retries"] = str(retries), retries
         if (timeout := self._setting("timeout")) is not None:
             said["timeout"] = in_seconds(each := read_timeout(timeout))
+            values["timeout"] = each
         if not said:
             return layer
         usual = {name: whose for name, whose in layer.usual.items() if name not in said}
-        changed = {"settings": {**layer.settings, **said}, "usual": usual, "origin": explicit(*said), "each": each}
+        changed = {"settings": {**layer.settings, **said}, "usual": usual, "origin": explicit(**values), "each": each}
         return layer.model_copy(update=changed)
 
     @property
@@ -222,7 +223,7 @@ def _wrapping(model: Any) -> Iterator[RetryLayer]:
         name = type(model).__name__
         hidden = "what it does around a fallback is only known in a run"
         unknown = hidden if isinstance(unwrapped(model), FallbackModel) else ""
-        yield RetryLayer(name=name, kind="model", origin=explicit(name), unknown=unknown)
+        yield RetryLayer(name=name, kind="model", origin=explicit(f"{name}()"), unknown=unknown)
 
 
 def unwrapped(model: Any) -> Any:

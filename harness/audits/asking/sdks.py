@@ -83,9 +83,11 @@ def _layer(client: Any, package: str) -> RetryLayer:
     if absurd := absurd_timeout(client.timeout):
         return RetryLayer(name=package, kind="sdk", unknown=absurd)
     each = read_timeout(client.timeout)
+    values = {"max_retries": retries, "timeout": each}
     settings = {"max_retries": str(retries), "timeout": in_seconds(each)}
     usual = {name: default_of(package).library for name in _defaults(package, retries, each)}
-    origin = explicit(*(name for name in settings if name not in usual)) if len(usual) < 2 else default_of(package)
+    said = {name: value for name, value in values.items() if name not in usual}
+    origin = explicit(**said) if said else default_of(package)
     return RetryLayer(name=package, kind="sdk", settings=settings, usual=usual, origin=origin, each=each, jitter=True)
 
 

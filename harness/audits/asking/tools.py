@@ -40,7 +40,7 @@ class ToolAsked:
     @property
     def agent_layer(self) -> RetryLayer:
         """The agent's own patience with this tool."""
-        origin = explicit("retries") if self.said else default_of("pydantic_ai")
+        origin = explicit(retries=self.retries, tools=self.retries) if self.said else default_of("pydantic_ai")
         settings = {"retries": str(self.retries)} | ({"timeout": f"{self.timeout:g} s"} if self.timeout else {})
         absurd = f"retries={self.retries} makes no sense" if self.retries < 0 else ""
         each = self.timeout or None

@@ -101,13 +101,13 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
             name="tenacity transport" if kind.endswith("TenacityTransport") else kind,
             kind="transport",
             settings={} if known is None else config_of(known),
-            origin=explicit(kind),
+            origin=explicit(f"{kind}()"),
             jitter=None if known is None else jittered(known.get("wait")),
             unknown=absurd_policy(known or {}),
         )
     if kind in OWN and (retries := _connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
-        origin = default_of(transport) if retries == 0 else explicit("retries")
+        origin = default_of(transport) if retries == 0 else explicit(retries=retries)
         note = f"up to {retries} more connections are tried when one is refused, and each is counted as a request"
         name = f"{_package(transport)} transport"
         return RetryLayer(name=name, kind="transport", settings=settings, origin=origin, notes=(note,) * bool(retries))

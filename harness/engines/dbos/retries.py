@@ -87,7 +87,7 @@ class Recovery:
             name="dbos recovery",
             kind="recovery",
             settings={"max_recovery_attempts": str(self.limit)},
-            origin=default_of("dbos") if usual else explicit("max_recovery_attempts"),
+            origin=default_of("dbos") if usual else explicit(max_recovery_attempts=self.limit),
             unknown=f"max_recovery_attempts={self.limit} makes no sense" if (self.limit or 0) < 0 else "",
             notes=(note,) if told is None and usual and not wraps else (),
         )
@@ -138,7 +138,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (Step(_given(kept), decorated(wrapper), kept.get("step_name", ""), wrapper), *around)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
-    return (Step(dict(config), explicit(name.strip("_"), "max_attempts")), *around)
+    return (Step(dict(config), explicit(name.strip("_"), max_attempts=config.get("max_attempts"))), *around)
 
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:

@@ -170,7 +170,7 @@ def _own(function: Any) -> list[Live]:
 def _made(unit: Unit, config: dict[str, Any]) -> Live:
     """The task that Prefect makes of a configuration, if it does."""
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
-    origin = explicit(argument, "retries") if config.get("retries") else default_of("pydantic_ai")
+    origin = explicit(argument, retries=retries) if (retries := config.get("retries")) else default_of("pydantic_ai")
     if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
         return _refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
     try:
