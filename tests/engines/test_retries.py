@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from dbos import DBOS
 from prefect import flow, task
+from prefect.settings import PREFECT_FLOWS_DEFAULT_RETRIES, PREFECT_TASKS_DEFAULT_RETRIES, temporary_settings
 from pydantic_ai import Agent, UserError
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability, TaskConfig
@@ -167,6 +168,18 @@ def test_a_tools_task_is_what_pydantic_ai_makes_of_it():
 def own(retried) -> prefect.TaskLayer:
     (layer, _flow) = prefect.layers(flow(lambda: None, name="own"), Unit("own", "task", retried), {})
     return layer
+
+
+def test_what_nobody_said_of_a_task_or_a_flow_is_prefects_own():
+    with temporary_settings({PREFECT_TASKS_DEFAULT_RETRIES: 3, PREFECT_FLOWS_DEFAULT_RETRIES: 2}):
+        bare, ended = task(lambda: None, name="bare"), task(lambda: None, name="ended", timeout_seconds=9)
+        layers = [own(bare).layer, flowing(flow(lambda: None, name="bare")).layer, own(ended).layer]
+        kept = flowing(flow(lambda: None, name="kept", persist_result=True)).layer
+    assert [layer.settings["retries"] for layer in (*layers, kept)] == ["3", "2", "3", "2"]
+    assert [layer.origin.said for layer in (*layers, kept)] == ["default", "default", "explicit", "explicit"]
+    assert "timeout_seconds" not in layers[2].usual
+    assert layers[2].usual["retries"].startswith("prefect ")
+    assert kept.usual.keys() == {"retries"}
 
 
 def test_jitter_makes_the_worst_wait_longer():

@@ -20,7 +20,7 @@ from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 
 from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
-from harness.retries.values import RetryLayer
+from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
@@ -30,9 +30,12 @@ _CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool"
 
 
 class TaskLayer:
-    """One task, with everything that it was configured with. `called` is its name, if it is the person's own."""
+    """One task, with everything that it was configured with.
 
-    def __init__(self, task: Any, origin: Any, called: str = "") -> None:
+    `called` is its name, if it is the person's own, and nobody said what is `usual`.
+    """
+
+    def __init__(self, task: Any, origin: Any, called: str = "", usual: Collection[str] = ()) -> None:
         self.task = self.wrapper = task
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
@@ -45,7 +48,7 @@ class TaskLayer:
             name="prefect task",
             kind="unit",
             settings=settings,
-            origin=origin,
+            **_set_by(origin, settings, usual),
             each=None if absurd else task.timeout_seconds,
             jitter=bool(task.retry_jitter_factor),
             unknown=absurd,
@@ -85,6 +88,7 @@ class FlowLayer:
     """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again.
 
     Its timeout ends one run of it, and a run that was ended is retried like any that failed.
+    Nobody said what is `usual`.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class FlowLayer:
         persists: bool,
         timeout: float | None = None,
         by_name: Collection[str] = (),
+        usual: Collection[str] = (),
         notes: tuple[str, ...] = (),
         name: str = "flow",
         wrapper: Any = None,
@@ -104,14 +109,15 @@ class FlowLayer:
         seconds = _whole(delay)
         self.retries, self.delay, self.persists = retries, seconds or 0, persists
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
+        settings = {"retries": str(retries), "persist_result": str(persists)}
+        settings |= {"retry_delay_seconds": str(delay)} if retries and delay else {}
+        settings |= {"timeout_seconds": f"{timeout:g}"} if timeout else {}
+        settings |= {"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}
         self.layer = RetryLayer(
             name=name,
             kind="container",
-            settings={"retries": str(retries), "persist_result": str(persists)}
-            | ({"retry_delay_seconds": str(delay)} if retries and delay else {})
-            | ({"timeout_seconds": f"{timeout:g}"} if timeout else {})
-            | ({"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}),
-            origin=origin,
+            settings=settings,
+            **_set_by(origin, settings, usual),
             each=None if absurd else timeout,
             jitter=False,
             unknown=absurd,
@@ -161,10 +167,11 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
 def _own(function: Any) -> list[Live]:
     """The tasks and flows that a function is itself, the innermost first, whatever other decorators are around each."""
     own = [wrapper for wrapper in wrappers(function) if isinstance(wrapper, Task | Flow)]
-    return [
-        _given_flow(one, inner=True) if isinstance(one, Flow) else TaskLayer(one, decorated(one.fn), one.name)
-        for one in reversed(own)
-    ]
+    return [_given_flow(one, inner=True) if isinstance(one, Flow) else _given_task(one) for one in reversed(own)]
+
+
+def _given_task(task: Any) -> TaskLayer:
+    return TaskLayer(task, decorated(task.fn), task.name, _usual(task, Task(_nothing)))
 
 
 def _made(unit: Unit, config: dict[str, Any]) -> Live:
@@ -196,12 +203,24 @@ def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
     return None if own is False else dict(with_non_retryable_errors(merged))
 
 
-def _task(config: dict[str, Any]) -> Any:
-    async def operation() -> None:
-        """Stands for the body."""
+def _usual(made: Any, bare: Any) -> set[str]:
+    """The settings that a bare task or flow has as well, by Prefect and what its own settings say."""
+    return {name for name, value in vars(bare).items() if getattr(made, name, None) == value}
 
+
+def _set_by(origin: Origin, settings: Collection[str], usual: Collection[str]) -> dict[str, Any]:
+    """Whose the settings are: those that are `usual` are Prefect's, and so is the layer if there are no others."""
+    own = {name: default_of("prefect").library for name in settings if name in usual}
+    return {"usual": own, "origin": origin if len(own) < len(settings) else default_of("prefect")}
+
+
+async def _nothing() -> None:
+    """Stands for the body."""
+
+
+def _task(config: dict[str, Any]) -> Any:
     kept = {name: config[name] for name in _ASKED if name in config}
-    return Task(operation).with_options(name="harness", **kept)
+    return Task(_nothing).with_options(name="harness", **kept)
 
 
 _ASKED = (
@@ -247,13 +266,13 @@ def _flow(value: Any, options: dict[str, Any]) -> FlowLayer:
 
 def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
     """A flow of the person's own: the subject, or an `inner` one that it calls, which is retried inside it."""
-    origin = decorated(flow.fn) if flow.retries or flow.timeout_seconds else default_of("prefect")
     return FlowLayer(
         flow.retries,
         flow.retry_delay_seconds,
-        origin,
+        decorated(flow.fn),
         persists=_persists(flow),
         timeout=flow.timeout_seconds,
+        usual=_usual(flow, Flow(_nothing)),
         name=f"flow {flow.name}" if inner else "flow",
         wrapper=flow if inner else None,
     )
