@@ -147,7 +147,7 @@ class RetryLayer(Value):
 
     @property
     def told(self) -> str:
-        """The settings on one line. A default is called one where the layer as a whole is none."""
-        default = self.origin.said == "default"
-        usual = {} if default else {name: f" (default of {whose})" for name, whose in self.usual.items()}
+        """The settings on one line. A default is called one where the layer as a whole is not that library's."""
+        whole = self.origin.library
+        usual = {name: f" (default of {whose})" for name, whose in self.usual.items() if whose != whole}
         return ", ".join(f"{name}={value}{usual.get(name, '')}" for name, value in self.settings.items())

@@ -10,6 +10,7 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai import Agent, ToolOutput
+from pydantic_ai.models import create_async_httpx2_client
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.openai import OpenAIChatModel
@@ -344,6 +345,21 @@ def test_waits_take_no_time_and_move_the_clock():
 def test_a_client_is_as_its_sdk_has_it_if_nobody_says_anything(said, origin, usual):
     layer = Sdk(AsyncOpenAI(api_key="sk-fixture", **said)).layer
     assert (layer.origin.said, layer.usual.keys()) == (origin, usual)
+
+
+PYDANTIC, SAID = "max_retries=2, timeout=600 s (default of pydantic_ai ", "max_retries=2 (default of openai "
+CLIENTS = {
+    "pydantic-ai's": (create_async_httpx2_client(), "default", PYDANTIC),
+    "pydantic-ai's, told otherwise": (create_async_httpx2_client(timeout=20), "explicit", SAID),
+    "the person's": (httpx2.AsyncClient(timeout=600), "explicit", SAID),
+}
+
+
+@pytest.mark.parametrize(("given", "origin", "told"), CLIENTS.values(), ids=CLIENTS.keys())
+def test_the_timeout_of_an_http_client_is_its_makers(monkeypatch, given, origin, told):
+    monkeypatch.setattr("openai._constants.DEFAULT_TIMEOUT", 60)  # as other SDKs have it, of which not all are here
+    layer = Sdk(AsyncOpenAI(api_key="sk-fixture", http_client=given)).layer
+    assert (layer.origin.said, layer.told.startswith(told), layer.told.count("default")) == (origin, True, 1)
 
 
 def test_an_output_tool_may_have_a_number_of_its_own():

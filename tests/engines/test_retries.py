@@ -371,7 +371,8 @@ def test_of_a_policy_it_is_told_what_somebody_said_and_what_nobody_did():
 
 def test_an_activity_that_nobody_configured_is_as_pydantic_ai_has_it():
     layer = activity().layer
-    assert (layer.origin.said, layer.told.count("default")) == ("default", 0)
+    assert layer.origin.said == "default"
+    assert (layer.told.count("default of"), layer.told.count("default of temporalio")) == (1, 1)
     assert layer.settings.keys() == {"maximum_attempts", "start_to_close_timeout", "heartbeat_timeout"}
 
 

@@ -14,6 +14,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from pydantic_ai.models import DEFAULT_HTTP_TIMEOUT, get_user_agent
+
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
@@ -85,19 +87,24 @@ def _layer(client: Any, package: str) -> RetryLayer:
     each = read_timeout(client.timeout)
     values = {"max_retries": retries, "timeout": each}
     settings = {"max_retries": str(retries), "timeout": in_seconds(each)}
-    usual = {name: default_of(package).library for name in _defaults(package, retries, each)}
+    usual = dict(_defaults(client, package))
     said = {name: value for name, value in values.items() if name not in usual}
     origin = explicit(**said) if said else default_of(package)
     return RetryLayer(name=package, kind="sdk", settings=settings, usual=usual, origin=origin, each=each, jitter=True)
 
 
-def _defaults(package: str, retries: int, each: float | None) -> Iterator[str]:
-    """The settings that are as the SDK has them by itself."""
-    constants = sys.modules.get(f"{package}._constants")
-    if retries == getattr(constants, "DEFAULT_MAX_RETRIES", None):
-        yield "max_retries"
+def _defaults(client: Any, package: str) -> Iterator[tuple[str, str]]:
+    """The settings that nobody said, and the library by which they are so.
+
+    An SDK takes the timeout of an HTTP client that it is given, and pydantic-ai's providers give one of their making.
+    """
+    constants, each = sys.modules.get(f"{package}._constants"), read_timeout(client.timeout)
+    if client.max_retries == getattr(constants, "DEFAULT_MAX_RETRIES", None):
+        yield "max_retries", default_of(package).library
     if each == read_timeout(getattr(constants, "DEFAULT_TIMEOUT", None)):
-        yield "timeout"
+        yield "timeout", default_of(package).library
+    elif each == DEFAULT_HTTP_TIMEOUT and client._client.headers.get("User-Agent") == get_user_agent():  # noqa: SLF001
+        yield "timeout", default_of("pydantic_ai").library
 
 
 def _unaskable(client: Any, package: str) -> str:
