@@ -88,7 +88,7 @@ class FlowLayer:
     """A flow: when it fails as a whole, it runs again, and what its tasks recorded is not done again.
 
     Its timeout ends one run of it, and a run that was ended is retried like any that failed.
-    Nobody said what is `usual`.
+    Nobody said what is `usual`; `inner` is the flow itself, if another one calls it.
     """
 
     def __init__(
@@ -102,10 +102,9 @@ class FlowLayer:
         by_name: Collection[str] = (),
         usual: Collection[str] = (),
         notes: tuple[str, ...] = (),
-        name: str = "flow",
-        wrapper: Any = None,
+        inner: Any = None,
     ) -> None:
-        self.wrapper = wrapper
+        self.wrapper = inner
         seconds = _whole(delay)
         self.retries, self.delay, self.persists = retries, seconds or 0, persists
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
@@ -114,7 +113,7 @@ class FlowLayer:
         settings |= {"timeout_seconds": f"{timeout:g}"} if timeout else {}
         settings |= {"tool_task_config_by_name": ", ".join(by_name)} if by_name else {}
         self.layer = RetryLayer(
-            name=name,
+            name=f"flow {inner.name}" if inner else "flow",
             kind="container",
             settings=settings,
             **_set_by(origin, settings, usual),
@@ -273,8 +272,7 @@ def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
         persists=_persists(flow),
         timeout=flow.timeout_seconds,
         usual=_usual(flow, Flow(_nothing)),
-        name=f"flow {flow.name}" if inner else "flow",
-        wrapper=flow if inner else None,
+        inner=flow if inner else None,
     )
 
 
