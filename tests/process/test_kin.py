@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import threading
-import time
+import sys
 
 import pytest
 
@@ -37,15 +36,7 @@ def test_kill_says_whether_there_was_anybody(child: subprocess.Popen[bytes]) -> 
 
 
 def test_other_tasks_are_those_that_the_kernel_knows() -> None:
-    before = len(kin.other_tasks())
-    done = threading.Event()
-    thread = threading.Thread(target=done.wait)
-    thread.start()
-
-    assert len(kin.other_tasks()) == before + 1
-
-    done.set()
-    thread.join()
+    assert said("other_tasks", "done.wait", "done.set()") == "0 1"
 
 
 def test_process_that_is_born_after_its_parent_died_ends_at_once() -> None:
@@ -67,10 +58,22 @@ def test_private_file_is_closed_on_exec() -> None:
 
 
 def test_a_thread_that_is_about_to_end_is_no_lasting_one() -> None:
-    before = kin.lasting_tasks()
-    thread = threading.Thread(target=time.sleep, args=[0.02])
-    thread.start()
+    assert said("lasting_tasks", "lambda: time.sleep(0.02)") == "0 0"
 
-    assert kin.lasting_tasks() == before
 
-    thread.join()
+THREADS = """
+import threading, time
+from harness.process import kin
+
+done = threading.Event()
+before = kin.{tasks}()
+threading.Thread(target={target}).start()
+print(len(before), len(kin.{tasks}()))
+{then}
+"""
+
+
+def said(tasks: str, target: str, then: str = "") -> str:
+    """How many there are before and after a thread begins: in a process of its own, where no other begins or ends."""
+    code = THREADS.format(tasks=tasks, target=target, then=then)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
