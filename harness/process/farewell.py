@@ -1,8 +1,7 @@
 """What a life says last: how it ends, as soon as nothing of it is left but memory, and sockets that nobody serves.
 
 To take the memory of a process apart takes the kernel a tenth of a small run's time, in which nothing of that process
-can run any more. The run goes on meanwhile, on another core, up to the next code of the subject's (`leaving.py`). So it
-does where a fault kills it: the kernel, too, closes what a dead process has open and tells nobody inside.
+can run any more. The run goes on meanwhile, on another core, up to the next code of the subject's (`leaving.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from harness.process import kin
 
-_WORDS = struct.Struct("=Ih")  # the number of a life, and its code: below 0, the signal that it dies of
+_WORDS = struct.Struct("=IB")  # the number of a life, and its code
 _STANDARD = 3  # descriptors that every process has
 
 
@@ -32,7 +31,7 @@ class Farewells:
     def say(self, number: int, code: int) -> None:
         """In a life: let go of its files and say the code, if nothing of it can run after that.
 
-        To be followed at once by `os._exit(code)`, or by SIGKILL. What has a thread or a child left says nothing.
+        To be followed at once by `os._exit(code)`. What has a thread or a child left says nothing.
         """
         with contextlib.suppress(OSError):  # a subject may have closed the file, and opened one of its own
             if os.getppid() == self._nursery and os.fstat(self._file).st_ino == self._inode and kin.is_alone():

@@ -23,13 +23,6 @@ from harness.process import kin, stacks
 FAILED = 1  # what Python itself exits with after an exception
 
 
-def _say_nothing(_code: int) -> None:
-    """What a process that nobody waits for does at its end."""
-
-
-_at_end: Callable[[int], None] = _say_nothing
-
-
 @dataclass(frozen=True)
 class Birth:
     """What an incarnation is born with: what to run, and descriptors it was given."""
@@ -68,15 +61,13 @@ def awaken() -> None:
             sys.modules["numpy"].random.seed()
 
 
-def live(birth: Birth, at_end: Callable[[int], None] = _say_nothing) -> NoReturn:
+def live(birth: Birth, at_end: Callable[[int], None] = lambda _: None) -> NoReturn:
     """Run the entry and end the process: code 0, what `sys.exit` said, or 1 after an exception (told on stderr).
 
     Ends by `os._exit`, so a thread that the subject left running cannot keep the process alive, and nothing that was
     registered to run at exit runs twice in two forks. What was printed is flushed first, and `at_end` called with the
     code.
     """
-    global _at_end
-    _at_end = at_end
     stacks.arm(birth.stacks)
     code = FAILED
     try:
@@ -85,11 +76,6 @@ def live(birth: Birth, at_end: Callable[[int], None] = _say_nothing) -> NoReturn
         flush()
         at_end(code)
         os._exit(code)
-
-
-def last_words(code: int) -> None:
-    """Call what `live` was told to call at the end, for a process that ends in another way: `-signal` for a death."""
-    _at_end(code)
 
 
 def print_at_once() -> None:

@@ -59,8 +59,7 @@ def _prepare(letters: Letters, pages: Pages, farewells: Farewells) -> Callable[[
 
     def begin(birth: Birth) -> NoReturn:
         def end(code: int) -> None:
-            if code >= 0:  # or it has died early, and does not know all the pages
-                pages.note()
+            pages.note()
             farewells.say(birth.number, code)
 
         awaken()

@@ -7,12 +7,11 @@ subject and binds it to the engine. `live` runs in the forked child and leaves b
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from harness import effects
 from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
@@ -21,7 +20,6 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.history import SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
 from harness.journal import Journal, plain
-from harness.process import newborn
 from harness.process.leaving import await_end
 from harness.process.summons import await_answer
 from harness.steps import StepId
@@ -38,7 +36,7 @@ from harness.subjects.probes import Body, Probes
 from harness.subjects.script import Script
 from harness.subjects.script_sources import load_script
 from harness.subjects.stamps import AgentRun
-from harness.subjects.strikes import Strikes, exception, kill_self
+from harness.subjects.strikes import Strikes, exception
 
 CAUSES = 5
 """How many causes of an error are told."""
@@ -176,12 +174,6 @@ def pace(scale: float, *, auto: bool) -> None:
     _prepared.case.scale, _prepared.case.auto_scale = scale, auto
 
 
-def _die() -> NoReturn:
-    """Die of a fault. If nothing of this process can run any more, the nursery need not wait for its memory to go."""
-    newborn.last_words(-signal.SIGKILL)
-    kill_self()
-
-
 class Life:
     """One incarnation. `argument` is what the runner says about it, see `runner.Run._life`."""
 
@@ -201,7 +193,6 @@ class Life:
             argument["fired"],
             invocation=lambda: self.probes.invocation,
             summon=lambda fault: await_answer(Path(argument["journal"]), fault),
-            die=_die,
             scale=clock.divisor if clock.asked else 1.0,
         )
         siblings = {step: tuple(group) for step, group in argument["siblings"].items()}

@@ -25,19 +25,11 @@ from harness.subjects import clock
 from harness.subjects.bare import bare
 
 
-def kill_self() -> NoReturn:
-    """Die as a machine dies: SIGKILL to this very process, no `finally`, no flush, no atexit."""
-    while True:
-        os.kill(os.getpid(), signal.SIGKILL)
-        threading.Event().wait(1)
-
-
 @dataclass
 class Strikes:
     """The faults of one process. `fired` counts earlier lives; `summon` asks the parent for what only it can do.
 
-    `die` ends the process, and never returns. A planned delay is in the subject's own time, so it is divided by `scale`
-    as the engine's timeouts are.
+    A planned delay is in the subject's own time, so it is divided by `scale` as the engine's timeouts are.
     """
 
     journal: Journal
@@ -46,7 +38,6 @@ class Strikes:
     fired: Mapping[str, int] = field(default_factory=dict)
     invocation: Callable[[], int] = lambda: 1
     summon: Callable[[Fault], None] = lambda _fault: None
-    die: Callable[[], NoReturn] = kill_self
     scale: float = 1.0
     _count: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,7 +89,7 @@ class Strikes:
 
     def _act(self, fault: Fault) -> float:
         if fault.action == "crash" and fault.argument is None:
-            self.die()
+            kill_self()
         if fault.action in ("crash", "duplicate"):
             self.summon(fault)
         if fault.action == "error":
@@ -116,6 +107,13 @@ class Strikes:
         if fault.action not in ("delay", "slow"):
             return 0.0
         return clock.passed(fault.seconds) if clock.limits() else fault.seconds / self.scale
+
+
+def kill_self() -> NoReturn:
+    """Die as a machine dies: SIGKILL to this very process, no `finally`, no flush, no atexit."""
+    while True:
+        os.kill(os.getpid(), signal.SIGKILL)
+        threading.Event().wait(1)
 
 
 def exception(argument: str | None) -> BaseException:

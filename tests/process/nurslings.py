@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.process import newborn, stacks
+from harness.process import stacks
 
 FOREVER = 600
 
@@ -149,12 +149,6 @@ def crash_after_talking(argument: dict[str, Any]) -> None:
 def never_quite_end(_argument: dict[str, Any]) -> None:
     """As if the kernel took for ever to take this process apart."""
     os._exit = lambda _code: signal.pause()
-
-
-def never_quite_die(_argument: dict[str, Any]) -> None:
-    """The same of one that a fault kills."""
-    newborn.last_words(-signal.SIGKILL)
-    signal.pause()
 
 
 def exit_with(argument: dict[str, Any]) -> None:

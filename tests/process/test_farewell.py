@@ -156,10 +156,3 @@ def test_a_life_has_ended_when_only_its_memory_is_left(zygote: Make, tmp_path: P
 
     assert life.wait(30) == Exit(0, None)
     assert Path(f"/proc/{life.pid}").exists()
-
-
-def test_so_has_one_that_a_fault_kills(zygote: Make, tmp_path: Path) -> None:
-    life = zygote().spawn(LIFE + "never_quite_die", {}, output=tmp_path / "output")
-
-    assert life.wait(30) == Exit(None, signal.SIGKILL)
-    assert Path(f"/proc/{life.pid}").exists()
