@@ -40,6 +40,7 @@ from harness.engines.clock import Clock
 from harness.engines.temporal.children import Children
 from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
+from harness.engines.temporal.underway import UnderWay
 from harness.faults import LATE
 from harness.subjects.clock import Limit, in_order, limits
 
@@ -58,7 +59,7 @@ class Watch(Interceptor):
         self._configured: dict[float, float] = {}
         self._attempts: dict[str, activity.Info] = {}
         self._started: dict[str, str] = {}
-        self._at_work = 0
+        self.attempts = UnderWay()
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Bodies(next, self)
@@ -127,19 +128,10 @@ class Watch(Interceptor):
         """Whether timeouts strike here, and no fault is the reason."""
         return self.clock.asked and not self.hook.plans(*LATE)
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Surround an attempt for as long as its body runs."""
-        self._at_work += 1
-        try:
-            yield
-        finally:
-            self._at_work -= 1
-
     async def given_up(self) -> None:
         """Wait until every attempt that the server has given up has heard of it: until then it does what it does."""
-        while self._at_work and self._strikes:  # noqa: ASYNC110  nothing to be told by
-            await asyncio.sleep(0.005)
+        if self._strikes:
+            await self.attempts.left()
 
     def asked_before(self, key: str, name: str) -> None:
         """A unit may come before its workflow has been replayed here: tell the hook what that would have told."""
@@ -171,7 +163,7 @@ class _Bodies(ActivityInboundInterceptor):
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
         self._watch.entered(key)
-        with self._watch.hook.inside(told["inside"]), self._limited(info, told), self._watch.at_work():
+        with self._watch.hook.inside(told["inside"]), self._limited(info, told), self._watch.attempts.begun():
             self._watch.asked_before(key, info.activity_type)
             ended = self._watch.ends(input.fn, told["configured"]) if inspect.iscoroutinefunction(input.fn) else None
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))

@@ -12,10 +12,8 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
@@ -27,6 +25,7 @@ from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instan
 
 from harness.engines.base import Hook
 from harness.engines.held import gone
+from harness.engines.temporal.underway import UnderWay
 from harness.engines.temporal.versions import KNOWN, installed
 from harness.errors import EngineUnavailable
 from harness.subjects.loops import run_once
@@ -88,37 +87,18 @@ def _moved(what: str) -> EngineUnavailable:
     )
 
 
-class Commits:
-    """The commits that this process is in the middle of."""
-
-    def __init__(self) -> None:
-        self._under_way = 0
-
-    @contextmanager
-    def begun(self) -> Iterator[None]:
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
-
-    async def left(self) -> None:
-        """Wait until they are over: the server may tell a run's result to its caller before it answers the worker."""
-        while self._under_way:  # noqa: ASYNC110  nothing to be told by
-            await asyncio.sleep(0.001)
-
-
 def watch_commits(
     hook: Hook, unit_of: Callable[[bytes], Awaitable[str | None]], workflow_of: Callable[[str], str]
-) -> Commits:
+) -> UnderWay:
     """Let `hook` surround the calls that make results durable.
 
     `unit_of` knows the unit behind a task token, `workflow_of` that of a workflow run.
 
     Only results are commits: a failed attempt is a reason to try again. A unit that is None is none of ours, or an
-    attempt that the engine has given up, whose late result it will refuse.
+    attempt that the engine has given up, whose late result it will refuse. Returns what is to be waited for at the end:
+    the server may tell a run's result to its caller before it answers the worker.
     """
-    commits = Commits()
+    commits = UnderWay()
     activity, activation = Bridge.complete_activity_task, Bridge.complete_workflow_activation
 
     @wraps(activity)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowHandle
 
     from harness.engines.temporal.interceptors import Watch
-    from harness.engines.temporal.seams import Commits
+    from harness.engines.temporal.underway import UnderWay
 
 CONNECTING = 10.0
 """Seconds that a process waits for the server, which may be on its way back from a fault of ours."""
@@ -70,7 +70,7 @@ class TemporalWorker:
         self._client: Client | None = None
         self._running: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
-        self._commits: Commits | None = None
+        self._commits: UnderWay | None = None
         return None
 
     def retry_layers(self, unit: Unit) -> Sequence[Live]:
