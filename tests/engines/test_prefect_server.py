@@ -12,8 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from harness.engines.prefect import host, server
@@ -67,6 +69,19 @@ def test_changes_of_task_runs_are_written_together_by_a_version_that_can() -> No
     # In a process of its own: Prefect must find its variables before it is imported.
     done = subprocess.run([sys.executable, "-c", GATHERED], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["500 0.05 7", "True"]
+
+
+def test_flow_runs_that_begin_together_are_all_taken_at_their_first_request(running: Server) -> None:
+    # Of a server that reads before it has its turn to write, a third of these are refused ("Service Unavailable").
+    url = running.url()
+    flow = httpx.post(f"{url}/flows/", json={"name": "together"}).json()["id"]
+
+    def create(number: int) -> int:
+        run = {"flow_id": flow, "name": f"together-{number}", "state": {"type": "PENDING"}}
+        return httpx.post(f"{url}/flow_runs/", json=run, timeout=PATIENCE).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(create, range(32))) == {201}
 
 
 def test_what_the_server_answers_is_sent_at_once() -> None:

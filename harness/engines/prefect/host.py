@@ -150,6 +150,7 @@ def serve(port: int, ear: int) -> None:
     from prefect.server.api.server import create_app
 
     record_together()
+    write_in_turn()
     with os.fdopen(ear, "w") as said:
         try:
             listening = listen(port)
@@ -187,6 +188,28 @@ def record_together() -> None:
         return consumer(**{**arguments, **GATHERING})
 
     task_run_recorder.consumer = gathering  # type: ignore[assignment]
+
+
+def write_in_turn() -> None:
+    """Let every transaction of the server wait for its turn to write before it reads.
+
+    SQLite refuses to write, at once and however long one would wait, what reads first and is overtaken by another
+    writer. Prefect's own remedy is to begin such transactions as writers, and creating a flow run has none of it
+    (3.8.8): where several runs begin at a time it is refused again and again, until the client has no retries left. A
+    version that begins transactions in another way is left alone.
+    """
+    from prefect.server.database import configurations
+
+    kind: Any = getattr(configurations, "AioSqliteConfiguration", None)
+    begin = getattr(kind, "begin_transaction", None)
+    if begin is None or "with_for_update" not in inspect.signature(begin).parameters:
+        return
+
+    @wraps(begin)
+    def at_once(self: Any, session: Any, *_args: Any, **_keywords: Any) -> Any:
+        return begin(self, session, with_for_update=True)
+
+    kind.begin_transaction = at_once
 
 
 def listen(port: int) -> socket.socket:
