@@ -46,8 +46,10 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def opened(self, key: str, name: str, task_run: str, times: Times) -> None:
-        self._append({"key": key, "name": name, "task_run": task_run, "times": times, "pid": os.getpid()})
+    def opened(self, key: str, name: str, task_run: str, times: Times, invocation: int) -> None:
+        """A unit's body begins. The server hears of it too late to be asked for its invocation."""
+        line = {"key": key, "name": name, "task_run": task_run, "times": times, "invocation": invocation}
+        self._append({**line, "pid": os.getpid()})
 
     def began(self, times: Times) -> None:
         """A flow begins, with these times."""
@@ -60,7 +62,9 @@ class Ledger:
         """The units in the order in which they were first opened."""
         units: dict[str, OpenedUnit] = {}
         for line in self._lines("key"):
-            unit = units.setdefault(line["key"], OpenedUnit(line["key"], line["name"], line["times"]))
+            opened = OpenedUnit(line["key"], line["name"], line["times"], line["invocation"])
+            unit = units.setdefault(line["key"], opened)
+            unit.invocation = line["invocation"]
             unit.task_runs.append(line["task_run"])
         return list(units.values())
 
@@ -96,11 +100,12 @@ class Ledger:
 
 @dataclass
 class OpenedUnit:
-    """A unit, and the task run of each time that its body ran."""
+    """A unit, the invocation that opened it last, and the task run of each time that its body ran."""
 
     key: str
     name: str
     times: Times
+    invocation: int
     task_runs: list[str] = field(default_factory=list)
 
 
@@ -125,7 +130,7 @@ def of_run(store: Store, api: Api) -> Iterator[EngineRecord]:
                 **unit.times,
                 "task runs": [{"state": run["state_name"], "run count": run["run_count"]} for run in known],
             },
-            invocation=known[-1]["invocation"] if known else 1,
+            invocation=unit.invocation,
         )
 
 
@@ -146,11 +151,7 @@ def _heard(runs: list[tuple[int, dict[str, Any]]], api: Api, awaited: set[str]) 
     """The task runs that the server knows, by id, after it has had a moment to hear how the `awaited` ones ended."""
     heard: dict[str, dict[str, Any]] = {}
     for patience in PATIENCE:
-        heard = {
-            task_run["id"]: {**task_run, "invocation": invocation}
-            for invocation, flow_run in runs
-            for task_run in api.task_runs(flow_run["id"])
-        }
+        heard = {task_run["id"]: task_run for _, flow_run in runs for task_run in api.task_runs(flow_run["id"])}
         if all(heard.get(run, {}).get("state_type") in FINAL for run in awaited):
             break
         time.sleep(patience)

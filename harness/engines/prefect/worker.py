@@ -129,6 +129,7 @@ class PrefectWorker:
 
         from harness.engines.prefect import adoption, seams
 
+        self._invocation = invocation
         loop = asyncio.get_running_loop()
 
         async def known(flow: Any) -> Any:
@@ -178,7 +179,7 @@ class PrefectWorker:
     def _taken_down(self, unit: Any) -> Iterator[None]:
         """Take down that a unit's body begins, before it does, and how long it took."""
         assert self._ledger is not None, "no task runs before the run's folders are entered"
-        self._ledger.opened(unit.key, unit.name, unit.task_run, unit.times)
+        self._ledger.opened(unit.key, unit.name, unit.task_run, unit.times, self._invocation)
         started = time.monotonic()
         yield
         self._ledger.finished(unit.name, time.monotonic() - started)
