@@ -50,7 +50,7 @@ from harness.process.turnstile import Turnstile
 from harness.process.watchdog import Watched, watch
 from harness.process.zygote import Zygote
 from harness.scenario import MASK, Scenario
-from harness.subjects.clock import EASE, Clock, learned
+from harness.tempo import Tempo
 from harness.verdict import RunReport
 
 SEEDS = (1, 2)
@@ -78,8 +78,8 @@ class Bench:
     notes: tuple[str, ...] = ()
     info: dict[str, Any] = field(default_factory=dict)
     """What the zygotes said when they were ready."""
-    ease: float = 1.0
-    """How many times longer than usual scaled times are, since a fault-free run was too slow for them."""
+    tempo: Tempo = field(default_factory=Tempo)
+    """How fast times pass: slower than usual after a fault-free run that was too slow for them."""
     _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1, 1_000_000)))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _turnstile: Turnstile = field(default_factory=Turnstile)
@@ -109,27 +109,23 @@ class Bench:
         subject, deps, engine and options (`open_bench` fixed those); its script then travels to each life. `more` is
         what else each life is told.
 
-        A run in which a scaled timeout struck that no fault explains is done again at a tenth of the factor, and that
-        one is returned; the other one's folder is removed.
+        A run whose times were divided wrongly is done again (see `Tempo`), and that one is returned; the other one's
+        folder is removed.
         """
         details: dict[str, Any] = {"cold": cold, "turn": turn, "scenario": scenario, "more": more}
-        run = self._once(plan, baseline, name, self.ease, **details)
-        if (found := untimely(run.history)) is None:
+        run = self._once(plan, baseline, name, self.tempo, **details)
+        again = self.tempo.again(run.history, self.scenario.time_scale, baseline)
+        if again is None:
             return run
         shutil.rmtree(run.folder, ignore_errors=True)
-        ease = self.ease * EASE
         if not plan.faults:
-            self.ease = ease  # the subject is like that, and its other runs would all be done twice
-        note = f"{found}; so this run was done again at a tenth of the time factor"
-        return self._once(plan, baseline, name, ease, note=note, **details)
+            self.tempo = replace(again, note="")  # the subject is like that: its other runs would all be done twice
+        return self._once(plan, baseline, name, again, **details)
 
-    def _once(
-        self, plan: FaultPlan, baseline: History | None, name: str, ease: float, *, note: str = "", **details: Any
-    ) -> Run:
-        """Run once, with times `ease` times longer than usual. A `note` in front says that it is the second time."""
+    def _once(self, plan: FaultPlan, baseline: History | None, name: str, tempo: Tempo, **details: Any) -> Run:
         with self._turnstile.passed(alone=kills_server(plan)):
-            run = Run(self, plan, self.new_folder(name), baseline, ease=ease, **details)
-            run.execute(note, provisional=not note)
+            run = Run(self, plan, self.new_folder(name), baseline, tempo=tempo, **details)
+            run.execute()
         return run
 
     def new_folder(self, name: str) -> Path:
@@ -228,10 +224,10 @@ class Run:
         turn: int = 0,
         scenario: Scenario | None = None,
         more: dict[str, Any] | None = None,
-        ease: float = 1.0,
+        tempo: Tempo | None = None,
     ) -> None:
         self.bench, self.plan, self.folder, self.baseline = bench, plan, folder, baseline
-        self.cold, self.turn, self.more, self.ease = cold, turn, more or {}, ease
+        self.cold, self.turn, self.more, self.tempo = cold, turn, more or {}, tempo or bench.tempo
         self.scenario = (scenario or bench.scenario).with_plan(plan)
         write_scenario(folder, self.scenario)
         self.journal = Journal(folder / "journal.jsonl")
@@ -246,24 +242,22 @@ class Run:
         crashes = sum(fault.times for fault in plan.faults if fault.action in ("crash", "duplicate"))
         self.limit = self.scenario.incarnations or crashes + 3 + len(self.scenario.lives)
         self._taken_up: list[list[int]] = []
-        self._is_provisional = False
 
     @property
     def history(self) -> History:
         return self._reader.read()
 
-    def execute(self, note: str = "", *, provisional: bool = False) -> None:
-        """Run to the end. Everything that happened is in the folder's journal afterwards, with `note` in front.
+    def execute(self) -> None:
+        """Run to the end. Everything that happened is in the folder's journal afterwards, with why it is done again.
 
-        If it is `provisional`, it is done again where a scaled timeout has spoilt it, and ends as soon as that is seen.
+        One that is done for the first time ends as soon as it is seen that a scaled timeout has spoilt it.
         """
-        self._is_provisional = provisional
         started = RunStarted(
             run=self.folder.name, engine=self.bench.engine.name, subject=self.scenario.subject, plan=str(self.plan)
         )
         self.journal.append(started)
-        if note:
-            self.journal.append(Note(text=note))
+        if self.tempo.note:
+            self.journal.append(Note(text=self.tempo.note))
         ended = RunEnded(how="limit", reason=f"the run had not ended after {self.limit} lives")
         for incarnation in range(1, self.limit + 1):
             watched = self._live(incarnation)
@@ -328,7 +322,7 @@ class Run:
 
     def _spoilt(self, tally: Tally) -> str | None:
         """Why a run that will be done again, more slowly, need not come to its end."""
-        if not self._is_provisional or not tally.has_news_of_tries():
+        if self.tempo.note or not tally.has_news_of_tries():
             return None
         found = untimely(self.history)
         return None if found is None else str(found)
@@ -406,7 +400,7 @@ class Run:
             "fired": Counter(event.fault for event in history.fired),
             "siblings": self.baseline.siblings() if self.baseline else {},
             "calls": history.calls(left[0]) if left else {},
-            "clock": asdict(self._clock()),
+            "clock": asdict(self.tempo.clock(self.scenario.time_scale, self.baseline)),
             "settled": sorted({event.step for event in history.of(CommitLeft) if event.invocation in left[:1]}),
             "records_run": self.bench.engine.contract().claims("run"),
             "store": asdict(self.store),
@@ -417,12 +411,6 @@ class Run:
             "script": None if self.scenario.script == self.bench.scenario.script else self.scenario.script,
             **self.more,
         }
-
-    def _clock(self) -> Clock:
-        """How timeouts are scaled where one has to act: as the person says, or by what the fault-free run showed."""
-        if self.scenario.time_scale is not None:
-            return Clock(self.scenario.time_scale, asked=True, ease=self.ease)
-        return replace(learned(self.baseline) if self.baseline else Clock(), ease=self.ease)
 
     def _left(self, incarnation: int, history: History) -> list[int]:
         """The invocations that a life takes up: those that the scenario has for it, or all that have not ended."""

@@ -21,6 +21,7 @@ from harness.history import (
     CommitLeft,
     Effect,
     EngineRecord,
+    EngineWaited,
     Event,
     FaultFired,
     History,
@@ -105,6 +106,10 @@ class Story:
         """Time goes by in which nothing happens."""
         self.started += seconds
         return self
+
+    def waits(self, configured: float, *limits: float) -> Story:
+        """The engine waits for a twentieth of what is configured, inside of these limits."""
+        return self._write(EngineWaited(configured=configured, effective=configured / 20, limits=[*limits]))
 
     def fires(self, spelling: str, **values: Any) -> Story:
         fault = FaultPlan.parse(spelling).faults[0]
@@ -220,6 +225,7 @@ class Story:
                 seq=line,
                 time=self.started + line / 100,
                 pid=PARENT if isinstance(event, BY_PARENT) else self.pid,
+                worker=0 if isinstance(event, BY_PARENT) else self.incarnation,
                 incarnation=self.incarnation,
                 invocation=self.invocation,
             )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from harness.checks.base import Case, family, place
 from harness.checks.memory import forgotten
+from harness.checks.waits import crowded
 from harness.checks.words import lines, titled
 from harness.history import Event, Execution, Outcome, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
@@ -114,6 +115,11 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
             message = f"the run fails without any fault{where(case, outcome)}: {_said(outcome)}"
             remedy = "make the fault-free run succeed first: look at the agent's set-up, deps, prompt and script"
             yield _finding(case, "baseline-failed", Owner.CONFIGURATION, message, remedy, invocation, outcome)
+        return
+    if waits := [known for known in crowded(case.history) if known.invocation == invocation]:
+        message = f"{waits[0]}, and the run failed with {_said(outcome)}"
+        remedy = "give the limit the room that the waits need, or wait for less or less often"
+        yield _finding(case, "outlasted", Owner.CONFIGURATION, message, remedy, invocation, outcome)
         return
     if case.injected:
         yield _unretried(case, outcome)

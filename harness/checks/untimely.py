@@ -1,7 +1,8 @@
 """Timeouts that struck only because times are divided here: whoever reports them tells of the harness, not of the run.
 
 A body is one of theirs if a timeout around it is shorter than it was configured, if it lasted as long as that or was
-cut off on the way, and if no fault held it up. That is known from the probes alone, so it is the same for every engine.
+cut off on the way, and if neither a fault nor a wait held it up. That is known from the probes alone, so it is the
+same for every engine.
 """
 
 from __future__ import annotations
@@ -10,7 +11,17 @@ from dataclasses import dataclass
 
 from harness.checks.base import place
 from harness.faults import LATE, Fault
-from harness.history import Event, Execution, FaultFired, History, Outcome, ProcessEnded, StepEntered, UnitEntered
+from harness.history import (
+    EngineWaited,
+    Event,
+    Execution,
+    FaultFired,
+    History,
+    Outcome,
+    ProcessEnded,
+    StepEntered,
+    UnitEntered,
+)
 from harness.steps import StepId
 
 CUT_OFF = 0.5
@@ -58,6 +69,8 @@ def _given_up(history: History, run: Execution) -> Untimely | None:
     lasted = end.time - _start(history, run).time
     if lasted < effective * (CUT_OFF if cut_off else 1.0) or _is_explained(history, run, end):
         return None
+    if _waited(history, run, configured) >= CUT_OFF * configured:
+        return None
     return Untimely(place(run), configured, effective)
 
 
@@ -102,6 +115,12 @@ def _is_explained(history: History, run: Execution, end: Event) -> bool:
         and (fired.seq > left or Fault.parse(fired.fault).action in LATE)
         for fired in history.fired
     )
+
+
+def _waited(history: History, run: Execution, limit: float) -> float:
+    """The seconds, as configured, that the engine waited for within a limit around a body."""
+    known = [waited for waited in history.of(EngineWaited) if waited.invocation == run.entered.invocation]
+    return sum(waited.configured for waited in known if limit in waited.limits)
 
 
 def _is_in(fired: FaultFired, run: Execution) -> bool:

@@ -72,6 +72,18 @@ class Hook(Protocol):
         `limit` knows it; an adapter that scales by itself asks.
         """
 
+    def pace(self) -> float | None:
+        """What waits and the timeouts around them are to be divided by alike here; None: as the adapter divides them.
+
+        A wait that is divided by more than the timeout around it cannot outlast it.
+        """
+
+    def waits(self, configured: float, effective: float, *within: float) -> None:
+        """Say that the engine waits, for a retry or a timer: for how many seconds as configured, and as it is here.
+
+        `within` are the timeouts that it counts for, as configured, besides those that surround us as `limited`.
+        """
+
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""
 
@@ -133,6 +145,12 @@ class Unwatched:
 
     def ease(self) -> float:
         return 1.0
+
+    def pace(self) -> float | None:
+        return None
+
+    def waits(self, configured: float, effective: float, *within: float) -> None:
+        pass
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         return nullcontext()

@@ -134,6 +134,18 @@ class UnitEntered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineWaited(Event):
+    """The engine waits, for a retry or a timer: for so many seconds as `configured`, and `effective` ones here.
+
+    `limits` are the timeouts that count this wait, as configured.
+    """
+
+    configured: float
+    effective: float
+    limits: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnitLeft(Event):
     """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step."""
 

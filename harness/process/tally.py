@@ -18,6 +18,7 @@ TRIES = 25
 
 _ENTERED = b'{"kind": "StepEntered"'
 _FIRED = b'{"kind": "FaultFired"'
+_WAITED = b'{"kind": "EngineWaited"'
 
 
 class Tally:
@@ -31,7 +32,7 @@ class Tally:
         self._refused: Counter[tuple[int, str]] = Counter()
         self._tried = 1
         self.waits = 0.0
-        """For how many seconds the life may be silent, because a fault made it wait, or hang until a timeout acts."""
+        """For how many seconds the life may be silent: a fault or its engine made it wait, or hang until a timeout."""
 
     def look(self) -> int:
         """Count what was written since; returns the size of the journal."""
@@ -51,6 +52,9 @@ class Tally:
             event = json.loads(line[start:])
             self.waits = max(self.waits, event["wait"])
             self._refused[_body(event)] += Fault.parse(event["fault"]).action == "error"
+
+        if (start := line.rfind(_WAITED)) >= 0:
+            self.waits = max(self.waits, json.loads(line[start:])["effective"])
 
     def has_news_of_tries(self) -> bool:
         """Whether some body was tried more often by now than any had been when this was asked before."""

@@ -75,7 +75,8 @@ class Clock:
     """Scales timeouts by `factor`, which is 1 where nothing is known. `asked`: it is the person's own.
 
     Below `floor` no timeout of a body is scaled, below `run_floor` none of the whole run. `ease` makes everything that
-    many times longer, though never longer than configured.
+    many times longer, though never longer than configured. A `pace` is what waits and timeouts are divided by alike, in
+    a run whose waits may outlast a timeout around them.
     """
 
     factor: float = 1.0
@@ -83,11 +84,17 @@ class Clock:
     asked: bool = False
     run_floor: float = FLOOR
     ease: float = 1.0
+    pace: float | None = None
 
     @property
     def divisor(self) -> float:
         """What times are divided by."""
-        return eased(self.factor, self.ease)
+        return eased(self.pace or self.factor, self.ease)
+
+    @property
+    def strikes(self) -> bool:
+        """Whether timeouts are scaled in this run even if no fault asks for it."""
+        return self.asked or self.pace is not None
 
     def limit(self, configured: float, *, whole: bool = False) -> Limit:
         """A timeout of a body, or of the `whole` run; never longer than configured."""
@@ -107,11 +114,11 @@ def learned(history: History) -> Clock:
     longest = max((run.left.time - run.entered.time for run in bodies if run.left), default=0.0)
     entered: list[StepEntered | UnitEntered] = [*history.of(StepEntered), *history.of(UnitEntered)]
     known = [limit for event in entered for limit in event.limits if limit > 0]
-    floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, ROOM * _lasted(history))
+    floor, run_floor = max(FLOOR, ROOM * longest), max(FLOOR, ROOM * lasted(history))
     return Clock(max(1.0, min(known) / floor, max(known) / CEILING) if known else 1.0, floor, run_floor=run_floor)
 
 
-def _lasted(history: History) -> float:
+def lasted(history: History) -> float:
     """Seconds from the first to the last that the longest invocation did."""
     times: dict[int, list[float]] = defaultdict(list)
     for event in history:

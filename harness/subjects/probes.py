@@ -18,7 +18,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from harness.faults import LATE
-from harness.history import CANCELLED, Observation, StepEntered, StepLeft
+from harness.history import CANCELLED, EngineWaited, Observation, StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects import units
@@ -433,13 +433,22 @@ class Probes:
 
     def limit(self, seconds: float, *, whole: bool = False) -> float:
         """What a configured timeout is to be here: shorter, if one has to act in this run."""
-        if not self.clock.asked and not self.plans(*LATE):
+        if not self.clock.strikes and not self.plans(*LATE):
             return seconds
         return in_order(self.clock.limit(seconds, whole=whole)).effective
 
     def ease(self) -> float:
         """How many times longer than usual scaled times are to be here."""
         return self.clock.ease
+
+    def pace(self) -> float | None:
+        """What waits and the timeouts around them are divided by alike, if that has to be here."""
+        return self.clock.pace
+
+    def waits(self, seconds: float, effective: float, *within: float) -> None:
+        """The engine waits where it is said, inside of what limits it there and of `within`."""
+        seen, around = self.invocation, [*configured(), *within]
+        self.journal.tell(EngineWaited, invocation=seen, configured=seconds, effective=effective, limits=around)
 
     def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""

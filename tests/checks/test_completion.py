@@ -56,6 +56,18 @@ def test_a_refusal_at_run_time_is_a_matter_of_configuration():
     assert judged(story) == (Status.FAILED, [("refused", Owner.CONFIGURATION, Severity.ERROR)])
 
 
+def test_waits_that_a_limit_has_no_room_for_are_why_a_run_fails():
+    story = Story(plan := "2*error(503)@model#1").life().fires(plan).waits(20.0, 60.0).waits(10.0, 60.0)
+    [finding] = completion(a_case(story.failed().dies("exit").ended(), usual())).findings
+    assert (finding.rule, finding.owner) == ("outlasted", Owner.CONFIGURATION)
+    assert finding.message.startswith("waits of 30 s within a limit of 60 s, and the run failed with RuntimeError")
+
+
+def test_waits_with_room_are_not():
+    story = Story(plan := "error(503)@model#1").life().fires(plan).waits(20.0, 60.0).waits(100.0)
+    assert judged(story.failed().dies("exit").ended())[1][0][0] == "not-retried"
+
+
 @pytest.mark.parametrize("fault", ["error(503)@model#1", "lost@model#1", "hang@model#1", "slow(2s)@model#1"])
 def test_an_error_that_a_fault_explains_was_not_retried(fault):
     story = Story(fault).life().fires(fault).failed().dies("exit").ended()

@@ -30,6 +30,8 @@ SUSPICIOUS = {
     .entered(PACK, attempt=2, **SCALED).passes(0.5).left(PACK, **CUT_OFF).finished(),
     "it returned, and its unit was opened again before it was recorded": story().entered(PACK, recorded=True, **SCALED)
     .left(PACK).passes(0.5).kept(PACK, attempt=2, **SCALED).finished(),
+    "its engine waited, and not for long or within another limit": story().waits(5.0, 20.0).waits(300.0, 600.0)
+    .entered(PACK, **SCALED).passes(0.5).left(PACK, **CUT_OFF).finished(),
     "an error came before it": story(f"error(503)@{PACK}").fires(f"error(503)@{PACK}").entered(PACK, **SCALED)
     .passes(0.5).left(PACK, **CUT_OFF).finished(),
 }  # fmt: skip
@@ -50,6 +52,8 @@ EXPLAINED = {
     .passes(3.1).left("run", **CUT_OFF).finished(),
     "the server was away": story(f"crash(server)@{PACK}/before").entered(PACK, **SCALED)
     .fires(f"crash(server)@{PACK}/before").passes(0.6).left(PACK).finished(),
+    "its engine waited": story().entered("run", **SCALED).waits(10.0, 20.0).passes(3.1).left("run", **CUT_OFF)
+    .finished(),
     "a crash came first": story(f"crash@{PACK}/between").entered(PACK, **SCALED).passes(0.4).crash().life().ran(PACK)
     .finished(),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 from pydantic_ai.durable_exec.dbos import DBOSAgent
 
+from harness.engines.dbos.seams import LONGEST
 from harness.retries.live import Answer, Deadline, Died, Live, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
@@ -22,8 +23,6 @@ from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
 from harness.subjects.wrapping import wrappers
 
-LONGEST = 3600.0
-"""Seconds above which DBOS lets no interval grow."""
 _CONFIGS = {"model": "_model_step_config", "listing": "_mcp_step_config", "tool": "_mcp_step_config"}
 _SETTINGS = ("retries_allowed", "max_attempts", "interval_seconds", "backoff_rate")
 

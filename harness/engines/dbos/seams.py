@@ -41,6 +41,9 @@ QUICK = 0.01
 
 NEVER = 3600.0
 
+LONGEST = 3600.0
+"""Seconds above which DBOS lets no interval of a step grow."""
+
 Around = Callable[[], AbstractContextManager[None]]
 
 HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
@@ -166,13 +169,14 @@ def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., 
     def invoke_step(dbos: Any, step_ctx: Any, func: Any, args: Any, kwargs: Any, **options: Any) -> Any:
         key, name = f"{step_ctx.workflow_id}:{step_ctx.function_id}", options["step_name"]
         hook.called(key, name)
+        waits = partial(_waits, hook, scale, dict(options))
         if options.get("interval_seconds") is not None:
             options["interval_seconds"] /= scale
         around: Around = nullcontext
         if (configured := options.get("timeout_seconds")) is not None:
             options["timeout_seconds"] = hook.limit(configured)
             around = partial(hook.limited, configured, options["timeout_seconds"])
-        body = func if is_their_own(func) else _attempted(hook, func, key, name, around, _tries(options))
+        body = func if is_their_own(func) else _attempted(hook, func, key, name, around, waits, _tries(options))
         return original(dbos, step_ctx, body, args, kwargs, **options)
 
     core.invoke_step = invoke_step
@@ -183,10 +187,28 @@ def _tries(options: dict[str, Any]) -> int:
     return int(options["max_attempts"]) if options["retries_allowed"] else 1
 
 
+@contextmanager
+def _waits(hook: Hook, scale: float, options: dict[str, Any], attempt: int) -> Iterator[None]:
+    """Surround an attempt, after which DBOS waits if it fails and is not the last."""
+    try:
+        yield
+    except Exception:
+        if attempt < _tries(options):
+            grown = options["interval_seconds"] * options["backoff_rate"] ** min(attempt - 1, 64)
+            hook.waits(min(grown, LONGEST), min(grown / scale, LONGEST))
+        raise
+
+
 def _attempted(
-    hook: Hook, func: Callable[..., Any], key: str, name: str, around: Around, tries: int
+    hook: Hook,
+    func: Callable[..., Any],
+    key: str,
+    name: str,
+    around: Around,
+    waits: Callable[[int], AbstractContextManager[None]],
+    tries: int,
 ) -> Callable[..., Any]:
-    """The body of a step, with each of its attempts seen by the hook, `around` each of them what limits it."""
+    """The body of a step, with each of its attempts seen by the hook; `around` each of them is what limits it."""
     attempts = 0
 
     def attempt() -> Callable[..., Any]:
@@ -198,15 +220,17 @@ def _attempted(
 
         @wraps(func)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            with around():
-                return await attempt()(*args, **kwargs)
+            body = attempt()
+            with waits(attempts), around():
+                return await body(*args, **kwargs)
 
         return awaited
 
     @wraps(func)
     def called(*args: Any, **kwargs: Any) -> Any:
-        with around():
-            return attempt()(*args, **kwargs)
+        body = attempt()
+        with waits(attempts), around():
+            return body(*args, **kwargs)
 
     return called
 
@@ -271,12 +295,13 @@ def _written(answer: Any) -> Any:
     return answer
 
 
-def scale_waits(scale: float) -> None:
-    """Divide durable sleeps and the timeouts of durable waits by `scale`."""
+def scale_waits(hook: Hook, scale: float) -> None:
+    """Divide durable sleeps and the timeouts of durable waits by `scale`; say to `hook` what they were."""
     sleep = SystemDatabase.record_sleep
 
     @wraps(sleep)
     def record_sleep(self: Any, workflow_uuid: str, function_id: int, seconds: float, **options: Any) -> float:
+        hook.waits(seconds, seconds / scale)
         return sleep(self, workflow_uuid, function_id, seconds / scale, **options)
 
     SystemDatabase.record_sleep = record_sleep  # type: ignore[method-assign]

@@ -89,14 +89,15 @@ class DbosWorker:
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
 
-        scale = eased(HASTE if self._case.auto_scale else self._case.scale, hook.ease())
+        usual = hook.pace() or HASTE
+        scale = eased(usual if self._case.auto_scale else self._case.scale, hook.ease())
         self._is_twofold = hook.plans("duplicate")
         seams.watch_units(hook, scale, transactions.is_body)
         transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
         self._children.report(hook, are_steps=self._case.subject.agent is None)
         self._deadlines.report(hook)
-        seams.scale_waits(scale)
+        seams.scale_waits(hook, scale)
 
     def opens_unit(self, function: Callable[..., Any]) -> bool:
         from dbos import DBOS

@@ -49,7 +49,9 @@ def _scale_where_used(kind: Any, name: str, clock: Clock) -> None:
 
 
 def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
-    """A copy of a task or flow whose times are divided. What they were and what they are is in its `harness_times`."""
+    """A copy of a task or flow whose times are divided. What they were and what they are is in its `harness_times`,
+    its retry delay as it was in `harness_delay`.
+    """
     changed: Any = copy.copy(unit)
     if unit.timeout_seconds:
         changed.timeout_seconds = _timeout(unit, unit.timeout_seconds, clock)
@@ -58,6 +60,7 @@ def scaled(unit: Task[Any, Any] | Flow[Any, Any], clock: Clock) -> Any:
         changed.retry_delay_seconds = [clock.wait(one) for one in delay]
     elif delay:
         changed.retry_delay_seconds = clock.wait(delay)
+    changed.harness_delay = delay
     changed.harness_times = {"configured": times(unit), "effective": times(changed)}
     return changed
 

@@ -38,6 +38,7 @@ class Unit:
     attempt: int
     tries: int
     kept: bool
+    wait: float
     times: dict[str, dict[str, float]]
     function: Callable[..., Any]
 
@@ -85,6 +86,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         task_run=str(engine.task_run.id),
         attempt=engine.retries + 1,
         tries=engine.task.retries + 1,
+        wait=_wait(getattr(engine.task, "harness_delay", 0), engine.retries),
         kept=bool(transaction.key and transaction.store and transaction.write_on_commit),
         times=getattr(engine.task, "harness_times", {}),
         function=engine.task.fn,
@@ -97,8 +99,19 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
     try:
         with limited(hook, unit.times):
             yield
+    except Exception:
+        if unit.wait and unit.attempt < unit.tries:
+            hook.waits(unit.wait, _wait(engine.task.retry_delay_seconds, engine.retries))
+        raise
     finally:
         _attempted.set(before)
+
+
+def _wait(delay: Any, retries: int) -> float:
+    """The seconds before the next attempt, as they are configured: the last of a list counts for all that follow."""
+    if isinstance(delay, list):
+        return float(delay[min(retries, len(delay) - 1)]) if delay else 0.0
+    return float(delay or 0)
 
 
 def keeps(task: Task[Any, Any]) -> bool:

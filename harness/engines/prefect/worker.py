@@ -172,8 +172,9 @@ class PrefectWorker:
     def _clock_of(self, store: Store) -> Clock:
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True, ease=self._hook.ease())
-        hurried = self._hook.plans(*LATE)
-        return Clock(store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
+        pace = self._hook.pace()
+        hurried = self._hook.plans(*LATE) or pace is not None
+        return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
 
     @contextmanager
     def _taken_down(self, unit: Any) -> Iterator[None]:

@@ -139,6 +139,20 @@ class Watch(Interceptor):
         for earlier in range(1, int(number)):
             self.hook.called(f"{prefix}#{earlier}", name)
 
+    @contextmanager
+    def waits(self, info: activity.Info, told: Mapping[str, Any]) -> Iterator[None]:
+        """Surround an attempt, after which the server waits if it fails and is not the last."""
+        try:
+            yield
+        except BaseException:  # what the server has given up is cancelled
+            policy = info.retry_policy
+            if policy is not None and (not policy.maximum_attempts or info.attempt < policy.maximum_attempts):
+                whole = told["configured"].get("schedule_to_close_timeout")
+                around = [configured for configured, _ in told["around"]]
+                here = _backoff(policy, info.attempt)
+                self.hook.waits(self.clock.divisor * here, here, *around, *filter(None, [whole]))
+            raise
+
     def entered(self, key: str) -> None:
         """Remember the attempt of a unit that begins here: an attempt before it has been given up."""
         self._attempts[key] = activity.info()
@@ -163,7 +177,12 @@ class _Bodies(ActivityInboundInterceptor):
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
         self._watch.entered(key)
-        with self._watch.hook.inside(told["inside"]), self._limited(info, told), self._watch.attempts.begun():
+        with (
+            self._watch.hook.inside(told["inside"]),
+            self._watch.waits(info, told),
+            self._limited(info, told),
+            self._watch.attempts.begun(),
+        ):
             self._watch.asked_before(key, info.activity_type)
             ended = self._watch.ends(input.fn, told["configured"]) if inspect.iscoroutinefunction(input.fn) else None
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))
@@ -291,6 +310,13 @@ def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
         initial_interval=timedelta(seconds=clock.wait(_seconds(policy.initial_interval))),
         maximum_interval=None if longest is None else timedelta(seconds=clock.wait(_seconds(longest))),
     )
+
+
+def _backoff(policy: RetryPolicy, attempt: int) -> float:
+    """The seconds between an attempt and the next one."""
+    first = _seconds(policy.initial_interval)
+    longest = 100 * first if policy.maximum_interval is None else _seconds(policy.maximum_interval)
+    return min(longest, first * policy.backoff_coefficient ** min(attempt - 1, 64))
 
 
 def _as_taken(configured: Mapping[str, float]) -> dict[str, float]:

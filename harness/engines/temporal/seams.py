@@ -135,12 +135,17 @@ def allow_slow_code(seconds: float = PATIENCE) -> None:
     WorkflowWorker.__init__ = init  # type: ignore[method-assign]
 
 
-def scale_timers(scaled: Callable[[float], float]) -> None:
-    """Let every timer of workflow code take `scaled(seconds)`. The scaled time is what the history records."""
+def scale_timers(hook: Hook, scaled: Callable[[float], float]) -> None:
+    """Let every timer of workflow code take `scaled(seconds)`, and say to `hook` what it was when it begins.
+
+    The scaled time is what the history records.
+    """
     original = Instance._timer_impl  # noqa: SLF001
 
     @wraps(original)
     def timer(self: Any, delay: float, *args: Any, **kwargs: Any) -> Any:
+        if not self._is_replaying:
+            hook.waits(delay, scaled(delay))
         return original(self, scaled(delay), *args, **kwargs)
 
     Instance._timer_impl = timer  # type: ignore[method-assign]  # noqa: SLF001

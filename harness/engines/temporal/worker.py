@@ -179,7 +179,7 @@ class TemporalWorker:
         clock = watch.clock
         self._hook.scaled(clock.delay)
         self._commits = seams.watch_commits(self._hook, watch.unit_of, watch.workflow_of)
-        seams.scale_timers(clock.wait)
+        seams.scale_timers(self._hook, clock.wait)
         return Worker(
             client,
             task_queue=store.values["queue"],
@@ -207,8 +207,9 @@ class TemporalWorker:
 
         if not self._case.auto_scale:
             return Clock(self._case.scale, asked=True, ease=self._hook.ease())
-        hurried = self._hook.plans(*IDLE) or not await expiry.is_possible(client)
-        return Clock(store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
+        pace = self._hook.pace()
+        hurried = self._hook.plans(*IDLE) or pace is not None or not await expiry.is_possible(client)
+        return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
 
 
 class _Listener:
