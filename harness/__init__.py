@@ -36,6 +36,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
     report/           one format per file: from a report to text
     engines/          the adapter protocol, the registry, one adapter per engine
     process/          zygotes, the forked child, the watchdog
+    tempo.py          how fast the times of a run pass, and why one is done again
     runner.py         one run, from a zygote to a judged report
     explore/          many runs: baselines, the sweep, the script that was played, properties
     audits/           the retry audit: how often each call will really be tried, predicted and proven
