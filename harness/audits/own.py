@@ -6,6 +6,7 @@ between are followed. What a function makes while it runs cannot be seen before,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.inside import Way, asked_inside, called, changed_in_call, durable
-from harness.audits.reach import Reached, reached
+from harness.audits.reach import Reached, own_function, reached
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -32,20 +33,36 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     every = list(reached(workflow))
     way = Way((), engine, {id(one.value) for one in every if one.is_changed})
     steps = [one for one in every if any(live.layer.kind == "unit" for live in engine(_own(one)))]
-    own = {one.name for one in steps}
+    own = {id(one.value) for one in steps}
+    names = _names(steps)
     around = [*body, *(live for live in run if live.layer.kind == "container")]
-    inner = {id(one.value) for one in steps}
     passed = {id(helper) for one in every if one in steps or durable(one.value) for helper in one.through}
     found = [
         unit
         for one in steps
-        if not any(id(helper) in inner for helper in one.through)  # those are told of in the step around them
-        for unit in _used(called("", one), one.value, _as_called(one, way), engine)
+        if not any(id(helper) in own for helper in one.through)  # those are told of in the step around them
+        for unit in _used(names[_key(one)], one.value, _as_called(one, way), engine)
     ]
     asked = list(_used("", workflow, around, engine, own, passed))
     found += [unit for one in _agents(workflow, way, leaving=own) for unit in one] + asked
     yield from found or [_hidden(run)]
     yield collect.recovered_unit(run)
+
+
+def _names(steps: Sequence[Reached]) -> dict[tuple[str, int], str]:
+    """What each step is called. Several of one name (`fetch` of two modules) are told apart by where they are from."""
+    found = {_key(one): one for one in steps}
+    shared = Counter(name for name, _value in found)
+    return {key: key[0] if shared[key[0]] == 1 else _whole_name(one) for key, one in found.items()}
+
+
+def _key(one: Reached) -> tuple[str, int]:
+    return called("", one), id(one.value)
+
+
+def _whole_name(one: Reached) -> str:
+    function = own_function(one.value)
+    return called("", replace(one, name=f"{function.__module__}.{function.__qualname__}" if function else one.name))
 
 
 def _body(workflow: Any) -> list[Live]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -34,12 +35,20 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     asking = next((unit.unit for unit in asked), "")
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]
-    targets = [target(unit, cell, asking, comes_back, called) for unit, cell in every]
-    if refused or not any(isinstance(target, Target) for target in targets):
-        reason = f"it cannot be run by the harness: {refused}" if refused else "there is nothing that could be measured"
-        return tuple(_left_out(unit, reason) for unit in units)
+    shared = _shared(units)
+    targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
+    if refused:
+        return tuple(_left_out(unit, f"it cannot be run by the harness: {refused}") for unit in units)
     cells = iter(_measured(every, targets, bench, _missing(units)))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
+
+
+def _shared(units: Sequence[UnitAudit]) -> dict[str, str]:
+    """The steps of the person's own that more than one unit is, and why none of these is measured."""
+    several = (step for step, number in Counter(unit.step for unit in units).items() if step and number > 1)
+    return {
+        step: f"several steps are called {step!r} in a run, which does not show which of them it is" for step in several
+    }
 
 
 def _missing(units: Sequence[UnitAudit]) -> str:

@@ -52,7 +52,7 @@ COPIES = ("with_options", "copy", "override")
 def referred(value: Any, leaving: Any = ()) -> Iterator[tuple[str, Any]]:
     """Every object that a function's code names, through functions of the person's own, each once.
 
-    `leaving` are names that are not followed: units of their own.
+    `leaving` are objects (by `id`) that are not followed: units of their own.
     """
     seen: set[int] = set()
     for one in reached(value, leaving):
@@ -149,7 +149,7 @@ class _Search:
     def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         through = place.through
         key = (id(found), *map(id, through))
-        if key in self.seen or name in self.leaving or any(found is one for one in through):
+        if key in self.seen or id(found) in self.leaving or any(found is one for one in through):
             return
         self.seen.add(key)
         yield Reached(name, found, place.code, through)

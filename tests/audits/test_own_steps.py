@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 from harness import audit
 from harness.retries.report import AuditReport, Cell
 from harness.retries.values import Failure
@@ -145,3 +147,76 @@ def test_what_is_only_said_in_the_call_of_an_activity_is_measured_all_the_same(t
 
     assert found["step:reserve"].predicted is None
     assert found["step:reserve"].counted == 3
+
+
+STEPS = """
+from dbos import DBOS
+from openai import AsyncOpenAI
+
+client = AsyncOpenAI(api_key="key", max_retries={retries})
+
+@DBOS.step(retries_allowed=True, max_attempts={attempts})
+async def fetch() -> int:
+    return 1
+
+async def ask() -> None:
+    await client.post("/x", cast_to=object, body={{}})
+"""
+TASKS = """
+from prefect import task
+
+@task(retries={attempts})
+async def fetch() -> int:
+    return 1
+"""
+HELPER = STEPS.replace("@DBOS.step(retries_allowed=True, max_attempts={attempts})\n", "").replace(
+    "return 1", "await ask()"
+)
+BOTH = """
+from {engine} import {decorator}
+from {package} import first, second
+
+@{around}
+async def both(prompt: str) -> None:
+    await first.fetch()
+    await second.fetch()
+"""
+
+
+def packed(tmp_path: Path, name: str, engine: tuple[str, str, str], first: str, second: str) -> str:
+    """The path of a workflow that calls a `fetch` of each of two modules."""
+    package = tmp_path / name
+    package.mkdir()
+    library, decorator, around = engine
+    whole = BOTH.format(engine=library, decorator=decorator, around=around, package=name)
+    modules = {"__init__": "", "first": first, "second": second, "whole": whole}
+    for module, source in modules.items():
+        (package / f"{module}.py").write_text(dedent(source))
+    return f"{name}.whole:both"
+
+
+IN_DBOS, IN_PREFECT = ("dbos", "DBOS", "DBOS.workflow()"), ("prefect", "flow", "flow")
+
+
+@pytest.mark.parametrize(("engine", "source"), [(IN_DBOS, STEPS), (IN_PREFECT, TASKS)], ids=["dbos", "prefect"])
+def test_steps_of_one_name_are_told_apart_and_none_is_measured_for_the_other(tmp_path, monkeypatch, engine, source):
+    name = f"same_in_{engine[0]}"
+    monkeypatch.syspath_prepend(tmp_path)
+    two, four = (source.format(attempts=number, retries=0) for number in (2, 4))
+    report = audit(packed(tmp_path, name, engine, two, four), engine[0])
+
+    found = {unit.unit: cell for unit in report.units for cell in unit.cells if cell.failure is Failure.TOOL_EXCEPTION}
+    more = 0 if engine is IN_DBOS else 1  # Prefect's number is that of the retries
+    expected = {f"step:{name}.first.fetch": (2 + more, None), f"step:{name}.second.fetch": (4 + more, None)}
+    assert counts(found) == expected
+    assert all("several steps are called" in cell.unmeasured for cell in found.values())
+    assert findings(report) == {}
+
+
+def test_a_function_that_has_the_name_of_a_step_is_looked_into(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    step, helper = STEPS.format(attempts=2, retries=0), HELPER.format(retries=3)
+    report = audit(packed(tmp_path, "named_alike", IN_DBOS, step, helper), "dbos", static=True)
+
+    worst = {unit.unit: unit.worst.predicted for unit in report.units if unit.worst is not None}
+    assert worst == {"step:fetch": 2, "client": 4}
