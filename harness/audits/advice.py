@@ -106,6 +106,8 @@ def _sayable(unit: UnitAudit, factor: Times) -> bool:
 
 def _spelling(layer: RetryLayer) -> Callable[[int], tuple[str, str]] | None:
     """How a layer is told a number: by its name, without whose it is (`tenacity of fetch`)."""
+    if layer.kind == "sdk" and "max_retries" in layer.settings:  # also where the model's settings say it to another SDK
+        return _SPELLED["sdk"]
     known = _SPELLED.get(layer.name.partition(" of ")[0])
     return known or (_SPELLED["sdk"] if layer.kind == "sdk" else None)
 

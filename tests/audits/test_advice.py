@@ -83,6 +83,7 @@ def test_each_model_of_a_fallback_is_changed_that_tries_more_often():
 SPELLED = {
     "connections": (layer("httpx2 transport", "transport", settings={"retries": "8"}), "retries", "8", "5"),
     "google": (layer("google-genai", "sdk", settings={"attempts": "9"}), "attempts", "9", "6"),
+    "google, by the model": (layer("google-genai", "sdk", settings={"max_retries": "8"}), "max_retries", "8", "5"),
     "an sdk of the common make": (layer("groq", "sdk", settings={"max_retries": "8"}), "max_retries", "8", "5"),
     "output": (layer("agent output", "agent", settings={"output": "8"}), "output", "8", "5"),
     "a workflow": (

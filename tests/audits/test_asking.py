@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import httpx
@@ -182,6 +183,47 @@ def test_googles_sdk_is_asked_through_its_own_policy(name, attempts):
     if name == "retrying":
         assert asker.ask(F.UNAVAILABLE).course.seconds == (1 + 1) + (2 + 1) + (4 + 1)  # the longest, with jitter
         assert asker.ask(F.READ_TIMEOUT).course.seconds == 4 * 30 + 10
+
+
+GOOGLES = {
+    "nobody": (google.provided(), "default", {"attempts": "google-genai", "timeout": "pydantic_ai"}),
+    "nobody, of a client of one's own": (
+        google.said(),
+        "default",
+        dict.fromkeys(("attempts", "timeout"), "google-genai"),
+    ),
+    "a timeout": (google.said(timeout=30_000), "explicit", {"attempts": "google-genai"}),
+    "no timeout": (google.said(timeout=0), "default", dict.fromkeys(("attempts", "timeout"), "google-genai")),
+    "retries": (google.provided(retry_options=google.policy), "explicit", {"timeout": "pydantic_ai"}),
+    "retries without a number": (
+        google.said(retry_options=google.HttpRetryOptions(initial_delay=2), timeout=9000),
+        "explicit",
+        {"attempts": "google-genai"},
+    ),
+    "a client": (google.provided(http_client=httpx2.AsyncClient(timeout=30)), "explicit", {"attempts": "google-genai"}),
+}
+
+
+@pytest.mark.parametrize(("model", "origin", "usual"), GOOGLES.values(), ids=GOOGLES.keys())
+def test_of_googles_settings_it_is_told_who_said_them(model, origin, usual):
+    (layer,) = (one for one in Asker(model).layers if one.kind == "sdk")
+    assert layer.origin.said == origin
+    assert {name: whose.partition(" ")[0] for name, whose in layer.usual.items()} == usual
+
+
+def test_what_google_takes_for_no_timeout_is_none():
+    assert Asker(google.said(timeout=0)).ask(F.READ_TIMEOUT).course.seconds == math.inf
+
+
+def test_the_models_own_number_stands_in_the_place_of_googles():
+    (layer,) = (one for one in Asker(google.said(timeout=30_000), {"max_retries": 2}).layers if one.kind == "sdk")
+    assert (layer.settings, layer.usual) == ({"timeout": "30 s", "max_retries": "2"}, {})
+
+
+@pytest.mark.parametrize("attempts", [1500, 2500])
+def test_many_attempts_that_googles_options_say_are_asked_to_their_end(attempts):
+    many = google.said(retry_options=google.HttpRetryOptions(attempts=attempts, initial_delay=0, jitter=0))
+    assert Asker(many).ask(F.UNAVAILABLE).expression.total == attempts
 
 
 def test_googles_sdk_over_aiohttp_is_unknown():

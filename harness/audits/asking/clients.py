@@ -56,6 +56,11 @@ class Http(Sdk):
         )
         self.transports = layers_of(client, _somewhere(client))
 
+    @property
+    def retries(self) -> int:
+        """None of its own: what tries again is below it, or is the person's."""
+        return 0
+
     @contextmanager
     def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
         """Let every request of the client meet the trouble; yields the transport that counts them."""

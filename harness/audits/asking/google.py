@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from harness.audits.asking.sdks import Sdk, in_seconds, sending_to
+from pydantic_ai.models import DEFAULT_HTTP_TIMEOUT, get_user_agent
+
+from harness.audits.asking.sdks import Sdk, in_seconds, read_timeout, sending_to
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.audits.asking.watching import absurd
@@ -29,6 +31,8 @@ def is_google(client: Any) -> bool:
 
 class Google(Sdk):
     """One client of `google.genai`."""
+
+    number = "attempts"
 
     def __init__(self, client: Any) -> None:
         self.client, self.package = client, NAME
@@ -56,6 +60,11 @@ class Google(Sdk):
             stack.enter_context(patch.object(sys.modules["tenacity.wait"].random, "uniform", lambda _low, high: high))
             yield counter
 
+    @property
+    def retries(self) -> int:
+        """How often its policy tries again."""
+        return int(self.api._async_retry.stop.max_attempt_number) - 1  # noqa: SLF001
+
     def post(self) -> None:
         """Send one request, as the person's own code does with such a client."""
         self.client.models.generate_content(model="harness", contents="harness")
@@ -70,11 +79,33 @@ class Google(Sdk):
             return RetryLayer(name=NAME, kind="sdk", unknown=f"attempts={attempts!r} makes no sense")
         if reason := absurd({**dict(options.retry_options or ()), "timeout": options.timeout}):
             return RetryLayer(name=NAME, kind="sdk", unknown=reason)
-        each = None if options.timeout is None else options.timeout / 1000
+        each = options.timeout / 1000 if options.timeout else None  # to the SDK none is zero, and zero is none
+        values = {"attempts": attempts, "timeout": options.timeout}
         settings = {"attempts": str(attempts), "timeout": in_seconds(each)}
-        said = options.retry_options is not None
-        origin = explicit("retry_options", attempts=attempts) if said else default_of(NAME)
-        return RetryLayer(name=NAME, kind="sdk", settings=settings, origin=origin, each=each, jitter=True)
+        usual = dict(self._defaults(options))
+        said = {name: value for name, value in values.items() if name not in usual}
+        policy = ("retry_options",) if options.retry_options is not None else ()
+        origin = explicit(*policy, **said) if policy or said else default_of(NAME)
+        return RetryLayer(name=NAME, kind="sdk", settings=settings, usual=usual, origin=origin, each=each, jitter=True)
+
+    def _defaults(self, options: Any) -> Iterator[tuple[str, str]]:
+        """The settings that nobody said, and the library by which they are so.
+
+        Pydantic-ai's provider says the timeout of the HTTP client, which it makes itself unless it is given one.
+        """
+        if options.retry_options is None or options.retry_options.attempts is None:
+            yield "attempts", default_of(NAME).library
+        http = _http(self.client)
+        if not options.timeout:
+            yield "timeout", default_of(NAME).library
+        elif http.headers.get("User-Agent") == get_user_agent() and options.timeout / 1000 in _pydantic_ais():
+            yield "timeout", default_of("pydantic_ai").library
+
+
+def _pydantic_ais() -> set[float | None]:
+    """The timeouts of the HTTP clients that pydantic-ai makes for this SDK, and for any."""
+    maker = getattr(sys.modules.get("pydantic_ai.providers.google"), "_create_google_httpx2_client", None)
+    return {DEFAULT_HTTP_TIMEOUT, *([read_timeout(maker().timeout)] if maker else [])}
 
 
 def _http(client: Any) -> Any:

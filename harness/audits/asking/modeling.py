@@ -84,16 +84,17 @@ class Asker:
     def _said(self, layer: RetryLayer) -> RetryLayer:
         if layer.unknown or (absurd := self._absurd):
             return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
-        said, values, each = {}, {}, layer.each
+        said, values, each, kept = {}, {}, layer.each, dict(layer.settings)
         if (retries := self._setting("max_retries")) is not None:
+            kept.pop(self.sdk.number if self.sdk else "", None)
             said["max_retries"], values["max_retries"] = str(retries), retries
         if (timeout := self._setting("timeout")) is not None:
             said["timeout"] = in_seconds(each := read_timeout(timeout))
             values["timeout"] = each
         if not said:
             return layer
-        usual = {name: whose for name, whose in layer.usual.items() if name not in said}
-        changed = {"settings": {**layer.settings, **said}, "usual": usual, "origin": explicit(**values), "each": each}
+        usual = {name: whose for name, whose in layer.usual.items() if name in kept and name not in said}
+        changed = {"settings": {**kept, **said}, "usual": usual, "origin": explicit(**values), "each": each}
         return layer.model_copy(update=changed)
 
     @property
@@ -172,7 +173,8 @@ class Asker:
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**(settings or {}), "max_retries": retries}
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
-            counter.most = most(int(self._said(sdk.layer).settings.get("max_retries", 0)))
+            said = self._setting("max_retries")
+            counter.most = most(sdk.retries if said is None else said)
             try:
                 sdk.post() if self.model is None else run_once(_requested(self.model, settings))
             except Enough:

@@ -24,7 +24,9 @@ from harness.subjects.origins import default_of, explicit, version
 
 
 class Sdk:
-    """One provider client."""
+    """One provider client. `number` is the setting in whose place the model's `max_retries` counts."""
+
+    number = "max_retries"
 
     def __init__(self, client: Any) -> None:
         self.client = client
@@ -34,6 +36,11 @@ class Sdk:
         self.transports: list[TransportLayer] = (
             [] if self.layer.unknown else layers_of(client._client, client.base_url)  # noqa: SLF001
         )
+
+    @property
+    def retries(self) -> int:
+        """How often the client tries again by its own settings."""
+        return int(self.client.max_retries)
 
     @contextmanager
     def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
