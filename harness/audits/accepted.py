@@ -61,8 +61,27 @@ def accepting(
     return tuple(_marked(finding, valid) for finding in findings)
 
 
+def lapsed(
+    findings: Iterable[AuditFinding], accepted: Sequence[Accepted], today: date | None = None
+) -> tuple[str, ...]:
+    """A sentence for each acceptance that has ended, if what it was about was found, and nothing else accepts it."""
+    now = today or datetime.now(UTC).date()
+    still = [finding for finding in findings if finding.accepted is None]
+    ended = ((one, [finding.unit for finding in still if _is_about(one, finding)]) for one in accepted)
+    return tuple(
+        f"{one.rule} of {', '.join(dict.fromkeys(units))} was accepted until {one.expires}"
+        f" ({' '.join(one.reason.split())}), which has passed, so it counts again"
+        for one, units in ended
+        if units and one.expires is not None and one.expires < now
+    )
+
+
+def _is_about(one: Accepted, finding: AuditFinding) -> bool:
+    return one.rule == finding.rule and fnmatchcase(finding.unit, one.unit)
+
+
 def _marked(finding: AuditFinding, accepted: Sequence[Accepted]) -> AuditFinding:
     for one in accepted:
-        if one.rule == finding.rule and fnmatchcase(finding.unit, one.unit):
+        if _is_about(one, finding):
             return finding.model_copy(update={"accepted": one})
     return finding

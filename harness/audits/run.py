@@ -130,12 +130,13 @@ def _taken(info: dict[str, Any], subject: str) -> dict[str, Any]:
 
 def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditReport:
     """The report with findings and advice: pure, so a report can be judged again."""
-    from harness.audits.accepted import accepting
+    from harness.audits.accepted import accepting, lapsed
     from harness.audits.advice import advised
     from harness.audits.rules import found
 
     findings = accepting(found(report), accepted)
-    return report.model_copy(update={"findings": findings, "advice": advised(report)})
+    told = {"findings": findings, "lapsed": lapsed(findings, accepted), "advice": advised(report)}
+    return report.model_copy(update=told)
 
 
 def _permitted(info: dict[str, Any], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:

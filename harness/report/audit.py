@@ -103,6 +103,9 @@ def _findings(report: AuditReport) -> Iterator[RenderableType]:
         if finding.accepted is not None:
             until = f" until {finding.accepted.expires}" if finding.accepted.expires else ""
             yield indented(Text(f"Accepted{until}: {clean(finding.accepted.reason)}", "dim"))
+    for sentence in report.lapsed:
+        yield ""
+        yield Text(clean(sentence), SEVERITY_STYLE[Severity.WARNING])
 
 
 def _finding(finding: AuditFinding) -> Text:

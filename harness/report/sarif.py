@@ -47,6 +47,9 @@ def document(report: AuditReport, rules: Sequence[Described]) -> dict[str, Any]:
     results = [_result(finding, numbers[finding.rule], report) for finding in report.findings]
     _tell_apart(results)
     run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    if report.lapsed:
+        told = [{"level": "warning", "message": {"text": sentence}} for sentence in report.lapsed]
+        run["invocations"] = [{"executionSuccessful": True, "toolConfigurationNotifications": told}]
     run["properties"] = {"subject": report.subject, "engine": report.engine, "budget": report.budget}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

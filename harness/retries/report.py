@@ -137,6 +137,7 @@ class UnitAudit(Value):
 class AuditReport(Value):
     """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget.
 
+    `lapsed` are sentences, one for each acceptance of a finding that has ended.
     Findings of the severity `fail_on`, and graver ones, fail it.
     """
 
@@ -145,6 +146,7 @@ class AuditReport(Value):
     budget: int
     units: tuple[UnitAudit, ...] = ()
     findings: tuple[AuditFinding, ...] = ()
+    lapsed: tuple[str, ...] = ()
     advice: tuple[Advice, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from harness.audits.accepted import accepting, load_accepted
+from harness.audits.accepted import accepting, lapsed, load_accepted
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted, AuditFinding
@@ -31,6 +31,22 @@ MATCHES = {
 def test_a_finding_is_accepted_by_rule_and_unit_until_its_end(accepted, matches):
     (marked,) = accepting([FINDING], [accepted], today=date(2026, 11, 21))
     assert (marked.accepted is not None) is matches
+
+
+LAPSED = {
+    "until yesterday": (MATCHES["until yesterday"][:1], True),
+    "until today": (MATCHES["until today"][:1], False),
+    "without an end": (MATCHES["by rule"][:1], False),
+    "of another unit": ((Accepted(rule="no-backoff", unit="model", reason="r", expires=date(2026, 1, 1)),), False),
+    "accepted again": ((MATCHES["until yesterday"][0], MATCHES["by unit"][0]), False),
+}
+
+
+@pytest.mark.parametrize(("accepted", "told"), LAPSED.values(), ids=LAPSED.keys())
+def test_an_acceptance_that_has_ended_is_told_in_one_sentence(accepted, told):
+    today = date(2026, 11, 21)
+    sentence = "no-backoff of tool:charge was accepted until 2026-11-20 (known), which has passed, so it counts again"
+    assert lapsed(accepting([FINDING] * 2, accepted, today), accepted, today) == ((sentence,) if told else ())
 
 
 def test_an_accepted_finding_does_not_fail():

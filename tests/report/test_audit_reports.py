@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.report import audit, markdown, sarif
 from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted
 from harness.retries.values import Failure
+from harness.verdict import Status
 from tests.audits.reports import SDK, STEP, cell, growing, layer, measured, model, report, tool
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif-2.1.0.json").read_text())
@@ -24,6 +26,10 @@ REPORTS = {
     "nothing": report(),
     "findings": judged(report(model(UNAVAILABLE), tool(cell(Failure.TOOL_EXCEPTION, growing(3, "dbos step"))))),
     "accepted": judged(report(model(UNAVAILABLE)), [Accepted(rule="stacked-retries", reason="it is | cheap\n")]),
+    "lapsed": judged(
+        report(model(UNAVAILABLE)),
+        [Accepted(rule="stacked-retries", reason="it is | cheap\n", expires=date(2026, 1, 1))],
+    ),
     "proven": judged(
         report(model(UNAVAILABLE.model_copy(update={"measured": measured(8)})), proven=True, notes=("a note",))
     ),
@@ -87,6 +93,17 @@ def test_the_terminal_says_chain_and_change():
 def test_predicted_and_measured_stand_side_by_side():
     row = next(line for line in audit.render(REPORTS["proven"]).splitlines() if line.strip().startswith("503"))
     assert row.split()[-5:] == ["9", "8", "60", "min", "openai"]
+
+
+def test_every_output_tells_that_an_acceptance_has_ended_once():
+    (sentence,) = (told := REPORTS["lapsed"]).lapsed
+    notifications = sarif.document(told, RULES)["runs"][0]["invocations"][0]["toolConfigurationNotifications"]
+    assert [one["message"]["text"] for one in notifications] == [sentence]
+    assert told.to_json()["lapsed"] == [sentence]
+    assert " ".join(audit.render(told).split()).count(sentence) == 1
+    assert markdown.render(told).replace("\\|", "|").count(sentence) == 1
+    assert told.status is Status.FAILED
+    assert all("which has passed" not in other.render(REPORTS["accepted"]) for other in (audit, markdown))
 
 
 def test_a_text_from_outside_stays_in_its_cell():
