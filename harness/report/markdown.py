@@ -35,11 +35,15 @@ def _lines(report: AuditReport) -> Iterator[str]:
 
 def _worst(unit: UnitAudit, report: AuditReport) -> Iterator[str]:
     worst = unit.worst
+    if worst is None and not unit.unknown:  # a run that only ends with its process
+        worst = next((cell for cell in unit.cells if cell.predicted is not None), None)
     if worst is None:
-        reason = "; ".join(layer.unknown for layer in unit.unknown) or "nothing to retry"
-        yield f"| `{_cell(unit.unit)}` | unknown | {_cell(reason)} | |" + (" |" if report.proven else "")
+        reason = "; ".join(layer.unknown for layer in unit.unknown)
+        case = f"unknown | {_cell(reason)}" if unit.unknown else "nothing | nothing to retry"
+        yield f"| `{_cell(unit.unit)}` | {case} | |" + (" |" if report.proven else "")
         return
-    told = f"| `{_cell(unit.unit)}` | {worst.failure} | {_cell(worst.chain)} | {lasting(worst.seconds)} |"
+    known = " (of what is known)" if unit.unknown else ""
+    told = f"| `{_cell(unit.unit)}` | {worst.failure} | {_cell(worst.chain)}{known} | {lasting(worst.seconds)} |"
     yield told + (f" {measured(worst)} |" if report.proven else "")
 
 
@@ -69,10 +73,11 @@ def _details(report: AuditReport) -> Iterator[str]:
     yield ""
     yield f"<details><summary>{counted(len(cells), 'cell')}</summary>"
     yield ""
-    yield "| unit | when | chain | predicted | measured |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| unit | when | chain | predicted | measured | takes |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for unit, cell in cells:
-        yield f"| `{_cell(unit.unit)}` | {cell.failure} | {_cell(cell.chain)} | {amount(cell)} | {measured(cell)} |"
+        told = (cell.failure, _cell(cell.chain), amount(cell), measured(cell), lasting(cell.seconds))
+        yield f"| `{_cell(unit.unit)}` | {' | '.join(told)} |"
     yield ""
     yield "</details>"
 

@@ -46,11 +46,12 @@ def document(report: AuditReport, rules: Sequence[Described]) -> dict[str, Any]:
     }
     results = [_result(finding, numbers[finding.rule], report) for finding in report.findings]
     _tell_apart(results)
-    run = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
+    run: dict[str, Any] = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
     if report.lapsed:
         told = [{"level": "warning", "message": {"text": sentence}} for sentence in report.lapsed]
         run["invocations"] = [{"executionSuccessful": True, "toolConfigurationNotifications": told}]
-    run["properties"] = {"subject": report.subject, "engine": report.engine, "budget": report.budget}
+    told_of = {"subject": report.subject, "engine": report.engine, "budget": report.budget}
+    run["properties"] = told_of | {"status": str(report.status)}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 

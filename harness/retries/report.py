@@ -185,7 +185,7 @@ class AuditReport(Value):
             for row, cell in zip(told["cells"], unit.cells, strict=True):
                 endless = cell.predicted is not None and math.isinf(cell.predicted)
                 row |= {"chain": cell.chain, "predicted": "unlimited" if endless else cell.predicted}
-                row |= {"agrees": cell.agrees, "seconds": None if endless else cell.seconds}
+                row |= {"counted": cell.counted, "agrees": cell.agrees, "seconds": None if endless else cell.seconds}
         return values
 
 
