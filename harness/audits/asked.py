@@ -11,8 +11,8 @@ from pydantic_ai import models
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker, Outcome
-from harness.retries.arithmetic import product, times
-from harness.retries.live import Live, Unit
+from harness.retries.arithmetic import Expression, product, times
+from harness.retries.live import Live, Unit, at_once
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.steps import StepId
@@ -44,10 +44,16 @@ def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Itera
     asker = Asker(model, agent.model_settings)
     outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
     taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
-    for failure in taken:
-        outcomes[failure] = replace(outcomes[failure], expression=product(outcomes[failure].expression, turns))
+    outcomes |= {failure: _asked_again(outcomes[failure], turns) for failure in taken}
     unit = _model_unit("model", asker, outcomes, engine(Unit("model")))
     yield unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
+
+
+def _asked_again(outcome: Outcome, turns: Expression) -> Outcome:
+    """The same in each turn of a run, which the agent begins at once."""
+    total = turns.total
+    course = outcome.course if total is None else outcome.course.repeated(int(total), at_once)
+    return replace(outcome, expression=product(outcome.expression, turns), course=course)
 
 
 def _is_taken(outcome: Outcome) -> bool:

@@ -189,7 +189,7 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
-    cells = (again, *_begun_again(lives, unknown))
+    cells = (again.model_copy(update={"seconds": None}), *_begun_again(lives, unknown))
     return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)
 
 
@@ -203,4 +203,5 @@ def output_units(agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit
         around = _containers(engine(Unit("run")))
         spent = enclosed(Outcome(turns, Course(), Unfit()), around, Failure.INVALID_OUTPUT, {})
         layers = (layer, usage.layer, *(live.layer for live in around))
-        yield UnitAudit(unit=f"output:{name}", layers=layers, cells=(spent,))
+        cells = (spent.model_copy(update={"seconds": None}),)
+        yield UnitAudit(unit=f"output:{name}", layers=layers, cells=cells)

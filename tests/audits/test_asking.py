@@ -18,7 +18,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed, wait_incrementing
+from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_fixed, wait_incrementing
 
 from fixtures.audit import awkward, clients, google
 from harness.audits import collect
@@ -452,3 +452,22 @@ def test_a_policy_that_gives_something_back_in_the_end_has_waited_all_the_same()
     (live,) = decorators(policy(later))
     answer = live.answer(RuntimeError("harness"))
     assert (answer.attempts, answer.wait(1), answer.raises) == (3, 2, None)
+
+
+def test_an_agent_that_asks_again_waits_again_for_what_is_below_it():
+    policy = RetryConfig(
+        retry=retry_if_result(lambda response: response.status_code == 200),
+        stop=stop_after_attempt(3),
+        wait=wait_fixed(5),
+        retry_error_callback=lambda state: state.outcome.result(),
+    )
+    http = httpx2.AsyncClient(transport=AsyncHTTPX2TenacityTransport(config=policy))
+    (unit, *_rest) = collect.units_of(Agent(google.provided(http_client=http), name="again"), lambda _unit: ())
+    cell = unit.cell(F.INVALID_RESPONSE)
+    assert (cell.chain, cell.seconds) == ("3 (tenacity transport) × 2 (agent output) = 6", 2 * 10)
+
+
+def test_no_time_is_told_where_turns_of_the_model_lie_between():
+    agent = Agent(clients.openai(), name="turns", output_type=[ToolOutput(int, name="count", max_retries=4), str])
+    cells = [cell for unit in collect.units_of(agent, lambda _unit: ()) for cell in unit.cells]
+    assert {cell.seconds for cell in cells if cell.failure is F.INVALID_OUTPUT} == {None}
