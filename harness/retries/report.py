@@ -30,10 +30,11 @@ class Measured(Value):
 class Cell(Value):
     """One unit under one class of failure. `stops` is the layer that gives up first, `seconds` the worst wall time.
 
-    `seconds` is None when it never ends or cannot be known. `counts` are `requests` on the wire or `executions` of a
-    body. `unmeasured` is why it was not measured. `bound` says that no more can happen, and fewer may: code of the
-    person's own is in between, which need not pass on what fails. `raises` is the exception of a body that fails;
-    `short` says that this is the worst where chance makes waits short, and a clock stops the retries.
+    `seconds` are the waits, and the read timeouts that pass; None when it never ends or cannot be known. `counts` are
+    `requests` on the wire or `executions` of a body. `unmeasured` is why it was not measured. `bound` says that no more
+    can happen, and fewer may: code of the person's own is in between, which need not pass on what fails. `raises` is
+    the exception of a body that fails; `short` says that this is the worst where chance makes waits short, and a clock
+    stops the retries.
     """
 
     failure: Failure

@@ -47,7 +47,7 @@ _MEANS = {
     Failure.UNAVAILABLE: "the provider answers 503",
     Failure.BAD_REQUEST: "the provider answers 400: the request is wrong",
     Failure.UNAUTHORIZED: "the provider answers 401: the key is wrong",
-    Failure.REFUSED: "the connection is refused",
+    Failure.REFUSED: "the connection is refused at once",
     Failure.READ_TIMEOUT: "the provider does not answer until the client gives up",
     Failure.INVALID_RESPONSE: "the provider answers 200 with a body that makes no sense",
     Failure.INVALID_OUTPUT: "the model's output fails its validation",
