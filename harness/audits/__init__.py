@@ -16,5 +16,6 @@ The room is called `audits`, because `harness.audit` is the function.
     rules/        what is wrong with a configuration, one idea per file
     advice.py     the smallest change that brings a unit under its budget
     accepted.py   known findings that somebody has accepted
+    scratch.py    the folder of one audit
     run.py        `audit`: from a subject to a report
 """

@@ -88,7 +88,11 @@ def _measured(
         begun = {
             place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing) for place in longest
         }
-        return [begun[place].result() for place in range(len(every))]
+        try:
+            return [begun[place].result() for place in range(len(every))]
+        except BaseException:  # nobody waits for the others any more
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _haste(cell: Cell) -> tuple[bool, float]:

@@ -6,13 +6,13 @@ audit takes as long as that process: it is started before anything else is impor
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from harness.audits.scratch import scratch
 from harness.engines import registry, usable
 from harness.errors import UsageError
 from harness.process import stems
@@ -54,16 +54,16 @@ def audit(
     if budget < 1:
         raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
     may = _policies(tools or {})
-    with tempfile.TemporaryDirectory(prefix="harness-audit-") as folder:
+    with scratch() as folder:
         if static:
-            info = _asked(subject, engine, options, deps, Path(folder), meanwhile)
+            info = _asked(subject, engine, options, deps, folder, meanwhile)
             units = _permitted(info, may)
         else:
             from harness.scenario import Scenario
 
             _must_run(engine, options)
             scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
-            info, units = _proven(scenario, may, Path(folder))
+            info, units = _proven(scenario, may, folder)
     from harness.retries.report import AuditReport
 
     report = AuditReport(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -74,21 +76,40 @@ def audit(
 
     _refuse_file(given["subject"])
     accepted = _accepted(accept)
-    report = audited(
-        given["subject"],
-        engine,
-        budget=budget,
-        static=static,
-        options=_options(engine, given),
-        deps=options.literal(given.get("deps")),
-        tools=options.tools(given.get("tools", ())),
-        accepted=accepted,
-        meanwhile=lambda: _renderer(style),
-    ).model_copy(update={"fail_on": given["fail_on"]})
+    with _ending_in_order():
+        report = audited(
+            given["subject"],
+            engine,
+            budget=budget,
+            static=static,
+            options=_options(engine, given),
+            deps=options.literal(given.get("deps")),
+            tools=options.tools(given.get("tools", ())),
+            accepted=accepted,
+            meanwhile=lambda: _renderer(style),
+        ).model_copy(update={"fail_on": given["fail_on"]})
     say(_renderer(style)(report))
     from harness.verdict import EXIT_CODES
 
     return EXIT_CODES[report.status]
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Whoever ends this process, or its terminal, lets it put its things away; whoever insists ends it at once."""
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    sys.exit(128 + number)
 
 
 def _refuse_file(subject: str) -> None:
