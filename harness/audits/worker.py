@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.audits import collect, own
 from harness.audits.asking.deps import Given
+from harness.audits.asking.huggingface import ask_nothing_else
 from harness.audits.asking.sharing import shared
 from harness.engines import registry, usable
 from harness.engines.base import Case, Engine, Worker
@@ -42,6 +43,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     options = argument.get("options", {})
     engine = _usable(argument["engine"], options)
     guard.protect(allow_hosts=argument["hosts"])
+    ask_nothing_else()
     if not argument["hosts"]:
         trust_one(os.environ, Path(argument["folder"]))
     worker: Worker = registry.attribute(engine.worker)()

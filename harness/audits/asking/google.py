@@ -110,8 +110,3 @@ def _pydantic_ais() -> set[float | None]:
 
 def _http(client: Any) -> Any:
     return getattr(getattr(client, "_api_client", None), "_async_httpx_client", None)
-
-
-def sdk_of(client: Any) -> Sdk:
-    """Whatever asks this client."""
-    return Google(client) if is_google(client) else Sdk(client)

@@ -19,7 +19,8 @@ from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from harness.audits.asking.clock import without_waiting
-from harness.audits.asking.google import sdk_of
+from harness.audits.asking.google import Google, is_google
+from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
@@ -78,7 +79,9 @@ class Asker:
         yield from self.wrappers
 
     def _setting(self, name: str) -> Any:
-        """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own."""
+        """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own, if it does."""
+        if name in getattr(self.model, "unsupported_settings", ()):
+            return None
         return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get(name)
 
     def _said(self, layer: RetryLayer) -> RetryLayer:
@@ -233,6 +236,13 @@ def unwrapped(model: Any) -> Any:
     while isinstance(model, WrapperModel):
         model = model.wrapped
     return model
+
+
+def sdk_of(client: Any) -> Sdk:
+    """Whatever asks this client."""
+    if is_huggingface(client):
+        return HuggingFace(client)
+    return Google(client) if is_google(client) else Sdk(client)
 
 
 def client_of(model: Any) -> Any:

@@ -13,6 +13,7 @@ from pydantic_ai import models as gate
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.messages import ModelMessage, ModelResponse
 
+from harness.audits.asking.huggingface import ask_nothing_else
 from harness.audits.beside import Function, named
 from harness.audits.inside import durable
 from harness.audits.reach import own_function, reached, referred
@@ -39,6 +40,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     What it returns says also what the engine has around whatever asks a provider, see `Around`.
     """
     guard.protect(allow_hosts=argument.get("hosts", ()))
+    ask_nothing_else()
     models.watch(_asked)
     bodies.install()
     events.install()
