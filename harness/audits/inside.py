@@ -22,7 +22,7 @@ from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
-from harness.audits.reach import Reached, reached, taken
+from harness.audits.reach import Reached, Unseen, reached, taken
 from harness.retries.live import Live, Opaque, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
@@ -106,6 +106,10 @@ def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> It
     if one.is_changed and not isinstance(value, AbstractAgent):
         reason = f"`{one.name}` is copied with other options in the call, where nobody can see them before"
         yield _unknown(name, type(value).__qualname__, reason, lives)
+    elif isinstance(value, Unseen):
+        kind = value.kind.__qualname__
+        reason = f"it is taken from an object of `{kind}` that is made in the call, where nobody can see it"
+        yield _unknown(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
         (unit,) = model_units(unwrapped(value), lambda _unit: around)

@@ -15,10 +15,11 @@ from pydantic_ai.usage import UsageLimits
 
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
+from harness.audits.asking.clients import asks
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
-from harness.audits.inside import Way, asked_inside, called, changed_in_call, durable
-from harness.audits.reach import Reached, own_function, reached
+from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable
+from harness.audits.reach import Reached, Unseen, own_function, reached
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -37,15 +38,18 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     names = _names(steps)
     around = [*body, *(live for live in run if live.layer.kind == "container")]
     passed = {id(helper) for one in every if one in steps or durable(one.value) for helper in one.through}
+    named = [one for one in reached(workflow, own) if own.isdisjoint(map(id, one.through))]
+    beside = [one for one in named if id(one.value) not in passed | own and not durable(one.value)]
+    given = any(asks(one.value, one.by) for one in beside)
     found = [
         unit
         for one in steps
         if not any(id(helper) in own for helper in one.through)  # those are told of in the step around them
-        for unit in _used(names[_key(one)], one.value, _as_called(one, way), engine)
+        for unit in _in_step(names[_key(one)], one, every, _as_called(one, way), engine, given=given)
     ]
-    asked = list(_used("", workflow, around, engine, own, passed))
-    found += [unit for one in _agents(workflow, way, leaving=own) for unit in one] + asked
-    yield from found or [_hidden(run)]
+    asked = list(asked_inside("", beside, around, engine))
+    found += [unit for one in _agents(named, way) for unit in one] + asked
+    yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
 
 
@@ -63,6 +67,15 @@ def _key(one: Reached) -> tuple[str, int]:
 def _whole_name(one: Reached) -> str:
     function = own_function(one.value)
     return called("", replace(one, name=f"{function.__module__}.{function.__qualname__}" if function else one.name))
+
+
+def _apart(units: Sequence[UnitAudit]) -> Iterator[UnitAudit]:
+    """The units with names of their own: the same method of several objects is several units of one name."""
+    met: Counter[str] = Counter()
+    for unit in units:
+        met[unit.unit] += 1
+        number = met[unit.unit]
+        yield unit if number == 1 else unit.model_copy(update={"unit": f"{unit.unit} ({number})"})
 
 
 def _body(workflow: Any) -> list[Live]:
@@ -101,12 +114,11 @@ def _as_called(one: Reached, way: Way) -> Sequence[Live]:
     return changed_in_call(one.name, lives) if one.is_changed else lives
 
 
-def _agents(workflow: Any, way: Way, leaving: Any) -> Iterator[Iterator[UnitAudit]]:
+def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]:
     """The units of every durable agent that the workflow itself runs: its configuration says what they are.
 
     One that is run on more than one way has them on each.
     """
-    named = list(reached(workflow, leaving))
     limits = (one.value for one in named if isinstance(one.value, UsageLimits) or one.value is UsageLimits)
     usage = Usage(next(limits, None))
     agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
@@ -130,18 +142,21 @@ def _hidden(run: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit="workflow", layers=layers)
 
 
-def _used(
-    name: str, function: Any, lives: Sequence[Live], engine: Engine, leaving: Any = (), passed: Any = ()
+def _in_step(
+    name: str, step: Reached, every: Sequence[Reached], lives: Sequence[Live], engine: Engine, *, given: bool
 ) -> Iterator[UnitAudit]:
-    """What one unit asks: provider clients and agents. One that asks nobody fails by itself.
+    """What one unit asks: provider clients and agents, whose requests are no units of their own there.
 
-    Functions that are `passed` on the way to units are none, even if they are tried again. Inside a unit of the
-    person's own, an agent's requests are no units of their own; else they are told apart.
+    One that asks nobody fails by itself. What it takes from an object that is made in a call may ask somebody as well,
+    if anything that asks may have been `given` to that.
     """
-    found = [one for one in reached(function, leaving) if id(one.value) not in passed]
-    found = [one for one in found if name or not durable(one.value)]
-    prefix = f"step:{name}." if name else ""
-    units = list(asked_inside(prefix, found, lives, engine))
-    yield from units
-    if name and not units:
-        yield body_unit(f"step:{name}", lives)
+    way = [id(one) for one in (*step.through, step.value)]
+    inside = [one for one in every if [id(helper) for helper in one.through[: len(way)]] == way]
+    found = [replace(one, through=one.through[len(way) :]) for one in inside]
+    units = list(asked_inside(f"step:{name}.", found, lives, engine))
+    hidden = {one.name: one for one in found if isinstance(one.value, Unseen)} if given else {}
+    yield from units or [body_unit(f"step:{name}", lives)]
+    for one in hidden.values():
+        yield from asking(
+            called(f"step:{name}.", one), one, [*Way(lives, engine, ()).layers(one.through), *lives], engine
+        )

@@ -28,7 +28,7 @@ DEEPEST = 2000
 
 @dataclass(frozen=True)
 class Reached:
-    """Something that a function names. `through` are the functions called on the way to it, the outermost first.
+    """Something that a function names. `through` are the decorated functions on the way to it, the outermost first.
 
     `by` is the code that names it, which may change its options in the call.
     """
@@ -43,6 +43,13 @@ class Reached:
         """Whether the code asks a changed copy of it: `client.with_options(...)`."""
         steps = [name for _opcode, name in _steps(self.by)]
         return any(one == self.name and then in COPIES for one, then in pairwise(steps))
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Stands for what a method takes from its object, where the search knows only the class of that."""
+
+    kind: type[Any]
 
 
 COPIES = ("with_options", "copy", "override")
@@ -87,6 +94,11 @@ class _Place:
     code: CodeType
     through: tuple[Any, ...]
 
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The code and the way to it."""
+        return self.code, *map(id, self.through)
+
 
 @dataclass
 class _Search:
@@ -100,9 +112,10 @@ class _Search:
     given: Mapping[str, Any]
     waiting: list[tuple[Any, Any, tuple[Any, ...]]] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
+    entered: set[tuple[Any, ...]] = field(default_factory=set)
     handed: dict[int, Any] = field(default_factory=dict)
     taking: list[_Place] = field(default_factory=list)
-    tried: set[tuple[int, CodeType]] = field(default_factory=set)
+    tried: set[tuple[Any, ...]] = field(default_factory=set)
 
     def run(self) -> Iterator[Reached]:
         for _ in range(DEEPEST):
@@ -110,7 +123,7 @@ class _Search:
                 yield from self._look_into(*self.waiting.pop(0))
             elif pairs := self._handed_on():
                 for holder, place in pairs:
-                    yield from self._taken(holder, holder, place)
+                    yield from self._taken(holder, place)
             else:
                 return
 
@@ -127,32 +140,36 @@ class _Search:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
             self.handed[id(owner)] = owner
-        for name, found in self._named(function, owner, names):
-            yield from self._found(name, found, owner, place)
+        for name, found in self._named(function, names):
+            yield from self._found(name, found, None, place)
+        if owner is not None:
+            yield from self._taken(owner, place)
+            yield from (Reached(name, Unseen(owner), code, through) for name in _unseen(function, owner, names))
 
     def _handed_on(self) -> list[tuple[Any, _Place]]:
         """Every object that was handed on, with every function that may have got it, each pair once."""
         pairs = [(holder, place) for holder in self.handed.values() for place in self.taking]
-        fresh = [(holder, place) for holder, place in pairs if (id(holder), place.code) not in self.tried]
-        self.tried |= {(id(holder), place.code) for holder, place in fresh}
+        fresh = [(holder, place) for holder, place in pairs if (id(holder), *place.key) not in self.tried]
+        self.tried |= {(id(holder), *place.key) for holder, place in fresh}
         return fresh
 
-    def _named(self, function: FunctionType, owner: Any, names: _Names) -> Iterator[tuple[str, Any]]:
+    def _named(self, function: FunctionType, names: _Names) -> Iterator[tuple[str, Any]]:
         known: dict[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         yield from ((name, known[name]) for name in names.variables if name in known)
         yield from _defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)
         yield from ((name, module) for name in names.modules if (module := _imported(name)) is not None)
-        if owner is not None:
-            yield from attributes(owner, names.of(owner))
 
     def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         through = place.through
         key = (id(found), *map(id, through))
-        if key in self.seen or id(found) in self.leaving or any(found is one for one in through):
+        entry = (key, id(owner) if own_function(found) else 0)  # a method takes something else from each object
+        if entry in self.entered or id(found) in self.leaving or any(found is one for one in through):
             return
-        self.seen.add(key)
-        yield Reached(name, found, place.code, through)
+        self.entered.add(entry)
+        if key not in self.seen:
+            self.seen.add(key)
+            yield Reached(name, found, place.code, through)
         yield from self._below(name, found, owner, place)
         for inside, inner in contents(found):
             if self._is_holder(inner):
@@ -162,20 +179,20 @@ class _Search:
     def _below(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind something that was found: in a function later, in everything else at once."""
         if (function := own_function(found)) is not None:
-            decorated = found is not function or hasattr(found, "__wrapped__")
+            decorated = found is not function or hasattr(found, "__wrapped__") or bool(vars(found))
             through = (*place.through, found) if decorated else place.through
             self.waiting.append((function, _owner(found) or owner, through))
             for argument, inner in _bound(name, found):
                 yield from self._found(argument, inner, None, place)
         elif inspect.isclass(found) and is_own(found):
-            self.waiting += [(one, found, place.through) for one in _methods(found, place.names.attributes)]
-            yield from self._taken(found, None, place)
+            self.waiting += [(one, found, place.through) for one in _methods(found)]
+            yield from self._taken(found, place)
         elif isinstance(found, ModuleType):
             yield from self._of_a_module(name, found, place)
         elif self._is_holder(found):
             if name in place.names.handed:
                 self.handed[id(found)] = found
-            yield from self._taken(found, found, place)
+            yield from self._taken(found, place)
         else:
             for attribute, inner in taken_out(found, place.names.attributes):
                 yield from self._found(attribute, inner, None, place)
@@ -183,10 +200,10 @@ class _Search:
     def _is_holder(self, found: Any) -> bool:
         return is_holder(found) or any(found is one for one in self.given.values())
 
-    def _taken(self, holder: Any, owner: Any, place: _Place) -> Iterator[Reached]:
-        """What code takes from an object, by the names that it knows."""
+    def _taken(self, holder: Any, place: _Place) -> Iterator[Reached]:
+        """What code takes from an object or a class, by the names that it knows."""
         for attribute, inner in attributes(holder, place.names.of(holder)):
-            yield from self._found(attribute, inner, owner, place)
+            yield from self._found(attribute, inner, holder, place)
 
     def _of_a_module(self, name: str, module: ModuleType, place: _Place) -> Iterator[Reached]:
         """The same of a module; a library's functions have names that many things have."""
@@ -255,11 +272,21 @@ def _owner(value: Any) -> Any:
     return getattr(bare, "__self__", None if hasattr(bare, "fn") else called)
 
 
-def _methods(kind: type[Any], names: tuple[str, ...]) -> Iterator[FunctionType]:
-    """What runs when a class of the person's own is called, and those of its functions that are named."""
-    for name, member in attributes(kind, ("__init__", "__post_init__", "__call__", "__aenter__", "__enter__", *names)):
-        if name and (function := own_function(member)) is not None:
+def _methods(kind: type[Any]) -> Iterator[FunctionType]:
+    """What runs, unnamed, when a class of the person's own is called, or what that makes."""
+    for _name, member in attributes(kind, ("__init__", "__post_init__", "__call__", "__aenter__", "__enter__")):
+        if (function := own_function(member)) is not None:
             yield function
+
+
+def _unseen(function: FunctionType, owner: Any, names: _Names) -> Iterator[str]:
+    """What a method takes from its object that its class, which alone is known, does not have."""
+    code = function.__code__
+    if not inspect.isclass(owner) or not code.co_argcount:
+        return
+    known = {name for name, _value in attributes(owner, names.attributes)}
+    if not isinstance(inspect.getattr_static(owner, function.__name__, None), staticmethod):
+        yield from (name for name in names.attributes if name not in known and names.takes(code.co_varnames[0], name))
 
 
 def is_own(kind: type[Any]) -> bool:
