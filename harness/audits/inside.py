@@ -23,7 +23,7 @@ from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
 from harness.audits.reach import Reached, Unseen, reached, taken
-from harness.retries.live import Live, Opaque, Unit
+from harness.retries.live import Live, MadeInCall, Opaque, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
 from harness.subjects.attach import engine_of
@@ -166,6 +166,8 @@ def _tries(function: Any) -> bool:
 
 
 def _name(function: Any) -> str:
+    if isinstance(function, MadeInCall):
+        return function.name
     return str(getattr(function, "__name__", type(function).__name__))
 
 

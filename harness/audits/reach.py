@@ -13,13 +13,14 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from harness.audits.asking.clients import MAKERS, taken_out
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
+from harness.audits.running import Runs, runs_of
 from harness.subjects.importing import is_theirs
 
 DEEPEST = 2000
@@ -140,10 +141,14 @@ class _Search:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
             self.handed[id(owner)] = owner
+        runs = runs_of(function)
+        yield from (Reached(call.name, call, code, through) for call, _names in runs.made)
         for name, found in self._named(function, names):
-            yield from self._found(name, found, None, place)
+            for here in _places(place, runs, name):
+                yield from self._found(name, found, None, here)
         if owner is not None:
-            yield from self._taken(owner, place)
+            for here in _places(place, runs, code.co_varnames[0] if code.co_argcount else ""):
+                yield from self._taken(owner, here)
             yield from (Reached(name, Unseen(owner), code, through) for name in _unseen(function, owner, names))
 
     def _handed_on(self) -> list[tuple[Any, _Place]]:
@@ -211,6 +216,12 @@ class _Search:
             theirs = inspect.isfunction(inner) and own_function(inner) is None
             if not theirs or place.names.takes(name, attribute):
                 yield from self._found(attribute, inner, None, place)
+
+
+def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:
+    """Where code uses a name: in itself, in units that it makes of it in a call, or both."""
+    for call in runs.using(name):
+        yield place if call is None else replace(place, through=(*place.through, call))
 
 
 def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:

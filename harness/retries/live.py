@@ -96,3 +96,18 @@ class Unit:
     toolset: str | None = None
     mcp: bool = False
     owner: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class MadeInCall:
+    """A unit that a call makes of what it is given, in place of the function of a `Unit`. Each is only equal to itself.
+
+    `options` are those of the call, None if only a run shows them; `called` is what the function calls itself, if that
+    is known; `file` and `line` are where the call is.
+    """
+
+    name: str
+    options: dict[str, Any] | None
+    called: str
+    file: str
+    line: int

@@ -52,7 +52,12 @@ def decorated(function: Any) -> Origin:
     code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
     if code is None:
         return Origin(said="explicit")
-    return Origin(said="explicit", file=_short(code.co_filename), line=code.co_firstlineno)
+    return at(code.co_filename, code.co_firstlineno)
+
+
+def at(file: str, line: int) -> Origin:
+    """An explicit setting in a place that is known."""
+    return Origin(said="explicit", file=_short(file), line=line)
 
 
 @lru_cache

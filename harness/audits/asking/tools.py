@@ -17,7 +17,7 @@ from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
-from harness.retries.live import Answer, Died, Live, Opaque, Unit
+from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
@@ -218,9 +218,13 @@ def tools_of(agent: Any) -> Iterator[ToolAsked]:
 
 
 def is_unit(function: Any) -> bool:
-    """Whether a function is itself one of the engine's units, made by a decorator, perhaps inside other ones."""
+    """Whether a function is itself one of the engine's units, by a decorator, perhaps inside others, or by a call."""
     a_step = inspect.isroutine(function) and hasattr(function, "dbos_function_name")
-    return a_step or any(type(wrapper).__module__.startswith("prefect.") for wrapper in wrappers(function))
+    return (
+        a_step
+        or isinstance(function, MadeInCall)
+        or any(type(wrapper).__module__.startswith("prefect.") for wrapper in wrappers(function))
+    )
 
 
 def leaves(agent: Any) -> list[AbstractToolset[Any]]:

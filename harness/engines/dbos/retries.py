@@ -16,11 +16,11 @@ from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 from pydantic_ai.durable_exec.dbos import DBOSAgent
 
 from harness.engines.dbos.seams import LONGEST
-from harness.retries.live import Answer, Deadline, Died, Live, Unit
+from harness.retries.live import Answer, Deadline, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
-from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.origins import at, decorated, default_of, explicit
 from harness.subjects.wrapping import wrappers
 
 _CONFIGS = {"model": "_model_step_config", "listing": "_mcp_step_config", "tool": "_mcp_step_config"}
@@ -130,6 +130,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     value = unit.owner or value
     if unit.kind == "flow" or (unit.kind == "event" and isinstance(value, DBOSAgent)):
         return around  # the wrapper hands the events of tools to a handler in the workflow itself
+    if isinstance(unit.function, MadeInCall):
+        return (_in_call(unit.function), *around)
     if unit.kind in ("tool", "own") and not unit.mcp:
         wrapper, kept = _kept(unit.function)
         if wrapper is None:
@@ -138,6 +140,18 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
     return (Step(dict(config), explicit(name.strip("_"), max_attempts=config.get("max_attempts"))), *around)
+
+
+def _in_call(made: MadeInCall) -> Live:
+    """The step that `DBOS.run_step` makes, with the options that it is given."""
+    said = at(made.file, made.line)
+    called = str((made.options or {}).get("name") or made.called)
+    if made.options is None:
+        return Opaque(RetryLayer(name="dbos step", kind="unit", origin=said, unknown=_IN_CALL, called=called))
+    return Step(made.options, said, called)
+
+
+_IN_CALL = "its options are made in the call of `DBOS.run_step`, when the workflow runs"
 
 
 def step_config(function: Callable[..., Any] | None) -> dict[str, Any] | None:

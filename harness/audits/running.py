@@ -1,0 +1,144 @@
+"""Units that a call makes of what it is given: `DBOS.run_step(options, function, ...)`.
+
+No object holds these options before the call. Where the call itself spells them, or names them in its module, that is
+what they are; else only a run shows them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from textwrap import dedent
+from types import CodeType, FunctionType
+from typing import Any
+
+from harness.retries.live import MadeInCall
+
+RUNS = ("run_step", "run_step_async")
+"""Functions that run what they are given as a unit: the options come first, then the function, then its arguments."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The units that a function's code makes in calls, each with the names that are used in it.
+
+    `beside` are the names that are used outside of them.
+    """
+
+    made: tuple[tuple[MadeInCall, frozenset[str]], ...] = ()
+    beside: frozenset[str] = frozenset()
+
+    def using(self, name: str) -> Iterator[MadeInCall | None]:
+        """The units in which a name is used; None stands for the function itself."""
+        inside = [call for call, names in self.made if name in names]
+        if name in self.beside or not inside:
+            yield None
+        yield from inside
+
+
+@cache
+def runs_of(function: FunctionType) -> Runs:
+    """The units that a function makes in calls."""
+    if not _names_any(function.__code__):
+        return Runs()
+    try:
+        tree = ast.parse(dedent(inspect.getsource(function)))
+    except (OSError, SyntaxError):  # no source: then everything that it names may be run so
+        names = frozenset({*function.__code__.co_names, *function.__code__.co_freevars})
+        call = MadeInCall(RUNS[0], None, "", function.__code__.co_filename, function.__code__.co_firstlineno)
+        return Runs(((call, names),))
+    local = _local(tree)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) in RUNS]
+    inside = [_used(_given(call)[1:], local) for call in calls]
+    within = {id(name) for names in inside for name in names}
+    made = ((_made(call, function, local), _spelled(names)) for call, names in zip(calls, inside, strict=True))
+    loaded = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    beside = _used([name for name in loaded if id(name) not in within], local)
+    return Runs(tuple(made), _spelled(beside))
+
+
+def _names_any(code: CodeType) -> bool:
+    return not set(RUNS).isdisjoint(code.co_names) or any(
+        _names_any(one) for one in code.co_consts if isinstance(one, CodeType)
+    )
+
+
+def _called(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    """All that a call is given, the options first, if it says them in their place."""
+    first = [said.value for said in call.keywords if said.arg == "dbos_step_options"]
+    others = [said.value for said in call.keywords if said.arg != "dbos_step_options"]
+    return [*first, *call.args, *others]
+
+
+def _local(tree: ast.AST) -> dict[str, list[ast.AST]]:
+    """What the names are that a function's own code defines."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(node.value)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node not in getattr(tree, "body", ()):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+def _used(nodes: Iterable[ast.AST], local: dict[str, list[ast.AST]]) -> list[ast.Name]:
+    """Every name in these nodes, and in what the local ones among them are."""
+    waiting, seen, found = list(nodes), set[str](), list[ast.Name]()
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            if isinstance(node, ast.Name):
+                found.append(node)
+                if node.id not in seen:
+                    seen.add(node.id)
+                    waiting += local.get(node.id, ())
+    return found
+
+
+def _spelled(names: Iterable[ast.Name]) -> frozenset[str]:
+    return frozenset(name.id for name in names)
+
+
+def _made(call: ast.Call, function: FunctionType, local: Iterable[str]) -> MadeInCall:
+    known: dict[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    for name in (*local, *function.__code__.co_varnames):
+        known.pop(name, None)
+    given = _given(call)
+    run = given[1] if len(given) > 1 else None
+    name = str(getattr(run, "attr", getattr(run, "id", _called(call))))
+    qualified = getattr(known.get(name), "__qualname__", "") if isinstance(run, ast.Name) else ""
+    try:
+        options: Any = _value(given[0], known) if given else None
+        options = {} if options is None else dict(options)
+    except (KeyError, TypeError, ValueError):
+        options = None
+    code = function.__code__
+    return MadeInCall(name, options, qualified, code.co_filename, code.co_firstlineno + call.lineno - 1)
+
+
+def _value(said: ast.expr, known: dict[str, Any]) -> Any:
+    """What an expression is that is spelled out, or names what is there. Raises `KeyError`, `ValueError` of others."""
+    if isinstance(said, ast.Name):
+        return known[said.id]
+    if isinstance(said, ast.Dict):
+        pairs = zip(said.keys, said.values, strict=True)
+        return {_name_of(key): _value(value, known) for key, value in pairs}
+    if isinstance(said, ast.Call) and _called(said) in ("StepOptions", "dict") and not said.args:
+        return {_name_of(one.arg): _value(one.value, known) for one in said.keywords}
+    return ast.literal_eval(said)
+
+
+def _name_of(key: ast.expr | str | None) -> Any:
+    """The name of one option. Raises `ValueError` where others are unpacked."""
+    if key is None:
+        raise ValueError("what is unpacked is not spelled out")
+    return key if isinstance(key, str) else ast.literal_eval(key)
