@@ -75,15 +75,16 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
     `given` are objects that come with a call, by the attribute that they are taken from (`deps`).
     """
     search = _Search(leaving, given or {})
-    for function, owner in _entries(value):
-        search.waiting.append((function, owner, ()))
-        yield from search.bound(value, function)
-    yield from search.run()
+    for function, owner, through in _entries(value):
+        if function.__code__ not in search.looked:
+            search.waiting.append((function, owner, through))
+            yield from search.bound(value, function)
+            yield from search.run()
 
 
 def taken(*values: Any) -> frozenset[str]:
     """The names of all attributes that the person's own functions among these take from anything."""
-    functions = {function for value in values for function, _owner in _entries(value)}
+    functions = {function for value in values for function, *_ in _entries(value)}
     return frozenset(name for function in functions for name in _names(function.__code__).attributes)
 
 
@@ -116,6 +117,7 @@ class _Search:
     entered: set[tuple[Any, ...]] = field(default_factory=set)
     handed: dict[int, Any] = field(default_factory=dict)
     taking: list[_Place] = field(default_factory=list)
+    looked: set[CodeType] = field(default_factory=set)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
 
     def run(self) -> Iterator[Reached]:
@@ -137,6 +139,7 @@ class _Search:
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
         code, names = function.__code__, _names(function.__code__)
         place = _Place(names, code, through)
+        self.looked.add(code)
         if code.co_argcount + code.co_kwonlyargcount:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
@@ -184,8 +187,7 @@ class _Search:
     def _below(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind something that was found: in a function later, in everything else at once."""
         if (function := own_function(found)) is not None:
-            decorated = found is not function or hasattr(found, "__wrapped__") or bool(vars(found))
-            through = (*place.through, found) if decorated else place.through
+            through = (*place.through, found) if _is_decorated(found, function) else place.through
             self.waiting.append((function, _owner(found) or owner, through))
             for argument, inner in _bound(name, found):
                 yield from self._found(argument, inner, None, place)
@@ -268,12 +270,24 @@ def is_holder(value: Any) -> bool:
     return not inspect.isclass(value) and not callable(value) and is_own(type(value))
 
 
-def _entries(value: Any) -> Iterator[tuple[FunctionType, Any]]:
-    """The person's own functions in a flow, a task, a step, a tool or a workflow class."""
-    members = vars(value).values() if inspect.isclass(value) else (value,)
-    for member in members:
-        if (function := own_function(member)) is not None:
-            yield function, _owner(member)
+def _is_decorated(found: Any, function: FunctionType) -> bool:
+    """Whether a decorator has made something else of a function, or has left a mark on it."""
+    return found is not function or hasattr(found, "__wrapped__") or bool(vars(found))
+
+
+def _entries(value: Any) -> Iterator[tuple[FunctionType, Any, tuple[Any, ...]]]:
+    """The person's own functions in a flow, a task, a step, a tool or a workflow class, with the object of each.
+
+    Of a class, what its other functions call comes last, and what is decorated is on the way to what it does.
+    """
+    if not inspect.isclass(value):
+        if (function := own_function(value)) is not None:
+            yield function, _owner(value), ()
+        return
+    own = [(one, function) for one in vars(value).values() if (function := own_function(one)) is not None]
+    named = {name for _one, function in own for name in _names(function.__code__).attributes}
+    for one, function in sorted(own, key=lambda pair: pair[1].__name__ in named):
+        yield function, _owner(one) or value, (one,) if _is_decorated(one, function) else ()
 
 
 def _owner(value: Any) -> Any:
