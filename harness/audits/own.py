@@ -51,6 +51,15 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     found += [unit for one in _agents(named, way) for unit in one] + asked
     yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
+    children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
+    for one in children.values():
+        unit = collect.recovered_unit(_recovering(one.value, way.engine))
+        yield unit.model_copy(update={"unit": f"{one.name}.run"})
+
+
+def _recovering(function: Any, engine: Engine) -> list[Live]:
+    """How a workflow that another one calls is begun again when its process dies, whatever becomes of the outer one."""
+    return [live for live in engine(Unit("own", function=function)) if live.layer.kind == "recovery"]
 
 
 def _names(steps: Sequence[Reached]) -> dict[tuple[str, int], str]:
@@ -123,8 +132,21 @@ def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]
     usage = Usage(next(limits, None))
     agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
     for one in reversed(agents.values()):
-        around = _inside(_containing(way.layers(one.through)), way.engine)
+        around = _begun_again(one, _inside(_containing(way.layers(one.through)), way.engine), way.engine)
         yield _units_of_agent(called("", one), one.value, around, usage)
+
+
+def _begun_again(one: Reached, engine: Engine, bare: Engine) -> Engine:
+    """The engine, with the recovery of the innermost workflow that something runs in, in place of the outer one's."""
+    own = next(filter(None, (_recovering(helper, bare) for helper in reversed(one.through))), None)
+
+    def lives(unit: Unit) -> Sequence[Live]:
+        found = engine(unit)
+        if unit.kind != "run" or own is None:
+            return found
+        return [*own, *(live for live in found if live.layer.kind != "recovery")]
+
+    return lives
 
 
 def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:

@@ -170,3 +170,21 @@ def test_a_tool_that_calls_a_flow_has_that_around_what_it_asks():
     units = {unit.unit: unit for unit in collect.units_of(agent, partial(_layers, agent, prefect))}
     chain = "2 (prefect task) × 5 (flow sub) = 10"
     assert units["tool:asks.sub.helper.client"].cell(F.UNAVAILABLE).chain == chain
+
+
+@DBOS.workflow(max_recovery_attempts=4)
+async def inner_one(prompt: str) -> None:
+    """A workflow that another one calls."""
+    await durable.run(prompt)
+
+
+@DBOS.workflow(max_recovery_attempts=1)
+async def outer_one(prompt: str) -> None:
+    """Call it. As DBOS counts, a body that dies each time then runs 2 times out here, and 5 times in there."""
+    await inner_one(prompt)
+
+
+def test_a_workflow_that_another_one_calls_is_recovered_by_its_own_number():
+    units = found(outer_one, dbos)
+    crashes = {name: unit.cell(F.CRASH).predicted for name, unit in units.items() if unit.cell(F.CRASH)}
+    assert (crashes["run"], crashes["inner_one.run"], crashes["inner_one.durable.model"]) == (2, 5, 5)

@@ -130,16 +130,28 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     value = unit.owner or value
     if unit.kind == "flow" or (unit.kind == "event" and isinstance(value, DBOSAgent)):
         return around  # the wrapper hands the events of tools to a handler in the workflow itself
-    if isinstance(unit.function, MadeInCall):
-        return (_in_call(unit.function), *around)
     if unit.kind in ("tool", "own") and not unit.mcp:
-        wrapper, kept = _kept(unit.function)
-        if wrapper is None:
-            return around if unit.kind == "tool" else ()
-        return (Step(_given(kept), decorated(wrapper), kept.get("step_name", ""), wrapper), *around)
+        return _of_function(unit, around)
     name = _CONFIGS.get(unit.kind, "_event_stream_handler_step_config")
     config = getattr(value, name, None) or getattr(durability_of(value), name, None) or {}
     return (Step(dict(config), explicit(name.strip("_"), max_attempts=config.get("max_attempts"))), *around)
+
+
+def _of_function(unit: Unit, around: Sequence[Live]) -> Sequence[Live]:
+    """The layers of a function of the person's own: a step, a workflow that another one calls, or neither."""
+    if isinstance(unit.function, MadeInCall):
+        return (_in_call(unit.function), *around)
+    wrapper, kept = _kept(unit.function)
+    if wrapper is not None:
+        return (Step(_given(kept), decorated(wrapper), kept.get("step_name", ""), wrapper), *around)
+    if unit.kind == "own":
+        return (Recovery(unit.function, {}),) if _is_workflow(unit.function) else ()
+    return around
+
+
+def _is_workflow(function: Any) -> bool:
+    """Whether this, if no step, is a workflow, which another one calls: DBOS recovers it, and never retries it."""
+    return inspect.isroutine(function) and hasattr(function, "__orig_func")
 
 
 def _in_call(made: MadeInCall) -> Live:
