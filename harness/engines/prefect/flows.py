@@ -25,12 +25,12 @@ def watch_flows(hook: Hook, ledger: Ledger) -> None:
 
     @wraps(call_sync)
     def call_flow_fn(self: Any) -> Any:
-        with nullcontext() if self.flow.isasync else _around(hook, ledger, self.flow):
+        with nullcontext() if self.flow.isasync else _around(hook, ledger, self):
             return call_sync(self)
 
     @wraps(call_async)
     async def acall_flow_fn(self: Any) -> Any:
-        with _around(hook, ledger, self.flow):
+        with _around(hook, ledger, self):
             return await call_async(self)
 
     FlowRunEngine.call_flow_fn = call_flow_fn  # type: ignore[method-assign]
@@ -38,10 +38,11 @@ def watch_flows(hook: Hook, ledger: Ledger) -> None:
 
 
 @contextmanager
-def _around(hook: Hook, ledger: Ledger, flow: Any) -> Iterator[None]:
-    times, started = getattr(flow, "harness_times", {}), time.monotonic()
+def _around(hook: Hook, ledger: Ledger, engine: Any) -> Iterator[None]:
+    flow, started = engine.flow, time.monotonic()
+    times = getattr(flow, "harness_times", {})
     ledger.began(times)
-    with limited(hook, times), hook.container(), in_flow():
+    with limited(hook, times), hook.container(), in_flow(engine.flow_run, flow.name):
         yield
     ledger.finished(usual_name(flow), time.monotonic() - started)
 
