@@ -91,8 +91,8 @@ def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
     unknown: Unknowns = {}
     layers = told([live.layer for live in lives], unknown)
     cell = raising(lives, unknown).model_copy(update={"bound": any(layer.kind == "container" for layer in layers)})
-    called = next(filter(None, (layer.called for layer in layers)), "")
-    return UnitAudit(unit=name, step=str(StepId.of("step", called)) if called else "", layers=layers, cells=(cell,))
+    unit = UnitAudit(unit=name, layers=layers, cells=(cell,))
+    return unit.model_copy(update={"step": str(StepId.of("step", unit.called)) if unit.called else ""})
 
 
 def raising(lives: Sequence[Live], unknown: Unknowns) -> Cell:

@@ -95,7 +95,8 @@ def _body(workflow: Any) -> list[Live]:
 def _containing(lives: Sequence[Live]) -> list[Live]:
     """The layers as ones that are around whole units."""
     for live in lives:
-        live.layer = live.layer.model_copy(update={"kind": "container"})
+        is_own = live.layer.kind == "tool"  # a decorator; the engine knows what it tries again itself
+        live.layer = live.layer.model_copy(update={"kind": "container", "recalls": is_own})
     return [*lives]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from math import isfinite
 
 from harness.audits.targets import STEP, Target, is_asked, target
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
+from harness.audits.wire.counted import by_call, named
 from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
 from harness.retries.arithmetic import factors
@@ -36,7 +38,9 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]
     shared = _shared(units)
+    names = frozenset(unit.called for unit in units if unit.called)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
+    targets = [replace(one, others=names - {one.called}) if isinstance(one, Target) else one for one in targets]
     if refused:
         return tuple(_left_out(unit, f"it cannot be run by the harness: {refused}") for unit in units)
     cells = iter(_measured(every, targets, bench, _missing(units)))
@@ -117,13 +121,34 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
         raises=cell.raises,
         short=cell.short,
         beside=target.beside,
+        others=target.others,
         around=_around(unit, cell),
     )
-    bodies = sum(number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target))
-    if reason := next(_why_not(cell, target, seen, bodies, missing), ""):
+    ran = {step: number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target)}
+    ran, asked = _called_by(unit, by_call(ran)), _called_by(unit, _own(seen.asked, target))
+    bodies = max(ran.values(), default=0)
+    if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
         return cell.model_copy(update={"unmeasured": reason})
-    measured = Measured(requests=seen.requests, bodies=bodies, capped=seen.unbounded, error=seen.outcome)
+    measured = Measured(
+        requests=max(asked.values(), default=0),
+        bodies=bodies,
+        calls=len(asked if cell.counts == "requests" else ran) or 1,
+        capped=seen.unbounded,
+        error=seen.outcome,
+    )
     return cell.model_copy(update={"measured": measured})
+
+
+def _own(asked: Mapping[str, int], target: Target) -> dict[str, int]:
+    """The requests of each call of what is measured: of the unit's own, if the engine's names show which those are."""
+    own = {call: number for call, number in asked.items() if target.called and named(call) == target.called}
+    return own or {call: number for call, number in asked.items() if named(call) not in target.others}
+
+
+def _called_by(unit: UnitAudit, numbers: dict[str, int]) -> dict[str, int]:
+    """The numbers of each call. All are one where something in between calls the unit again, which nothing shows."""
+    again = any(layer.recalls for layer in unit.layers)
+    return {"": sum(numbers.values())} if again and numbers else numbers
 
 
 def _around(unit: UnitAudit, cell: Cell) -> Around:
@@ -133,8 +158,13 @@ def _around(unit: UnitAudit, cell: Cell) -> Around:
     return around(layers, endless=any(one.endless and one.layer in names for one in factors(cell.expression)))
 
 
-def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, missing: str) -> Iterator[str]:
-    """Why a run says nothing about a cell, the first reason first: what was to fail in it did not."""
+def _why_not(
+    cell: Cell, target: Target, seen: measuring.Measured, asked: Collection[str], bodies: int, missing: str
+) -> Iterator[str]:
+    """Why a run says nothing about a cell, the first reason first: what was to fail in it did not.
+
+    `asked` are the calls of what is measured that asked somebody.
+    """
     nothing = not bodies and not seen.requests
     if nothing and missing and not target.beside:
         yield missing
@@ -144,6 +174,8 @@ def _why_not(cell: Cell, target: Target, seen: measuring.Measured, bodies: int, 
         yield f"the run never came to {target.step}, where it was to fail"
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
+    if seen.requests and not asked:
+        yield "another unit of the run fails first, and with it the run"
     if cell.bound and cell.counts == "requests" and not seen.requests and target.step:
         yield "with the arguments of our script, the tool asked nobody"
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):

@@ -18,13 +18,16 @@ class Target:
     """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count.
 
     Of a workflow's own steps only that one does: others of its name are other calls. `beside` is a function of the
-    agent's that is no tool, out of which alone requests fail.
+    agent's that is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's
+    own that asks: only what its calls ask for counts, and never what is asked for in those of `others`.
     """
 
     step: str | None = None
     kind: str = MODEL
     name: str | None = None
     beside: str = ""
+    called: str = ""
+    others: frozenset[str] = frozenset()
 
 
 def target(
@@ -49,7 +52,7 @@ def target(
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
-        return Target(kind=MODEL) if seen else f"{asking} fails first, and with it the run"
+        return Target(kind=MODEL, called=unit.called) if seen else f"{asking} fails first, and with it the run"
     return _served(unit, cell, called) if unit.served else _failing(unit)
 
 

@@ -80,6 +80,8 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
             cell.failure, clean(str(cell.expression)), shown, *proof, lasting(cell.seconds), clean(cell.stops)
         )
     yield indented(cells)
+    if several := [cell.failure for cell in unit.cells if cell.measured is not None and cell.measured.calls > 1]:
+        yield indented(Text(f"several calls of it failed ({', '.join(several)}): measured is the most of one", "dim"))
     for reason, failures in _unmeasured(unit).items():
         yield indented(Text(f"not measured ({', '.join(failures)}): {clean(reason)}", "dim"))
 

@@ -18,11 +18,13 @@ May = Literal["repeatable", "unsaid", "keyed", "once"]
 class Measured(Value):
     """What really happened under one class of failure: requests on the wire, bodies of the unit that ran.
 
+    Both are those of the call of the unit that made most; the run made so many `calls` that failed like that.
     `capped` says that it was stopped at this number, because it would have gone on.
     """
 
     requests: int
     bodies: int = 0
+    calls: int = 1
     capped: bool = False
     error: str = ""
 
@@ -113,6 +115,11 @@ class UnitAudit(Value):
     def tool(self) -> str:
         """The tool that this unit is, or is inside of; empty if it is about none."""
         return self.inside or (self.unit.partition(":")[2] if self.unit.startswith("tool:") else "")
+
+    @property
+    def called(self) -> str:
+        """What the engine calls it, if it is in a unit of the person's own."""
+        return next((layer.called for layer in self.layers if layer.called), "")
 
     @property
     def served(self) -> bool:

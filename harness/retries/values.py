@@ -118,7 +118,8 @@ class RetryLayer(Value):
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
     unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
-    around it keeps.
+    around it keeps. `recalls` says that each of its attempts calls the units inside anew, so that a run does not show
+    which of its calls are one that is tried again.
     """
 
     name: str
@@ -134,6 +135,7 @@ class RetryLayer(Value):
     notes: tuple[str, ...] = ()
     called: str = ""
     kept: bool = False
+    recalls: bool = False
 
     @property
     def decides(self) -> bool:

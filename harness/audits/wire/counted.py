@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF
@@ -17,7 +18,8 @@ from harness.steps import StepId
 class Wire:
     """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's.
 
-    `beside` is the one function whose requests fail, where that is neither a model nor a tool.
+    `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
+    of the workflow's own steps that are not what is measured, and whose calls the limit is not about.
     """
 
     failure: str
@@ -28,12 +30,14 @@ class Wire:
     raises: str = ""
     short: bool = False
     beside: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Measured:
     """What was counted in one run against one failure.
 
+    `asked` are the requests by the call that they were made in, see `call_of`, and `requests` are all of them.
     `bodies` says how often each step's body ran. `seconds` are configured ones: exactly what clients and transports
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
@@ -41,7 +45,7 @@ class Measured:
     requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die.
     """
 
-    requests: int
+    asked: dict[str, int]
     bodies: dict[str, int]
     seconds: float
     outcome: str
@@ -49,12 +53,17 @@ class Measured:
     fired: int
     folder: Path
 
+    @property
+    def requests(self) -> int:
+        """All that reached the wire."""
+        return sum(self.asked.values())
+
 
 def counted(history: History, wire: Wire, folder: Path) -> Measured:
     """The count of one run."""
     unbounded = _is_unbounded(history, wire)
     return Measured(
-        requests=len(history.of(HttpRequest)),
+        asked=asked(history),
         bodies=_bodies(history, wire),
         seconds=round(_seconds(history, wire), 3),
         outcome=_outcome(history, unbounded=unbounded),
@@ -62,6 +71,38 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         fired=len(history.fired),
         folder=folder,
     )
+
+
+def call_of(step: str | None) -> str:
+    """The call that what happens in `step` belongs to: of a workflow's own step, of an agent's run, or of the whole.
+
+    A workflow may make several of each, at the same time or after one of them has failed, and what tries one of them
+    again knows nothing of the others. What the body of a step or of a tool begins is a part of its call.
+    """
+    path = StepId.parse(step).path if step else ()
+    around = tuple(takewhile(lambda segment: segment.kind in ("run", "step"), path))
+    steps = [depth for depth, segment in enumerate(around, 1) if segment.kind == "step"]
+    call = around[: max(steps)] if steps else around
+    return str(StepId(call)) if call else ""
+
+
+def named(call: str) -> str:
+    """The name of the workflow's own step that a call is of; empty if it is of none."""
+    step = StepId.parse(call) if call else None
+    return (step.name or "") if step and step.kind == "step" else ""
+
+
+def by_call(numbers: Mapping[str, int]) -> dict[str, int]:
+    """Numbers of steps, added up for each call."""
+    found: Counter[str] = Counter()
+    for step, number in numbers.items():
+        found[call_of(step)] += number
+    return dict(found)
+
+
+def asked(history: History) -> dict[str, int]:
+    """How many requests each call has made."""
+    return dict(Counter(call_of(event.step) for event in history.of(HttpRequest)))
 
 
 def is_cut_off(history: History) -> bool:

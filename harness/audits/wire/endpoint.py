@@ -15,7 +15,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 from harness.audits.asking.connects import refusing
 from harness.audits.asking.trouble import first
 from harness.audits.wire import answers
+from harness.audits.wire.counted import call_of, named
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
@@ -46,6 +48,10 @@ PROVIDERS = frozenset(
     }
 )
 """Hosts that are a provider's whoever asks: a tool, or a flow that has no agent. Models say their own."""
+CALLS = 100
+"""Calls of one run that fail after which it is believed that there is no end of them."""
+OTHERS = 500
+"""Requests of a call that is not measured, and only made on the way to what is."""
 TELLING = ("idempotency-key", "x-stainless-retry-count")
 """Headers that tell attempts and repeats apart."""
 
@@ -56,7 +62,9 @@ asking: ContextVar[str | None] = ContextVar("harness_asking", default=None)
 class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
-    The `limit` counts the requests of all lives; `sent` of them were sent by earlier ones. One more ends the process.
+    The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, which
+    may send `OTHERS` each; `sent` of each were sent by earlier lives. One more ends the process, as one of more than
+    `CALLS` calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
     whomever it asks.
     """
@@ -66,13 +74,14 @@ class Endpoint:
         failure: str,
         *,
         limit: int,
-        sent: int = 0,
+        sent: Mapping[str, int] | None = None,
         within: Callable[[], bool] | None = None,
         by_models: bool = False,
+        others: Collection[str] = (),
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
-        self.limit, self.sent = limit, sent
+        self.limit, self.sent, self.others = limit, Counter(sent or {}), others
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
@@ -120,8 +129,9 @@ class Endpoint:
         probes = bodies.active()
         assert probes is not None, "a provider is asked in a life only"
         with self._lock:
-            self.sent += 1
-            if self.sent > self.limit:
+            self.sent[call := call_of(step := probes.place())] += 1
+            limit = OTHERS if named(call) in self.others else self.limit
+            if self.sent[call] > limit or len(self.sent) > CALLS:
                 probes.journal.append(Observation(name=CUT_OFF, value=self.limit), invocation=probes.invocation)
                 sys.stdout.flush()
                 os._exit(0)
@@ -133,7 +143,7 @@ class Endpoint:
                     status=self._status(),
                     error=_ERRORS.get(self.failure) if self.failure else None,
                     headers={name: request.headers[name] for name in TELLING if name in request.headers},
-                    step=probes.current(),
+                    step=step,
                 ),
                 invocation=probes.invocation,
             )

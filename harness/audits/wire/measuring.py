@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.audits.wire.around import Around
-from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, longest_wait
+from harness.audits.wire.counted import Measured, Wire, asked, counted, is_cut_off, longest_wait
 from harness.audits.wire.failures import calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, HttpRequest, RunEnded
+from harness.history import SHOWN, RunEnded
 from harness.journal import load
 from harness.process import complaint
 from harness.process.watchdog import Watched
@@ -93,7 +93,7 @@ def _end(output: Path) -> str:
     return lines[-1] if lines else "it printed nothing"
 
 
-def measure(
+def measure(  # noqa: PLR0913  as many words as there are ways to fail
     scenario: Scenario,
     failure: str,
     *,
@@ -103,13 +103,15 @@ def measure(
     raises: str = "",
     short: bool = False,
     beside: str = "",
+    others: Collection[str] = (),
     around: Around | None = None,
 ) -> Measured:
     """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
 
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
-    `beside`. It fails up to `limit` times; whatever tries once more is unbounded. `short` lets chance make waits short.
+    `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
+    workflow; whatever tries once more is unbounded. `short` lets chance make waits short.
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. Safe to
     call from several threads. Raises `UsageError` for what cannot be measured.
     """
@@ -117,7 +119,7 @@ def measure(
     model = _around_model(bench)
     around = around or model
     scale = min(quick_scale(around), quick_scale(model))  # whatever fails, a model is asked before
-    wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside)
+    wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside, others=tuple(others))
     quick = _measured(scenario, wire, bench)
     if not _strikes(quick, around):
         return quick
@@ -154,12 +156,12 @@ class WireRun(Run):
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         script = calling(self.wire.step) if self.scenario.script is None else None
-        wire = {**vars(self.wire), "sent": len(self.history.of(HttpRequest)), "script": script}
+        wire = {**vars(self.wire), "sent": asked(self.history), "script": script}
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
         if is_cut_off(self.history):
-            return RunEnded(how="limit", reason=f"request {self.wire.limit + 1} was on its way")
+            return RunEnded(how="limit", reason=f"request {self.wire.limit + 1} of a call, or a call too many, began")
         return super()._over(watched)
 
 

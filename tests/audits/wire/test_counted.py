@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.audits.wire.counted import Wire, counted, longest_wait
+from harness.audits.wire.counted import Wire, call_of, counted, longest_wait
 from harness.audits.wire.failures import CUT_OFF
 from harness.history import (
     Event,
@@ -52,6 +52,22 @@ def test_requests_and_bodies_are_counted_one_by_one():
     history = happened((1, begun()), (1, SENT), (1, SENT), (2, over()), (3, begun()), (3, SENT), (4, over()), ENDED)
     seen = counted(history, Wire("503", 25), Path())
     assert (seen.requests, seen.bodies, seen.unbounded) == (3, {MODEL: 2}, False)
+
+
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [
+        pytest.param(None, "", id="what the workflow asks itself"),
+        pytest.param("model#2", "", id="the only run of an agent"),
+        pytest.param("run#2.model#1", "run#2", id="another one"),
+        pytest.param("tool:fetch#1.run#2.model#1", "", id="what a tool begins is the tool's"),
+        pytest.param("step:ask#2", "step:ask#2", id="a step"),
+        pytest.param("step:ask#2.run#2.model#1", "step:ask#2", id="what a step begins is the step's"),
+        pytest.param("step:child#1.step:ask#2", "step:child#1.step:ask#2", id="a step of a workflow that is called"),
+    ],
+)
+def test_what_happens_belongs_to_a_call_of_a_step_or_to_a_run(step, call):
+    assert call_of(step) == call
 
 
 def test_waits_inside_are_exact_and_pauses_between_are_scaled_back():

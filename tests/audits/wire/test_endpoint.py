@@ -38,7 +38,7 @@ MODELS = {
 def failing(failure: str, path, monkeypatch, limit: int = 25) -> Iterator[list[HttpRequest]]:
     """An endpoint in this very process; the list holds what reached it, afterwards."""
     journal = Journal(path)
-    monkeypatch.setattr(bodies, "_probes", SimpleNamespace(journal=journal, invocation=1, current=lambda: None))
+    monkeypatch.setattr(bodies, "_probes", SimpleNamespace(journal=journal, invocation=1, place=lambda: None))
     uninstall, requests = install(Endpoint(failure, limit=limit)), []
     try:
         with override_allow_model_requests(True):

@@ -1,0 +1,51 @@
+"""What is predicted is what one call comes to, and so is what is measured, however many calls a workflow makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.retries.values import Failure
+from tests.audits.cells import measured
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "unit", "chain", "calls"),
+    [
+        pytest.param(
+            "prefect",
+            "goes_on",
+            "step:in_both.translate.client",
+            "2 (openai) × 3 (prefect task) × 2 (flow in-both) × 2 (flow) = 24",
+            2,
+            id="two at once in a flow that is tried again on both levels, and another task after them",
+        ),
+        pytest.param(
+            "prefect",
+            "goes_on",
+            "step:excuse.client",
+            "2 (openai) × 8 (prefect task) × 2 (flow) = 32",
+            1,
+            id="the one that comes after them",
+        ),
+        pytest.param(
+            "dbos",
+            "side_by_side",
+            "step:summarize.client",
+            "2 (openai) × 3 (dbos step) = 6",
+            4,
+            id="four at once, and no failure of the workflow",
+        ),
+        pytest.param(
+            "dbos",
+            "insists",
+            "step:insist.summarize.client",
+            "2 (openai) × 3 (dbos step) × 2 (tenacity of insist) = 12",
+            1,
+            id="one that a decorator makes again",
+        ),
+    ],
+)
+def test_requests_belong_to_the_call_that_they_were_made_in(tmp_path, engine, name, unit, chain, calls):
+    cell = measured(tmp_path, f"fixtures.audit.several:{name}", engine, unit, Failure.UNAVAILABLE)
+    assert cell.chain == chain
+    assert (cell.counted, cell.measured.calls, cell.measured.capped) == (cell.predicted, calls, False)
