@@ -11,6 +11,7 @@ from harness import audit
 from harness.errors import UsageError
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Status
+from tests.audits.cells import measured
 
 F = Failure
 
@@ -50,6 +51,13 @@ def test_a_deadline_that_only_a_tool_has_strikes_in_the_proof_of_that_tool():
     found = {unit.unit: unit.cell(F.READ_TIMEOUT) for unit in report.units}
     assert (found["tool:look.client"].counted, found["tool:look.client"].agrees) == (2 * 2, True)
     assert (found["model"].counted, found["model"].agrees) == (3, True)
+
+
+def test_the_deadline_of_a_flow_strikes_among_the_attempts_that_it_is_around(tmp_path):
+    subject, unit = "fixtures.audit.hurried_flow:settle", "step:ask.client"
+    cell = measured(tmp_path, subject, "prefect", unit, F.READ_TIMEOUT)
+    assert cell.chain == "3 (flow ends 5 (prefect task) after 150 s) = 3"
+    assert (cell.counted, cell.agrees) == (3, True)
 
 
 def test_requests_and_tools_happen_as_often_as_predicted():

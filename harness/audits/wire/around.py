@@ -20,11 +20,14 @@ class Around(TypedDict):
 
 
 def around(layers: Iterable[RetryLayer], *, endless: bool) -> Around:
-    """The deadlines of these layers of an engine, but for those that end nothing that is under way."""
+    """The deadlines of these layers of an engine, but for those that end nothing that is under way.
+
+    One run of what is around units is all attempts of theirs.
+    """
     ending = [layer for layer in layers if layer.interrupts]
-    return Around(
-        each=_shortest(layer.each for layer in ending), all=_shortest(layer.all for layer in ending), endless=endless
-    )
+    each = _shortest(layer.each for layer in ending if layer.kind == "unit")
+    runs = (layer.each for layer in ending if layer.kind != "unit")
+    return Around(each=each, all=_shortest((*runs, *(layer.all for layer in ending))), endless=endless)
 
 
 def _shortest(seconds: Iterable[float | None]) -> float | None:
