@@ -36,7 +36,8 @@ class Cell(Value):
     `requests` on the wire or `executions` of a body. `unmeasured` is why it was not measured. `bound` says that no more
     can happen, and fewer may: code of the person's own is in between, which need not pass on what fails. `raises` is
     the exception of a body that fails; `short` says that this is the worst where chance makes waits short, and a clock
-    stops the retries.
+    stops the retries; `least` is what it comes to where chance makes them long, and each number in between is as
+    predicted.
     """
 
     failure: Failure
@@ -49,6 +50,7 @@ class Cell(Value):
     bound: bool = False
     raises: str = ""
     short: bool = False
+    least: int | None = None
 
     @property
     def is_budgeted(self) -> bool:
@@ -74,7 +76,7 @@ class Cell(Value):
 
     @property
     def agrees(self) -> bool | None:
-        """Whether prediction and measurement are equal. None: one of them is missing.
+        """Whether prediction and measurement are equal, as far as chance allows. None: one of them is missing.
 
         So it is where the measurement was stopped below a prediction that is a number.
         """
@@ -84,12 +86,14 @@ class Cell(Value):
             return None
         if math.isinf(self.predicted):
             return self.measured.capped
-        return not self.measured.capped and (self.counted == self.predicted or self.is_below)
+        least = self.predicted if self.least is None else self.least
+        return not self.measured.capped and (least <= (self.counted or 0) <= self.predicted or self.is_below)
 
     @property
     def is_below(self) -> bool:
         """Whether fewer were measured than a bound allows."""
-        return self.bound and self.counted is not None and self.counted < (self.predicted or 0)
+        fewest = self.predicted if self.least is None else self.least
+        return self.bound and self.counted is not None and self.counted < (fewest or 0)
 
 
 class UnitAudit(Value):

@@ -9,6 +9,8 @@ import pytest
 
 from harness import audit
 from harness.errors import UsageError
+from harness.retries.arithmetic import times
+from harness.retries.report import Cell, Measured
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Status
 from tests.audits.cells import measured
@@ -58,6 +60,19 @@ def test_the_deadline_of_a_flow_strikes_among_the_attempts_that_it_is_around(tmp
     cell = measured(tmp_path, subject, "prefect", unit, F.READ_TIMEOUT)
     assert cell.chain == "3 (flow ends 5 (prefect task) after 150 s) = 3"
     assert (cell.counted, cell.agrees) == (3, True)
+
+
+def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(tmp_path):
+    subject, unit = "fixtures.audit.hurried_flow:by_chance", "step:hurry.insistent"
+    cell = measured(tmp_path, subject, "prefect", unit, F.UNAVAILABLE)
+    assert cell.chain == "5 (prefect task ends 9 (openai) after 6.4 s) = 5"
+    assert (cell.least, cell.counted, cell.agrees) == (4, 5, True)
+
+
+@pytest.mark.parametrize(("requests", "agrees"), [(3, False), (4, True), (5, True), (6, False)])
+def test_each_number_that_chance_may_come_to_is_as_predicted_and_no_other(requests, agrees):
+    cell = Cell(failure=F.UNAVAILABLE, expression=times(5, "sdk"), least=4, measured=Measured(requests=requests))
+    assert cell.agrees is agrees
 
 
 def test_requests_and_tools_happen_as_often_as_predicted():

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 from unittest.mock import patch
 
@@ -57,8 +58,12 @@ def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[
     """What `ask` comes to at worst where chance decides how long it waits: waits in full, or none of them.
 
     The longest waits take the longest; but a policy that stops by the clock tries most often if its waits are short.
-    `count` says how often it tried; `short` is made of what short waits come to, and of what long ones do.
+    `count` says how often it tried; `short` is made of what short waits come to, and of what long ones do. In haste
+    only the short ones count.
     """
+    if _hasty.get():
+        with _chance(0.0):
+            return ask()
     with _chance(1.0) as chance:
         patient = ask()
     if not chance.asked:
@@ -66,6 +71,24 @@ def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[
     with _chance(0.0):
         hasty = ask()
     return short(hasty, patient) if count(hasty) > count(patient) else patient
+
+
+_hasty: ContextVar[bool] = ContextVar("harness_hasty", default=False)
+
+
+@contextmanager
+def in_haste() -> Iterator[None]:
+    """While this lasts, layers are asked as if chance made all their waits as short as it may."""
+    token = _hasty.set(True)
+    try:
+        yield
+    finally:
+        _hasty.reset(token)
+
+
+def share() -> float:
+    """Where chance falls for a layer that is asked: 1 for the longest waits, 0 in haste."""
+    return 0.0 if _hasty.get() else 1.0
 
 
 class Chance:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
+from harness.audits.asking.clock import in_haste
 from harness.audits.asking.modeling import Outcome
 from harness.retries.arithmetic import AtMost, Course, Expression, Times, factors, product, times
 from harness.retries.live import Answer, Live, TimedOut
@@ -25,17 +27,32 @@ Unknowns = dict[str, str]
 def enclosed(
     outcome: Outcome, lives: Sequence[Live], failure: Failure, unknown: Unknowns, counts: Counts = "requests"
 ) -> Cell:
-    """The cell of one failure: every layer around the outcome is asked with the error that reaches it."""
-    passed = through(outcome, lives, unknown)
+    """The cell of one failure: every layer around the outcome is asked with the error that reaches it.
+
+    The longest waits that chance allows take the longest; before a deadline, the shortest let most happen.
+    """
+    passed = most = through(outcome, lives, unknown)
+    if any(live.layer.interrupts and (live.layer.each or live.layer.all) for live in lives):
+        with in_haste():
+            course = outcome.hasty() if outcome.hasty else outcome.course
+            hasty = through(replace(outcome, course=course), lives, {})
+        most = hasty if _total(hasty) > _total(passed) else passed
     known = passed.expression.total is not None and math.isfinite(passed.course.seconds)
     return Cell(
         failure=failure,
-        expression=passed.expression,
-        stops=passed.stops or first_to_stop(passed.expression),
+        expression=most.expression,
+        stops=most.stops or first_to_stop(most.expression),
         seconds=passed.course.seconds if known else None,
         counts=counts,
-        short=outcome.short,
+        short=outcome.short or most is not passed,
+        least=None if most is passed else int(_total(passed)),
     )
+
+
+def _total(outcome: Outcome) -> float:
+    """How many; nothing is more than what nobody knows."""
+    total = outcome.expression.total
+    return math.inf if total is None else total
 
 
 def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outcome:
@@ -77,8 +94,7 @@ def _is_own(kind: type[Exception]) -> bool:
 
 
 def _attempts(error: BaseException, lives: Sequence[Live]) -> float:
-    total = through(once(error), lives, {}).expression.total
-    return math.inf if total is None else total
+    return _total(through(once(error), lives, {}))
 
 
 def once(error: BaseException) -> Outcome:

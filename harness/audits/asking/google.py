@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from pydantic_ai.models import DEFAULT_HTTP_TIMEOUT, get_user_agent
 
+from harness.audits.asking.clock import Chance, share
 from harness.audits.asking.sdks import Sdk, in_seconds, read_timeout, sending_to
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
@@ -56,8 +57,8 @@ class Google(Sdk):
                 stack.enter_context(sending_to(counter, http))
             for name, value in given.items():
                 stack.enter_context(patch.object(self.api, name, value))
-            # The longest that a wait with jitter may come to is what counts.
-            stack.enter_context(patch.object(sys.modules["tenacity.wait"].random, "uniform", lambda _low, high: high))
+            chance = Chance(share())  # one of the ends of what a wait with jitter may come to is what counts
+            stack.enter_context(patch.object(sys.modules["tenacity.wait"].random, "uniform", chance.uniform))
             yield counter
 
     @property

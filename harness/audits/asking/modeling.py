@@ -7,7 +7,7 @@ the fallbacks around it count as they do in production.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
-from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
@@ -37,7 +37,8 @@ class Outcome:
     """What layers make of a failure: the expression, the course, and the error that whoever is around them sees.
 
     `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
-    that of whoever reads such an answer; `short` that it is the worst where chance makes waits short.
+    that of whoever reads such an answer; `short` that it is the worst where chance makes waits short. `hasty` tells the
+    course with such waits, of what else may be the worst with the longest ones.
     """
 
     expression: Expression
@@ -46,6 +47,7 @@ class Outcome:
     stops: str = ""
     assumed: bool = False
     short: bool = False
+    hasty: Callable[[], Course] | None = None
 
 
 class Asker:
@@ -116,6 +118,13 @@ class Asker:
 
     def ask(self, failure: Failure) -> Outcome:
         """What becomes of a request to this model."""
+        return replace(self._asked(failure), hasty=lambda: self._in_haste(failure))
+
+    def _in_haste(self, failure: Failure) -> Course:
+        with in_haste():
+            return self._asked(failure).course
+
+    def _asked(self, failure: Failure) -> Outcome:
         if hidden := [layer.name for layer in self.wrappers if layer.unknown and layer.decides]:
             return nobody_knows(hidden[0])
         if self.fallbacks:

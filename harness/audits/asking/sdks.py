@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from pydantic_ai.models import DEFAULT_HTTP_TIMEOUT, get_user_agent
 
+from harness.audits.asking.clock import share
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
@@ -52,7 +53,11 @@ class Sdk:
         assert self.http is not None
         counter, given = stub(self.http, trouble), self.client._client  # noqa: SLF001
         tries = self.client.max_retries if retries is None else retries
-        with sending_to(counter, given), patch.object(self.client, "max_retries", tries), _without_jitter(self.package):
+        with (
+            sending_to(counter, given),
+            patch.object(self.client, "max_retries", tries),
+            jitter_of(self.package, share()),
+        ):
             yield counter
 
     def post(self) -> None:
@@ -137,10 +142,10 @@ def absurd_timeout(timeout: Any) -> str:
     return f"timeout={seconds:g} makes no sense" if seconds is not None and not seconds > 0 else ""
 
 
-def _without_jitter(package: str) -> AbstractContextManager[Any]:
-    """Such an SDK shortens its waits by chance: the longest that it may wait is what counts."""
+def jitter_of(package: str, share: float) -> AbstractContextManager[Any]:
+    """Such an SDK shortens its waits by chance: let it wait as long as it may (1), or as short (0)."""
     module = sys.modules.get(f"{package}._base_client")
-    return patch.object(module, "random", lambda: 0.0) if hasattr(module, "random") else nullcontext()
+    return patch.object(module, "random", lambda: 1.0 - share) if hasattr(module, "random") else nullcontext()
 
 
 def _package(client: Any) -> str:

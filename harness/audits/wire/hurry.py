@@ -38,7 +38,8 @@ CLIENTS = (
 def install(pace: float | None, *, short: bool = False) -> None:
     """Divide every wait inside a body by `pace`; with None it only lets others go first. For the life's process.
 
-    Where chance decides how long a policy of `tenacity` waits, it waits as long as it may; or as `short`, if so said.
+    Where chance decides how long an SDK or a policy of `tenacity` waits, it waits as long as it may; or as `short`, if
+    so said.
     """
     import anyio
 
@@ -68,6 +69,9 @@ _clock = _Clock()
 
 
 def _keep_time(share: float) -> None:
+    sdks: list[Any] = [module for name, module in sys.modules.items() if name.endswith("._base_client")]
+    for sdk in sdks:
+        sdk.random = lambda: 1.0 - share  # by so much they shorten their waits
     tenacity: Any = sys.modules.get("tenacity")
     if tenacity is not None:
         tenacity.time = _clock
