@@ -48,9 +48,11 @@ compile:
 	@test -z "$(PYTHON)" || $(PYTHON) -m harness.engines.temporal.server --ahead
 
 # A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can. Each file stays
-# with one worker, for what its tests share is made once; files with slow tests begin first (see conftest.py).
+# with one worker, for what its tests share is made once; files with slow tests begin first (see conftest.py). These
+# tests run real servers, and kill real processes, on machines that others keep busy: what fails is run once more, and
+# what passes then is told at the end, with how it failed.
 test: servers ## Run the tests; narrow them with ARGS='tests/checks -k charge'.
-	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 $(ARGS)
 
 lint: install ## Check style, types and the direction of imports.
 	@$(RUN) -m ruff check .

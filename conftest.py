@@ -1,7 +1,8 @@
 """What every test may count on: the project's own markers, and pytest's tool for testing plugins.
 
 With `HARNESS_REQUIRE=dbos,prefect,temporal`, as `make test` and the build set it, an engine that is missing ends the
-session before it begins, and a test that is skipped fails: what was not tested must not look tested.
+session before it begins, and a test that is skipped fails: what was not tested must not look tested. Nor must a test
+that failed before it passed look like one that passes.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ def pytest_sessionstart() -> None:
     missing = [f"{name}: {problem}" for name in names for problem in registry.load(name).problems({})]
     if missing:
         raise pytest.UsageError(f"{REQUIRE} names engines that cannot be used here:\n  " + "\n  ".join(missing))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how each test failed that was then run once more (`--reruns`): nobody may take it for one that passes."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"failed at first: {report.nodeid}", sep="-", red=True)
+        terminalreporter.line(report.longreprtext)
 
 
 @pytest.hookimpl(wrapper=True)

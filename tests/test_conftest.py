@@ -34,6 +34,29 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, require: str
     return pytester.runpytest_subprocess("-p", "no:cacheprovider")
 
 
+def test_how_a_test_failed_that_then_passes_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(CONFTEST.read_text("utf-8"))
+    pytester.makepyfile("""
+        import pathlib
+
+        def test_that_fails_once(request):
+            seen = pathlib.Path(request.config.rootpath, "seen")
+            first = not seen.exists()
+            seen.touch()
+            assert not first, "a busy machine"
+
+        def test_that_fails():
+            assert False, "a bug"
+    """)
+
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly", "--reruns", "1")
+
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(
+        ["*failed at first*test_that_fails_once*", "*a busy machine*", "*1 failed, 1 passed, 2 rerun*"]
+    )
+
+
 def test_a_skipped_test_is_skipped_where_nothing_is_required(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
