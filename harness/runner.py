@@ -125,7 +125,7 @@ class Bench:
     def _once(self, plan: FaultPlan, baseline: History | None, name: str, tempo: Tempo, **details: Any) -> Run:
         with self._turnstile.passed(alone=kills_server(plan)):
             run = Run(self, plan, self.new_folder(name), baseline, tempo=tempo, **details)
-            run.execute()
+            run.execute(provisional=not tempo.note)
         return run
 
     def new_folder(self, name: str) -> Path:
@@ -242,16 +242,18 @@ class Run:
         crashes = sum(fault.times for fault in plan.faults if fault.action in ("crash", "duplicate"))
         self.limit = self.scenario.incarnations or crashes + 3 + len(self.scenario.lives)
         self._taken_up: list[list[int]] = []
+        self._is_provisional = False
 
     @property
     def history(self) -> History:
         return self._reader.read()
 
-    def execute(self) -> None:
+    def execute(self, *, provisional: bool = False) -> None:
         """Run to the end. Everything that happened is in the folder's journal afterwards, with why it is done again.
 
-        One that is done for the first time ends as soon as it is seen that a scaled timeout has spoilt it.
+        If it is `provisional`, it is done again where a scaled timeout has spoilt it, and ends as soon as that is seen.
         """
+        self._is_provisional = provisional
         started = RunStarted(
             run=self.folder.name, engine=self.bench.engine.name, subject=self.scenario.subject, plan=str(self.plan)
         )
@@ -322,7 +324,7 @@ class Run:
 
     def _spoilt(self, tally: Tally) -> str | None:
         """Why a run that will be done again, more slowly, need not come to its end."""
-        if self.tempo.note or not tally.has_news_of_tries():
+        if not self._is_provisional or not tally.has_news_of_tries():
             return None
         found = untimely(self.history)
         return None if found is None else str(found)

@@ -40,7 +40,10 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     shared = _shared(units)
     names = frozenset(unit.called for unit in units if unit.called)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
-    targets = [replace(one, others=names - {one.called}) if isinstance(one, Target) else one for one in targets]
+    targets = [
+        replace(one, others=names - {unit.called}) if isinstance(one, Target) else one
+        for (unit, _cell), one in zip(every, targets, strict=True)
+    ]
     if refused:
         return tuple(_left_out(unit, f"it cannot be run by the harness: {refused}") for unit in units)
     cells = iter(_measured(every, targets, bench, _missing(units)))
