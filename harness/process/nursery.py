@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from harness.process import cold, kin, loading, stacks
+from harness.process import ballast, cold, kin, loading, stacks
 from harness.process.farewell import Farewells
 from harness.process.letters import Letter, Letters
 from harness.process.newborn import FAILED, Birth, awaken, flush, leave_home, live, print_at_once, put_out
@@ -55,6 +55,7 @@ def _prepare(letters: Letters, pages: Pages, farewells: Farewells) -> Callable[[
     letters.send(loading.preload(order["preload"], order["argument"]))
     loading.fill_standard_streams()
     gc.collect()
+    ballast.fill()
     gc.freeze()
 
     def begin(birth: Birth) -> NoReturn:
