@@ -115,6 +115,16 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
 def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
+
+    def numbers(seen: measuring.Measured) -> tuple[dict[str, int], dict[str, int]]:
+        """How often each call asked, and how often each ran."""
+        ran = {step: number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target)}
+        return _called_by(unit, _own(seen.asked, target)), _called_by(unit, by_call(ran))
+
+    def is_enough(seen: measuring.Measured) -> bool:
+        asked, ran = numbers(seen)
+        return max((asked if cell.counts == "requests" else ran).values(), default=0) >= _fewest(cell)
+
     seen = measuring.measure(
         bench.scenario,
         cell.failure,
@@ -126,9 +136,9 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
         beside=target.beside,
         others=target.others,
         around=_around(unit, cell),
+        is_enough=is_enough,
     )
-    ran = {step: number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target)}
-    ran, asked = _called_by(unit, by_call(ran)), _called_by(unit, _own(seen.asked, target))
+    asked, ran = numbers(seen)
     bodies = max(ran.values(), default=0)
     if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
         return cell.model_copy(update={"unmeasured": reason})
@@ -190,6 +200,12 @@ def _is_of(step: StepId, target: Target) -> bool:
     if target.kind == STEP:
         return str(step) == target.step
     return step.kind == target.kind and target.name in (None, step.name)
+
+
+def _fewest(cell: Cell) -> float:
+    """What a cell comes to at least, as it is predicted; 0 where that is no number."""
+    fewest = cell.predicted if cell.least is None else cell.least
+    return 0 if fewest is None or not isfinite(fewest) else fewest
 
 
 def _limit(cell: Cell) -> int:

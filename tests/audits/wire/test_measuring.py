@@ -10,10 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from harness.audits.wire import measuring
 from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, offered, open_wire, quick_scale
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable
-from harness.history import Effect, HttpRequest
+from harness.history import Effect, HttpRequest, StepEntered
 from harness.journal import load
 from harness.runner import Bench
 from harness.scenario import Scenario
@@ -101,6 +102,23 @@ def test_a_deadline_ends_what_the_client_inside_it_would_have_tried_again(measur
     """An activity has 60 s and the SDK waits for 600: one request in each attempt, and the third is one too many."""
     seen = measured("temporal", "read-timeout", limit=2)
     assert (seen.requests, seen.bodies["model#1"], seen.unbounded) == (2, 3, True)
+
+
+def test_a_run_against_a_deadline_that_came_to_too_little_is_made_again_in_longer_times(
+    measured: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "MORE_ROOM", (4.5, 9.0))
+    made: list[Measured] = []
+
+    def is_enough(seen: Measured) -> bool:
+        made.append(seen)
+        return len(made) == 2
+
+    seen = measured("temporal", "read-timeout", limit=1, is_enough=is_enough)
+
+    assert seen is made[1]
+    short, long = (load(one.folder / "journal.jsonl").of(StepEntered)[-1].effective for one in made)
+    assert max(short) < max(long)
 
 
 def test_what_an_agent_cannot_take_is_asked_for_again_as_often_as_it_says(measured):
