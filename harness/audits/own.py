@@ -38,7 +38,8 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     names = _names(steps)
     around = [*body, *(live for live in run if live.layer.kind == "container")]
     passed = {id(helper) for one in every if one in steps or durable(one.value) for helper in one.through}
-    named = [one for one in reached(workflow, own) if own.isdisjoint(map(id, one.through))]
+    ways = {one.way for one in every}  # what is lent to a step is asked there
+    named = [one for one in reached(workflow, own) if one.way in ways and own.isdisjoint(map(id, one.through))]
     beside = [one for one in named if id(one.value) not in passed | own and not durable(one.value)]
     given = any(asks(one.value, one.by) for one in beside)
     found = [

@@ -18,7 +18,7 @@ from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from harness.audits.asking.clients import MAKERS, taken_out
+from harness.audits.asking.clients import MAKERS, asks, taken_out
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
 from harness.audits.running import Runs, runs_of
 from harness.subjects.importing import is_theirs
@@ -38,6 +38,11 @@ class Reached:
     value: Any
     by: CodeType
     through: tuple[Any, ...] = ()
+
+    @property
+    def way(self) -> tuple[int, ...]:
+        """What it is, and the way to it, as `id`s."""
+        return id(self.value), *map(id, self.through)
 
     @property
     def is_changed(self) -> bool:
@@ -107,7 +112,8 @@ class _Search:
     """The functions to look into, and what was found already.
 
     What a function hands on as a whole may be what another function takes something from, so at the end each is looked
-    at with the other's eyes.
+    at with the other's eyes. A client that code hands on is `lent`: whoever takes something of it from a parameter
+    asks it, and who only hands it on does not.
     """
 
     leaving: Any
@@ -116,6 +122,7 @@ class _Search:
     seen: set[tuple[Any, ...]] = field(default_factory=set)
     entered: set[tuple[Any, ...]] = field(default_factory=set)
     handed: dict[int, Any] = field(default_factory=dict)
+    lent: list[Reached] = field(default_factory=list)
     taking: list[_Place] = field(default_factory=list)
     looked: set[CodeType] = field(default_factory=set)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
@@ -128,7 +135,19 @@ class _Search:
                 for holder, place in pairs:
                     yield from self._taken(holder, place)
             else:
-                return
+                break
+        yield from self._borrowed()
+
+    def _borrowed(self) -> Iterator[Reached]:
+        """What was lent, where it is asked; where that is seen nowhere, as it was."""
+        while self.lent:
+            one = self.lent.pop(0)
+            asked = [place for place in self.taking if _borrows(place, one.value)]
+            found = [Reached(one.name, one.value, place.code, place.through) for place in asked]
+            yield from (borrowed for borrowed in found if borrowed.way not in self.seen)
+            if not found and one.way not in self.seen:
+                yield one
+            self.seen.update(borrowed.way for borrowed in (*found, one))
 
     def bound(self, value: Any, function: FunctionType) -> Iterator[Reached]:
         """What a function that the search begins with has for arguments already."""
@@ -176,8 +195,12 @@ class _Search:
             return
         self.entered.add(entry)
         if key not in self.seen:
-            self.seen.add(key)
-            yield Reached(name, found, place.code, through)
+            one = Reached(name, found, place.code, through)
+            if is_lent := name in place.names.handed and asks(found) and not callable(found):
+                self.lent.append(one)
+            if not is_lent or place.names.uses(name):
+                self.seen.add(key)
+                yield one
         yield from self._below(name, found, owner, place)
         for inside, inner in contents(found):
             if self._is_holder(inner):
@@ -218,6 +241,13 @@ class _Search:
             theirs = inspect.isfunction(inner) and own_function(inner) is None
             if not theirs or place.names.takes(name, attribute):
                 yield from self._found(attribute, inner, None, place)
+
+
+def _borrows(place: _Place, client: Any) -> bool:
+    """Whether code takes from one of its parameters what this client has."""
+    parameters = place.code.co_varnames[: place.code.co_argcount + place.code.co_kwonlyargcount]
+    taken = (attribute for name, attribute in place.names.chained if name in parameters)
+    return any(inspect.getattr_static(client, attribute, None) is not None for attribute in taken)
 
 
 def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:
@@ -339,6 +369,10 @@ class _Names:
     def takes(self, name: str, attribute: str) -> bool:
         """Whether an attribute is this one's: `get` may be anybody's. What is imported here may have any name."""
         return (name, attribute) in self.chained or name in self.modules
+
+    def uses(self, name: str) -> bool:
+        """Whether something is taken from a variable."""
+        return any((name, attribute) in self.chained for attribute in self.attributes)
 
     def of(self, holder: Any) -> tuple[str, ...]:
         """The names of what this code may take from an object: all there are, if it makes names itself."""

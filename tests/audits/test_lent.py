@@ -1,0 +1,121 @@
+"""A client or an agent that a workflow hands to its steps: it is asked there, with their retries around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dbos import DBOS
+from openai import AsyncOpenAI
+from prefect import flow, task
+from pydantic_ai import Agent
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from harness.audits import own
+from harness.engines.dbos import retries as dbos
+from harness.engines.prefect import retries as prefect
+from harness.retries.values import Failure
+
+client = AsyncOpenAI(api_key="sk-fixture")
+model = OpenAIChatModel("gpt-5", provider=OpenAIProvider(api_key="sk-fixture"))
+agent = Agent(model, name="thinker")
+
+
+@DBOS.step(retries_allowed=True, max_attempts=4)
+async def ask(llm: AsyncOpenAI, prompt: str) -> Any:
+    """Ask whom it is given."""
+    return await llm.responses.create(model="gpt-5", input=prompt)
+
+
+@DBOS.step(retries_allowed=True, max_attempts=2)
+async def think(thinker: Agent, prompt: str) -> str:
+    """Run what it is given."""
+    return (await thinker.run(prompt)).output
+
+
+@DBOS.step(retries_allowed=True, max_attempts=5)
+async def note(text: str) -> str:
+    """Ask nobody."""
+    return text.strip()
+
+
+@task(retries=1)
+async def asked(llm: AsyncOpenAI, prompt: str) -> Any:
+    """Ask whom it is given."""
+    return await llm.responses.create(model="gpt-5", input=prompt)
+
+
+def through(llm: AsyncOpenAI, prompt: str) -> Any:
+    """Hand on what it was given."""
+    return ask(llm, prompt)
+
+
+@DBOS.workflow()
+async def plainly(prompt: str) -> Any:
+    """Hand it to a step; another step has nothing of it."""
+    return await ask(client, await note(prompt))
+
+
+@DBOS.workflow()
+async def by_name(prompt: str) -> Any:
+    """Say which parameter it is."""
+    return await ask(prompt=prompt, llm=client)
+
+
+@DBOS.workflow()
+async def by_helper(prompt: str) -> Any:
+    """Hand it to a function that hands it on."""
+    return await through(client, prompt)
+
+
+@DBOS.workflow()
+async def of_agent(prompt: str) -> Any:
+    """Hand an agent to a step."""
+    return await think(agent, prompt)
+
+
+@DBOS.workflow()
+async def twice(prompt: str) -> Any:
+    """Ask it here, and hand it on."""
+    first = await client.responses.create(model="gpt-5", input=prompt)
+    return await ask(client, first.output_text)
+
+
+@DBOS.workflow()
+async def to_nobody(prompt: str) -> Any:
+    """Hand it to somebody else's function, of which nobody knows what it does with it."""
+    return repr(client) + prompt
+
+
+@flow
+async def flowing(prompt: str) -> Any:
+    """Hand it to a task."""
+    return await asked(client, prompt)
+
+
+def chains(workflow: Any, engine: Any) -> dict[str, str]:
+    """What each unit that asks somebody comes to where the provider answers 503."""
+    units = own.units_of(workflow, lambda unit: engine.layers(workflow, unit, {}))
+    cells = {unit.unit: unit.cell(Failure.UNAVAILABLE) for unit in units}
+    return {name: cell.chain for name, cell in cells.items() if cell is not None}
+
+
+IN_STEP = {"step:ask.client": "3 (openai) × 4 (dbos step) = 12"}
+ALONE = {"client": "3 (openai) = 3"}
+
+
+@pytest.mark.parametrize(
+    ("workflow", "engine", "expected"),
+    [
+        pytest.param(plainly, dbos, IN_STEP, id="to a step"),
+        pytest.param(by_name, dbos, IN_STEP, id="by the name of a parameter"),
+        pytest.param(by_helper, dbos, IN_STEP, id="through a function"),
+        pytest.param(of_agent, dbos, {"step:think.agent.model": "3 (openai) × 2 (dbos step) = 6"}, id="an agent"),
+        pytest.param(twice, dbos, IN_STEP | ALONE, id="to a step, and asked outside of it"),
+        pytest.param(to_nobody, dbos, ALONE, id="to nobody who is seen to ask it"),
+        pytest.param(flowing, prefect, {"step:asked.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a task"),
+    ],
+)
+def test_what_a_workflow_hands_to_a_step_is_asked_there(workflow: Any, engine: Any, expected: dict[str, str]) -> None:
+    assert chains(workflow, engine) == expected
