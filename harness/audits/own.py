@@ -23,6 +23,7 @@ from harness.audits.reach import Reached, Unseen, own_function, reached
 from harness.retries.live import Live, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
+from harness.steps import StepId
 from harness.subjects.naming import unwrapped
 
 
@@ -56,6 +57,12 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     for one in children.values():
         unit = collect.recovered_unit(_recovering(one.value, way.engine))
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
+
+
+def _in_its_workflow(one: Reached, engine: Engine, unit: UnitAudit) -> UnitAudit:
+    """The unit with the step that it is in a run: inside of the workflows that are called on the way to it."""
+    around = [str(StepId.of("step", helper.__name__)) for helper in one.through if _recovering(helper, engine)]
+    return unit.model_copy(update={"step": ".".join([*around, unit.step])}) if unit.step else unit
 
 
 def _recovering(function: Any, engine: Engine) -> list[Live]:
@@ -177,9 +184,11 @@ def _in_step(
     way = [id(one) for one in (*step.through, step.value)]
     inside = [one for one in every if [id(helper) for helper in one.through[: len(way)]] == way]
     found = [replace(one, through=one.through[len(way) :]) for one in inside]
-    units = list(asked_inside(f"step:{name}.", found, lives, engine))
+    units = list(asked_inside(f"step:{name}.", found, lives, engine)) or [
+        _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
+    ]
     hidden = {one.name: one for one in found if isinstance(one.value, Unseen)} if given else {}
-    yield from units or [body_unit(f"step:{name}", lives)]
+    yield from units
     for one in hidden.values():
         yield from asking(
             called(f"step:{name}.", one), one, [*Way(lives, engine, ()).layers(one.through), *lives], engine

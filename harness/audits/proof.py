@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from math import isfinite
 
-from harness.audits.targets import STEP, Target, is_asked, target
+from harness.audits.targets import MODEL, STEP, Target, is_asked, target
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
@@ -159,8 +159,15 @@ def _own(asked: Mapping[str, int], target: Target) -> dict[str, int]:
 
 
 def _called_by(unit: UnitAudit, numbers: dict[str, int]) -> dict[str, int]:
-    """The numbers of each call. All are one where something in between calls the unit again, which nothing shows."""
-    again = any(layer.recalls for layer in unit.layers)
+    """The numbers of each call. All are one where something in between calls the unit again, which nothing shows.
+
+    That is a decorator or a unit around it, and whatever else `recalls`. Of an agent inside a step, each attempt at the
+    step is a run of its own.
+    """
+    kinds = [layer.kind for layer in unit.layers]
+    outside = kinds[kinds.index("unit") + 1 :] if "unit" in kinds else []
+    runs_anew = bool(unit.called) and unit.unit.endswith(f".{MODEL}")
+    again = runs_anew or any(layer.recalls for layer in unit.layers) or not {"tool", "unit"}.isdisjoint(outside)
     return {"": sum(numbers.values())} if again and numbers else numbers
 
 

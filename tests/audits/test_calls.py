@@ -43,9 +43,31 @@ from tests.audits.cells import measured
             1,
             id="one that a decorator makes again",
         ),
+        pytest.param(
+            "dbos",
+            "is_stubborn",
+            "step:stubborn.client",
+            "2 (openai) × 3 (dbos step) × 2 (tenacity) = 12",
+            1,
+            id="a step under a decorator",
+        ),
+        pytest.param(
+            "dbos",
+            "is_advised",
+            "step:advise.agent.model",
+            "2 (openai) × 3 (dbos step) = 6",
+            1,
+            id="an agent in a step, which runs anew in each attempt",
+        ),
     ],
 )
 def test_requests_belong_to_the_call_that_they_were_made_in(tmp_path, engine, name, unit, chain, calls):
     cell = measured(tmp_path, f"fixtures.audit.several:{name}", engine, unit, Failure.UNAVAILABLE)
     assert cell.chain == chain
     assert (cell.counted, cell.measured.calls, cell.measured.capped) == (cell.predicted, calls, False)
+
+
+def test_a_step_of_a_workflow_that_another_one_calls_is_measured_where_it_is(tmp_path):
+    unit = "step:pack.ship"
+    cell = measured(tmp_path, "fixtures.audit.several:orders", "dbos", unit, Failure.TOOL_EXCEPTION)
+    assert (cell.chain, cell.counted) == ("3 (dbos step) = 3", 3)

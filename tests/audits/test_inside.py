@@ -219,6 +219,34 @@ def test_a_decorator_with_a_loop_of_its_own_is_unknown():
     assert "goes round" in layer.answer(ValueError()).unknown
 
 
+def until_it_works(function):
+    @wraps(function)
+    def wrapper(*given):
+        told = None
+        while told is None:
+            told = function(*given)
+        return told
+
+    return wrapper
+
+
+def test_so_is_one_with_a_condition():
+    (layer,) = decorators(until_it_works(asking_tools.drawn.__wrapped__))
+    assert "goes round" in layer.answer(ValueError()).unknown
+
+
+def test_a_decorator_that_only_awaits_has_no_loop():
+    def logged(function):
+        @wraps(function)
+        async def wrapper(*given):
+            told = await function(*given)
+            return told, given
+
+        return wrapper
+
+    assert not list(decorators(logged(asking_tools.drawn.__wrapped__)))
+
+
 @pytest.fixture(scope="module")
 def by_hand() -> AuditReport:
     return audit("fixtures.audit.by_hand:agent", "none")

@@ -188,7 +188,9 @@ def _decorator(wrapper: Any, whose: str) -> Decorator | Opaque | None:
 
 
 def _goes_round(code: CodeType) -> bool:
-    return any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(code))
+    """Whether code goes back: to begin a loop anew, and not only to wait on, which `await` does in one place."""
+    back = (step.opname for step in dis.get_instructions(code) if "JUMP_BACKWARD" in step.opname)
+    return any(name != "JUMP_BACKWARD_NO_INTERRUPT" for name in back)
 
 
 def retrying_in_body(name: str, value: Any) -> Decorator | Opaque | None:
