@@ -40,6 +40,13 @@ class Loader(yaml.SafeLoader):
             )
         return node
 
+    def construct_yaml_timestamp(self, node: Any) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError as error:
+            reason = f"{node.value!r} is no date: {error}; what is no date is written in quotes"
+            raise yaml.MarkedYAMLError(problem=reason, problem_mark=node.start_mark) from error
+
     def _size(self, node: Any) -> int:
         """The node with all that is in it. An alias inside of itself counts once."""
         if isinstance(node, yaml.MappingNode):
@@ -47,3 +54,6 @@ class Loader(yaml.SafeLoader):
         if isinstance(node, yaml.SequenceNode):
             return 1 + sum(self._sizes.get(id(part), 1) for part in node.value)
         return 1
+
+
+Loader.add_constructor("tag:yaml.org,2002:timestamp", Loader.construct_yaml_timestamp)

@@ -119,7 +119,9 @@ class Bench:
             return run
         shutil.rmtree(run.folder, ignore_errors=True)
         if not plan.faults:
-            self.tempo = replace(again, note="")  # the subject is like that: its other runs would all be done twice
+            self.tempo = replace(
+                again, note="", paced=None
+            )  # the subject is like that: its other runs would all be done twice
         return self._once(plan, baseline, name, again, **details)
 
     def _once(self, plan: FaultPlan, baseline: History | None, name: str, tempo: Tempo, **details: Any) -> Run:
@@ -260,6 +262,8 @@ class Run:
         self.journal.append(started)
         if self.tempo.note:
             self.journal.append(Note(text=self.tempo.note))
+        if self.tempo.paced:
+            self.journal.append(self.tempo.paced)
         ended = RunEnded(how="limit", reason=f"the run had not ended after {self.limit} lives")
         for incarnation in range(1, self.limit + 1):
             watched = self._live(incarnation)

@@ -27,6 +27,7 @@ from harness.history import (
     History,
     Observation,
     Outcome,
+    Paced,
     ProcessEnded,
     ProcessStarted,
     RunEnded,
@@ -61,7 +62,7 @@ KEEPS_NOTHING = Contract(
 
 
 PARENT = 7
-BY_PARENT = (RunStarted, RunEnded, ProcessStarted, ProcessEnded, EngineRecord)
+BY_PARENT = (RunStarted, Paced, RunEnded, ProcessStarted, ProcessEnded, EngineRecord)
 """What the harness writes about its children, from its own process."""
 
 
@@ -109,7 +110,12 @@ class Story:
 
     def waits(self, configured: float, *limits: float) -> Story:
         """The engine waits for a twentieth of what is configured, inside of these limits."""
-        return self._write(EngineWaited(configured=configured, effective=configured / 20, limits=[*limits]))
+        self._write(EngineWaited(configured=configured, effective=configured / 20, limits=[*limits]))
+        return self.passes(configured / 20)
+
+    def paced(self, limit: float, waits: float, before: str) -> Story:
+        """It is done again with waits and timeouts divided alike, and ended like this before."""
+        return self._write(Paced(limit=limit, waits=waits, ended={str(self.invocation): before}))
 
     def fires(self, spelling: str, **values: Any) -> Story:
         fault = FaultPlan.parse(spelling).faults[0]

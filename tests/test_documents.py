@@ -23,6 +23,7 @@ def test_as_deep_as_is_allowed_is_allowed():
 @pytest.mark.parametrize(
     ("text", "said", "line"),
     [
+        pytest.param("when: 2027-02-30", "'2027-02-30' is no date", 1, id="no day of any month"),
         pytest.param("[" * 5000, "more than 100 levels deep", 1, id="too deep"),
         pytest.param(DOUBLING, "with its aliases written out it holds more than", 20, id="aliases of aliases"),
     ],

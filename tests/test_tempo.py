@@ -67,3 +67,25 @@ def test_a_timeout_that_strikes_by_itself_is_given_ten_times_the_time():
     assert again is not None
     assert (again.ease, again.pace) == (100.0, None)
     assert again.note.endswith("so this run was done again at a tenth of the time factor")
+
+
+def test_waits_at_the_same_time_are_not_added():
+    story = waiting(40.0)
+    story.started -= 1.0
+    again = Tempo().again(story.waits(40.0, 60.0).finished().history(), None, BASELINE)
+    assert again is not None
+    assert again.paced is not None
+    assert again.paced.waits == pytest.approx(60.0, abs=0.5)
+
+
+def test_what_a_run_does_besides_counts_too():
+    story = waiting(2.0, limit=10.0).entered("tool:pack#1").passes(4.0).left("tool:pack#1").finished()
+    again = Tempo().again(story.history(), None, BASELINE)
+    assert again is not None
+    assert again.paced is not None
+    assert (again.paced.limit, again.paced.waits, again.paced.ended) == (10.0, 2.0, {"1": "ok"})
+
+
+def test_waits_are_no_part_of_what_a_run_takes():
+    baseline = waiting(40.0).entered("model#1").passes(0.5).left("model#1").finished().history()
+    assert Tempo(pace=10.0).clock(None, baseline).limit(60.0, whole=True).effective == pytest.approx(6.0)

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from harness.checks.base import Case, family, place
 from harness.checks.memory import forgotten
-from harness.checks.waits import crowded
 from harness.checks.words import lines, titled
-from harness.history import Event, Execution, Outcome, ProcessEnded, RunEnded, spelled
+from harness.history import Event, Execution, Outcome, Paced, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
@@ -116,8 +115,10 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
             remedy = "make the fault-free run succeed first: look at the agent's set-up, deps, prompt and script"
             yield _finding(case, "baseline-failed", Owner.CONFIGURATION, message, remedy, invocation, outcome)
         return
-    if waits := [known for known in crowded(case.history) if known.invocation == invocation]:
-        message = f"{waits[0]}, and the run failed with {_said(outcome)}"
+    if paced := _outlasted(case, outcome):
+        message = (
+            f"waits of {paced.waits:g} s within a limit of {paced.limit:g} s, and the run failed with {_said(outcome)}"
+        )
         remedy = "give the limit the room that the waits need, or wait for less or less often"
         yield _finding(case, "outlasted", Owner.CONFIGURATION, message, remedy, invocation, outcome)
         return
@@ -135,6 +136,13 @@ def _failed(case: Case, expected: Outcome, outcome: Outcome) -> Iterator[Finding
     else:
         remedy = f"find out why the run cannot go on after a crash under {case.contract.engine}"
         yield _finding(case, "failed", Owner.ENGINE, message, remedy, invocation, outcome)
+
+
+def _outlasted(case: Case, outcome: Outcome) -> Paced | None:
+    """The waits that a limit ended: with no limit divided, this run ended in another way."""
+    before = case.history.of(Paced)
+    failed = outcome.error_type or "an error"
+    return next((paced for paced in before if paced.ended.get(str(outcome.invocation), failed) != failed), None)
 
 
 def is_refusal(outcome: Outcome) -> bool:

@@ -146,6 +146,18 @@ class EngineWaited(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paced(Event):
+    """This run is done again with waits and the timeouts around them divided alike: `waits` s stand within `limit` s.
+
+    `ended` is how the run ended before, when no timeout was divided: the type of the error by invocation, or "ok".
+    """
+
+    limit: float
+    waits: float
+    ended: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnitLeft(Event):
     """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step."""
 

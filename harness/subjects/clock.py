@@ -119,12 +119,17 @@ def learned(history: History) -> Clock:
 
 
 def lasted(history: History) -> float:
-    """Seconds from the first to the last that the longest invocation did."""
+    """Seconds from the first to the last that the longest invocation did, without what the engine waited for."""
+    from harness.history import EngineWaited
+
     times: dict[int, list[float]] = defaultdict(list)
+    waits: dict[int, float] = defaultdict(float)
     for event in history:
         if event.worker:
             times[event.invocation].append(event.time)
-    return max((max(told) - min(told) for told in times.values()), default=0.0)
+        if isinstance(event, EngineWaited):
+            waits[event.invocation] += event.effective
+    return max((max(told) - min(told) - waits[number] for number, told in times.items()), default=0.0)
 
 
 def in_order(limit: Limit) -> Limit:

@@ -56,15 +56,16 @@ def test_a_refusal_at_run_time_is_a_matter_of_configuration():
     assert judged(story) == (Status.FAILED, [("refused", Owner.CONFIGURATION, Severity.ERROR)])
 
 
-def test_waits_that_a_limit_has_no_room_for_are_why_a_run_fails():
-    story = Story(plan := "2*error(503)@model#1").life().fires(plan).waits(20.0, 60.0).waits(10.0, 60.0)
+@pytest.mark.parametrize("before", ["ok", "TimeoutError"])
+def test_a_run_that_ends_in_another_way_when_a_limit_counts_waits_was_ended_by_that(before):
+    story = Story(plan := "2*error(503)@model#1").paced(60.0, 70.0, before).life().fires(plan)
     [finding] = completion(a_case(story.failed().dies("exit").ended(), usual())).findings
     assert (finding.rule, finding.owner) == ("outlasted", Owner.CONFIGURATION)
-    assert finding.message.startswith("waits of 30 s within a limit of 60 s, and the run failed with RuntimeError")
+    assert finding.message.startswith("waits of 70 s within a limit of 60 s, and the run failed with RuntimeError")
 
 
-def test_waits_with_room_are_not():
-    story = Story(plan := "error(503)@model#1").life().fires(plan).waits(20.0, 60.0).waits(100.0)
+def test_one_that_ends_as_before_was_not():
+    story = Story(plan := "error(503)@model#1").paced(60.0, 70.0, "RuntimeError").life().fires(plan)
     assert judged(story.failed().dies("exit").ended())[1][0][0] == "not-retried"
 
 
