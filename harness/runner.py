@@ -119,9 +119,8 @@ class Bench:
             return run
         shutil.rmtree(run.folder, ignore_errors=True)
         if not plan.faults:
-            self.tempo = replace(
-                again, note="", paced=None
-            )  # the subject is like that: its other runs would all be done twice
+            # The subject is like that: its other runs would all be done twice.
+            self.tempo = replace(again, note="", paced=None)
         return self._once(plan, baseline, name, again, **details)
 
     def _once(self, plan: FaultPlan, baseline: History | None, name: str, tempo: Tempo, **details: Any) -> Run:

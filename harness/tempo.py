@@ -17,11 +17,8 @@ from harness.subjects.clock import EASE, ROOM, Clock, lasted, learned
 if TYPE_CHECKING:
     from harness.history import History
 
-
 LEAST = 5.0
 """Seconds that a limit keeps which waits may outlast: engines notice up to a second late that one has passed."""
-
-
 NEAR = 0.5
 """Which part of a limit is filled at least where waits may outlast it."""
 

@@ -15,7 +15,7 @@ from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 from pydantic_ai.durable_exec.dbos import DBOSAgent
 
-from harness.engines.dbos.seams import LONGEST
+from harness.engines.dbos.waiting import backoff
 from harness.retries.live import Answer, Deadline, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
@@ -63,8 +63,7 @@ class Step:
         return Answer(attempts, self._wait, exhausted)
 
     def _wait(self, attempt: int) -> float:
-        interval: float = self.config["interval_seconds"] * self.config["backoff_rate"] ** min(attempt - 1, 64)
-        return min(interval, LONGEST)
+        return backoff(self.config["interval_seconds"], self.config["backoff_rate"], attempt)
 
 
 _NEWER = ("should_retry", "timeout_seconds")

@@ -32,6 +32,7 @@ from dbos._sys_db_sqlite import SQLiteSystemDatabase
 
 from harness.engines.base import RUN, Hook
 from harness.engines.dbos.versions import KNOWN, installed
+from harness.engines.dbos.waiting import backoff
 from harness.engines.held import gone
 from harness.errors import EngineUnavailable
 from harness.subjects.wrapping import wrappers
@@ -40,9 +41,6 @@ QUICK = 0.01
 """Seconds between two looks at something that is about to come."""
 
 NEVER = 3600.0
-
-LONGEST = 3600.0
-"""Seconds above which DBOS lets no interval of a step grow."""
 
 Around = Callable[[], AbstractContextManager[None]]
 
@@ -194,8 +192,8 @@ def _waits(hook: Hook, scale: float, options: dict[str, Any], attempt: int) -> I
         yield
     except Exception:
         if attempt < _tries(options):
-            grown = options["interval_seconds"] * options["backoff_rate"] ** min(attempt - 1, 64)
-            hook.waits(min(grown, LONGEST), min(grown / scale, LONGEST))
+            interval, rate = options["interval_seconds"], options["backoff_rate"]
+            hook.waits(backoff(interval, rate, attempt), backoff(interval / scale, rate, attempt))
         raise
 
 

@@ -19,6 +19,7 @@ from pydantic_ai import UserError
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 
+from harness.engines.prefect.waiting import backoff
 from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
@@ -72,11 +73,8 @@ class TaskLayer:
         return Answer(self.task.retries + 1, self._wait, error) if wanted else Answer(raises=error)
 
     def _wait(self, attempt: int) -> float:
-        delay: Any = self.task.retry_delay_seconds or 0
-        if isinstance(delay, Sequence):
-            delay = delay[min(attempt - 1, len(delay) - 1)] if delay else 0
-        longest: float = delay * (1 + (self.task.retry_jitter_factor or 0))
-        return longest
+        jitter: float = self.task.retry_jitter_factor or 0
+        return backoff(self.task.retry_delay_seconds, attempt) * (1 + jitter)
 
 
 def _refused(reason: str, origin: Any) -> Opaque:

@@ -21,6 +21,7 @@ from prefect.results import should_persist_result
 
 from harness.engines.base import Hook
 from harness.engines.prefect.flows import limited
+from harness.engines.prefect.waiting import backoff
 from harness.subjects.importing import is_theirs
 from harness.subjects.places import surrounded
 
@@ -86,7 +87,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         task_run=str(engine.task_run.id),
         attempt=engine.retries + 1,
         tries=engine.task.retries + 1,
-        wait=_wait(getattr(engine.task, "harness_delay", 0), engine.retries),
+        wait=backoff(getattr(engine.task, "harness_delay", 0), engine.retries + 1),
         kept=bool(transaction.key and transaction.store and transaction.write_on_commit),
         times=getattr(engine.task, "harness_times", {}),
         function=engine.task.fn,
@@ -101,17 +102,10 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
             yield
     except Exception:
         if unit.wait and unit.attempt < unit.tries:
-            hook.waits(unit.wait, _wait(engine.task.retry_delay_seconds, engine.retries))
+            hook.waits(unit.wait, backoff(engine.task.retry_delay_seconds, unit.attempt))
         raise
     finally:
         _attempted.set(before)
-
-
-def _wait(delay: Any, retries: int) -> float:
-    """The seconds before the next attempt, as they are configured: the last of a list counts for all that follow."""
-    if isinstance(delay, list):
-        return float(delay[min(retries, len(delay) - 1)]) if delay else 0.0
-    return float(delay or 0)
 
 
 def keeps(task: Task[Any, Any]) -> bool:

@@ -41,6 +41,7 @@ from harness.engines.temporal.children import Children
 from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
 from harness.engines.temporal.underway import UnderWay
+from harness.engines.temporal.waiting import backoff
 from harness.faults import LATE
 from harness.subjects.clock import Limit, in_order, limits
 
@@ -149,7 +150,7 @@ class Watch(Interceptor):
             if policy is not None and (not policy.maximum_attempts or info.attempt < policy.maximum_attempts):
                 whole = told["configured"].get("schedule_to_close_timeout")
                 around = [configured for configured, _ in told["around"]]
-                here = _backoff(policy, info.attempt)
+                here = backoff(policy, info.attempt)
                 self.hook.waits(self.clock.divisor * here, here, *around, *filter(None, [whole]))
             raise
 
@@ -310,13 +311,6 @@ def _scaled(policy: RetryPolicy, clock: Clock) -> RetryPolicy:
         initial_interval=timedelta(seconds=clock.wait(_seconds(policy.initial_interval))),
         maximum_interval=None if longest is None else timedelta(seconds=clock.wait(_seconds(longest))),
     )
-
-
-def _backoff(policy: RetryPolicy, attempt: int) -> float:
-    """The seconds between an attempt and the next one."""
-    first = _seconds(policy.initial_interval)
-    longest = 100 * first if policy.maximum_interval is None else _seconds(policy.maximum_interval)
-    return min(longest, first * policy.backoff_coefficient ** min(attempt - 1, 64))
 
 
 def _as_taken(configured: Mapping[str, float]) -> dict[str, float]:

@@ -27,14 +27,13 @@ from temporalio.exceptions import ApplicationError, FailureError
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow
+from harness.engines.temporal.waiting import backoff
 from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.origins import decorated, default_of, explicit
 
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
-GROWS_TO = 100
-"""How many times the first interval the longest is, unless it is said."""
 
 
 class Activity:
@@ -101,7 +100,7 @@ class Activity:
             return type(same).__name__, True
 
     def _wait(self, attempt: int) -> float:
-        return _backoff(self.policy, attempt)
+        return backoff(self.policy, attempt)
 
 
 class Workflow:
@@ -132,7 +131,7 @@ class Workflow:
     def answer(self, error: BaseException) -> Answer:
         """All attempts of its policy: a failed activity never forbids them, whatever it failed with."""
         attempts = self.policy.maximum_attempts
-        return Answer(attempts, lambda attempt: _backoff(self.policy, attempt), error)
+        return Answer(attempts, lambda attempt: backoff(self.policy, attempt), error)
 
 
 class WorkflowTask:
@@ -297,14 +296,6 @@ def _origin(unit: Unit) -> Origin:
         return explicit("model_activity_config", "activity_config", "retry_policy")
     own = isinstance((unit.metadata or {}).get("temporal"), dict)
     return explicit(*_NAMES[0 if own else 1 :])
-
-
-def _backoff(policy: RetryPolicy, attempt: int) -> float:
-    """The seconds that a policy waits after an attempt."""
-    first = policy.initial_interval.total_seconds()
-    longest = _seconds(policy.maximum_interval) or GROWS_TO * first
-    grown: float = first * policy.backoff_coefficient ** min(attempt - 1, 64)
-    return min(grown, longest)
 
 
 def _said_of(policy: RetryPolicy, refused: Iterable[type[Any]]) -> Iterator[tuple[str, str]]:
