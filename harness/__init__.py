@@ -21,6 +21,7 @@ The house, from the ground up (imports run downwards only, and nothing here impo
 
     errors.py         what can be said to a person, and the exit code each error means
     documents.py      YAML that people write, read within bounds
+    typos.py          what a mistyped word may have meant
     effects.py        `effect`: for code that wants to say what the outside world saw
     steps.py          step ids: `tool:charge#1`
     faults.py         faults as values with a one-line spelling: `crash@tool:charge#1/between`

@@ -8,7 +8,6 @@ fail-rs, whose `p%` cannot be replayed). Plans join faults with `;`.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Literal, NoReturn, get_args
 
 from harness.errors import UsageError
 from harness.steps import StepId, readable
+from harness.typos import alike
 
 Window = Literal["before", "between", "after"]
 WINDOWS: tuple[Window, ...] = get_args(Window)
@@ -147,7 +147,7 @@ def _expanded(fault: Fault, steps: Sequence[str]) -> list[Fault]:
             )
         return [replace(fault, step=step) for step in struck]
     shown = list(map(readable, steps))
-    near = difflib.get_close_matches(readable(fault.step), shown, n=3, cutoff=0.5)
+    near = alike(readable(fault.step), shown, at_most=3)
     hint = f" Did you mean {_listed(near)}?" if near else ""
     raise UsageError(
         f"fault {readable(str(fault))!r} names {readable(fault.step)!r}, which the fault-free run does not have.{hint}"
@@ -276,7 +276,7 @@ class _Reader:
 
 def _nearest(word: str, words: Iterable[str]) -> str:
     known = list(words)
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.4)
+    near = alike(word.lower(), known)
     return f", did you mean {near[0]!r}" if near else f", known are {', '.join(known)}"
 
 

@@ -5,7 +5,6 @@ Loads from YAML and from Python. Everything that is wrong with a scenario is rep
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from harness.contract import ToolPolicy
 from harness.documents import Loader
 from harness.errors import UsageError
 from harness.faults import FaultPlan
+from harness.typos import nearest
 from harness.verdict import Status
 
 DEFAULT_PROMPT = "Please begin."
@@ -89,9 +89,7 @@ class Scenario(BaseModel):
         for engine, verdict in entries:
             if verdict not in known and value is not None:
                 under = f" under {engine}" if engine else ""
-                near = difflib.get_close_matches(str(verdict), known, n=1)
-                hint = f"did you mean {near[0]!r}" if near else f"say one of {', '.join(known)}"
-                raise ValueError(f"{verdict!r}{under} is no verdict; {hint}")
+                raise ValueError(f"{verdict!r}{under} is no verdict{nearest(str(verdict), known)}")
         return value
 
     @field_validator("faults", mode="before")
@@ -266,15 +264,14 @@ def _problem(item: Any) -> str:
     field = ".".join(map(str, item["loc"])) or "scenario"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
-        return f"{field!r} is not a field of a scenario{_nearest(item['loc'])}"
+        return f"{field!r} is not a field of a scenario{_meant(item['loc'])}"
     if item["type"] == "tuple_type":
         message = "input should be a list"
     return f"{field}: {message[0].lower()}{message[1:]}"
 
 
-def _nearest(where: tuple[Any, ...]) -> str:
+def _meant(where: tuple[Any, ...]) -> str:
     """The field that was probably meant, among those of the same level."""
     models: dict[str, type[BaseModel]] = {"invocations": Invocation, "tools": ToolPolicy}
     model = models.get(str(where[0]), Scenario) if len(where) > 1 else Scenario
-    near = difflib.get_close_matches(str(where[-1]), list(model.model_fields), n=1)
-    return f", did you mean {near[0]!r}" if near else ""
+    return nearest(str(where[-1]), model.model_fields)

@@ -95,7 +95,7 @@ def test_everything_that_is_wrong_is_said_at_once():
         "subject",
         "tools",
         "faults",
-        "'enigne' is not a field of a scenario, did you mean 'engine'",
+        "'enigne' is not a field of a scenario, did you mean 'engine'?",
     ]
 
 

@@ -5,12 +5,12 @@ fail-rs lets an armed point that does not exist pass; a typo then turns a crash 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator
 
 from harness.checks.base import Case
 from harness.faults import LATE, Fault
+from harness.typos import alike
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "faults_fired"
@@ -36,7 +36,7 @@ def _known(case: Case) -> list[str]:
 def _missing(case: Case, fault: Fault, times: int) -> str:
     how = f"fired {times} of {fault.times} times" if times else "never fired"
     ran = list(case.history.steps)
-    near = difflib.get_close_matches(fault.step, ran, n=1, cutoff=0.5)
+    near = alike(fault.step, ran)
     here = [event.window for event in case.history.fired if event.step == fault.step]
     if fault.step in ran:
         also = f" (faults there fired {', '.join(here)})" if here else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from harness.contract import Contract
 from harness.errors import HarnessError, UsageError
 from harness.history import History
 from harness.scenario import Scenario
+from harness.typos import nearest
 from harness.verdict import Severity, Status, Verdict
 
 CHECKS: dict[str, Check] = {
@@ -85,9 +85,7 @@ def known(name: str) -> str:
     spelled = name.strip().lower().replace(" ", "_").replace("-", "_")
     if spelled in CHECKS:
         return spelled
-    near = difflib.get_close_matches(spelled, CHECKS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}" if near else f"known are {', '.join(CHECKS)}"
-    raise UsageError(f"there is no check {name!r}; {hint}")
+    raise UsageError(f"there is no check {name!r}{nearest(spelled, CHECKS)}")
 
 
 def safely(name: str, check: Callable[[Case], Verdict], case: Case) -> Verdict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from harness.engines.registry import load
 from harness.engines.usable import demand
 from harness.errors import EngineUnavailable, HarnessError, UsageError
 from harness.folders import new_folder
+from harness.typos import nearest
 
 SHOWN = 3
 """How many of the things that are wrong a sentence names."""
@@ -97,9 +97,7 @@ def _chosen(names: tuple[str, ...]) -> list[Requirement]:
     known = {requirement.name: requirement for requirement in REQUIREMENTS}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise UsageError(f"there is no requirement {name!r}; {hint}")
+            raise UsageError(f"there is no requirement {name!r}{nearest(name, known)}")
     return [requirement for name, requirement in known.items() if not names or name in names]
 
 

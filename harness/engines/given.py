@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+
+from harness.typos import alike
 
 
 def unknown(engine: str, options: Iterable[str], known: Sequence[str]) -> list[str]:
@@ -15,7 +16,7 @@ def unknown(engine: str, options: Iterable[str], known: Sequence[str]) -> list[s
 
 
 def _instead(name: str, known: Sequence[str]) -> str:
-    if near := difflib.get_close_matches(str(name), known, n=1):
+    if near := alike(str(name), known):
         return f", did you mean {near[0]!r}?"
     return f"; it has {', '.join(known) or 'none'} (what is for another engine is written ENGINE.{name})"
 

@@ -5,13 +5,13 @@ An engine that is still being written needs neither: `module:Class` is a name, t
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import EngineUnavailable, UsageError
+from harness.typos import alike
 
 if TYPE_CHECKING:
     from harness.engines.base import Engine
@@ -47,7 +47,7 @@ def path_of(name: str) -> str:
         return name
     engines = known()
     if name not in engines:
-        near = difflib.get_close_matches(name, engines, n=1, cutoff=0.3)
+        near = alike(name, engines)
         hint = f", did you mean {near[0]!r}?" if near else "."
         raise UsageError(f"unknown engine {name!r}{hint} Known are {', '.join(sorted(engines))}.")
     return engines[name]

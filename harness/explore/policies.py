@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.history import Execution, History, StepEntered
 from harness.scenario import Scenario
 from harness.steps import StepId
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 
 def idle(scenario: Scenario, history: History) -> Iterator[str]:

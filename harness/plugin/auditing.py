@@ -5,7 +5,6 @@ A static audit takes about two seconds and starts nothing, which is why tests ge
 
 from __future__ import annotations
 
-import difflib
 import unittest
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from harness.report.audit import render
 from harness.report.words import clean
 from harness.retries.findings import Accepted, AuditFinding
 from harness.retries.report import AuditReport
+from harness.typos import nearest
 from harness.verdict import Severity, Status
 
 MARKER = "retry_budget"
@@ -150,9 +150,7 @@ def _keywords(where: str, mark: pytest.Mark) -> dict[str, Any]:
         raise UsageError(f"{where} names its budget twice, {mark.args[0]!r} and {mark.kwargs['budget']!r}")
     for name in mark.kwargs:
         if name not in KNOWN:
-            near = difflib.get_close_matches(name, KNOWN, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(KNOWN))}."
-            raise UsageError(f"{where} does not know {name!r}; {hint}")
+            raise UsageError(f"{where} does not know {name!r}{nearest(name, sorted(KNOWN))}")
     return {**dict(zip(("budget",), mark.args, strict=False)), **mark.kwargs}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
 from harness.steps import readable
+from harness.typos import nearest
 from harness.verdict import Status
 
 MARKER = "durable"
@@ -106,9 +106,7 @@ def _keywords(where: str, mark: pytest.Mark) -> dict[str, Any]:
     known = (*OURS, *THEIRS)
     for name in mark.kwargs:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(known))}."
-            raise UsageError(f"{where} does not know {name!r}; {hint}")
+            raise UsageError(f"{where} does not know {name!r}{nearest(name, sorted(known))}")
     return said
 
 

@@ -5,7 +5,6 @@ Questions about a step that the run never had are errors: an assertion about `to
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from harness.history import Effect, Execution, History
 from harness.plugin.failure import headline, lives, told
 from harness.scenario import Scenario
 from harness.steps import StepId, readable
+from harness.typos import nearest
 from harness.verdict import Finding, RunReport, Status
 
 
@@ -270,6 +270,4 @@ class Report:
         __tracebackhide__ = True
         if name in known:
             return
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, dict.fromkeys(known)))}."
-        raise UsageError(f"neither this run nor the fault-free one has the {kind} {name!r}; {hint}")
+        raise UsageError(f"neither this run nor the fault-free one has the {kind} {name!r}{nearest(name, known)}")

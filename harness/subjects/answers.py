@@ -30,8 +30,8 @@ from harness.subjects.numbering import Numbering
 from harness.subjects.outputs import deliver
 from harness.subjects.script import Call, Conversation, ScriptError
 from harness.subjects.stamps import AgentRun, CallStamp, Position, Stamp, position, step_of, step_of_call
-from harness.subjects.typos import nearest
 from harness.subjects.utterance import Utterance, reissued, shown, spoken
+from harness.typos import nearest
 
 __all__ = ["AgentRun", "Answer", "answer", "position", "step_of", "step_of_call"]
 

@@ -21,7 +21,7 @@ from typing_extensions import is_typeddict
 
 from harness.errors import UsageError
 from harness.subjects.importing import ImportPath, attribute, load_module
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 _UNDECLARED: tuple[Any, ...] = (object, None, type(None), Any)
 

@@ -6,7 +6,6 @@ names would have worked, and a traceback begins where their code does.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import os
@@ -23,7 +22,7 @@ from typing import Any, TypeVar, cast
 from harness import errors
 from harness.errors import SubjectError, UsageError
 from harness.subjects.tracebacks import headline, theirs
-from harness.subjects.typos import nearest
+from harness.typos import alike, nearest
 
 T = TypeVar("T")
 
@@ -128,7 +127,7 @@ def _not_found(path: ImportPath, name: str) -> str:
         return f"there is no module {name!r}, did you mean '{parent}:{last}'?"
     places = getattr(sys.modules.get(parent), "__path__", []) if parent else ["", *sys.path[:1]]
     known = [f"{parent}.{module.name}" if parent else module.name for module in pkgutil.iter_modules(places)]
-    if near := difflib.get_close_matches(name, known, n=1):
+    if near := alike(name, known):
         return f"there is no module {name!r} to import, did you mean {near[0]!r}?"
     if not parent:
         return f"there is no module {name!r} to import; it was looked for in {str(Path.cwd())!r} and where Python looks"

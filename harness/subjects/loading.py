@@ -6,7 +6,6 @@ workflow or flow of the person's own. Anything else is an error that says what w
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from harness.subjects.loops import run_once
 from harness.subjects.naming import agents_in, give_names, unwrapped
 from harness.subjects.owned import kind_of
 from harness.subjects.standins import StandIn
+from harness.typos import alike
 
 __all__ = ["Deps", "Subject", "load_deps", "load_subject"]
 
@@ -105,7 +105,7 @@ def _listed(module: ModuleType, where: ImportPath) -> str:
     agents = list(agents_in(module))
     if not agents:
         return f"; {where.target!r} holds no agents"
-    near = difflib.get_close_matches(where.attr, agents, n=MENTIONED, cutoff=0.5)
+    near = alike(where.attr, agents, at_most=MENTIONED)
     meant = f", did you mean '{where.target}:{near[0]}'?" if near else ";"
     shown = [*near, *(name for name in agents if name not in near)]
     more = f" and {len(shown) - MENTIONED} more" if len(shown) > MENTIONED else ""

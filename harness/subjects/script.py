@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict
 from pydantic.dataclasses import dataclass, rebuild_dataclass
 
 from harness.errors import UNKNOWN, HarnessError, UsageError
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 _VALUE = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from harness.errors import UsageError
 from harness.subjects.script import NOTHING, USAGE_FIELDS, Call, Conversation, FinishReason, Script, Turn
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 Path = tuple[str | int, ...]
 Where = Callable[[Path], str]

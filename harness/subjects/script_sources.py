@@ -16,7 +16,7 @@ from harness.errors import SubjectError, UsageError
 from harness.subjects.script import Call, Conversation, Script, Turn
 from harness.subjects.script_reader import read_script
 from harness.subjects.script_yaml import from_yaml
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 _IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 

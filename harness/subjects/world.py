@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.subjects.importing import ImportPath, attribute, load_module
-from harness.subjects.typos import nearest
+from harness.typos import nearest
 
 
 def load_world(path: str) -> Callable[[], Any]:

@@ -53,7 +53,7 @@ def test_only_the_checks_that_were_named_run():
 
 
 def test_an_unknown_check_is_refused_with_the_nearest_name():
-    with pytest.raises(UsageError, match="no check 'efects'; did you mean 'effects'"):
+    with pytest.raises(UsageError, match="no check 'efects', did you mean 'effects'"):
         judged(usual(), names=["efects"])
 
 

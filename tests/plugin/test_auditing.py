@@ -93,7 +93,7 @@ WRONG = {
     "two_budgets": ("6, budget=7, subject='shop:agent'", "names its budget twice, 6 and 7"),
     "an_unknown_engine": ("6, subject='shop:agent', engine='jurnal'", "did you mean 'journal'?"),
     "several_engines": ("6, subject='shop:agent', engine=['none']", "engine is a name such as 'dbos', not ['none']"),
-    "an_unknown_keyword": ("6, subjekt='shop:agent'", "does not know 'subjekt'; did you mean 'subject'?"),
+    "an_unknown_keyword": ("6, subjekt='shop:agent'", "does not know 'subjekt', did you mean 'subject'?"),
     "a_policy_that_is_no_text": ("6, subject='shop:agent', tools={'charge': 2}", "what 'charge' may do is a text"),
     "a_file_that_is_not_there": ("6, subject='shop:agent', accepted='no.yaml'", "cannot read the accepted findings"),
     "an_acceptance_of_no_kind": ("6, subject='shop:agent', accepted=[1]", "a file of accepted findings or a list"),
@@ -157,7 +157,7 @@ def test_what_cannot_be_judged_is_an_error_and_no_pass(ran: Ran, name: str, said
     ("name", "said"),
     [
         ("test_fixture_without_a_subject", "retry_audit(...) names no subject"),
-        ("test_fixture_with_a_keyword_nobody_knows", "does not know 'statik'; did you mean 'static'?"),
+        ("test_fixture_with_a_keyword_nobody_knows", "does not know 'statik', did you mean 'static'?"),
     ],
 )
 def test_the_fixture_says_what_is_wrong_without_a_frame_of_ours(ran: Ran, name: str, said: str) -> None:

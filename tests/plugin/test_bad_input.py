@@ -46,7 +46,7 @@ MARKED = {
     ),
     "a_check_that_nobody_knows": (
         "@pytest.mark.durable('shop:agent', checks=['efects'])",
-        "there is no check 'efects'; did you mean 'effects'",
+        "there is no check 'efects', did you mean 'effects'",
     ),
     "too_many_arguments": ("@pytest.mark.durable('shop:agent', 'journal')", "takes one value without a name"),
 }

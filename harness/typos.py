@@ -6,10 +6,14 @@ import difflib
 from collections.abc import Iterable
 
 
+def alike(word: str, known: Iterable[str], *, at_most: int = 1) -> list[str]:
+    """Those of the known words that are most like this one, the most like first. None if no word is like it."""
+    return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=at_most, cutoff=0.5)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The end of an error message: `, did you mean 'x'?` or, if nothing is close, which words are known."""
     names = list(dict.fromkeys(known))
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    if near:
+    if near := alike(word, names):
         return f", did you mean {near[0]!r}?"
     return f"; known are {', '.join(map(repr, names))}" if names else "; there are none"
