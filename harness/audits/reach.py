@@ -236,10 +236,10 @@ class _Search:
             yield from self._found(attribute, inner, holder, place)
 
     def _of_a_module(self, name: str, module: ModuleType, place: _Place) -> Iterator[Reached]:
-        """The same of a module; a library's functions have names that many things have."""
+        """The same of a module; what a library's has goes by names that many things have."""
+        mine = is_theirs(getattr(module, "__file__", None) or "<built-in>")
         for attribute, inner in attributes(module, place.names.of(module)):
-            theirs = inspect.isfunction(inner) and own_function(inner) is None
-            if not theirs or place.names.takes(name, attribute):
+            if mine or place.names.takes(name, attribute):
                 yield from self._found(attribute, inner, None, place)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import openai
+import pytest
 from dbos import DBOS, DBOSConfiguredInstance
 from openai import OpenAI
 from prefect import flow, task
@@ -169,3 +171,26 @@ def test_what_a_step_that_is_a_method_asks_is_measured(tmp_path: Path):
     (unit,) = (unit for unit in report.units if unit.unit == "step:ask.client")
     cell = unit.cell(F.UNAVAILABLE)
     assert (cell.predicted, cell.counted) == (6, 6)
+
+
+@DBOS.step(retries_allowed=True, max_attempts=2)
+def careful() -> Any:
+    """Name a module whose `models` is another client, made when somebody looks at it."""
+    try:
+        return client.models.list()
+    except openai.APIError:
+        return None
+
+
+@DBOS.workflow()
+def carefully(prompt: str) -> Any:
+    """Call it."""
+    return careful()
+
+
+def test_of_a_librarys_module_only_what_is_taken_from_it_is_looked_at(monkeypatch: pytest.MonkeyPatch):
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY"):  # then nobody knows which client the module is to make
+        monkeypatch.setenv(name, KEY)
+    for name in ("_client", "api_type"):
+        monkeypatch.setattr(openai, name, None)
+    assert chains(carefully) == {"step:careful.client": "3 (openai) × 2 (dbos step) = 6"}
