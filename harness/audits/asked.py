@@ -11,6 +11,7 @@ from pydantic_ai import models
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker, Outcome
+from harness.audits.translating import Translating
 from harness.retries.arithmetic import Expression, product, times
 from harness.retries.live import Live, Unit, at_once
 from harness.retries.report import Cell, UnitAudit
@@ -28,9 +29,12 @@ READ: tuple[type[Exception], ...] = (KeyError, ValueError, AttributeError)
 """What else a body raises that reads an answer without a meaning."""
 
 
-def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Iterator[UnitAudit]:
+def model_units(
+    agent: Any, engine: Engine, usage: Usage | None = None, made_of: Translating | None = None
+) -> Iterator[UnitAudit]:
     """The model of an agent; one that cannot be built here is an unknown layer.
 
+    `made_of` tells what code of the person's own around its runs makes of errors.
     A model may take an answer that says nothing for an answer: then it is the agent that asks again.
     """
     try:
@@ -45,7 +49,10 @@ def model_units(agent: Any, engine: Engine, usage: Usage | None = None) -> Itera
     outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
     taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
     outcomes |= {failure: _asked_again(outcomes[failure], turns) for failure in taken}
-    unit = _model_unit("model", asker, outcomes, engine(Unit("model")))
+    lives = engine(Unit("model"))
+    if made_of is not None:
+        outcomes = {failure: _passed_on(outcome, lives, made_of) for failure, outcome in outcomes.items()}
+    unit = _model_unit("model", asker, outcomes, lives)
     yield unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
 
 
@@ -61,19 +68,21 @@ def _is_taken(outcome: Outcome) -> bool:
     return outcome.error is None and not outcome.course.endless and outcome.expression.total is not None
 
 
-def model_unit(name: str, asker: Asker, lives: Sequence[Live]) -> UnitAudit:
+def model_unit(name: str, asker: Asker, lives: Sequence[Live], made_of: Translating) -> UnitAudit:
     """One model, or one client without any, in code of the person's own: what that raises is the worst it may."""
-    outcomes = {failure: _passed_on(asker.ask(failure), lives) for failure in ON_THE_WIRE}
+    outcomes = {failure: _passed_on(asker.ask(failure), lives, made_of) for failure in ON_THE_WIRE}
     unit = _model_unit(name, asker, outcomes, lives)
     return unit.model_copy(update={"cells": tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)})
 
 
-def _passed_on(outcome: Outcome, lives: Sequence[Live]) -> Outcome:
+def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) -> Outcome:
     """The outcome as the code around a client lets it out: the error itself, or one of its own in that place."""
     if outcome.error is None:
         return outcome
-    others = (kind("harness") for kind in READ) if outcome.assumed and type(outcome.error) is TypeError else ()
-    return replace(outcome, error=worst_error(lives, outcome.error, *others, own=True))
+    read = READ if outcome.assumed and type(outcome.error) is TypeError else ()
+    errors = [outcome.error, *(kind("harness") for kind in read)]
+    others = [other for error in errors for other in made_of.of(error)]
+    return replace(outcome, error=worst_error(lives, *errors, *others, own=True))
 
 
 def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:

@@ -23,6 +23,7 @@ from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
 from harness.audits.reach import Reached, Unseen, reached, taken
+from harness.audits.translating import NOTHING, Translating, translating
 from harness.retries.live import Live, MadeInCall, Opaque, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
@@ -54,9 +55,10 @@ def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], e
     asked = [one for one in found if asks(one.value, one.by)]
     loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
     way = Way(lives, engine, {id(one.value) for one in found if one.is_changed})
+    made_of = translating(found)
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
-        yield from asking(called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine)
+        yield from asking(called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine, made_of)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         helpers = way.layers(one.through)
@@ -100,8 +102,10 @@ def changed_in_call(name: str, lives: Sequence[Live]) -> list[Live]:
     return [Opaque(live.layer.model_copy(update=hidden)) if is_on_function(live) else live for live in lives]
 
 
-def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
-    """The units of one thing that asks somebody, under these layers."""
+def asking(
+    name: str, one: Reached, lives: Sequence[Live], engine: Engine, made_of: Translating = NOTHING
+) -> Iterator[UnitAudit]:
+    """The units of one thing that asks somebody, under these layers; the code in between makes others of errors."""
     value = one.value
     if one.is_changed and not isinstance(value, AbstractAgent):
         reason = f"`{one.name}` is copied with other options in the call, where nobody can see them before"
@@ -112,7 +116,7 @@ def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> It
         yield _unknown(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
-        (unit,) = model_units(unwrapped(value), lambda _unit: around)
+        (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of)
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
         yield unit.model_copy(update={"unit": f"{name}.model", "cells": cells})
     elif inspect.isclass(value) or inspect.isfunction(value):
@@ -120,12 +124,12 @@ def asking(name: str, one: Reached, lives: Sequence[Live], engine: Engine) -> It
         if reason:
             yield _unknown(name, value.__qualname__, reason, lives)
         else:
-            yield model_unit(name, Asker(None, sdk=Http(plain_client(value), made=True)), lives)
+            yield model_unit(name, Asker(None, sdk=Http(plain_client(value), made=True)), lives, made_of)
     elif isinstance(value, Model):
-        yield model_unit(name, Asker(value), lives)
+        yield model_unit(name, Asker(value), lives, made_of)
     elif is_sdk(value) or is_google(value) or is_http(value):
         sdk = None if is_sdk(value) or is_google(value) else Http(value)
-        yield model_unit(name, Asker(None, client=value, sdk=sdk), lives)
+        yield model_unit(name, Asker(None, client=value, sdk=sdk), lives, made_of)
     else:
         yield _unknown(name, type(value).__qualname__, unaskable(value), lives)
 

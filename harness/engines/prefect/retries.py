@@ -277,12 +277,20 @@ def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
 def _wanted(task: Any, error: BaseException) -> bool:
     """What `can_retry` of Prefect's engine says, without a task run."""
     condition = task.retry_condition_fn
-    state: Any = Failed(data=error, message=str(error))
+    state: Any = Failed(data=error, message=_message(error))
     if inspect.iscoroutinefunction(condition):
         return bool(run_once(condition(task, None, state)))
     if inspect.isfunction(condition):
         return bool(run_once(_called(condition, task, state)) if task.isasync else condition(task, None, state))
     return not condition
+
+
+def _message(error: BaseException) -> str:
+    """What an error says, its type's name if only a run shows that."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  whatever an error of the person's own raises when it is asked
+        return type(error).__name__
 
 
 async def _called(condition: Any, task: Any, state: Any) -> Any:

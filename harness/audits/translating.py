@@ -1,0 +1,123 @@
+"""What a person's code makes of an error on its way up: `except Theirs as error: raise Ours() from error`.
+
+Which types are caught and raised is read out of the source. Whether a clause is around what fails is not, so an error
+may also come up as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from textwrap import dedent
+from types import CodeType
+from typing import Any
+
+from harness.audits.reach import Reached, is_own
+from harness.subjects.bare import bare
+
+Kind = type[BaseException]
+
+
+class OnlyARunTells(Exception):
+    """Says that somebody asks an error of the person's own for more than its type."""
+
+
+@dataclass(frozen=True)
+class Translating:
+    """The `except` clauses of some code, those of one `try` together, and what the names in it are."""
+
+    tries: Sequence[Sequence[ast.ExceptHandler]] = ()
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, error: BaseException) -> Iterator[BaseException]:
+        """The errors that may come up in place of this one: each as it is, and as one that says nothing but its type.
+
+        A condition that looks at more than the type raises at the latter, so that nobody knows its answer.
+        """
+        kinds: list[Kind] = []
+        waiting = [error]
+        for one in waiting:
+            fresh = [kind for clauses in self.tries for kind in self._raised(clauses, one)]
+            fresh = [kind for kind in dict.fromkeys(fresh) if kind not in kinds]
+            kinds += fresh
+            waiting += [bare(kind, "harness") for kind in fresh]
+        for kind in kinds:
+            yield from (bare(kind, "harness"), bare(_silent(kind), "harness"))
+
+    def _raised(self, clauses: Sequence[ast.ExceptHandler], error: BaseException) -> Iterable[Kind]:
+        """What is raised by the clause that takes this error. What it hides may be any type of the person's own."""
+        taking = (one for one in clauses if one.type is None or isinstance(error, tuple(self._types(one.type))))
+        for node in ast.walk(next(taking, ast.Module([], []))):
+            if isinstance(node, ast.Raise) and node.exc is not None:
+                yield from self._types(node.exc) or self._hidden(node.exc)
+
+    def _hidden(self, raised: ast.expr) -> list[Kind]:
+        if not isinstance(raised, ast.Call):
+            return []  # a variable: mostly what was caught
+        return [kind for value in self.known.values() for kind in _kinds(value) if is_own(kind)]
+
+    def _types(self, said: ast.expr) -> list[Kind]:
+        """The exceptions that an expression names, or makes."""
+        if isinstance(said, ast.Tuple):
+            return [kind for one in said.elts for kind in self._types(one)]
+        named = said.func if isinstance(said, ast.Call) else said
+        name = getattr(named, "attr", getattr(named, "id", ""))
+        return _kinds(self.known.get(name, getattr(builtins, name, None)))
+
+
+NOTHING = Translating()
+"""Code that lets every error up as it is."""
+
+
+def translating(found: Iterable[Reached]) -> Translating:
+    """What the code makes of errors that names all this."""
+    found = list(found)
+    codes = dict.fromkeys(one.by for one in found)
+    tries = tuple(clauses for code in codes for clauses in _tries(code))
+    return Translating(tries, {one.name: one.value for one in found} if tries else {})
+
+
+@cache
+def _tries(code: CodeType) -> tuple[Sequence[ast.ExceptHandler], ...]:
+    """The clauses of each `try` of some code that raise anything; nothing where there is no source."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(code)))
+    except (OSError, SyntaxError):
+        return ()
+    every = (node.handlers for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar))
+    return tuple(clauses for clauses in every if any(isinstance(node, ast.Raise) for node in _within(clauses)))
+
+
+def _within(clauses: Sequence[ast.ExceptHandler]) -> Iterator[ast.AST]:
+    for clause in clauses:
+        yield from ast.walk(clause)
+
+
+def _kinds(value: Any) -> list[Kind]:
+    values = value if isinstance(value, tuple) else (value,)
+    return [one for one in values if inspect.isclass(one) and issubclass(one, BaseException)]
+
+
+_ANYBODYS = frozenset(dir(BaseException)) - {"args", "__str__"}
+"""What is no secret of an error, whatever it says."""
+
+
+def _silent(kind: Kind) -> Kind:
+    """A type that is like this one, whose errors tell nobody what they say."""
+
+    def get(self: BaseException, name: str) -> Any:
+        if name in _ANYBODYS:
+            return object.__getattribute__(self, name)
+        raise OnlyARunTells(f"it looks at `{name}` of {kind.__qualname__}, which your own code raises")
+
+    def tell(self: BaseException) -> str:
+        raise OnlyARunTells(f"it looks at what {kind.__qualname__} says, which your own code raises")
+
+    try:
+        return type(kind.__name__, (kind,), {"__getattribute__": get, "__str__": tell, "__module__": kind.__module__})
+    except TypeError:  # one that has no subclasses
+        return kind
