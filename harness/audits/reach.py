@@ -7,6 +7,7 @@ themselves. What a function makes while it runs cannot be seen before: then its 
 
 from __future__ import annotations
 
+import ast
 import dis
 import functools
 import importlib
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from textwrap import dedent
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -107,22 +109,28 @@ class _Place:
         return self.code, *map(id, self.through)
 
 
+_Entry = tuple[FunctionType, Any, tuple[Any, ...]]
+"""A function to look into, the object whose it is, and the decorated functions on the way to it."""
+
+
 @dataclass
 class _Search:
     """The functions to look into, and what was found already.
 
     What a function hands on as a whole may be what another function takes something from, so at the end each is looked
     at with the other's eyes. A client that code hands on is `lent`: whoever takes something of it from a parameter
-    asks it, and who only hands it on does not.
+    asks it, and who only hands it on does not. A function that is `passed` to others by their names runs where one of
+    these calls a parameter.
     """
 
     leaving: Any
     given: Mapping[str, Any]
-    waiting: list[tuple[Any, Any, tuple[Any, ...]]] = field(default_factory=list)
+    waiting: list[_Entry] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
     entered: set[tuple[Any, ...]] = field(default_factory=set)
     handed: dict[int, Any] = field(default_factory=dict)
     lent: list[Reached] = field(default_factory=list)
+    passed: list[tuple[frozenset[str], _Entry]] = field(default_factory=list)
     taking: list[_Place] = field(default_factory=list)
     looked: set[CodeType] = field(default_factory=set)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
@@ -131,12 +139,22 @@ class _Search:
         for _ in range(DEEPEST):
             if self.waiting:
                 yield from self._look_into(*self.waiting.pop(0))
+            elif self.passed:
+                self.waiting += self._run_by(*self.passed.pop(0))
             elif pairs := self._handed_on():
                 for holder, place in pairs:
                     yield from self._taken(holder, place)
             else:
                 break
         yield from self._borrowed()
+
+    def _run_by(self, takers: frozenset[str], entry: _Entry) -> list[_Entry]:
+        """A function where those run it that it was passed to; where nothing is known of these, as if it was called."""
+        taking = [place for place in self.taking if place.code.co_name in takers]
+        running = [place for place in taking if _calls_parameter(place.code)]
+        further = [place for place in self.taking if taking and _calls_parameter(place.code)]
+        function, owner, _through = entry
+        return [(function, owner, place.through) for place in running or further or taking] or [entry]
 
     def _borrowed(self) -> Iterator[Reached]:
         """What was lent, where it is asked; where that is seen nowhere, as it was."""
@@ -210,8 +228,13 @@ class _Search:
     def _below(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind something that was found: in a function later, in everything else at once."""
         if (function := own_function(found)) is not None:
-            through = (*place.through, found) if _is_decorated(found, function) else place.through
-            self.waiting.append((function, _owner(found) or owner, through))
+            decorated = _is_decorated(found, function)
+            entry = function, _owner(found) or owner, (*place.through, found) if decorated else place.through
+            takers, is_called = (frozenset[str](), True) if decorated else _passed_to(place.code, name)
+            if takers:
+                self.passed.append((takers, entry))
+            if is_called or not takers:
+                self.waiting.append(entry)
             for argument, inner in _bound(name, found):
                 yield from self._found(argument, inner, None, place)
         elif inspect.isclass(found) and is_own(found):
@@ -248,6 +271,36 @@ def _borrows(place: _Place, client: Any) -> bool:
     parameters = place.code.co_varnames[: place.code.co_argcount + place.code.co_kwonlyargcount]
     taken = (attribute for name, attribute in place.names.chained if name in parameters)
     return any(inspect.getattr_static(client, attribute, None) is not None for attribute in taken)
+
+
+def _calls_parameter(code: CodeType) -> bool:
+    """Whether code calls what one of its parameters is."""
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    steps = pairwise(dis.get_instructions(code))
+    marked = (reversed(pair) if sys.version_info < (3, 13) else pair for pair in steps)
+    return any(mark.opname == "PUSH_NULL" and loaded.argval in parameters for loaded, mark in marked)
+
+
+def _passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
+    """The names of the functions that code calls with this name for an argument, and whether it calls it itself."""
+    calls = _calls(code)
+    return frozenset(called for called, given in calls if name in given), any(called == name for called, _ in calls)
+
+
+@functools.cache
+def _calls(code: CodeType) -> tuple[tuple[str, frozenset[str]], ...]:
+    """The calls in some code: the name of each function, and those among its arguments. None without a source."""
+    try:
+        tree = ast.parse(dedent(inspect.getsource(code)))
+    except (OSError, SyntaxError):
+        return ()
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    given = [(*call.args, *(said.value for said in call.keywords)) for call in calls]
+    return tuple((_last(call.func), frozenset(map(_last, one))) for call, one in zip(calls, given, strict=True))
+
+
+def _last(said: ast.expr) -> str:
+    return str(getattr(said, "attr", getattr(said, "id", "")))
 
 
 def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:

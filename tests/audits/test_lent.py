@@ -1,7 +1,9 @@
-"""A client or an agent that a workflow hands to its steps: it is asked there, with their retries around it."""
+"""A client, an agent or a function that a workflow hands to its steps asks there, with their retries around it."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,6 +53,39 @@ def through(llm: AsyncOpenAI, prompt: str) -> Any:
     return ask(llm, prompt)
 
 
+@DBOS.step(retries_allowed=True, max_attempts=6)
+async def run(function: Callable[..., Any], prompt: str) -> Any:
+    """Call what it is given."""
+    return await function(prompt)
+
+
+@DBOS.step(retries_allowed=True, max_attempts=7)
+async def run_aside(function: Callable[..., Any], prompt: str) -> Any:
+    """Have what it is given called elsewhere."""
+    return await asyncio.to_thread(function, prompt)
+
+
+async def ask_it(prompt: str) -> Any:
+    """Ask in no step of its own."""
+    return await client.responses.create(model="gpt-5", input=prompt)
+
+
+def run_through(function: Callable[..., Any], prompt: str) -> Any:
+    """Hand on a function."""
+    return run(function, prompt)
+
+
+class Asking:
+    """Asks in a method."""
+
+    async def ask_it(self, prompt: str) -> Any:
+        """The same in a method."""
+        return await client.responses.create(model="gpt-5", input=prompt)
+
+
+asking = Asking()
+
+
 @DBOS.workflow()
 async def plainly(prompt: str) -> Any:
     """Hand it to a step; another step has nothing of it."""
@@ -88,6 +123,43 @@ async def to_nobody(prompt: str) -> Any:
     return repr(client) + prompt
 
 
+@DBOS.workflow()
+async def function(prompt: str) -> Any:
+    """Hand a function to a step; another step gets what it does not call."""
+    return await run(ask_it, await note(prompt))
+
+
+@DBOS.workflow()
+async def function_aside(prompt: str) -> Any:
+    """Hand it to a step that has it called."""
+    return await run_aside(function=ask_it, prompt=prompt)
+
+
+@DBOS.workflow()
+async def function_by_helper(prompt: str) -> Any:
+    """Hand it to a function that hands it on."""
+    return await run_through(ask_it, prompt)
+
+
+@DBOS.workflow()
+async def method(prompt: str) -> Any:
+    """Hand a bound method to a step."""
+    return await run(asking.ask_it, prompt)
+
+
+@DBOS.workflow()
+async def function_twice(prompt: str) -> Any:
+    """Call it here, and hand it on."""
+    return await run(ask_it, await ask_it(prompt))
+
+
+@DBOS.workflow()
+async def function_to_nobody(prompt: str) -> Any:
+    """Hand it to a library, which calls it here; a step calls another one."""
+    await run(note, prompt)
+    return [await asked for asked in map(ask_it, [prompt])]
+
+
 @flow
 async def flowing(prompt: str) -> Any:
     """Hand it to a task."""
@@ -103,6 +175,8 @@ def chains(workflow: Any, engine: Any) -> dict[str, str]:
 
 IN_STEP = {"step:ask.client": "3 (openai) × 4 (dbos step) = 12"}
 ALONE = {"client": "3 (openai) = 3"}
+IN_RUN = {"step:run.client": "3 (openai) × 6 (dbos step) = 18"}
+IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +188,12 @@ ALONE = {"client": "3 (openai) = 3"}
         pytest.param(of_agent, dbos, {"step:think.agent.model": "3 (openai) × 2 (dbos step) = 6"}, id="an agent"),
         pytest.param(twice, dbos, IN_STEP | ALONE, id="to a step, and asked outside of it"),
         pytest.param(to_nobody, dbos, ALONE, id="to nobody who is seen to ask it"),
+        pytest.param(function, dbos, IN_RUN, id="a function"),
+        pytest.param(function_aside, dbos, IN_RUN_ASIDE, id="a function that is called by somebody else"),
+        pytest.param(function_by_helper, dbos, IN_RUN, id="a function, through a function"),
+        pytest.param(method, dbos, IN_RUN, id="a bound method"),
+        pytest.param(function_twice, dbos, IN_RUN | ALONE, id="a function, and called outside of the step"),
+        pytest.param(function_to_nobody, dbos, ALONE, id="a function, to nobody of the person's own"),
         pytest.param(flowing, prefect, {"step:asked.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a task"),
     ],
 )
