@@ -33,12 +33,13 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asked = (unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells))
+    asked = [unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells)]
     asking = next((unit.unit for unit in asked), "")
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]
     shared = _shared(units)
-    names = frozenset(unit.called for unit in units if unit.called)
+    # Empty is the name of what is asked for in the workflow itself, in no step.
+    names = frozenset(unit.called for unit in units if unit.called or unit in asked)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
     targets = [
         replace(one, others=names - {unit.called}) if isinstance(one, Target) else one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness import audit
 from harness.retries.values import Failure
 from tests.audits.cells import measured
 
@@ -71,3 +72,28 @@ def test_a_step_of_a_workflow_that_another_one_calls_is_measured_where_it_is(tmp
     unit = "step:pack.ship"
     cell = measured(tmp_path, "fixtures.audit.several:orders", "dbos", unit, Failure.TOOL_EXCEPTION)
     assert (cell.chain, cell.counted) == ("3 (dbos step) = 3", 3)
+
+
+BOTH = """
+from dbos import DBOS
+from openai import AsyncOpenAI
+
+client = AsyncOpenAI(api_key="sk-fixture", max_retries=1)
+
+@DBOS.step(retries_allowed=True, max_attempts=3)
+async def ask(llm: AsyncOpenAI, prompt: str) -> str:
+    return (await llm.responses.create(model="gpt-5", input=prompt)).output_text
+
+@DBOS.workflow()
+async def both(prompt: str) -> str:
+    first = await client.responses.create(model="gpt-5", input=prompt)
+    return await ask(client, first.output_text)
+"""
+
+
+def test_what_a_workflow_itself_asks_is_not_what_its_step_is_measured_at(tmp_path):
+    (tmp_path / "both.py").write_text(BOTH)
+    report = audit(f"{tmp_path / 'both.py'}:both", "dbos")
+    (step,) = [unit for unit in report.units if unit.unit == "step:ask.client"]
+    assert {cell.unmeasured for cell in step.cells} == {"another unit of the run fails first, and with it the run"}
+    assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]
