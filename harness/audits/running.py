@@ -1,4 +1,4 @@
-"""Units that a call makes of what it is given: `DBOS.run_step(options, function, ...)`.
+"""Units that a call makes of what it is given: `DBOS.run_step(options, function, ...)`, and reserved steps.
 
 No object holds these options before the call. Where the call itself spells them, or names them in its module, that is
 what they are; else only a run shows them.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from textwrap import dedent
@@ -19,6 +19,8 @@ from harness.retries.live import MadeInCall
 
 RUNS = ("run_step", "run_step_async")
 """Functions that run what they are given as a unit: the options come first, then the function, then its arguments."""
+RESERVES = "reserve_step"
+"""The function that makes an object whose `run` and `run_async` do the same later."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def runs_of(function: FunctionType) -> Runs:
         call = MadeInCall(RUNS[0], None, "", function.__code__.co_filename, function.__code__.co_firstlineno)
         return Runs(((call, names),))
     local = _local(tree)
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) in RUNS]
+    every = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    reserves = any(_called(call) == RESERVES for call in every)
+    calls = [call for call in every if _called(call) in RUNS or (reserves and _is_reserved(call, function.__globals__))]
     inside = [_used(_given(call)[1:], local) for call in calls]
     within = {id(name) for names in inside for name in names}
     made = ((_made(call, function, local), _spelled(names)) for call, names in zip(calls, inside, strict=True))
@@ -61,9 +65,16 @@ def runs_of(function: FunctionType) -> Runs:
 
 
 def _names_any(code: CodeType) -> bool:
-    return not set(RUNS).isdisjoint(code.co_names) or any(
+    return not {*RUNS, RESERVES}.isdisjoint(code.co_names) or any(
         _names_any(one) for one in code.co_consts if isinstance(one, CodeType)
     )
+
+
+def _is_reserved(call: ast.Call, known: Container[str]) -> bool:
+    """Whether a call runs a step that this code reserved: its object is made here, and no module's."""
+    of = getattr(call.func, "value", None)
+    made = _called(of) == RESERVES if isinstance(of, ast.Call) else isinstance(of, ast.Name) and of.id not in known
+    return made and _called(call) in ("run", "run_async") and len(_given(call)) > 1
 
 
 def _called(call: ast.Call) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dbos import DBOS
 from openai import OpenAI
 from pydantic_ai import Agent
@@ -150,3 +151,25 @@ def test_what_such_a_step_really_does_is_measured(tmp_path: Path):
     cells = {unit.unit: unit.cell(F.TOOL_EXCEPTION) for unit in report.units if unit.unit != "run"}
     counts = {name: (cell.predicted, cell.counted) for name, cell in cells.items() if cell is not None}
     assert counts == {"step:reserve": (4, 4), "step:ship": (None, None)}
+
+
+runner = Agent(clients.openai(), name="runner")
+
+
+@DBOS.workflow()
+async def reserves(prompt: str) -> None:
+    """Reserve steps and run them later; run an agent, too."""
+    steps = [DBOS.reserve_step() for _ in range(2)]
+    await runner.run(prompt, deps=None)
+    for step in steps:
+        await step.run_async({"retries_allowed": True, "max_attempts": 5}, ask_later)
+    DBOS.reserve_step().run(FOUR, insistent)
+
+
+@pytest.mark.skipif(not hasattr(DBOS, "reserve_step"), reason="this DBOS reserves no steps")
+def test_a_reserved_step_is_one_with_the_options_of_the_call_that_runs_it():
+    assert chains(reserves) == {
+        "step:ask_later.client": "3 (openai) × 5 (dbos step) = 15",
+        "step:insistent.insistent.client": "3 (openai) × 2 (tenacity of insistent) × 4 (dbos step) = 24",
+        "runner.model": "3 (openai) = 3",
+    }
