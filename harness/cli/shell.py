@@ -78,7 +78,7 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
         error.show(sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _said("interrupted: no report, what had run is in the run folder", errors.INTERRUPTED)
+        return _said("interrupted: no report; runs that had begun, if any, are in the run folder", errors.INTERRUPTED)
     except HarnessError as error:
         return _refused(error)
     except Exception as error:  # noqa: BLE001  the last place that can say what to do about it
