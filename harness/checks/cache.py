@@ -41,15 +41,18 @@ def _same_input_other_key(pair: Repeat) -> bool:
 
 def _miss(case: Case, pair: Repeat) -> Finding:
     one, other = pair.earlier.entered.unit, pair.later.entered.unit
+    asked = f"its key was {one}, and then {other}" if other else "it ran as if no key was asked for"
+    key = f"the key of the {case.contract.unit}"
+    remedy = f"make {key} depend on its inputs only" if other else f"ask for {key} before the body runs, in every life"
     return Finding(
         check=NAME,
         rule="missed",
         step=pair.step,
         severity=Severity.ERROR,
-        owner=Owner.INTEGRATION,
+        owner=Owner.INTEGRATION if other else Owner.ENGINE,
         message=f"the result of {titled(pair.step)} that {case.contract.engine} recorded in {life(pair.earlier)} was"
-        f" not reused in {life(pair.later)}, though its arguments are the same: its key was {one}, and then {other}",
-        remedy=f"make the key of the {case.contract.unit} depend on its inputs only",
+        f" not reused in {life(pair.later)}, though its arguments are the same: {asked}",
+        remedy=remedy,
         incarnation=pair.later.incarnation,
         events=evidence(pair.earlier, pair.later),
     )

@@ -216,6 +216,8 @@ def _other_output(case: Case, outcome: Outcome) -> Iterator[Finding]:
         return
     message = f"the run's output is not what it is without faults: {difference}"
     remedy = "compare the messages of both runs: the first one that differs shows where they part"
+    if next(iter(case.differences(f"outcome#{outcome.invocation}.messages")), None) is None:
+        remedy = f"find out what {case.contract.engine} made of the run's result: the messages are the same"
     found = _finding(case, "output-differs", Owner.ENGINE, message, remedy, outcome.invocation, outcome)
     seen = next((fault for _event, fault in case.injected), None)
     if seen is not None:

@@ -34,20 +34,32 @@ def _account(case: Case, invocation: int) -> Iterator[Finding]:
     if not differences:
         return
     told = "; ".join(str(found).removeprefix(f"outcome#{invocation}.") for found in differences[:3])
-    seen = next((fault for _fired, fault in case.injected), None)
-    mend = f"carry the usage of replayed results over a restart of {case.contract.engine}: limits count on it"
+    engine, because = case.contract.engine, ""
+    severity, owner = Severity.ERROR, Owner.INTEGRATION
+    remedy = f"carry the usage of replayed results over a restart of {engine}: limits count on it"
+    if seen := next((fault for _fired, fault in case.injected), None):
+        severity, owner, because = Severity.NOTE, Owner.CONFIGURATION, f" (the agent saw {seen}, which may explain it)"
+        remedy = "see that the limits of the agent leave room for such a failure"
+    elif _other_conversation(case, invocation):
+        severity, owner, because = Severity.NOTE, Owner.ENGINE, ", for it is another conversation"
+        remedy = f"find out first why the messages differ under {engine}; the account follows them"
     yield Finding(
         check=NAME,
         rule="account-differs",
         step=spelled("run", invocation),
-        severity=Severity.NOTE if seen else Severity.ERROR,
-        owner=Owner.CONFIGURATION if seen else Owner.INTEGRATION,
-        message=f"the run accounts for other usage than without faults: {told}"
-        + (f" (the agent saw {seen}, which may explain it)" if seen else ""),
-        remedy="see that the limits of the agent leave room for such a failure" if seen else mend,
+        severity=severity,
+        owner=owner,
+        message=f"the run accounts for other usage than without faults: {told}{because}",
+        remedy=remedy,
         incarnation=case.history.incarnations or None,
         events=lines(case.history.outcomes[invocation]),
     )
+
+
+def _other_conversation(case: Case, invocation: int) -> bool:
+    """Whether something else was said, which `conversation` tells; messages have accounts of their own, too."""
+    messages = f"outcome#{invocation}.messages"
+    return any(".usage" not in found.path for found in case.differences(messages))
 
 
 def _bought_again(case: Case) -> Iterator[Finding]:

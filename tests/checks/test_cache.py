@@ -21,7 +21,7 @@ def found(story: Story, *prompts: object) -> list[Finding]:
     return list(cache(Case(story.history(), Baseline(story.history()), scenario, KEEPS_ALL)).findings)
 
 
-def again(first: str, second: str, **arguments: object) -> Story:
+def again(first: str, second: str | None, **arguments: object) -> Story:
     story = Story("crash@model#2/before").life().kept("model#1").ran(CHARGE, unit=first, arguments={"cents": 5}).crash()
     return story.life().ran(CHARGE, unit=second, arguments={"cents": 5} | arguments).kept("model#2").finished()
 
@@ -31,6 +31,13 @@ def test_a_result_under_a_key_that_changed_was_missed():
     assert (finding.rule, finding.owner, finding.step) == ("missed", Owner.INTEGRATION, CHARGE)
     assert finding.severity is Severity.ERROR
     assert "its key was run-1:charge, and then run-2:charge" in finding.message
+
+
+def test_a_body_that_runs_again_without_a_key_is_the_engines_doing():
+    (finding,) = found(again("7", None))
+    assert (finding.rule, finding.owner) == ("missed", Owner.ENGINE)
+    assert "None" not in finding.message
+    assert finding.remedy == "ask for the key of the entry before the body runs, in every life"
 
 
 def test_a_result_under_the_same_key_is_the_business_of_resume():

@@ -28,6 +28,16 @@ def test_the_same_output_passes():
     assert judged(crashed().finished({"total": 5, "at": "noon"})) == (Status.PASSED, [])
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"), [("five", "find out what keeper made of"), ("ten", "compare the messages")]
+)
+def test_what_to_look_at_depends_on_whether_the_messages_differ(said, remedy):
+    usually = Story().life().kept("model#1").finished("5", messages=[{"parts": [{"content": "five"}]}])
+    story = crashed().finished("10", messages=[{"parts": [{"content": said}]}])
+    (finding,) = completion(a_case(story, usually)).findings
+    assert finding.remedy.startswith(remedy)
+
+
 def test_another_output_is_the_engines_to_explain():
     status, found = judged(crashed().finished({"total": 10, "at": "noon"}))
     assert (status, found) == (Status.FAILED, [("output-differs", Owner.ENGINE, Severity.ERROR)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.checks.usage import usage
 from harness.verdict import Finding, Owner, Severity, Status
 from tests.builders import KEEPS_ALL, KEEPS_NOTHING, Story, a_case
@@ -35,6 +37,22 @@ def test_an_account_that_forgot_what_was_replayed_is_wrong():
     (finding,) = found(crashed({"requests": 1, "input_tokens": 10, "output_tokens": 2}))
     assert (finding.rule, finding.owner, finding.severity) == ("account-differs", Owner.INTEGRATION, Severity.ERROR)
     assert "usage.requests: 2 became 1; usage.input_tokens: 20 became 10" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("said", "severity", "owner"),
+    [
+        ({"content": "charged twice"}, Severity.NOTE, Owner.ENGINE),
+        ({"content": "charged", "usage": {"input_tokens": 0}}, Severity.ERROR, Owner.INTEGRATION),
+    ],
+)
+def test_another_conversation_has_another_account_and_messages_have_accounts_too(said, severity, owner):
+    usually = Story().life().ran("model#1", COST).ran("model#2", COST)
+    usually.finished(usage=ACCOUNT, messages=[{"parts": [{"content": "charged", "usage": {"input_tokens": 10}}]}])
+    story = Story("crash@model#2/before").life().ran("model#1", COST).crash().life().ran("model#2", COST)
+    story.finished(usage={**ACCOUNT, "requests": 3}, messages=[{"parts": [{"usage": {"input_tokens": 10}} | said]}])
+    (finding,) = usage(a_case(story, usually)).findings
+    assert (finding.rule, finding.severity, finding.owner) == ("account-differs", severity, owner)
 
 
 def test_an_account_that_an_injected_error_made_longer_is_a_note():
