@@ -10,7 +10,7 @@ from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, repeats
 from harness.checks.values import shown
 from harness.checks.words import evidence, life, lines, titled
-from harness.history import Execution, StepEntered, StepLeft, spelled
+from harness.history import Execution, History, StepEntered, StepLeft, spelled
 from harness.scenario import Invocation
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -104,7 +104,8 @@ def _taken(case: Case, earlier: int, number: int) -> list[str]:
     """Recorded steps that the earlier invocation ran, and the later one got past without running.
 
     Two conversations may differ, so only what this one must have had counts: a request before one that ran (all of
-    them, if none ran and there is an outcome), a call that was asked for before one.
+    them, if none ran and there is an outcome), a call that was asked for before one. Nor does a call whose answer is
+    none that the earlier one got.
     """
     ran = {
         at: [run.step for run in case.history.executions if run.entered.invocation == at] for at in (earlier, number)
@@ -121,7 +122,26 @@ def _taken(case: Case, earlier: int, number: int) -> list[str]:
         if call in ran[earlier]
     ]
     taken = [step for step in dict.fromkeys([*passed, *asked]) if step not in own and f"{step}+1" not in own]
-    return [step for step in taken if case.is_recorded(spelled(step, earlier))]
+    return [
+        step
+        for step in taken
+        if case.is_recorded(spelled(step, earlier)) and _alike(case.history, step, earlier, number)
+    ]
+
+
+def _alike(history: History, step: str, earlier: int, number: int) -> bool:
+    """Whether the messages of two invocations have the same result of a call, as far as both have one."""
+    one, other = _results(history, earlier, step), _results(history, number, step)
+    at = StepId.parse(step).path[0].number - 1
+    return one[at : at + 1] == other[at : at + 1] or not (one[at:] and other[at:])
+
+
+def _results(history: History, number: int, step: str) -> list[Any]:
+    """What the messages of an invocation have of the results of this step's tool, in their order."""
+    outcome, tool = history.outcomes.get(number), StepId.parse(step).path[0]
+    parts = [part for message in (outcome and outcome.messages) or () for part in message.get("parts", ())]
+    returned = [part for part in parts if part.get("part_kind") == "tool-return"]
+    return [part.get("content") for part in returned if (tool.kind, tool.name) == ("tool", part.get("tool_name"))]
 
 
 def _is_request(step: str) -> bool:

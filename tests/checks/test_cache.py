@@ -116,6 +116,18 @@ def test_a_call_that_was_asked_for_and_never_ran_was_taken_from_elsewhere():
     assert finding.step == f"run#2.{CHARGE}"
 
 
+@pytest.mark.parametrize(("answer", "shared"), [("charged Ann", 1), ("charged nobody", 0)])
+def test_only_what_the_earlier_call_was_answered_was_taken_from_it(answer, shared):
+    story = Story().life().kept("model#1", calls=(CHARGE,)).kept(CHARGE).kept("model#2")
+    story.outcome("one", messages=returned("charged Ann")).invokes(2)
+    story.kept("model#1", calls=(CHARGE,)).kept("model#2").finished("two", messages=returned(answer))
+    assert len(found(story, "Charge Ann.", "Charge Bob.")) == shared
+
+
+def returned(content: str) -> list[object]:
+    return [{"parts": [{"part_kind": "tool-return", "tool_name": "charge", "content": content}]}]
+
+
 @pytest.mark.parametrize("steps", [("model#1",), ("model#1", "model#1+1", "model#2")])
 def test_a_shorter_conversation_is_no_shared_one(steps):
     story = first()
