@@ -14,7 +14,7 @@ from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of
+from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, Unit
@@ -66,6 +66,8 @@ class Decorator:
             kind="tool",
             settings=config_of(config),
             origin=decorated(function),
+            all=timed(config["stop"]),
+            interrupts=False,
             jitter=jittered(config["wait"]),
             unknown=absurd_policy(config),
             notes=(_HANDED_OUT,) if self._never_hears(function) else (),

@@ -102,6 +102,8 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
             kind="transport",
             settings={} if known is None else config_of(known),
             origin=explicit(f"{kind}()"),
+            all=timed(known.get("stop")) if known else None,
+            interrupts=False,
             jitter=None if known is None else jittered(known.get("wait")),
             unknown=absurd_policy(known or {}),
         )
@@ -124,6 +126,17 @@ def absurd_policy(config: dict[str, Any]) -> str:
     """Why tenacity's settings cannot be meant, empty if they can."""
     wrong = (name for name in ("stop", "wait") if any(map(is_absurd, numbers_of(config.get(name)))))
     return next((f"{name}={spelled(config[name])} makes no sense" for name in wrong), "")
+
+
+def timed(stop: Any) -> float | None:
+    """The seconds after which a tenacity policy stops whatever the number of attempts, None if none does."""
+    if not type(stop).__module__.startswith("tenacity."):
+        return None
+    parts = [timed(one) for one in getattr(stop, "stops", ()) if not hasattr(one, "max_attempt_number")]
+    known = [seconds for seconds in parts if seconds is not None]
+    if type(stop).__name__ == "stop_all":  # a number is reached at some time, so the clock is what it waits for
+        return max(known) if known and len(known) == len(parts) else None
+    return min(known, default=getattr(stop, "max_delay", None))
 
 
 def numbers_of(policy: Any) -> Iterator[Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from harness.audits.rules.base import Found, Rule, Said, by_layer, happens, layer, named, trying
+from harness.audits.rules.base import Found, Rule, Said, endless, happens, layer, named, trying
 from harness.retries.arithmetic import AtMost, Expression, Sum, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
-from harness.retries.values import MEASURED_TO
+from harness.retries.values import MEASURED_TO, Failure
 from harness.verdict import Severity
 
 
@@ -27,26 +27,36 @@ def _many(unit: UnitAudit, report: AuditReport) -> Found:
     owner = named(unit, owners[0].layer) if owners else layer(unit, "fallback")
     if owner is not None:
         text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {happens(unit, worst.failure)}"
-        remedy = f"lower its number of attempts; the budget is {report.budget}"
+        says = _TIMED if math.isinf(worst.predicted or 0) else "lower its number of attempts"
+        remedy = f"{says}; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), owner)
 
 
+_TIMED = "give it a number of attempts, too: how many fit into its time depends on how fast they fail"
+
+
 def _over(unit: UnitAudit, report: AuditReport) -> Cell | None:
-    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own."""
+    """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own.
+
+    What a clock alone ends is over any budget where nobody knows how much that lets happen.
+    """
     counted = [cell for cell in unit.cells if cell.is_budgeted]
-    ending = [cell for cell in counted if cell.predicted is not None and not math.isinf(cell.predicted)]
+    ending = [cell for cell in counted if cell.predicted is not None and not endless(unit, cell)]
     worst = max(ending, key=lambda cell: cell.predicted or 0, default=None)
     return worst if worst is not None and (worst.predicted or 0) > report.budget else None
 
 
 def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:
-    for name, failures in by_layer(unit).items():
-        owner = named(unit, name)
-        if owner and (endless := tuple(failure for failure, factor in failures.items() if factor.endless)):
-            text = f"{name} retries without end when {happens(unit, endless[0])}"
-            more = f" (and after {len(endless) - 1} other failures)" if len(endless) > 1 else ""
+    found: dict[str, tuple[Failure, ...]] = {}
+    for cell in unit.cells:
+        for name in dict.fromkeys(endless(unit, cell)):
+            found[name] = (*found.get(name, ()), cell.failure)
+    for name, failures in found.items():
+        if owner := named(unit, name):
+            text = f"{name} retries without end when {happens(unit, failures[0])}"
+            more = f" (and after {len(failures) - 1} other failures)" if len(failures) > 1 else ""
             remedy = _RAISED if owner.kind == "container" else _ENDED
-            yield Said(f"{text}{more}", remedy, Severity.ERROR, endless, owner)
+            yield Said(f"{text}{more}", remedy, Severity.ERROR, failures, owner)
 
 
 _ENDED = "give it a number of attempts, so that the run fails when nothing helps"
@@ -99,9 +109,9 @@ RULES = (
     Rule("many-retries", "one layer alone is over the budget", "The number was chosen for another purpose.", _many),
     Rule(
         "unlimited-retries",
-        "a layer never stops",
+        "a layer never stops: neither a number of attempts ends it nor a deadline",
         "A permanent error becomes a run that never ends and never fails. The proof stops after"
-        f" {MEASURED_TO} attempts.",
+        f" {MEASURED_TO} attempts. What a deadline ends is judged by the budget, with as many as fit into its time.",
         _unlimited,
     ),
     Rule(

@@ -63,6 +63,24 @@ def trying(cell: Cell) -> list[Times]:
     return [factor for factor in factors(cell.expression) if factor.endless or (factor.times or 1) > 1]
 
 
+def endless(unit: UnitAudit, cell: Cell) -> list[str]:
+    """The layers that never stop in a cell: no number ends them, and no clock, be it their own or one around them."""
+    return [factor.layer for factor in factors(cell.expression) if factor.endless and not _timed(unit, factor.layer)]
+
+
+def _timed(unit: UnitAudit, name: str) -> bool:
+    """Whether a clock ends what the layers of a name would go on with."""
+    places = [place for place, one in enumerate(unit.layers) if one.name == name]
+    return bool(places) and all(
+        unit.layers[place].all is not None or any(_ends(one) for one in unit.layers[place + 1 :]) for place in places
+    )
+
+
+def _ends(layer: RetryLayer) -> bool:
+    """Whether a layer of the engine ends what is inside it after some time."""
+    return layer.kind in ("unit", "container") and layer.interrupts and bool(layer.each or layer.all)
+
+
 def by_layer(unit: UnitAudit) -> dict[str, dict[Failure, Times]]:
     """Every layer that tries more than once, with the failures after which it does."""
     found: dict[str, dict[Failure, Times]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.audits.rules.amounts import sums
-from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named, trying
+from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named, trying
 from harness.retries.report import AuditReport, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 from harness.verdict import Severity
@@ -33,10 +33,10 @@ def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
         retried = tuple(failure for failure in _PERMANENT if failure in failures and failure not in asks)
         if not retried:
             continue
-        endless = any(failures[failure].endless for failure in retried)
+        never_ends = any(name in endless(unit, cell) for cell in unit.cells if cell.failure in retried)
         text = f"{name} retries what cannot go better: {listed(retried)}"
         remedy = "let it retry only what may pass: rate limits, server errors, connections"
-        yield Said(text, remedy, Severity.ERROR if endless else Severity.WARNING, retried, one)
+        yield Said(text, remedy, Severity.ERROR if never_ends else Severity.WARNING, retried, one)
 
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from harness.audits.rules.base import Found, Rule, Said, layer, named, trying
+from harness.audits.rules.base import Found, Rule, Said, endless, layer, named, trying
 from harness.retries.report import AuditReport, UnitAudit
 from harness.retries.values import Failure, RetryLayer
 from harness.verdict import Severity
@@ -26,9 +26,8 @@ def _effects(unit: UnitAudit, _report: AuditReport) -> Found:
     if not (owners := trying(cell)):
         return
     tool = unit.tool
-    often = (
-        "without end" if math.isinf(cell.predicted or 0) else f"{cell.predicted:g} times" if cell.predicted else "again"
-    )
+    known = cell.predicted is not None and math.isfinite(cell.predicted)
+    often = "without end" if endless(unit, cell) else f"{cell.predicted:g} times" if known else "again"
     what = unit.unit.removeprefix("tool:")
     who = f"{owners[0].layer} runs {what} {often}" if len(owners) == 1 else f"{what} can run {often}: {cell.chain}"
     said = "it is said to run once" if unit.may == "once" else "nobody has said that it may run twice"

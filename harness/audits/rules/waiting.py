@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from harness.audits.rules.base import Found, Rule, Said, by_layer, layer, listed, named
+from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named
 from harness.retries.arithmetic import AtMost, Expression
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
@@ -94,7 +94,7 @@ def _past(unit: UnitAudit, _report: AuditReport) -> Found:
             yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
             return
     for one in unit.layers:
-        if one.all is not None and not one.interrupts and (late := _later_than(one.all, unit)):
+        if one.kind == "limit" and one.all is not None and not one.interrupts and (late := _later_than(one.all, unit)):
             worst = max(cell.seconds or math.inf for cell in late)
             takes = f"{worst:g} s" if math.isfinite(worst) else "for ever"
             text = f"one call may take {takes}, and {one.name} is over after {one.all:g} s; it does not end a call"
@@ -103,8 +103,8 @@ def _past(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _later_than(seconds: float, unit: UnitAudit) -> list[Cell]:
     """The cells of a unit that come to their end after so many seconds, or never."""
-    endless = [cell for cell in unit.cells if cell.predicted is not None and math.isinf(cell.predicted)]
-    return endless + [cell for cell in unit.cells if cell.seconds is not None and cell.seconds > seconds]
+    never = [cell for cell in unit.cells if endless(unit, cell)]
+    return never + [cell for cell in unit.cells if cell.seconds is not None and cell.seconds > seconds]
 
 
 def _deadlines(expression: Expression) -> Iterator[AtMost]:

@@ -1,0 +1,86 @@
+"""What a deadline ends is not without end: the budget judges how much happens before it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic_ai.durable_exec.temporal import TemporalDurability
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityConfig
+from tenacity import retry, stop_after_attempt, stop_after_delay, stop_never, wait_fixed, wait_none
+
+from harness.audits.rules import found
+from harness.retries.values import Failure
+from harness.verdict import Severity
+from tests.audits.live import asked, openai, rules, tenacious
+from tests.audits.reports import report
+
+DONE = {"unlimited-retries", "many-retries"}
+QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=1), backoff_coefficient=1.0)
+
+
+def activity(seconds: float, **said: Any) -> TemporalDurability:
+    attempt = timedelta(seconds=seconds)
+    return TemporalDurability(activity_config=ActivityConfig(start_to_close_timeout=attempt, **said))
+
+
+def of_a_model(durability: Any = None, http: Any = None) -> set[str]:
+    return rules(asked(openai(max_retries=0, timeout=5, http=http), durability)) & DONE
+
+
+@pytest.mark.parametrize(
+    ("seconds", "policy", "judged"),
+    [
+        (None, None, {"unlimited-retries"}),
+        (20, None, set()),
+        (100, None, {"many-retries"}),
+        (100, QUICK, {"many-retries"}),
+    ],
+    ids=["nothing ends it", "few fit into its time", "more than the budget", "nobody knows how many"],
+)
+def test_an_activity_without_a_number_may_end_by_the_time_for_all_attempts(seconds, policy, judged):
+    said = {"schedule_to_close_timeout": timedelta(seconds=seconds)} if seconds else {}
+    assert of_a_model(activity(10, retry_policy=policy, **said)) == judged
+
+
+@pytest.mark.parametrize(
+    ("stop", "judged"),
+    [
+        (stop_never, "unlimited-retries"),
+        (stop_after_delay(60) & stop_never, "unlimited-retries"),
+        (stop_after_delay(60), "many-retries"),
+        (stop_after_delay(60) | stop_never, "many-retries"),
+        (stop_after_delay(60) & stop_after_attempt(3), "many-retries"),
+    ],
+    ids=["never", "and never", "by the clock", "by the clock or never", "by both"],
+)
+def test_a_policy_that_stops_by_the_clock_is_over_the_budget_and_not_without_end(stop, judged):
+    http = tenacious(stop=stop, wait=wait_none())
+    assert of_a_model(http=http) == {judged}
+
+    @retry(stop=stop, wait=wait_none())
+    def charge() -> None:
+        """Nothing."""
+
+    units = [unit for unit in asked(openai(), None, [charge]) if unit.tool]
+    assert rules(units) & DONE == {judged}
+
+
+def test_a_clock_and_waits_make_a_number():
+    assert of_a_model(http=tenacious(stop=stop_after_delay(10), wait=wait_fixed(5))) == set()
+
+
+def test_the_clock_of_a_unit_ends_what_is_inside_it():
+    endless = tenacious(stop=stop_never, wait=wait_fixed(4))
+    assert of_a_model(activity(10, retry_policy=RetryPolicy(maximum_attempts=1)), endless) == set()
+    assert of_a_model(None, endless) == {"unlimited-retries"}
+
+
+@pytest.mark.parametrize(("seconds", "severity"), [(None, Severity.ERROR), (20, Severity.WARNING)])
+def test_a_permanent_error_is_grave_where_no_clock_ends_it(seconds, severity):
+    said = {"schedule_to_close_timeout": timedelta(seconds=seconds)} if seconds else {}
+    units = asked(openai(max_retries=0, timeout=5), activity(10, **said))
+    (finding,) = [one for one in found(report(*units)) if one.rule == "permanent-error-retried"]
+    assert (finding.severity, Failure.BAD_REQUEST in finding.failures) == (severity, True)
