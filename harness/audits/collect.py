@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_ai import ModelRetry, UnexpectedModelBehavior, UserError
 
 from harness.audits.asked import Engine, model_units, output_layer, output_retries, raising, told, tries
+from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
@@ -35,7 +36,7 @@ def units_of(
     `usage` are the limits of its runs, pydantic-ai's own if nobody says others; `deps` what its runs are given;
     `wrapper` what is around the agent, such as a `DBOSAgent`, which may hold functions of its own.
     """
-    usage, deps = usage or Usage(), deps or Given(agent)
+    usage, deps, engine = usage or Usage(), deps or Given(agent), deciding(engine)
     for model in model_units(agent, engine, usage):
         yield mortal(model, engine(Unit("model")), engine)
     for tool in tools_of(agent):

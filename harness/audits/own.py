@@ -16,6 +16,7 @@ from pydantic_ai.usage import UsageLimits
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.clients import asks
+from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable
@@ -29,6 +30,7 @@ from harness.subjects.naming import unwrapped
 
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
+    engine = deciding(engine)
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)

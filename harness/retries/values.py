@@ -88,6 +88,10 @@ Kind = Literal[
 """What a layer is. A `limit` retries nothing: it only takes away, by number or by the clock."""
 
 
+Decided = Literal["", "none", "some", "all"]
+"""Of all that a retry condition is asked about, what it wants tried again; empty if there is none, or nobody asked."""
+
+
 class Value(BaseModel):
     """A frozen value that crosses processes as JSON."""
 
@@ -118,7 +122,8 @@ class RetryLayer(Value):
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
     unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
-    around it keeps. `recalls` says that each of its attempts calls the units inside anew, so that a run does not show
+    around it keeps. `decided` is what its own retry condition wants, of far more than the classes of failure. `recalls`
+    says that each of its attempts calls the units inside anew, so that a run does not show
     which of its calls are one that is tried again.
     """
 
@@ -136,6 +141,7 @@ class RetryLayer(Value):
     called: str = ""
     kept: bool = False
     recalls: bool = False
+    decided: Decided = ""
 
     @property
     def decides(self) -> bool:

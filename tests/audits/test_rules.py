@@ -14,10 +14,14 @@ from harness.verdict import Severity
 from tests.audits.reports import FLOW, SDK, STEP, WIRE, cell, growing, layer, measured, model, report, tool
 
 F = Failure
-CONDITION = {"max_attempts": "3", "should_retry": "wanted"}
 ONCE = times(1, "openai")
 STEP_3 = growing(3, "dbos step")
 SDK_3 = growing(3, "openai")
+
+
+def deciding(what: str):
+    """A step whose retry condition wants none, some or all of what it was asked about."""
+    return STEP.model_copy(update={"decided": what})
 
 
 def fallback(*parts, layers=()):
@@ -56,23 +60,23 @@ CASES = {
     ),
     "condition-never-matches": (
         report(
-            model(cell(F.UNAVAILABLE, ONCE), layers=(SDK, STEP.model_copy(update={"settings": CONDITION}))),
+            model(cell(F.UNAVAILABLE, ONCE), layers=(SDK, deciding("none"))),
         ),
         report(
-            model(cell(F.UNAVAILABLE, STEP_3), layers=(SDK, STEP.model_copy(update={"settings": CONDITION}))),
+            model(cell(F.UNAVAILABLE, ONCE), layers=(SDK, deciding("some"))),
         ),
     ),
     "condition-always-matches": (
         report(
             model(
                 *(cell(failure, STEP_3) for failure in WIRE),
-                layers=(SDK, STEP.model_copy(update={"settings": CONDITION})),
+                layers=(SDK, deciding("all")),
             )
         ),
         report(
             model(
-                *(cell(failure, ONCE if failure in (F.BAD_REQUEST, F.UNAUTHORIZED) else STEP_3) for failure in WIRE),
-                layers=(SDK, STEP.model_copy(update={"settings": CONDITION})),
+                *(cell(failure, STEP_3) for failure in WIRE),
+                layers=(SDK, deciding("some")),
             )
         ),
     ),
@@ -195,7 +199,7 @@ def test_the_gravest_findings_come_first():
 
 @pytest.mark.parametrize("cells", [(), (cell(F.UNAVAILABLE, times(None, "openai")),)], ids=["nothing", "unknown"])
 def test_a_condition_is_not_blamed_where_nobody_knows_what_reaches_it(cells):
-    audit = report(model(*cells, layers=(STEP.model_copy(update={"settings": CONDITION}),)))
+    audit = report(model(*cells, layers=(deciding("none"),)))
     assert "condition-never-matches" not in rules_of(audit)
 
 

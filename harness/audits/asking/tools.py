@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
+from harness.audits.asking.conditions import decides
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
@@ -57,7 +58,7 @@ class Decorator:
 
     def __init__(self, retrying: Any, function: Any, whose: str = "") -> None:
         self.retrying = retrying
-        config = {name: getattr(retrying, name, None) for name in ("stop", "wait", "retry")}
+        config: dict[str, Any] = {name: getattr(retrying, name, None) for name in ("stop", "wait", "retry")}
         usual = inspect.signature(type(retrying)).parameters.get("retry")
         if usual is not None and config["retry"] is usual.default:
             del config["retry"]  # nobody has set a condition
@@ -71,6 +72,7 @@ class Decorator:
             jitter=jittered(config["wait"]),
             unknown=absurd_policy(config),
             notes=(_HANDED_OUT,) if self._never_hears(function) else (),
+            decided=decides(config["retry"], retrying) if callable(config.get("retry")) else "",
         )
 
     def _never_hears(self, function: Any) -> bool:

@@ -14,12 +14,13 @@ from types import ModuleType
 from typing import Any
 
 from harness.audits.asking.clock import without_waiting, worst_of
+from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.live import Answer
-from harness.retries.values import Failure, RetryLayer
+from harness.retries.values import Decided, Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
@@ -62,6 +63,8 @@ class TransportLayer:
         self.transport, self.http = transport, http
         self.inner = _inner(transport, http)
         self.layer = _layer(transport, self.inner is not None)
+        if "retry" in self.layer.settings and not self.layer.unknown:
+            self.layer = self.layer.model_copy(update={"decided": _decides(self)})
 
     def ask(self, trouble: Trouble) -> Asked:
         """What it does with a trouble, and what its caller gets then."""
@@ -245,6 +248,32 @@ def _run(layer: TransportLayer, trouble: Trouble, watch: Watch) -> Asked:
 def _spent(below: Any, slept: list[float]) -> float:
     """How long it all took, for a layer around it that stops by the clock."""
     return float(below.sends * below.takes + sum(slept))
+
+
+def _decides(layer: TransportLayer) -> Decided:
+    """What the condition of a tenacity transport decides: of any bad status, of errors of the library and of others."""
+    config = layer.transport.config
+    if not callable(config["retry"]):
+        return ""
+    if reads_results(config["retry"]):
+        return "some"
+    asking = copy.copy(layer)
+    asking.transport = copy.copy(layer.transport)
+    twice = {"stop": lambda state: state.attempt_number > 1, "wait": lambda _state: 0, "reraise": True}
+    asking.transport.config = {"retry": config["retry"], **twice}
+    return decided(_wanted(asking, trouble) for trouble in _troubles(layer.http))
+
+
+def _wanted(layer: TransportLayer, trouble: Trouble) -> bool | None:
+    watch = Watch()
+    asked = _run(layer, trouble, watch)
+    return None if watch.reason else asked.sends > 1
+
+
+def _troubles(http: ModuleType) -> Iterator[Trouble]:
+    yield from (Trouble(Failure.SERVER_ERROR, status=status) for status in STATUSES)
+    kinds = [kind for kind in vars(http).values() if isinstance(kind, type) and issubclass(kind, http.RequestError)]
+    yield from (Trouble(Failure.REFUSED, error=kind("harness")) for kind in (*kinds, *PLAIN))
 
 
 def _sent(transport: Any, request: Any) -> Any:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from harness.audits.rules.amounts import sums
 from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named, trying
 from harness.retries.report import AuditReport, UnitAudit
-from harness.retries.values import ON_THE_WIRE, Failure
+from harness.retries.values import Failure
 from harness.verdict import Severity
 
-_CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
 _PERMANENT = (
     Failure.BAD_REQUEST,
     Failure.UNAUTHORIZED,
@@ -16,12 +15,6 @@ _PERMANENT = (
     Failure.USER_ERROR,
     Failure.VALIDATION,
 )
-_EVERY = (
-    tuple(failure for failure in ON_THE_WIRE if failure is not Failure.INVALID_RESPONSE),
-    (Failure.TOOL_EXCEPTION, Failure.USER_ERROR),
-)
-"""What a condition without a choice meets, at a model or at a tool. An answer that makes no sense is left out: for a
-transport it is an answer like any, and pydantic-ai itself never lets Prefect retry it."""
 _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
 
 
@@ -45,9 +38,9 @@ def _never(unit: UnitAudit, _report: AuditReport) -> Found:
         return  # what would have reached the condition, nobody knows
     for one in unit.layers:
         silent = any("never retries" in note for note in one.notes)
-        if one.unknown or one.name in tried or not (silent or any(name in one.settings for name in _CONDITIONS)):
+        if one.unknown or one.name in tried or not (silent or one.decided == "none"):
             continue
-        text = f"the retry condition of {one.name} matches none of {len(unit.cells)} classes of failure"
+        text = f"the retry condition of {one.name} matches nothing that it can meet, whatever the status or the error"
         remedy = "let the condition look at the exception that really reaches it, or take it away"
         yield Said(text, remedy, Severity.WARNING, (), one)
 
@@ -55,11 +48,8 @@ def _never(unit: UnitAudit, _report: AuditReport) -> Found:
 def _always(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         one = named(unit, name)
-        if one is None or not any(setting in one.settings for setting in _CONDITIONS):
-            continue
-        met = (tuple(failure for failure in every if unit.cell(failure)) for every in _EVERY)
-        if any(len(every) > 1 and all(failure in failures for failure in every) for every in met):
-            text = f"the retry condition of {name} matches every class of failure"
+        if one is not None and one.decided == "all":
+            text = f"the retry condition of {name} matches everything that it can meet"
             yield Said(text, "let it refuse what is permanent", Severity.WARNING, tuple(failures), one)
 
 
@@ -96,14 +86,16 @@ RULES = (
     ),
     Rule(
         "condition-never-matches",
-        "a retry condition that no failure meets",
-        "The configuration says that it retries, and it does not.",
+        "a retry condition that nothing meets",
+        "The configuration says that it retries, and it does not. It was asked about every status from 400 to 599,"
+        " about lost connections, timeouts and plain exceptions, and in code of your own about every exception that is"
+        " loaded. A condition on results is not judged.",
         _never,
     ),
     Rule(
         "condition-always-matches",
-        "a retry condition that every failure meets",
-        "A condition that refuses nothing is no condition.",
+        "a retry condition that everything meets",
+        "A condition that refuses nothing of all that (see `condition-never-matches`) is no condition.",
         _always,
     ),
     Rule(

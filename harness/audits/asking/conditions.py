@@ -1,0 +1,176 @@
+"""What a retry condition says to far more than the classes of failure, so that nobody calls one pointless that is not.
+
+A condition on the status 529 alone has a point, though no class of failure is a 529. So before it is said that a
+condition wants nothing, or everything, it is asked about every status from 400 to 599 and about what else may reach it:
+lost connections and plain exceptions of a model, every exception that is loaded of a body, which may raise anything.
+One that looks at what was returned is about values: no error says anything of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
+
+from harness.retries.live import Live, Unit
+from harness.retries.values import Decided
+from harness.subjects.bare import bare
+from harness.subjects.loops import run_once
+
+CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
+"""The settings that are conditions, as their libraries spell them."""
+STATUSES = (429, 400, *(status for status in range(401, 600) if status != 429))
+"""Every status of an error; those come first that conditions tell apart."""
+_TOLD_APART = (400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
+"""Those that SDKs have classes of their own for."""
+PLAIN: tuple[type[Exception], ...] = (
+    RuntimeError,
+    ConnectionError,
+    ConnectionResetError,
+    TimeoutError,
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    Exception,
+)
+"""What anything may raise."""
+
+
+def decided(answers: Iterable[bool | None]) -> Decided:
+    """What a condition decides by its answers, which are asked for until it has said both.
+
+    None is an answer that it fails over: then nobody can tell, and it is taken for one that chooses.
+    """
+    heard: set[bool] = set()
+    for answer in answers:
+        if answer is None or (not answer) in heard:
+            return "some"
+        heard.add(answer)
+    return ("all" if True in heard else "none") if heard else ""
+
+
+def decides(condition: Callable[[Any], Any], retrying: Any) -> Decided:
+    """What a condition of tenacity's decides around a body, which may raise anything."""
+    if reads_results(condition):
+        return "some"
+    return decided(_wanted(condition, retrying, error) for error in of_a_body())
+
+
+def reads_results(condition: Callable[[Any], Any]) -> bool:
+    """Whether a condition of tenacity's looks at what was returned."""
+    read: list[int] = []
+    state = _state(None)
+    state.set_result(None)
+    state.outcome.result = lambda *_args, **_kwargs: read.append(1)
+    with suppress(Exception):
+        _called(condition, state)
+    return bool(read)
+
+
+def _wanted(condition: Callable[[Any], Any], retrying: Any, error: BaseException) -> bool | None:
+    state = _state(retrying)
+    state.set_exception((type(error), error, None))
+    try:
+        return bool(_called(condition, state))
+    except Exception:  # noqa: BLE001  the person's own condition, asked about an error that it may not know
+        return None
+
+
+def _state(retrying: Any) -> Any:
+    return sys.modules["tenacity"].RetryCallState(retrying, None, (), {})
+
+
+def _called(condition: Callable[[Any], Any], state: Any) -> Any:
+    told = condition(state)
+    return run_once(_awaited(told)) if inspect.isawaitable(told) else told
+
+
+async def _awaited(told: Any) -> Any:
+    return await told
+
+
+def deciding(engine: Callable[[Unit], Sequence[Live]]) -> Callable[[Unit], Sequence[Live]]:
+    """The engine, with layers that say what their own conditions decide. Each is asked once."""
+    known: dict[tuple[Any, ...], tuple[Unit, Decided]] = {}
+
+    def lives(unit: Unit) -> Sequence[Live]:
+        found = engine(unit)
+        for place, live in enumerate(found):
+            if live.layer.unknown or not any(name in live.layer.settings for name in CONDITIONS):
+                continue
+            key = (unit.kind, unit.name, unit.toolset, id(unit.function), id(unit.owner), place)
+            if key not in known:  # with the unit, which keeps what the key names
+                known[key] = unit, decided(_answers(live, of_a_model() if unit.kind == "model" else of_a_body()))
+            live.layer = live.layer.model_copy(update={"decided": known[key][1]})
+        return found
+
+    return lives
+
+
+def _answers(live: Live, errors: Iterable[BaseException]) -> Iterator[bool | None]:
+    """Whether a layer tries again, error by error. Its caller sees another one if it has tried as often as it may."""
+    for error in errors:
+        if _speaks(error):
+            answer = live.answer(error)
+            yield None if answer.unknown else answer.attempts != 1 or answer.raises is not error
+
+
+def _speaks(error: BaseException) -> bool:
+    """Whether an error that nobody has made properly has a text, which engines record."""
+    with suppress(Exception):
+        return bool(str(error))
+    return False
+
+
+def of_a_model() -> Iterator[BaseException]:
+    """What a model raises: pydantic-ai's own errors in place of the SDK's, and what it lets pass."""
+    yield from (ModelHTTPError(status, "harness") for status in STATUSES)
+    yield ModelAPIError("harness", "harness")
+    yield from (kind("harness") for kind in PLAIN)
+
+
+def of_a_body() -> Iterator[BaseException]:
+    """What a function raises: anything that is loaded, and what carries a status with every one."""
+    yield from (kind("harness") for kind in PLAIN)
+    for kind in _loaded():
+        with suppress(Exception):  # one that cannot be made of a text alone
+            yield from _made(kind)
+
+
+def _loaded() -> Iterator[type[Exception]]:
+    """Every exception that there is in this process, but for warnings."""
+    waiting, seen = [Exception], {Exception, Warning}
+    while waiting:
+        below = [kind for kind in type.__subclasses__(waiting.pop(0)) if kind not in seen]
+        seen.update(below)
+        waiting += below
+        yield from below
+
+
+def _made(kind: type[Any]) -> Iterator[BaseException]:
+    """Errors of a type; those of HTTP libraries, of pydantic-ai and of SDKs of the common template carry a status."""
+    names = [base.__name__ for base in kind.__mro__]
+    make = next((make for name, make in _CARRYING.items() if name in names), None)
+    if make is None:
+        yield bare(kind, "harness")
+        return
+    yield from (make(kind, status) for status in (STATUSES if kind.__name__ in _CARRYING else _TOLD_APART))
+
+
+def _answered(status: int) -> dict[str, Any]:
+    http: Any = next(sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules)
+    request = http.Request("POST", "https://harness.invalid/")
+    return {"response": http.Response(status, request=request)}
+
+
+_CARRYING: dict[str, Callable[[type[Any], int], BaseException]] = {
+    "ModelHTTPError": lambda kind, status: kind(status, "harness"),
+    "HTTPStatusError": lambda kind, status: kind("harness", request=None, **_answered(status)),
+    "APIStatusError": lambda kind, status: kind("harness", body=None, **_answered(status)),
+}
+"""How an error is made that carries a status, by the name of its class or of one of its bases."""
