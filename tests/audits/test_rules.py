@@ -26,7 +26,7 @@ def deciding(what: str):
 
 def fallback(*parts, layers=()):
     chain = layer("fallback", "fallback")
-    return model(cell(F.UNAVAILABLE, *parts), layers=(SDK, *layers, chain))
+    return model(cell(F.UNAVAILABLE, *parts), layers=(SDK, layer("anthropic", "sdk"), *layers, chain))
 
 
 def cut(layer_name: str, seconds: float, part):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.audits.rules.amounts import sums
-from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named, trying
+from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, listed, named, trying
+from harness.retries.arithmetic import AtMost, Expression, Sum
 from harness.retries.report import AuditReport, UnitAudit
 from harness.retries.values import Failure
 from harness.verdict import Severity
@@ -64,17 +64,28 @@ def _signal(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _unreached(unit: UnitAudit, _report: AuditReport) -> Found:
-    fallback = layer(unit, "fallback")
-    if fallback is None:
-        return
-    missed = tuple(f for f in _TRANSIENT if (cell := unit.cell(f)) and not sums(cell.expression))
-    known = [failure for failure in missed if (cell := unit.cell(failure)) and cell.predicted is not None]
-    if known:
-        text = (
-            f"the fallback is not reached after {listed(known)}: the error that comes up is none that it falls back on"
-        )
-        remedy = "let the transport return the response when it gives up, or name the error in `fallback_on`"
-        yield Said(text, remedy, Severity.WARNING, tuple(known), fallback)
+    fallbacks = [one for one in unit.layers if one.kind == "fallback"]
+    every = sum(one.kind == "sdk" for one in unit.layers)
+    cells = [cell for cell in unit.cells if fallbacks and cell.failure in _TRANSIENT and cell.predicted is not None]
+    asked = {cell.failure: _models(cell.expression) for cell in cells}
+    for number in sorted({count for count in asked.values() if count < every}):
+        missed = tuple(failure for failure in _TRANSIENT if asked.get(failure) == number)
+        what = "the fallback is not reached" if number == 1 else f"only {number} of the {every} models are asked"
+        text = f"{what} after {listed(missed)}: the error that comes up is none that it falls back on"
+        remedy = _FLAT if number > 1 and len(fallbacks) > 1 else _KNOWN
+        yield Said(text, remedy, Severity.WARNING, missed, fallbacks[-1])
+
+
+_KNOWN = "let the transport return the response when it gives up, or name the error in `fallback_on`"
+_FLAT = "put all models into one `FallbackModel`, or name `FallbackExceptionGroup` in `fallback_on` of the outer one"
+
+
+def _models(expression: Expression) -> int:
+    """How many models are asked one after the other, fallbacks inside fallbacks included."""
+    if isinstance(expression, Sum):
+        return sum(map(_models, expression.parts))
+    inner = (expression.part,) if isinstance(expression, AtMost) else getattr(expression, "parts", ())
+    return max(map(_models, inner), default=1)
 
 
 RULES = (
@@ -106,8 +117,9 @@ RULES = (
     ),
     Rule(
         "fallback-not-reached",
-        "a fallback that is configured and not asked",
-        "An error that the transport raises passes the SDK and the model as it is, and no fallback knows it.",
+        "a model of a fallback that is configured and not asked",
+        "An error that the transport raises passes the SDK and the model as it is, and no fallback knows it; nor does"
+        " one know what a fallback inside it raises, unless it is told.",
         _unreached,
     ),
 )
