@@ -62,12 +62,14 @@ def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
-    inner, outer = layer(unit, "sdk", "mcp"), layer(unit, "unit")
+    inside, outer = [one for one in unit.layers if one.kind in ("sdk", "mcp")], layer(unit, "unit")
     if outer is None or outer.each is None:
         return
-    if inner is None:
+    if not inside:
         yield from _cut_tool(unit, outer, outer.each)
-    elif not inner.unknown and (inner.each is None or inner.each >= outer.each):
+    known = [one for one in inside if not one.unknown]
+    longest = max(known, key=lambda one: math.inf if one.each is None else one.each, default=None)
+    if (inner := longest) is not None and (inner.each is None or inner.each >= outer.each):
         waits = "for ever" if inner.each is None else f"{inner.each:g} s"
         text = f"{inner.name} waits {waits} for an answer, and {outer.name} ends it after {outer.each:g} s"
         remedy = f"give the client a timeout well below {outer.each:g} s, or the unit a longer one"
