@@ -122,9 +122,9 @@ class RetryLayer(Value):
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
     unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
-    around it keeps. `decided` is what its own retry condition wants, of far more than the classes of failure. `recalls`
-    says that each of its attempts calls the units inside anew, so that a run does not show
-    which of its calls are one that is tried again.
+    around it keeps. `decided` is what its own retry condition wants, of far more than the classes of failure; `heeds`
+    that it waits as long as `Retry-After` says. `recalls` says that each of its attempts calls the units inside anew,
+    so that a run does not show which of its calls are one that is tried again.
     """
 
     name: str
@@ -142,6 +142,7 @@ class RetryLayer(Value):
     kept: bool = False
     recalls: bool = False
     decided: Decided = ""
+    heeds: bool = False
 
     @property
     def decides(self) -> bool:

@@ -17,7 +17,7 @@ from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.trouble import MOST, Enough, Trouble, library_of, most, stub
+from harness.audits.asking.trouble import MOST, Enough, Trouble, first, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.live import Answer
 from harness.retries.values import Decided, Failure, RetryLayer
@@ -63,8 +63,8 @@ class TransportLayer:
         self.transport, self.http = transport, http
         self.inner = _inner(transport, http)
         self.layer = _layer(transport, self.inner is not None)
-        if "retry" in self.layer.settings and not self.layer.unknown:
-            self.layer = self.layer.model_copy(update={"decided": _decides(self)})
+        if isinstance(getattr(transport, "config", None), dict) and self.inner and not self.layer.unknown:
+            self.layer = self.layer.model_copy(update={"decided": _decides(self), "heeds": _heeds(self)})
 
     def ask(self, trouble: Trouble) -> Asked:
         """What it does with a trouble, and what its caller gets then."""
@@ -252,16 +252,30 @@ def _spent(below: Any, slept: list[float]) -> float:
 
 def _decides(layer: TransportLayer) -> Decided:
     """What the condition of a tenacity transport decides: of any bad status, of errors of the library and of others."""
-    config = layer.transport.config
-    if not callable(config["retry"]):
+    condition = layer.transport.config.get("retry")
+    if not callable(condition):
         return ""
-    if reads_results(config["retry"]):
+    if reads_results(condition):
         return "some"
-    asking = copy.copy(layer)
-    asking.transport = copy.copy(layer.transport)
-    twice = {"stop": lambda state: state.attempt_number > 1, "wait": lambda _state: 0, "reraise": True}
-    asking.transport.config = {"retry": config["retry"], **twice}
+    asking = _twice(layer, retry=condition, wait=lambda _state: 0)
     return decided(_wanted(asking, trouble) for trouble in _troubles(layer.http))
+
+
+def _heeds(layer: TransportLayer) -> bool:
+    """Whether a tenacity transport waits as long as `Retry-After` says: another number makes another wait."""
+    asking = _twice(layer, **{name: layer.transport.config.get(name) for name in ("retry", "wait")})
+    troubles = (replace(first(Failure.RATE_LIMITED_AFTER), headers={"retry-after": said}) for said in ("2", "3"))
+    one, other = (_tried(asking, trouble).slept for trouble in troubles)
+    return one != other
+
+
+def _twice(layer: TransportLayer, **policies: Any) -> TransportLayer:
+    """The same transport with these policies alone, which tries twice at most and tells nobody."""
+    twin = copy.copy(layer)
+    twin.transport = copy.copy(layer.transport)
+    known = {name: policy for name, policy in policies.items() if callable(policy)}
+    twin.transport.config = {**known, "stop": lambda state: state.attempt_number > 1, "reraise": True}
+    return twin
 
 
 def _wanted(layer: TransportLayer, trouble: Trouble) -> bool | None:

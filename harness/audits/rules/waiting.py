@@ -52,7 +52,8 @@ def _no_jitter(unit: UnitAudit, _report: AuditReport) -> Found:
 def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         asked, plain = failures.get(Failure.RATE_LIMITED_AFTER), failures.get(Failure.RATE_LIMITED)
-        if asked is not None and plain is not None and asked.waits and asked.waits == plain.waits:
+        heeds = any(one.heeds for one in unit.layers if one.name == name)  # its own waits may be what is asked for
+        if asked is not None and plain is not None and asked.waits and asked.waits == plain.waits and not heeds:
             text = f"{name} does not read `Retry-After`: it comes back when it likes"
             remedy = (
                 "let the layer that reads the header own rate limits (a transport with `wait_retry_after`, the SDK)"
