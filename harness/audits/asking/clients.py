@@ -57,6 +57,11 @@ class Http(Sdk):
         self.transports = layers_of(client, _somewhere(client))
 
     @property
+    def wire(self) -> Any:
+        """The client itself."""
+        return self.client
+
+    @property
     def retries(self) -> int:
         """None of its own: what tries again is below it, or is the person's."""
         return 0

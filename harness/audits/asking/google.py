@@ -62,6 +62,11 @@ class Google(Sdk):
             yield counter
 
     @property
+    def wire(self) -> Any:
+        """The HTTP client below, which models ask."""
+        return _http(self.client)
+
+    @property
     def retries(self) -> int:
         """How often its policy tries again."""
         return int(self.api._async_retry.stop.max_attempt_number) - 1  # noqa: SLF001

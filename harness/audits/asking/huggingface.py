@@ -52,6 +52,11 @@ class HuggingFace(Sdk):
         self.transports = [] if self.layer.unknown else layers_of(self.session, client.model)
 
     @property
+    def wire(self) -> Any:
+        """The HTTP client below."""
+        return self.session
+
+    @property
     def retries(self) -> int:
         """None of its own."""
         return 0

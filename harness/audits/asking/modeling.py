@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil, prod
 from typing import Any
 
 from pydantic_ai import models
@@ -22,11 +24,12 @@ from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
+from harness.audits.asking.looping import Owner, owners
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
-from harness.retries.arithmetic import Course, Expression, added, product, times
+from harness.retries.arithmetic import Course, Expression, Times, added, product, times
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import explicit
@@ -59,6 +62,7 @@ class Asker:
         self.wrappers = list(_wrapping(model))
         self.fallbacks: Sequence[Asker] = ()
         self.unknown: dict[str, str] = {}
+        self.loops: dict[str, Owner] = {}
         self.sdk: Sdk | None = None
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
@@ -69,7 +73,7 @@ class Asker:
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
-        """The innermost first."""
+        """The innermost first. Loops that no setting tells of are among them once they were seen."""
         for asker in self.fallbacks:
             yield from asker.layers
         if self.fallbacks:
@@ -77,7 +81,10 @@ class Asker:
             yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
         if self.sdk is not None:
             yield from (transport.layer for transport in self.sdk.transports)
+            yield from (loop.layer for loop in self.loops.values() if loop.inside)
             yield self._named(self._said(self.sdk.layer))
+        wrapping = {layer.name for layer in self.wrappers}
+        yield from (loop.layer for name, loop in self.loops.items() if not loop.inside and name not in wrapping)
         yield from self.wrappers
 
     def _setting(self, name: str) -> Any:
@@ -155,19 +162,51 @@ class Asker:
         if course.endless:
             return Outcome(product(*below), course, None, short=short)
         own, error = self._rehearsed(sdk, trouble, retries=0)
-        asked, error = self._rehearsed(sdk, trouble)
+        asked, error = (own, None) if own.endless else self._rehearsed(sdk, trouble, inside=own.sends)
         if not asked.sends:
             raise RuntimeError(f"nothing was sent: {error}")
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
-        tries = asked.sends // max(1, own.sends)
         around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
         once = all(part.times == 1 for part in below)
-        parts = [*(() if once else below), times(tries, sdk.layer.name, endless=asked.endless, wait=asked.answer.wait)]
-        if own.sends > 1:
-            parts.append(times(own.sends, type(self.model).__name__))
+        parts = [*(() if once else below), *self._tries(sdk, trouble, own, asked)]
         return Outcome(product(*parts), around, error, assumed=assumed, short=short)
+
+    def _tries(self, sdk: Sdk, trouble: Trouble, own: Asked, asked: Asked) -> Iterator[Times]:
+        """Who sends how often, the innermost first: the SDK, and loops of the person's own inside it and around it.
+
+        `own` is what is sent where the SDK tries once. What is around someone who never ends is not reached.
+        """
+        loops = [*self._loops(sdk, trouble)] if own.endless or own.sends > 1 else []
+        inside = [tries for owner, tries in loops if owner.inside]
+        around = [tries for owner, tries in loops if not owner.inside]
+        yield from inside
+        if any(tries.endless for tries in inside):
+            return
+        if not own.endless:
+            retried, once = asked, max(1, own.sends)
+        elif around[0].endless:  # the client's own class: nobody gets to see the SDK's loop alone
+            yield around[0]
+            return
+        else:
+            retried, _error = self._rehearsed(sdk, trouble, retries=self._setting("max_retries"), send=sdk.post)
+            once = prod(tries.times or 1 for tries in (*inside, around[0]))
+        yield _share(retried, sdk.layer.name, once, prod(tries.times or 1 for tries in inside))
+        if not retried.endless:
+            yield from around
+
+    def _loops(self, sdk: Sdk, trouble: Trouble) -> Iterator[tuple[Owner, Times]]:
+        """How often everyone but the SDK sends, up to the first who never ends; those with a loop are layers."""
+        sends = 1
+        for owner in owners(sdk, self.model, lambda model: self._send(model, 0)):
+            met, _error = self._rehearsed(sdk, trouble, retries=0, send=owner.send)
+            yield owner, (tries := _share(met, owner.layer.name, sends, sends))
+            if tries.total != 1:
+                self.loops[owner.layer.name] = owner
+            if tries.times is None:
+                return
+            sends *= tries.times
 
     def _patience(self, sdk: Sdk, failure: Failure) -> float:
         """The seconds that one request takes: none, unless nobody answers it."""
@@ -178,22 +217,38 @@ class Asker:
         return float("inf") if found is None else found
 
     def _rehearsed(
-        self, sdk: Sdk, trouble: Trouble, *, retries: int | None = None
+        self,
+        sdk: Sdk,
+        trouble: Trouble,
+        *,
+        retries: int | None = None,
+        inside: int = 1,
+        send: Callable[[], None] | None = None,
     ) -> tuple[Asked, BaseException | None]:
-        """Send one request of the model over a transport that meets the trouble."""
+        """Send one request of the model, or of someone below it, over a transport that meets the trouble.
+
+        `retries` are the SDK's, if not its own number; `inside` is how often each of its tries sends.
+        """
+        if send is None:
+            send = sdk.post if self.model is None else partial(self._send, self.model, retries)
+        with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
+            said = self._setting("max_retries")
+            counter.most = most(inside * ((sdk.retries if said is None else said) + 1))
+            counter.slept = slept
+            try:
+                send()
+            except Enough:
+                return Asked(MOST, counter.waits[:MOST], trouble, endless=True), None
+            except Exception as error:  # noqa: BLE001  whatever its caller would see
+                return Asked(counter.sends, counter.waits, trouble), error
+        return Asked(counter.sends, counter.waits, trouble), None
+
+    def _send(self, model: Any, retries: int | None) -> None:
+        """Send one request of a model, with other settings if `retries` are said and the settings would say others."""
         settings = self.settings
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**(settings or {}), "max_retries": retries}
-        with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
-            said = self._setting("max_retries")
-            counter.most = most(sdk.retries if said is None else said)
-            try:
-                sdk.post() if self.model is None else run_once(_requested(self.model, settings))
-            except Enough:
-                return Asked(MOST, tuple(slept[:MOST]), trouble, endless=True), None
-            except Exception as error:  # noqa: BLE001  whatever its caller would see
-                return Asked(counter.sends, tuple(slept), trouble), error
-        return Asked(counter.sends, tuple(slept), trouble), None
+        run_once(_requested(model, settings))
 
     def _fall_back(self, failure: Failure) -> Outcome:
         """One model after the other, as long as the fallback's own condition says so."""
@@ -211,6 +266,15 @@ class Asker:
             course = course.then(outcome.course)
         short = any(outcome.short for outcome in taken)
         return Outcome(added(*(outcome.expression for outcome in taken)), course, error, short=short)
+
+
+def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
+    """A layer's factor in what was sent: `once` is what is sent where it tries once, `inside` what is sent per try.
+
+    What is no whole number is the next one: never fewer than were sent.
+    """
+    tries = None if met.endless else max(1, ceil(met.sends / once))
+    return times(tries, layer, endless=met.endless, wait=lambda attempt: met.answer.wait(attempt * inside))
 
 
 def nobody_knows(layer: str) -> Outcome:

@@ -39,6 +39,11 @@ class Sdk:
         )
 
     @property
+    def wire(self) -> Any:
+        """The HTTP client below."""
+        return self.client._client  # noqa: SLF001
+
+    @property
     def retries(self) -> int:
         """How often the client tries again by its own settings."""
         return int(self.client.max_retries)

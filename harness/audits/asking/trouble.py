@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -85,15 +86,27 @@ def library_of(client: Any) -> ModuleType | None:
 
 
 def stub(http: ModuleType, trouble: Trouble) -> Any:
-    """A transport of this library, sync and async at once, that meets the trouble whenever it sends. It counts."""
+    """A transport of this library, sync and async at once, that meets the trouble whenever it sends. It counts.
+
+    `waits` are what was slept between each two sends; `slept` is where others write down what they sleep.
+    """
 
     class Stub(http.BaseTransport, http.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         sends = 0
         most = MOST
         takes = trouble.takes
 
+        def __init__(self) -> None:
+            self.slept: list[float] = []
+            self._before: list[int] = []
+
+        @property
+        def waits(self) -> tuple[float, ...]:
+            return tuple(sum(self.slept[one:then]) for one, then in pairwise(self._before))
+
         def handle_request(self, request: Any) -> Any:
             self.sends += 1
+            self._before.append(len(self.slept))
             if self.sends > self.most:
                 raise Enough
             takes(trouble.takes)

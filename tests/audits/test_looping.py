@@ -1,0 +1,199 @@
+"""Loops of a person's own code around a request have an owner: a layer, which the rules and the advice know."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+
+import httpx2
+import pytest
+from openai import AsyncOpenAI
+from pydantic_ai import Agent
+from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from harness.audits import collect
+from harness.audits.asked import model_unit
+from harness.audits.asking.clients import Http
+from harness.audits.asking.modeling import Asker
+from harness.audits.run import judged
+from harness.retries.arithmetic import spelled
+from harness.retries.report import AuditReport
+from harness.retries.values import Failure
+
+F = Failure
+
+
+class Persistent(httpx2.AsyncClient):
+    """Sends up to four times by itself, and waits longer each time."""
+
+    async def send(self, *given, **more):
+        for attempt in range(3):
+            if (answer := await super().send(*given, **more)).status_code < 500:
+                return answer
+            await asyncio.sleep(attempt)
+        return await super().send(*given, **more)
+
+
+class Twice(httpx2.Auth):
+    def auth_flow(self, request):
+        response = yield request
+        if response.status_code == 401:
+            yield request
+
+
+class OwnClient(AsyncOpenAI):
+    async def post(self, *given, **more):
+        for _ in range(3):
+            try:
+                return await super().post(*given, **more)
+            except Exception as error:  # noqa: BLE001
+                last = error
+        raise last
+
+
+class Many(OpenAIChatModel):
+    async def request(self, *given, **more):
+        for _ in range(10):
+            try:
+                return await super().request(*given, **more)
+            except ModelAPIError as error:
+                last = error
+        raise last
+
+
+class Ever(OpenAIChatModel):
+    async def request(self, *given, **more):
+        while True:
+            try:
+                return await super().request(*given, **more)
+            except ModelAPIError:
+                await asyncio.sleep(2)
+
+
+class Again(WrapperModel):
+    async def request(self, *given, **more):
+        try:
+            return await super().request(*given, **more)
+        except ModelAPIError:
+            return await super().request(*given, **more)
+
+
+class Relentless(httpx2.AsyncClient):
+    async def send(self, *given, **more):
+        while True:
+            await super().send(*given, **more)
+
+
+class RelentlessClient(AsyncOpenAI):
+    async def post(self, *given, **more):
+        while True:
+            try:
+                return await super().post(*given, **more)
+            except Exception:  # noqa: BLE001
+                pass
+
+
+def made(kind=OpenAIChatModel, retries=0, http=None, client=AsyncOpenAI):
+    given = client(api_key="k", max_retries=retries, http_client=http)
+    return kind("gpt-5", provider=OpenAIProvider(openai_client=given))
+
+
+CHAINS = {
+    "an HTTP client": (made(http=Persistent()), F.UNAVAILABLE, "4 (Persistent) = 4"),
+    "an HTTP client below an SDK that retries": (
+        made(retries=2, http=Persistent()),
+        F.UNAVAILABLE,
+        "4 (Persistent) × 3 (openai) = 12",
+    ),
+    "its authentication": (
+        made(retries=2, http=httpx2.AsyncClient(auth=Twice())),
+        F.UNAUTHORIZED,
+        "2 (Twice) = 2",
+    ),
+    "the SDK's client": (
+        made(retries=1, client=OwnClient),
+        F.UNAVAILABLE,
+        "2 (openai) × 3 (OwnClient) = 6",
+    ),
+    "a model": (made(Many, retries=1), F.UNAVAILABLE, "2 (openai) × 10 (Many) = 20"),
+    "all of them": (
+        Again(made(Many, retries=1, http=Persistent(), client=OwnClient)),
+        F.UNAVAILABLE,
+        "4 (Persistent) × 2 (openai) × 3 (OwnClient) × 10 (Many) × 2 (Again) = 480",
+    ),
+    "a model that never ends": (made(Ever), F.UNAVAILABLE, "unlimited (Ever) = unlimited"),
+    "a model that never ends, around what retries": (
+        made(Ever, retries=2, http=Persistent()),
+        F.UNAVAILABLE,
+        "4 (Persistent) × 3 (openai) × unlimited (Ever) = unlimited",
+    ),
+    "an HTTP client that never ends": (
+        made(Many, retries=2, http=Relentless()),
+        F.UNAVAILABLE,
+        "unlimited (Relentless) = unlimited",
+    ),
+    "the SDK's client, which never ends": (
+        made(Many, retries=2, client=RelentlessClient),
+        F.UNAVAILABLE,
+        "unlimited (RelentlessClient) = unlimited",
+    ),
+    "an SDK that never ends": (made(Many, retries=10**9), F.UNAVAILABLE, "unlimited (openai) = unlimited"),
+}
+
+
+@pytest.mark.parametrize(("model", "failure", "chain"), CHAINS.values(), ids=CHAINS.keys())
+def test_who_sends_again_is_named_where_it_stands(model, failure, chain):
+    assert spelled(Asker(model).ask(failure).expression) == chain
+
+
+def test_a_loop_is_a_layer_that_says_where_it_is():
+    asker = Asker(made(Many, http=Persistent()))
+    assert [layer.name for layer in asker.layers] == ["httpx2 transport", "openai"]  # nobody has asked
+    asker.ask(F.UNAVAILABLE)
+    found = {layer.name: layer for layer in asker.layers}
+    assert [*found] == ["httpx2 transport", "Persistent", "openai", "Many"]
+    for kind, method in ((Persistent, "send"), (Many, "request")):
+        line = inspect.getsourcelines(getattr(kind, method))[1]
+        assert (found[kind.__name__].origin.said, found[kind.__name__].origin.line) == ("explicit", line)
+
+
+def test_the_waits_of_a_loop_and_of_the_sdk_around_it_are_told_apart():
+    asked = Asker(made(retries=2, http=Persistent())).ask(F.UNAVAILABLE)
+    inner, outer = asked.expression.parts
+    assert (inner.waits, outer.waits) == ((0, 1, 2), (0.5, 1))
+    assert asked.course.begun[:5] == (0, 0, 1, 3, 3.5)
+
+
+def test_a_client_without_an_sdk_has_a_loop_of_its_own():
+    unit = model_unit("tool:fetch.client", Asker(None, sdk=Http(Persistent())), ())
+    assert unit.cell(F.UNAVAILABLE).chain == "4 (Persistent) = 4"
+    assert "Persistent" in [layer.name for layer in unit.layers]
+
+
+JUDGED = {
+    "many": (made(Many), "many-retries", "Many alone makes 10 (Many) = 10 requests"),
+    "an HTTP client": (made(retries=2, http=Persistent()), "stacked-retries", "4 (Persistent) × 3 (openai) = 12"),
+    "without end": (made(Ever), "unlimited-retries", "Ever retries without end"),
+}
+
+
+@pytest.mark.parametrize(("model", "rule", "text"), JUDGED.values(), ids=JUDGED.keys())
+def test_rules_see_such_a_loop_and_say_whose_it_is(model, rule, text):
+    units = tuple(collect.units_of(Agent(model), lambda _unit: ()))
+    report = judged(AuditReport(subject="s", engine="none", budget=6, units=units, notes=(), versions={}))
+    found = {finding.rule: finding for finding in report.findings}
+    assert text in found[rule].message
+    assert found[rule].origin.line is not None or rule == "stacked-retries"
+    assert not any(finding.message.startswith("openai retries without end") for finding in report.findings)
+    assert all(change.now != change.then for advice in report.advice for change in advice.changes)
+
+
+def test_what_never_ends_takes_no_number():
+    units = tuple(collect.units_of(Agent(made(Ever)), lambda _unit: ()))
+    report = judged(AuditReport(subject="s", engine="none", budget=6, units=units, notes=(), versions={}))
+    assert report.advice == ()
+    assert math.isinf(units[0].cell(F.UNAVAILABLE).predicted)
