@@ -104,7 +104,7 @@ class FlowLayer:
     ) -> None:
         self.wrapper = inner
         seconds = _whole(delay)
-        self.retries, self.delay, self.persists = retries, seconds or 0, persists
+        self.retries, self.delay, self.persists, self.recalls = retries, seconds or 0, persists, persists
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
         settings = {"retries": str(retries), "persist_result": str(persists)}
         settings |= {"retry_delay_seconds": str(delay)} if retries and delay else {}
@@ -121,12 +121,21 @@ class FlowLayer:
             notes=notes,
         )
 
+    def around(self, *units: Live) -> FlowLayer:
+        """The flow around these, the innermost first: whether their results are found again is the outermost's to say.
+
+        A task may keep what its flow does not, and the other way round.
+        """
+        if units and isinstance(task := units[-1], TaskLayer):
+            self.recalls = _kept(task.task, persists=self.persists)
+        return self
+
     def answer(self, error: BaseException) -> Answer:
         """The first run and the retries, whatever the error is; none by itself if its process died.
 
-        What was recorded is not done again, if results are kept.
+        What was recorded is not done again, if it is kept.
         """
-        if isinstance(error, Died) or (isinstance(error, Unfit) and self.persists):
+        if isinstance(error, Died) or (isinstance(error, Unfit) and self.recalls):
             return Answer(raises=error)
         return Answer(self.retries + 1, lambda _attempt: self.delay, error)
 
@@ -150,7 +159,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     flow = _flow(value, options)
     value = unit.owner or value
     if unit.kind in ("run", "flow"):
-        return (flow,)
+        return (flow if isinstance(value, Flow) else flow.around(_model_task(value)),)
     own = _own(unit.function)
     if unit.kind == "own":
         return (*own, flow) if own else ()
@@ -158,7 +167,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_refused(str(error), explicit()), flow)
-    return (*own, flow) if config is None else (*own, _made(unit, config), flow)
+    units = [*own, *([] if config is None else [_made(unit, config)])]
+    return (*units, flow.around(*units))
 
 
 def _own(function: Any) -> list[Live]:
@@ -181,6 +191,12 @@ def _made(unit: Unit, config: dict[str, Any]) -> Live:
         return TaskLayer(_task(config), origin)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
         return _refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
+
+
+def _model_task(agent: Any) -> Live:
+    """The task in which an agent asks its model."""
+    unit = Unit("model")
+    return _made(unit, _config(agent, unit) or {})
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
@@ -231,11 +247,12 @@ _ASKED = (
 )
 
 
-def _kept(task: Any) -> bool:
-    """Whether a task keeps its results by itself, and is then not run again in a run that keeps none."""
-    said, usual = task.persist_result, get_current_settings().tasks.default_persist_result
+def _kept(task: Any, *, persists: bool = False) -> bool:
+    """Whether a task keeps its results, and is then not run again: by itself, or in a flow that `persists` them."""
+    usual = get_current_settings().tasks.default_persist_result
+    said = (one for one in (task.persist_result, usual, persists) if one is not None)
     found = task.cache_policy not in (None, NO_CACHE) or task.result_storage_key is not None
-    return found and bool(usual if said is None else said)
+    return found and bool(next(said))
 
 
 def _persists(flow: Any) -> bool:
