@@ -197,3 +197,28 @@ def test_what_never_ends_takes_no_number():
     report = judged(AuditReport(subject="s", engine="none", budget=6, units=units, notes=(), versions={}))
     assert report.advice == ()
     assert math.isinf(units[0].cell(F.UNAVAILABLE).predicted)
+
+
+class Fresh(OpenAIChatModel):
+    @property
+    def client(self):
+        return AsyncOpenAI(api_key="k", max_retries=4)
+
+
+class Elsewhere(OpenAIChatModel):
+    async def request(self, *given, **more):
+        return await made().request(*given, **more)
+
+
+UNSEEN = {
+    "made anew": (made(Fresh), "its client is made anew for each request"),
+    "passed by": (made(Elsewhere), "a request goes past the client that is there before"),
+}
+
+
+@pytest.mark.parametrize(("model", "reason"), UNSEEN.values(), ids=UNSEEN.keys())
+def test_a_client_that_no_request_goes_through_says_so(model, reason):
+    asker = Asker(model)
+    assert asker.ask(F.UNAVAILABLE).expression.total is None
+    told = {layer.name: layer.unknown for layer in asker.layers} | asker.unknown
+    assert reason in told["openai"]

@@ -69,7 +69,7 @@ class Asker:
             self.model = bare
             self.fallbacks = [Asker(one, settings) for one in bare.models]
         else:
-            self.sdk = sdk or sdk_of(client_of(bare) if client is None else client)
+            self.sdk = sdk or (_sdk_below(bare) if client is None else sdk_of(client))
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -141,9 +141,11 @@ class Asker:
             return nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
+        except _PassedBy as error:
+            self.unknown[self.sdk.layer.name] = str(error)
         except Exception as error:  # noqa: BLE001  a client of a make that we have not seen
             self.unknown[self.sdk.layer.name] = f"asking it raised {type(error).__name__}: {error}"
-            return nobody_knows(self.sdk.layer.name)
+        return nobody_knows(self.sdk.layer.name)
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         patience = self._patience(sdk, failure)
@@ -164,7 +166,9 @@ class Asker:
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = (own, None) if own.endless else self._rehearsed(sdk, trouble, inside=own.sends)
         if not asked.sends:
-            raise RuntimeError(f"nothing was sent: {error}")
+            raise _PassedBy(
+                f"a request goes past the client that is there before, and only a run shows through which: {error}"
+            )
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
@@ -316,6 +320,19 @@ def sdk_of(client: Any) -> Sdk:
     if is_huggingface(client):
         return HuggingFace(client)
     return Google(client) if is_google(client) else Sdk(client)
+
+
+def _sdk_below(model: Any) -> Sdk:
+    """Whatever asks the client of a model; unknown if each request has another one."""
+    client = client_of(model)
+    sdk = sdk_of(client)
+    if client_of(model) is not client:
+        sdk.hide("its client is made anew for each request, and what that one is told is only known in a run")
+    return sdk
+
+
+class _PassedBy(Exception):
+    """A model asked without the client that it shows."""
 
 
 def client_of(model: Any) -> Any:

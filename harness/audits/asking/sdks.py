@@ -48,6 +48,10 @@ class Sdk:
         """How often the client tries again by its own settings."""
         return int(self.client.max_retries)
 
+    def hide(self, reason: str) -> None:
+        """Say why nothing of this client counts."""
+        self.layer, self.transports = self.layer.model_copy(update={"unknown": reason}), []
+
     @contextmanager
     def meeting(self, trouble: Trouble, *, retries: int | None = None) -> Iterator[Any]:
         """Let every request of the client meet the trouble; yields the transport that counts them.
