@@ -7,7 +7,6 @@ retries. The others are switched off from the inside out, until the product fits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isinf
 
 from harness.audits.rules.base import named, trying
 from harness.retries.arithmetic import AtMost, Expression, Times
@@ -54,8 +53,8 @@ def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     if not unique:
         return None
     after = max((_with(cell, said) for cell in cells), key=_total)
-    if isinf(_total(after)):
-        return None  # what never ends takes no number, so that others try less helps nothing
+    if _total(after) > budget:
+        return None  # what takes no number is over the budget, or never ends: that others try less does not help enough
     return Advice(unit=unit.unit, changes=unique, before=max(cells, key=_total).chain, after=after.chain)
 
 

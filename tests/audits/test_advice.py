@@ -107,6 +107,15 @@ def test_a_layer_that_takes_no_number_is_not_advised_about():
     assert advised(report(model(cell(Failure.UNAVAILABLE, growing(9, "MyTransport")), layers=(mine,)))) == ()
 
 
+def test_nothing_is_advised_that_leaves_a_unit_over_its_budget():
+    loop = layer("MyClient", "transport")
+    over = cell(Failure.UNAVAILABLE, growing(20, "MyClient"), growing(3, "openai"))
+    assert advised(report(model(over, layers=(loop, SDK)))) == ()
+    within = cell(Failure.UNAVAILABLE, growing(4, "MyClient"), growing(3, "openai"))
+    (advice,) = advised(report(model(within, layers=(loop, SDK))))
+    assert advice.after == "4 (MyClient) × 1 (openai) = 4"
+
+
 def test_a_unit_within_its_budget_needs_none():
     assert advised(report(model(cell(Failure.UNAVAILABLE, growing(3, "openai"))))) == ()
 
