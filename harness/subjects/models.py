@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import version
 from typing import Any
 
@@ -86,11 +86,15 @@ def install(answer: Answer) -> None:
 
 
 def watch(asked: Asked) -> None:
-    """Let every model ask its provider itself, through `asked`. Call it instead of `install`."""
+    """Let every model ask its provider itself, through `asked`. Call it instead of `install`.
+
+    A method that asks its base does so through `asked`, too, and then the base's own: what it does around it counts.
+    """
     replacements = {"request": _watched_request(asked), "request_stream": _watched_stream(asked)}
+    every = partial(_replace, replacements=replacements, but=WrapperModel, around_bases=True)
     for kind in _below(Model):  # type: ignore[type-abstract]
-        _replace(kind, replacements, but=WrapperModel)
-    _replace_in_later_ones(lambda kind: _replace(kind, replacements, but=WrapperModel))
+        every(kind)
+    _replace_in_later_ones(every)
 
 
 def let_through(is_real: Callable[[], bool]) -> None:
@@ -173,15 +177,20 @@ def _script(kind: type[Model[Any]]) -> None:
     _replace(kind, _REPLACEMENTS, but=WrapperModel | FallbackModel)
 
 
-def _replace(kind: type[Model[Any]], replacements: Mapping[str, Callable[[Any], Any]], *, but: Any) -> None:
-    """Replace the methods of one class that ask a provider, where it or a mixin of its own defines them."""
+def _replace(
+    kind: type[Model[Any]], replacements: Mapping[str, Callable[[Any], Any]], *, but: Any, around_bases: bool = False
+) -> None:
+    """Replace the methods of one class that ask a provider, where it or a mixin of its own defines them.
+
+    Those that ask their base are left as they are, unless what is `around_bases` is to be replaced as well.
+    """
     if issubclass(kind, but):
         return
     for name, replacement in replacements.items():
         owner = next((base for base in kind.__mro__ if name in vars(base)), Model)
         original = vars(owner).get(name)
         own = owner is kind or not issubclass(owner, Model)
-        if own and callable(original) and not _asks_its_base(original):
+        if own and callable(original) and (around_bases or not _asks_its_base(original)):
             _set(kind, name, replacement(original))
 
 

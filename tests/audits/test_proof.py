@@ -69,6 +69,18 @@ def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(t
     assert (cell.least, cell.counted, cell.agrees) == (4, 5, True)
 
 
+LOOPS = {
+    F.UNAVAILABLE: ("2 (Stubborn) × 10 (Many) = 20", 20),
+    F.READ_TIMEOUT: ("2 (temporal activity ends 10 (Many) after 700 s) = 2", 2),
+}
+
+
+@pytest.mark.parametrize("failure", LOOPS)
+def test_a_loop_around_a_models_request_is_inside_the_unit_and_its_deadline(tmp_path, failure):
+    cell = measured(tmp_path, "fixtures.audit.looping:agent", "temporal", "model", failure)
+    assert (cell.chain, cell.counted, cell.agrees) == (*LOOPS[failure], True)
+
+
 @pytest.mark.parametrize(("requests", "agrees"), [(3, False), (4, True), (5, True), (6, False)])
 def test_each_number_that_chance_may_come_to_is_as_predicted_and_no_other(requests, agrees):
     cell = Cell(failure=F.UNAVAILABLE, expression=times(5, "sdk"), least=4, measured=Measured(requests=requests))
