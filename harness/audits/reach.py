@@ -7,7 +7,6 @@ themselves. What a function makes while it runs cannot be seen before: then its 
 
 from __future__ import annotations
 
-import ast
 import dis
 import functools
 import importlib
@@ -16,12 +15,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from textwrap import dedent
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from harness.audits.asking.clients import MAKERS, asks, taken_out
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
+from harness.audits.lending import lent_out, passed_to, without
 from harness.audits.running import Runs, runs_of
 from harness.subjects.importing import is_theirs
 
@@ -174,14 +173,18 @@ class _Search:
             yield from self._found(name, inner, None, place)
 
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
-        code, names = function.__code__, _names(function.__code__)
+        runs = runs_of(function)
+        # Of what a class alone is known for, some is unseen: that is told of the method as a whole.
+        lent = [] if inspect.isclass(owner) else lent_out(function, [call.line for call, _names in runs.made])
+        self.passed += [(inner.takers, (inner.function, owner, through)) for inner in lent]
+        code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
+        names = _names(code)
         place = _Place(names, code, through)
-        self.looked.add(code)
+        self.looked.add(function.__code__)
         if code.co_argcount + code.co_kwonlyargcount:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
             self.handed[id(owner)] = owner
-        runs = runs_of(function)
         yield from (Reached(call.name, call, code, through) for call, _names in runs.made)
         for name, found in self._named(function, names):
             for here in _places(place, runs, name):
@@ -230,7 +233,7 @@ class _Search:
         if (function := own_function(found)) is not None:
             decorated = _is_decorated(found, function)
             entry = function, _owner(found) or owner, (*place.through, found) if decorated else place.through
-            takers, is_called = (frozenset[str](), True) if decorated else _passed_to(place.code, name)
+            takers, is_called = (frozenset[str](), True) if decorated else passed_to(place.code, name)
             if takers:
                 self.passed.append((takers, entry))
             if is_called or not takers:
@@ -279,28 +282,6 @@ def _calls_parameter(code: CodeType) -> bool:
     steps = pairwise(dis.get_instructions(code))
     marked = (reversed(pair) if sys.version_info < (3, 13) else pair for pair in steps)
     return any(mark.opname == "PUSH_NULL" and loaded.argval in parameters for loaded, mark in marked)
-
-
-def _passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
-    """The names of the functions that code calls with this name for an argument, and whether it calls it itself."""
-    calls = _calls(code)
-    return frozenset(called for called, given in calls if name in given), any(called == name for called, _ in calls)
-
-
-@functools.cache
-def _calls(code: CodeType) -> tuple[tuple[str, frozenset[str]], ...]:
-    """The calls in some code: the name of each function, and those among its arguments. None without a source."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(code)))
-    except (OSError, SyntaxError):
-        return ()
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    given = [(*call.args, *(said.value for said in call.keywords)) for call in calls]
-    return tuple((_last(call.func), frozenset(map(_last, one))) for call, one in zip(calls, given, strict=True))
-
-
-def _last(said: ast.expr) -> str:
-    return str(getattr(said, "attr", getattr(said, "id", "")))
 
 
 def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:

@@ -160,6 +160,61 @@ async def function_to_nobody(prompt: str) -> Any:
     return [await asked for asked in map(ask_it, [prompt])]
 
 
+@DBOS.workflow()
+async def closure(prompt: str) -> Any:
+    """Hand on a function that is made here."""
+    return await run(lambda _prompt: client.responses.create(model="gpt-5", input=prompt), prompt)
+
+
+@DBOS.workflow()
+async def named_closure(prompt: str) -> Any:
+    """The same with a name, and with one that only it uses."""
+
+    async def asks(text: str) -> Any:
+        return await client.responses.create(model="gpt-5", input=text)
+
+    async def inner(text: str) -> Any:
+        return await asks(text)
+
+    return await run(function=inner, prompt=prompt)
+
+
+@DBOS.workflow()
+async def closures(prompt: str) -> Any:
+    """Two of them in one line, to two steps; one asks nobody."""
+    send = client.responses.create
+    return await asyncio.gather(run(lambda text: send(input=text), prompt), run_aside(lambda text: text, prompt))
+
+
+@DBOS.workflow()
+async def closure_twice(prompt: str) -> Any:
+    """Call one here, and hand it on."""
+
+    async def inner(text: str) -> Any:
+        return await client.responses.create(model="gpt-5", input=text)
+
+    return await run(inner, await inner(prompt))
+
+
+@DBOS.workflow()
+async def closure_to_nobody(prompt: str) -> Any:
+    """Hand one to a library, which calls it here."""
+    await run(note, prompt)
+    return sorted(prompt, key=lambda text: client.with_raw_response.files.list(after=text))
+
+
+@task(retries=1)
+async def runs(function: Callable[..., Any]) -> Any:
+    """Call what it is given."""
+    return await function()
+
+
+@flow
+async def submitting(prompt: str) -> Any:
+    """Have a task called later."""
+    return runs.submit(lambda: client.responses.create(model="gpt-5", input=prompt)).result()
+
+
 @flow
 async def flowing(prompt: str) -> Any:
     """Hand it to a task."""
@@ -194,6 +249,12 @@ IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
         pytest.param(method, dbos, IN_RUN, id="a bound method"),
         pytest.param(function_twice, dbos, IN_RUN | ALONE, id="a function, and called outside of the step"),
         pytest.param(function_to_nobody, dbos, ALONE, id="a function, to nobody of the person's own"),
+        pytest.param(closure, dbos, IN_RUN, id="a lambda"),
+        pytest.param(named_closure, dbos, IN_RUN, id="a function that is defined in the workflow"),
+        pytest.param(closures, dbos, ALONE, id="a lambda, of whose client the workflow takes something itself"),
+        pytest.param(closure_twice, dbos, IN_RUN | ALONE, id="a function defined there, and called there, too"),
+        pytest.param(closure_to_nobody, dbos, ALONE, id="a lambda, to nobody of the person's own"),
+        pytest.param(submitting, prefect, {"step:runs.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a submit"),
         pytest.param(flowing, prefect, {"step:asked.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a task"),
     ],
 )

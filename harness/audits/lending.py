@@ -1,0 +1,143 @@
+"""Functions that code hands to others: by their names, as lambdas, or as functions that it defines itself.
+
+They run where they are called, so what they ask belongs there. To whom a function is handed, only the source tells.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from textwrap import dedent
+from types import CellType, CodeType, FunctionType
+
+_Inner = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
+_NO_FUNCTIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
+
+
+def passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
+    """The names of the functions that code calls with this name for an argument, and whether it calls it itself."""
+    calls = [(_called(call), [_last(one) for one in _given(call)]) for call in _calls(_tree(code))]
+    takers = frozenset[str]().union(*(called for called, given in calls if name in given))
+    return takers, any(name in called for called, _given in calls)
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A function that another one defines and hands to those of the names `takers`; and `only` that."""
+
+    function: FunctionType
+    takers: frozenset[str]
+    only: bool
+
+
+def lent_out(function: FunctionType, made: Collection[int]) -> list[Lent]:
+    """The functions that a function defines and hands to others.
+
+    Calls in the lines `made` make units of what they are given, and are another's to tell of.
+    """
+    code = function.__code__
+    if not (inner := list(_functions(code))) or (tree := _tree(code)) is None:
+        return []
+    nodes = sorted(_defined(tree), key=lambda node: (node.lineno, node.col_offset))
+    takers = _takers(tree, nodes, {line - code.co_firstlineno + 1 for line in made})
+    found: list[Lent] = []
+    for place in dict.fromkeys((one.co_name, one.co_firstlineno) for one in inner):
+        here = [one for one in inner if (one.co_name, one.co_firstlineno) == place]
+        spelled = [node for node in nodes if (_name(node), node.lineno + code.co_firstlineno - 1) == place]
+        if len(here) == len(spelled):  # in one line there may be several lambdas
+            pairs = zip(here, spelled, strict=True)
+            found += [Lent(_made(one, function), *takers[node]) for one, node in pairs if node in takers]
+    return found
+
+
+def without(code: CodeType, inner: Collection[CodeType]) -> CodeType:
+    """The code without these functions, which are defined in it at any depth."""
+    if not inner:
+        return code
+    kept = (
+        None if one in inner else without(one, inner) if isinstance(one, CodeType) else one for one in code.co_consts
+    )
+    return code.replace(co_consts=tuple(kept))
+
+
+def _takers(
+    tree: ast.AST, nodes: Collection[_Inner], made: Collection[int]
+) -> dict[_Inner, tuple[frozenset[str], bool]]:
+    """To whom each inner function is handed, and whether it is used for nothing else.
+
+    One that is used in another one goes wherever that goes.
+    """
+    given = {id(one): _called(call) for call in _calls(tree) if call.lineno not in made for one in _given(call)}
+    uses = {node: _uses(tree, node) for node in nodes if not getattr(node, "decorator_list", ())}
+    found: dict[_Inner, tuple[frozenset[str], bool]] = {}
+    for _ in uses:  # each may be used in the one before
+        whole = {node: takers for node, (takers, only) in found.items() if only}
+        inside = {id(below): takers for node, takers in whole.items() for below in ast.walk(node)}
+        for node, used in uses.items():
+            handed = [given.get(id(use)) or inside.get(id(use)) for use in used]
+            if any(handed):
+                found[node] = frozenset[str]().union(*(names for names in handed if names)), all(handed)
+    return found
+
+
+def _uses(tree: ast.AST, node: _Inner) -> list[ast.AST]:
+    """Where an inner function is used: by its name, if it has one, else where it is spelled."""
+    assigned = [one for one in ast.walk(tree) if isinstance(one, ast.Assign) and one.value is node]
+    names = {_last(target) for one in assigned for target in one.targets} or {_name(node)}
+    if isinstance(node, ast.Lambda) and not assigned:
+        return [node]
+    loaded = (one for one in ast.walk(tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+    return [one for one in loaded if one.id in names]
+
+
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    """The functions that code defines, at any depth, in the order of the source."""
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from () if one.co_name in _NO_FUNCTIONS else (one,)
+            yield from _functions(one)
+
+
+def _made(code: CodeType, function: FunctionType) -> FunctionType:
+    """An inner function before anybody calls the one that defines it: what that makes itself is not there yet."""
+    known = inspect.getclosurevars(function).nonlocals
+    cells = tuple(CellType(known.get(name)) for name in code.co_freevars)
+    return FunctionType(code, function.__globals__, code.co_name, None, cells)
+
+
+@functools.cache
+def _tree(code: CodeType) -> ast.Module | None:
+    """The source of some code. None if there is none."""
+    try:
+        return ast.parse(dedent(inspect.getsource(code)))
+    except (OSError, SyntaxError):
+        return None
+
+
+def _defined(tree: ast.AST) -> Iterator[_Inner]:
+    return (node for node in ast.walk(tree) if isinstance(node, _Inner))
+
+
+def _calls(tree: ast.AST | None) -> list[ast.Call]:
+    return [] if tree is None else [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def _called(call: ast.Call) -> frozenset[str]:
+    """The function that is called, and what that is taken from: `ask.submit` runs `ask`."""
+    parts = (one for one in ast.walk(call.func) if isinstance(one, ast.Name | ast.Attribute))
+    return frozenset(map(_last, parts))
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(said.value for said in call.keywords)]
+
+
+def _name(node: _Inner) -> str:
+    return str(getattr(node, "name", "<lambda>"))
+
+
+def _last(said: ast.AST) -> str:
+    return str(getattr(said, "attr", getattr(said, "id", "")))
