@@ -16,6 +16,7 @@ from harness.checks import Baseline, Case
 from harness.contract import Contract, ToolPolicy
 from harness.faults import FaultPlan
 from harness.history import (
+    CallAnswered,
     Called,
     CommitEntered,
     CommitLeft,
@@ -176,6 +177,10 @@ class Story:
         if until == "committing":
             self.committing(step)
         return self.committed(step) if until == "committed" else self
+
+    def answered(self, step: str, *, own: bool = False) -> Story:
+        """A toolset of the engine's has answered a call, by its body or from a record."""
+        return self._write(CallAnswered(step=step, own=own))
 
     def tried(self, step: str, attempt: int, tries: int, *, key: str) -> Story:
         """The engine begins an attempt at a unit, and says how many it declares."""

@@ -18,7 +18,18 @@ import pytest
 from pydantic import BaseModel
 
 from harness.errors import JournalCorrupt, UsageError
-from harness.history import CommitEntered, Effect, Event, Note, StepEntered, StepLeft, UnitEntered, UnitLeft, UnitTried
+from harness.history import (
+    CallAnswered,
+    CommitEntered,
+    Effect,
+    Event,
+    Note,
+    StepEntered,
+    StepLeft,
+    UnitEntered,
+    UnitLeft,
+    UnitTried,
+)
 from harness.journal import Journal, Reader, load, plain
 
 
@@ -64,6 +75,7 @@ def test_any_text_stays_on_one_line(tmp_path, text):
 
 
 TOLD: dict[type[Event], dict[str, Any]] = {
+    CallAnswered: {"step": "tool:charge#1", "own": True},
     UnitEntered: {"unit": "charge#1", "name": "charge", "step": "step:charge#1", "limits": [1.5]},
     UnitTried: {"unit": "charge#1", "step": "tool:charge#1", "attempt": 2, "tries": 3},
     UnitLeft: {"unit": "charge#1", "step": "tool:charge#1", "claimed": True, "outcome": "error", "error": "no"},

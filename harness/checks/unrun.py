@@ -1,7 +1,8 @@
-"""Calls that the model asked for and nobody ran, although the run went on: another call's result was used.
+"""Calls that the model asked for and nobody ran, although the run went on: the engine used another result.
 
-Or the agent's own toolset answered in place of the tool (a quota, a cache, a wrapper that asks somebody), which is its
-own affair: then the answer is none that another call of the tool was given.
+Or something of the agent's own answered in place of the tool (a quota, a cache, a wrapper that asks somebody), which is
+its own affair: then the engine was never asked. Where that cannot be seen, because no call of the tool goes through a
+toolset of the engine's, it is taken to be so if the answer is none that another call of the tool was given.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from harness.checks.base import Case, family
 from harness.checks.words import plural, titled
-from harness.history import Execution, History, StepEntered, StepLeft, located, spelled
+from harness.history import CallAnswered, Execution, History, StepEntered, StepLeft, located, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
 
@@ -32,20 +33,23 @@ def never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
     """A finding for each such call; `known` are those that are told otherwise.
 
     The baseline may have the same fault, so it is no help. A call that its tool refused is asked for again; one that
-    came with the final output is rightly left out; an output tool without a function has no body.
+    came with the final output is rightly left out; a tool that neither ran nor was asked of the engine has no body.
     """
     asked = _asked(case.history)
     ran = {family(step) for step in case.history.steps}
+    through = {family(step) for step in _through_the_engine(case.history)}
     runnable = {StepId.parse(step).unnumbered for step in ran | set(case.baseline.steps)}
+    watched = {StepId.parse(step).unnumbered for step in through}  # of these, every answer of the engine's is seen
     for step in asked:
         name = StepId.parse(step).unnumbered
-        if step in ran or step in known or name not in runnable or f"{step}+1" in case.history.steps:
+        if step in ran or step in known or name not in runnable | watched or f"{step}+1" in case.history.steps:
             continue
         answer = _answer(case, step, asked)
-        if answer is not None and not _answered_alike(case, name, answer):
-            yield _answered_instead(step, asked[step])
-        else:
+        alike = answer is None or _answered_alike(case, name, answer)
+        if step in through or (alike and name not in watched):
             yield _another_ones(case, step, answer, asked[step])
+        else:
+            yield _answered_instead(step, asked[step])
 
 
 def _another_ones(case: Case, step: str, answer: Answer | None, events: tuple[int, ...]) -> Finding:
@@ -79,16 +83,24 @@ def _answered_instead(step: str, events: tuple[int, ...]) -> Finding:
     )
 
 
+def _through_the_engine(history: History) -> dict[str, CallAnswered]:
+    """The tool calls that a toolset of the engine's has answered."""
+    return {spelled(event.step, event.invocation): event for event in history.of(CallAnswered)}
+
+
 def _who_shared(case: Case, step: str, answer: Answer | None) -> tuple[Owner, str]:
-    """Who took two calls for one: the person whose own unit the tool is chose its key, else the engine did."""
-    name, unit = StepId.parse(step).unnumbered, case.contract.unit
+    """Who took another result for this call's: the person whose own unit the tool is chose its key, else the engine."""
+    name, unit, answered = StepId.parse(step).unnumbered, case.contract.unit, _through_the_engine(case.history)
     entered = [run.entered for run in _namesakes(case, name)]
-    if any(isinstance(one, StepEntered) and (one.own or one.within) for one in entered):
+    own = any(isinstance(one, StepEntered) and (one.own or one.within) for one in entered)
+    if own or (step in answered and answered[step].own):
         told = f"let the cache key of the {unit} behind {titled(step)} depend on all its arguments"
         ignored = _ignored(case, name, answer)
         return Owner.CONFIGURATION, f"{told} ({', '.join(ignored)} is left out)" if ignored else told
-    owner = Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION
-    return owner, f"compare the keys of the {plural(unit)} in {case.contract.engine}: two calls share one"
+    owner, engine = Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION, case.contract.engine
+    if answer is not None and not any(_is_result(run, answer.content) for run in _tools(case.history)):
+        return owner, f"find out what {engine} took for the result of `{step}`"
+    return owner, f"compare the keys of the {plural(unit)} in {engine}: two calls share one"
 
 
 def _ignored(case: Case, name: str, answer: Answer | None) -> list[str]:
@@ -106,6 +118,10 @@ def _answered_alike(case: Case, name: str, answer: Answer) -> bool:
 
 def _namesakes(case: Case, name: str) -> list[Execution]:
     return [run for run in case.history.executions if StepId.parse(run.step).unnumbered == name]
+
+
+def _tools(history: History) -> list[Execution]:
+    return [run for run in history.executions if StepId.parse(run.step).kind == "tool"]
 
 
 def _is_result(run: Execution, content: Any) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from harness.history.events import (
     CANCELLED,
     SHOWN,
+    CallAnswered,
     Called,
     CommitEntered,
     CommitLeft,
@@ -45,6 +46,7 @@ from harness.history.view import History
 __all__ = [
     "CANCELLED",
     "SHOWN",
+    "CallAnswered",
     "Called",
     "CommitEntered",
     "CommitLeft",

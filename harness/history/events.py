@@ -202,6 +202,17 @@ class StepLeft(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CallAnswered(Event):
+    """The engine's toolset has answered a tool call: its body has run, or a record was taken for its result.
+
+    `own`: the tool is a unit of the person's own, as in `StepEntered`.
+    """
+
+    step: str
+    own: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommitEntered(Event):
     """The engine is about to make the result of a unit durable."""
 

@@ -19,9 +19,10 @@ from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionToolset, WrapperToolset
 
 from harness.contract import declaration
+from harness.history import CallAnswered
 from harness.journal import plain
 from harness.steps import StepId
-from harness.subjects.places import Body, Setting
+from harness.subjects.places import Body, Setting, placed
 from harness.subjects.probes import Probes
 from harness.subjects.stamps import read_call
 
@@ -55,27 +56,30 @@ def opens_unit(function: Callable[..., Any]) -> bool:
 def install() -> None:
     """Put probes on agent runs, tool calls and tool listings, also of toolset classes that are defined later."""
     _wrap_runs()
-    for kind in _leaves(AbstractToolset):
+    for kind in _below(AbstractToolset):
         _wrap_toolset(kind)
     original = AbstractToolset.__init_subclass__.__func__  # type: ignore[attr-defined]
 
     def defined_later(cls: type[AbstractToolset[Any]], /, **keywords: Any) -> None:
         original(cls, **keywords)
-        if _is_leaf(cls):
-            _wrap_toolset(cls)
+        _wrap_toolset(cls)
 
     AbstractToolset.__init_subclass__ = classmethod(defined_later)  # type: ignore[assignment]
 
 
-def _leaves(kind: type[Any]) -> list[type[Any]]:
-    below = [leaf for child in kind.__subclasses__() for leaf in _leaves(child)]
-    return ([kind] if _is_leaf(kind) else []) + below
+def _below(kind: type[Any]) -> list[type[Any]]:
+    return [kind, *(other for child in kind.__subclasses__() for other in _below(child))]
 
 
 def _is_leaf(kind: type[Any]) -> bool:
     """Toolsets that run tools themselves; wrappers and combinations pass the call on, outputs have their own probes."""
     passes_on = issubclass(kind, (WrapperToolset, CombinedToolset)) or kind.__name__ in PASSING_ON
     return not passes_on and kind is not AbstractToolset
+
+
+def _is_engines(kind: type[Any]) -> bool:
+    """Toolsets that ask an engine for the result of a call: nothing of the agent's own lies below them."""
+    return issubclass(kind, WrapperToolset) and kind.__module__.startswith("pydantic_ai.durable_exec.")
 
 
 def _wrap_runs() -> None:
@@ -98,6 +102,10 @@ def _wrap_runs() -> None:
 
 
 def _wrap_toolset(kind: type[Any]) -> None:
+    if _is_engines(kind) and "call_tool" in vars(kind):
+        kind.call_tool = _watched_call(kind.call_tool)
+    if not _is_leaf(kind):
+        return
     if "call_tool" in vars(kind):
         kind.call_tool = _probed_call(kind.call_tool)
     if "get_tools" in vars(kind) and not issubclass(kind, FunctionToolset) and _lists_elsewhere(kind):
@@ -123,6 +131,27 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
         with Setting(_under_way, _under_way.get() | {_key(ctx)}):
             run = partial(original, self, name, tool_args, ctx)
             return await _run_tool(_probes, body, run, tool, toolset=self, function=_function(self, name))
+
+    setattr(call_tool, _MARK, True)
+    return call_tool
+
+
+def _watched_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Tell which calls an engine has answered: if no body of theirs ever ran, nobody else can have done so.
+
+    What a dynamic toolset makes may hold more of the agent's own, inside of the engine's unit.
+    """
+    if getattr(original, _MARK, False):
+        return original
+
+    @wraps(original)
+    async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
+        result = await original(self, name, tool_args, ctx, tool)
+        if _probes is not None and _is_leaf(type(self.wrapped)):
+            step, function = placed(Body(_tool_step(name, ctx.tool_call_id))).step, _function(self.wrapped, name)
+            own = function is not None and _opens_unit(function)
+            _probes.journal.tell(CallAnswered, step=str(step), own=own, invocation=_probes.invocation)
+        return result
 
     setattr(call_tool, _MARK, True)
     return call_tool

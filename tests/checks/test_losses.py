@@ -111,6 +111,37 @@ def test_a_call_that_the_agents_own_toolset_answered_is_no_fault_of_the_engine()
     assert (finding.rule, finding.severity, finding.owner) == ("answered-instead", Severity.NOTE, Owner.TOOL)
 
 
+def test_what_the_engine_answered_otherwise_is_not_taken_for_the_agents_own_answer():
+    story = second_call_answered("paid 7").answered(CHARGE).answered("tool:charge#2")
+    finding = only(story, story)
+    assert (finding.rule, finding.owner) == ("asked-never-ran", Owner.ENGINE)
+    assert finding.remedy == "find out what keeper took for the result of `tool:charge#2`"
+
+
+def test_a_cache_of_the_agents_own_gives_the_same_answer_without_asking_the_engine():
+    story = second_call_answered("paid 5").answered(CHARGE)
+    finding = only(story, story)
+    assert (finding.rule, finding.severity, finding.owner) == ("answered-instead", Severity.NOTE, Owner.TOOL)
+
+
+def never_run(content: str) -> Story:
+    """The only call of a tool, whose body nobody ever sees, and what the agent was told of it."""
+    story = Story().life().kept("model#1", calls=(CHARGE,)).kept("model#2")
+    return story.finished(messages=[{"parts": [call(1, 5)]}, {"parts": [answered(1, content)]}])
+
+
+@pytest.mark.parametrize(("own", "owner"), [(False, Owner.ENGINE), (True, Owner.CONFIGURATION)])
+def test_a_tool_whose_only_call_the_engine_answered_in_every_run_never_ran(own: bool, owner: Owner):
+    story = never_run("noted").answered(CHARGE, own=own)
+    finding = only(story, story)
+    assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", CHARGE, owner)
+
+
+def test_a_tool_that_has_no_body_here_is_nobodys_loss():
+    story = never_run("somebody refused")
+    assert findings(story, story) == (Status.PASSED, [])
+
+
 def test_a_call_that_was_given_the_answer_of_another_is_found():
     assert only(second_call_answered("paid 5"), second_call_answered("paid 5")).rule == "asked-never-ran"
 
