@@ -29,7 +29,7 @@ from harness.journal import load
 from harness.process import stems
 from harness.runner import Bench, open_bench, report
 from harness.scenario import REFUSED, Scenario
-from harness.verdict import EngineSweep, RunReport, SweepReport, Verdict
+from harness.verdict import EngineSweep, RunReport, SweepReport
 
 JOURNAL = "journal.jsonl"
 INTERRUPTED = "the sweep was interrupted before its turn came"
@@ -162,22 +162,8 @@ def show(folder: Path, *, strict: bool = False) -> tuple[RunReport, History]:
     if scenario.faults:
         said = settled[1].findings[0].message
         raise UsageError(f"the fault-free runs beside {folder} are nothing to compare it with: {said}")
-    told = _unusable(scenario, folder, history, settled[1])
+    told = unusable.told(settled[1], history, scenario, engine.name, folder)
     return _with_replay(told, replay_line(scenario, NO_FAULT, str(folder), strict=strict)), history
-
-
-def _unusable(scenario: Scenario, folder: Path, history: History, why: Verdict) -> RunReport:
-    """The report of a fault-free run that nothing can be compared with."""
-    return RunReport(
-        engine=scenario.engine,
-        subject=scenario.subject,
-        plan=str(NO_FAULT),
-        verdicts=(why,),
-        incarnations=history.incarnations,
-        folder=str(folder),
-        steps=history.steps,
-        notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
-    )
 
 
 class _Sweep:
@@ -243,7 +229,7 @@ class _Sweep:
         if not isinstance(settled, Baseline):
             which, why = settled
             folder = (first, second)[which]
-            told = _unusable(self.scenario, folder, histories[which], why)
+            told = unusable.told(why, histories[which], self.scenario, bench.engine.name, folder)
             return replace(empty, runs=(_with_replay(told, self._replay_line(NO_FAULT, str(folder))),)), None
         policies.refuse_lost_keys(self.scenario, settled.history)
         noted = (note.text for note in settled.history.of(Note))

@@ -7,6 +7,7 @@ never returned, the exit code or signal of a process that their code ended.
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
 from harness.checks.base import Case
@@ -15,10 +16,11 @@ from harness.checks.liveness import liveness
 from harness.checks.words import titled
 from harness.contract import Contract
 from harness.errors import UsageError
-from harness.history import History, Outcome, ProcessEnded, RunEnded
+from harness.faults import NO_FAULT
+from harness.history import History, Note, Outcome, ProcessEnded, RunEnded
 from harness.scenario import Scenario
 from harness.steps import StepId
-from harness.verdict import Finding, Owner, Severity, Status, Verdict
+from harness.verdict import Finding, Owner, RunReport, Severity, Status, Verdict
 
 SET_UP = "make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`"
 
@@ -38,6 +40,20 @@ def settle(
         return endless, stuck or differing(compared)
     unusable = failed(compared.history, scenario, contract)
     return compared if unusable is None else (0, unusable)
+
+
+def told(why: Verdict, history: History, scenario: Scenario, engine: str, folder: Path) -> RunReport:
+    """The report of a fault-free run that nothing can be compared with. `engine` is its name, not its import path."""
+    return RunReport(
+        engine=engine,
+        subject=scenario.subject,
+        plan=str(NO_FAULT),
+        verdicts=(why,),
+        incarnations=history.incarnations,
+        folder=str(folder),
+        steps=history.steps,
+        notes=tuple(dict.fromkeys(note.text for note in history.of(Note))),
+    )
 
 
 def differing(difference: Difference) -> Verdict:

@@ -45,6 +45,14 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
 
 
+def test_a_run_is_of_the_engine_that_its_sweep_is_of_also_where_a_path_names_it(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:raises", engine="fixtures.engines.repeats_tools:Engine")
+
+    (swept,) = exploring.run(scenario, out=tmp_path).engines
+
+    assert [run.engine for run in swept.runs] == [swept.engine] == ["repeats_tools"]
+
+
 def test_a_script_that_cannot_be_made_because_deps_are_missing_says_that_they_are(tmp_path: Path) -> None:
     scenario = Scenario.make(subject="tests.explore.enders:needs", engine="none")
     with pytest.raises(UsageError, match="deps of type Customer and none were given; it needs name"):
