@@ -19,8 +19,8 @@ LONGEST = 5000
 """Requests of a course that are written down one by one; a deadline cuts within the first of them, or not at all."""
 
 
-REMEMBERED = 5
-"""Waits of a layer that its factor keeps: enough to see whether they grow."""
+REMEMBERED = MEASURED_TO
+"""Waits of a layer that its factor keeps: enough to see whether they grow in the end."""
 
 
 class Times(Value):

@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from pydantic_ai.retries import wait_retry_after
-from tenacity import stop_after_attempt, wait_exponential, wait_fixed
+from tenacity import stop_after_attempt, wait_chain, wait_exponential, wait_fixed, wait_none, wait_random
 
+from harness.audits.rules import found
 from harness.retries.values import RETRY_AFTER
-from tests.audits.live import asked, openai, rules, tenacious
+from tests.audits.live import asked, openai, tenacious
+from tests.audits.reports import report
 
 
-def waiting(wait: Any, attempts: int = 3) -> set[str]:
-    return rules(asked(openai(max_retries=0, http=tenacious(wait=wait, stop=stop_after_attempt(attempts)))))
+def waiting(wait: Any, attempts: int = 3) -> dict[str, str]:
+    """What is found where a transport waits so: the messages by their rules."""
+    units = asked(openai(max_retries=0, http=tenacious(wait=wait, stop=stop_after_attempt(attempts))))
+    return {finding.rule: finding.message for finding in found(report(*units))}
 
 
 AS_LONG = wait_fixed(RETRY_AFTER)
@@ -28,3 +32,20 @@ HEADERS = {
 @pytest.mark.parametrize(("wait", "ignored"), HEADERS.values(), ids=HEADERS.keys())
 def test_a_transport_that_reads_the_header_is_known_by_another_number(wait, ignored):
     assert ("retry-after-ignored" in waiting(wait)) is ignored
+
+
+GROWING = {
+    "at once": (wait_none(), "at once"),
+    "as long": (wait_fixed(3), "after 3 s every time"),
+    "by chance": (wait_random(1, 3), "after 3 s at most: its waits never grow"),
+    "and by chance": (wait_fixed(1) + wait_random(0, 2), "after 3 s at most: its waits never grow"),
+    "one's own": (lambda _state: 3.0, "after 3 s at most: its waits never grow"),
+    "longer and longer": (wait_exponential(), None),
+    "longer by chance": (wait_exponential() + wait_random(0, 1), None),
+    "longer in the end": (wait_chain(*[wait_fixed(3)] * 6, wait_fixed(20)), None),
+}
+
+
+@pytest.mark.parametrize(("wait", "said"), GROWING.values(), ids=GROWING.keys())
+def test_waits_are_said_to_be_alike_only_where_they_are(wait, said):
+    assert waiting(wait, attempts=8).get("no-backoff") == (said and f"tenacity transport tries again {said}")

@@ -24,10 +24,17 @@ def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
             if failure in _COMES_BACK and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
         )
         if flat:
-            wait = failures[flat[0]].waits[0]
-            how = "at once" if wait == 0 else f"after {wait:g} s every time"
+            how = _how(unit, name, failures[flat[0]].waits[0])
             remedy = "let the wait grow with every attempt"
             yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, named(unit, name))
+
+
+def _how(unit: UnitAudit, name: str, wait: float) -> str:
+    """When a layer comes back whose longest waits are all alike: with chance in them, they are shorter at times."""
+    steady = all(one.jitter is False for one in unit.layers if one.name == name)
+    if wait == 0:
+        return "at once"
+    return f"after {wait:g} s every time" if steady else f"after {wait:g} s at most: its waits never grow"
 
 
 def _too_flat(waits: tuple[float, ...]) -> bool:
@@ -139,8 +146,8 @@ def _shortened(unit: UnitAudit, _report: AuditReport) -> Found:
 RULES = (
     Rule(
         "no-backoff",
-        "a layer comes back at once, or always after the same time",
-        "A provider that is overloaded needs longer and longer pauses.",
+        "a layer comes back at once, or after waits that never grow",
+        "A provider that is overloaded needs longer and longer pauses; chance alone (`wait_random`) makes none.",
         _no_backoff,
     ),
     Rule("no-jitter", "waits without jitter", "Runs that failed together come back in the same moment.", _no_jitter),
