@@ -11,6 +11,7 @@ import pytest
 from openai import AsyncOpenAI
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -222,3 +223,44 @@ def test_a_client_that_no_request_goes_through_says_so(model, reason):
     assert asker.ask(F.UNAVAILABLE).expression.total is None
     told = {layer.name: layer.unknown for layer in asker.layers} | asker.unknown
     assert reason in told["openai"]
+
+
+class Round(FallbackModel):
+    """Goes through its models three times, and waits longer each time."""
+
+    async def request(self, *given, **more):
+        for turn in range(2):
+            try:
+                return await super().request(*given, **more)
+            except Exception:  # noqa: BLE001
+                await asyncio.sleep(turn + 1)
+        return await super().request(*given, **more)
+
+
+class RoundForEver(FallbackModel):
+    async def request(self, *given, **more):
+        while True:
+            try:
+                return await super().request(*given, **more)
+            except Exception:  # noqa: BLE001
+                await asyncio.sleep(1)
+
+
+ROUNDS = {
+    "some": (Round, F.UNAVAILABLE, "(1 (openai) + 2 (openai)) × 3 (Round) = 9"),
+    "some, of what the fallback does not hear": (Round, F.INVALID_RESPONSE, "3 (Round) = 3"),
+    "without end": (RoundForEver, F.UNAVAILABLE, "(1 (openai) + 2 (openai)) × unlimited (RoundForEver) = unlimited"),
+}
+
+
+@pytest.mark.parametrize(("kind", "failure", "chain"), ROUNDS.values(), ids=ROUNDS.keys())
+def test_a_loop_around_a_fallback_is_its_own(kind, failure, chain):
+    asker = Asker(kind(made(), made(retries=1)))
+    assert spelled(asker.ask(failure).expression) == chain
+    assert [layer.name for layer in asker.layers][-2:] == ["fallback", kind.__name__]
+
+
+def test_the_waits_of_a_loop_around_a_fallback_are_no_real_ones():
+    asked = Asker(Round(made(), made())).ask(F.UNAVAILABLE)
+    assert asked.course.begun == (0, 0, 1, 1, 3, 3)
+    assert asked.expression.parts[-1].waits == (1, 2)

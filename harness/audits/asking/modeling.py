@@ -10,6 +10,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from math import ceil, prod
 from typing import Any
 
@@ -24,7 +25,7 @@ from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
-from harness.audits.asking.looping import Owner, owners
+from harness.audits.asking.looping import Owner, looping, owners
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first, most
@@ -237,7 +238,7 @@ class Asker:
             send = sdk.post if self.model is None else partial(self._send, self.model, retries)
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
             said = self._setting("max_retries")
-            counter.most = most(inside * ((sdk.retries if said is None else said) + 1))
+            counter.most = most(inside * (sdk.retries if said is None else said))
             counter.slept = slept
             try:
                 send()
@@ -259,17 +260,23 @@ class Asker:
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
             self.unknown |= asker.unknown
-        watch = Watch()
-        called, error = run_once(_fallen(self.model, [outcome.error for outcome in outcomes], watch))
+        watch, fallen = Watch(), _Fallen([outcome.error for outcome in outcomes])
+        error = fallen.ask(self.model, watch)
         if watch.reason:
             self.unknown["fallback"] = f"fallback_on {watch.reason}"
             return nobody_knows("fallback")
-        taken = outcomes[: max(1, called)]
+        taken = [outcomes[number] for number in fallen.turn] or outcomes[:1]
         course = taken[0].course
         for outcome in taken[1:]:
             course = course.then(outcome.course)
         short = any(outcome.short for outcome in taken)
-        return Outcome(added(*(outcome.expression for outcome in taken)), course, error, short=short)
+        expression = added(*(outcome.expression for outcome in taken))
+        if fallen.turns != 1 and not course.endless:
+            loop = Owner(looping(self.model, "model"), partial(self._send, self.model, None))
+            self.loops[loop.layer.name] = loop
+            turns = times(fallen.turns, loop.layer.name, endless=fallen.endless, wait=fallen.wait)
+            expression, course = product(expression, turns), course.repeated(fallen.turns, fallen.wait)
+        return Outcome(expression, course, error, short=short)
 
 
 def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
@@ -351,12 +358,62 @@ async def _requested(model: Any, settings: Any) -> Any:
         models.ALLOW_MODEL_REQUESTS = before
 
 
+class _Fallen:
+    """A chain of models that fail with these errors, as a fallback asked them."""
+
+    def __init__(self, errors: list[BaseException | None]) -> None:
+        self.errors = errors
+        self.called: list[int] = []
+        self.slept: list[float] = []
+        self._before: list[int] = []
+        self.endless = False
+
+    def ask(self, fallback: FallbackModel, watch: Watch) -> BaseException | None:
+        """Ask a fallback around them; what it raises. `watch` sees its conditions."""
+        twin: Any = copy.copy(fallback)
+        twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
+        twin.models = [_Failing(number, self) for number in range(len(self.errors))]
+        with without_waiting() as self.slept:
+            try:
+                run_once(_requested(twin, None))
+            except Enough:
+                self.endless = True
+            except Exception as error:  # noqa: BLE001  whatever its caller would see
+                return error
+        return None
+
+    def fails(self, number: int) -> BaseException:
+        """One of the models is asked: its error."""
+        if len(self.called) == MOST:
+            raise Enough
+        self.called.append(number)
+        self._before.append(len(self.slept))
+        return self.errors[number] or RuntimeError("a model without an error of its own")
+
+    @property
+    def turn(self) -> list[int]:
+        """The models that were asked, up to the first one that was asked again: by a loop of the person's own."""
+        again = (place for place, (one, then) in enumerate(pairwise(self.called), 1) if then <= one)
+        return self.called[: next(again, len(self.called))]
+
+    @property
+    def turns(self) -> int | None:
+        """How often it went through them. None: without end."""
+        return None if self.endless else max(1, ceil(len(self.called) / max(1, len(self.turn))))
+
+    def wait(self, turn: int) -> float:
+        """The seconds after a turn."""
+        ends = turn * len(self.turn)
+        before = self._before[ends - 1 : ends + 1]
+        return sum(self.slept[slice(*before)]) if len(before) > 1 else 0.0
+
+
 class _Failing(Model[Any]):
     """Stands for one model of a fallback: fails as that one does."""
 
-    def __init__(self, error: BaseException | None, called: list[int]) -> None:
+    def __init__(self, number: int, chain: _Fallen) -> None:
         super().__init__()
-        self._error, self._called = error, called
+        self._number, self._chain = number, chain
 
     @property
     def model_name(self) -> str:
@@ -367,19 +424,4 @@ class _Failing(Model[Any]):
         return "harness"
 
     async def request(self, *_args: Any, **_kwargs: Any) -> Any:
-        self._called.append(1)
-        raise self._error or RuntimeError("a model without an error of its own")
-
-
-async def _fallen(
-    fallback: FallbackModel, errors: list[BaseException | None], watch: Watch
-) -> tuple[int, BaseException | None]:
-    called: list[int] = []
-    twin: Any = copy.copy(fallback)
-    twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
-    twin.models = [_Failing(error, called) for error in errors]
-    try:
-        await _requested(twin, None)
-    except Exception as error:  # noqa: BLE001  whatever its caller would see
-        return len(called), error
-    return len(called), None
+        raise self._chain.fails(self._number)
