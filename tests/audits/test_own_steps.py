@@ -8,8 +8,10 @@ from textwrap import dedent
 import pytest
 
 from harness import audit
+from harness.audits.wire.measuring import measure, open_wire
 from harness.retries.report import AuditReport, Cell
 from harness.retries.values import Failure
+from harness.scenario import Scenario
 
 DBOS = """
 import asyncio
@@ -147,6 +149,36 @@ def test_what_is_only_said_in_the_call_of_an_activity_is_measured_all_the_same(t
 
     assert found["step:reserve"].predicted is None
     assert found["step:reserve"].counted == 3
+
+
+TIMED = """
+from datetime import timedelta
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from openai import AsyncOpenAI
+
+client = AsyncOpenAI(api_key="key", max_retries=1)
+
+@activity.defn
+async def ask(prompt: str) -> None:
+    await client.models.list()
+
+@workflow.defn
+class Ask:
+    @workflow.run
+    async def run(self, prompt: str) -> None:
+        await workflow.execute_activity(ask, prompt, schedule_to_close_timeout=timedelta(seconds=12))
+"""
+
+
+def test_a_deadline_that_is_only_said_in_the_call_of_an_activity_ends_it_in_the_proof(tmp_path: Path):
+    module = tmp_path / "timed.py"
+    module.write_text(dedent(TIMED))
+    bench = Scenario.make("the audit", subject=f"{module}:Ask", engine="temporal")
+    with open_wire(bench, tmp_path / "runs") as wire:
+        seen = measure(bench, Failure.UNAVAILABLE, bench=wire)
+    assert 2 <= seen.requests <= 8  # attempts begin after 0, 1.5, 4 and 8.5 seconds, or soon after
 
 
 STEPS = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
+from harness.history import EngineWaited, History, UnitEntered
 from harness.retries.values import RetryLayer
 
 
@@ -28,6 +29,13 @@ def around(layers: Iterable[RetryLayer], *, endless: bool) -> Around:
     each = _shortest(layer.each for layer in ending if layer.kind == "unit")
     runs = (layer.each for layer in ending if layer.kind != "unit")
     return Around(each=each, all=_shortest((*runs, *(layer.all for layer in ending))), endless=endless)
+
+
+def met(history: History, known: Around) -> Around:
+    """What is known, with the deadlines that a run has met: those of a unit may be said where it is called, only."""
+    each = [seconds for event in history.of(UnitEntered) for seconds in event.limits]
+    every = [seconds for event in history.of(EngineWaited) for seconds in event.limits]
+    return {**known, "each": known["each"] or _shortest(each), "all": known["all"] or _shortest(every)}
 
 
 def _shortest(seconds: Iterable[float | None]) -> float | None:

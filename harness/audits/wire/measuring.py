@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.audits.wire.around import Around
+from harness.audits.wire.around import Around, met
 from harness.audits.wire.counted import Measured, Wire, asked, counted, is_cut_off, longest_wait
 from harness.audits.wire.failures import calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, RunEnded
+from harness.history import SHOWN, EngineWaited, History, RunEnded, Waited
 from harness.journal import load
 from harness.process import complaint
 from harness.process.watchdog import Watched
@@ -116,8 +116,8 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
     workflow; whatever tries once more is unbounded. `short` lets chance make waits short.
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. Where a
-    deadline strikes and what was counted `is_enough` not, it is run again in longer times. Safe to call from several
-    threads. Raises `UsageError` for what cannot be measured.
+    deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again in
+    longer times. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
     model = _around_model(bench)
@@ -125,7 +125,9 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     scale = min(quick_scale(around), quick_scale(model))  # whatever fails, a model is asked before
     wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside, others=tuple(others))
     quick = _measured(scenario, wire, bench)
-    if not _strikes(quick, around):
+    seen = load(quick.folder / "journal.jsonl")
+    around = met(seen, around)
+    if not _strikes(quick, seen, around):
         return quick
     timed = quick
     for room in (HARDLY_ANY if around["endless"] else ROOM, *MORE_ROOM):
@@ -189,10 +191,12 @@ def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
     return counted(load(folder / "journal.jsonl"), wire, folder)
 
 
-def _strikes(quick: Measured, around: Around) -> bool:
+def _strikes(quick: Measured, seen: History, around: Around) -> bool:
     """Whether a deadline would have ended something that this run let finish."""
-    longest = longest_wait(load(quick.folder / "journal.jsonl"))
-    return longest >= (around["each"] or float("inf")) or quick.seconds >= (around["all"] or float("inf"))
+    # Where no body is known, only the engine tells how long it waits between them.
+    waits = [one.seconds for one in seen.of(Waited)] + [one.configured for one in seen.of(EngineWaited)]
+    whole = max(quick.seconds, sum(waits))
+    return longest_wait(seen) >= (around["each"] or float("inf")) or whole >= (around["all"] or float("inf"))
 
 
 def _around_model(bench: Bench) -> Around:
