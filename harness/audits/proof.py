@@ -47,8 +47,30 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     ]
     if refused:
         return tuple(_left_out(unit, f"it cannot be run by the harness: {refused}") for unit in units)
-    cells = iter(_measured(every, targets, bench, _missing(units)))
+    measured = _measured(every, targets, bench, _missing(units))
+    cells = iter(told_apart(unit, cell, units) for (unit, _cell), cell in zip(every, measured, strict=True))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
+
+
+def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
+    """The cell, unmeasured where its requests may be those of another unit that asks in the same step or tool."""
+    counted = cell.counted
+    others = [one.cell(cell.failure) for one in units if one is not unit and _is_beside(one, unit)]
+    asked = [one.predicted for one in others if one is not None and is_asked(one)]
+    if counted is None or not asked or not is_asked(cell) or counted == cell.predicted:
+        return cell
+    known = [number for number in (cell.predicted, *asked) if number is not None]
+    if len(known) > len(asked) and counted > sum(known):  # more than all of them together
+        return cell
+    reason = f"more than one is asked in what the run calls {unit.called or unit.tool!r}, and it does not show which"
+    return cell.model_copy(update={"measured": None, "unmeasured": reason})
+
+
+def _is_beside(one: UnitAudit, other: UnitAudit) -> bool:
+    """Whether two units ask in what a run calls the same."""
+    if other.inside:
+        return one.inside == other.inside
+    return bool(other.called) and one.called == other.called and not one.inside
 
 
 def _shared(units: Sequence[UnitAudit]) -> dict[str, str]:

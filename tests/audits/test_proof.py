@@ -8,10 +8,11 @@ from __future__ import annotations
 import pytest
 
 from harness import audit
+from harness.audits.proof import told_apart
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
-from harness.retries.report import Cell, Measured
-from harness.retries.values import ON_THE_WIRE, Failure
+from harness.retries.report import Cell, Measured, UnitAudit
+from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.verdict import Status
 from tests.audits.cells import measured
 
@@ -159,3 +160,19 @@ def test_what_did_not_happen_is_not_measured_and_no_difference(tmp_path):
     assert {found["planner.model", failure].unmeasured for failure in ON_THE_WIRE} == {nothing}
     assert found["planner.run", F.INVALID_OUTPUT].unmeasured == nothing
     assert "prediction-differs" not in {finding.rule for finding in report.findings}
+
+
+@pytest.mark.parametrize(("counted", "remains"), [(4, True), (2, False), (16, False), (21, True)])
+def test_what_two_ask_in_steps_of_one_name_is_measured_for_neither_unless_it_is_no_matter_whose_it_is(counted, remains):
+    """As predicted, and more than both together, it is told; everything else may be the other one's."""
+    step = RetryLayer(name="dbos step", kind="unit", called="make.<locals>.ask")
+    one = Cell(failure=F.UNAVAILABLE, expression=times(4, "openai"), counts="requests", bound=True)
+    other = Cell(failure=F.UNAVAILABLE, expression=times(16, "openai"), counts="requests", bound=True)
+    seen = one.model_copy(update={"measured": Measured(requests=counted, bodies=2)})
+    first, second = (
+        UnitAudit(unit=f"step:{name}.client", layers=(step,), cells=(cell,))
+        for name, cell in (("first", one), ("second", other))
+    )
+    told = told_apart(first, seen, [first, second])
+    assert (told.counted == counted, bool(told.unmeasured)) == (remains, not remains)
+    assert told_apart(first, seen, [first]) == seen
