@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.explore.properties.reproduction import regression
-from harness.explore.properties.surviving import DoesNotSurvive
+from harness.explore.properties.reproduction import DoesNotSurvive, regression
 
 SECTION = "scenario: save it as it is under scenarios/"
 

@@ -22,6 +22,7 @@ exits = Agent("openai:gpt-5", name="exits")
 faults = Agent("openai:gpt-5", name="faults")
 raises = Agent("openai:gpt-5", name="raises")
 keeps = Agent("openai:gpt-5", name="keeps")
+scans = Agent("openai:gpt-5", name="scans")
 needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
 
 
@@ -60,3 +61,8 @@ async def fail() -> str:
 @keeps.tool_plain
 def session() -> object:
     return {"session": object()}
+
+
+@scans.tool_plain
+def scan() -> bytes:
+    return b"\xff\x00"

@@ -12,7 +12,8 @@ from harness.explore.properties.conversations import scripts
 from harness.explore.properties.machine import DurableMachine
 from harness.explore.properties.plans import fault_plans
 from harness.explore.properties.profile import durable
-from harness.explore.properties.surviving import DoesNotSurvive, survives
+from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.explore.properties.surviving import survives
 
 __all__ = [
     "DoesNotSurvive",

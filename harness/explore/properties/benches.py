@@ -19,6 +19,8 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.explore.properties.foresight import Foresight
 from harness.explore.properties.reach import Reach
+from harness.faults import FaultPlan
+from harness.history import History
 from harness.process import stems
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
@@ -81,6 +83,15 @@ def _opened(common: Scenario) -> Opened:
         beside = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="harness-property"))
         return Opened(bench, beside, Foresight(), Reach(), stack.pop_all())
     raise AssertionError("an ExitStack swallows nothing here")
+
+
+def played(bench: Bench, scenario: Scenario, plan: FaultPlan, baseline: History | None, *, turn: int = 0) -> History:
+    """The history of one run. Its folder is deleted: hundreds of examples would fill a disk."""
+    run = bench.execute(plan, baseline=baseline, name="example", turn=turn, scenario=scenario)
+    try:
+        return run.history
+    finally:
+        shutil.rmtree(run.folder, ignore_errors=True)
 
 
 def _memory() -> str | None:

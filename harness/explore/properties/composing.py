@@ -19,6 +19,7 @@ from harness.explore.properties.benches import opened_for
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
 from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
 from harness.explore.properties.plans import Strike, points, strikes
+from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.trials import Guess, Unfit, fair
 from harness.faults import Fault, FaultPlan
 from harness.history import History
@@ -44,7 +45,8 @@ def scenarios(
 
     `subject` is an import path, or an agent that a module's variable holds. `given` are other fields of the scenario:
     `tools`, `deps`, `world`, `prompt`, `options`, …; a `script` fixes the conversation. The engines are tried from the
-    first on. Made-up conversations that the agent cannot have are left out. With `aim` so are, every second time,
+    first on. Made-up conversations that the agent cannot have are left out; one that fails without any fault although
+    the agent can have it comes without faults. With `aim` so are, every second time,
     scenarios whose faults would strike where others have struck: more is reached, and the same test run twice in one
     process draws other scenarios. Raises `UsageError`, when it is first drawn from, for a subject, an engine or a
     `script` that cannot be used.
@@ -78,6 +80,8 @@ def _scenarios(
         if not made_up:
             raise  # there is no other to draw
         reject()
+    except DoesNotSurvive as failed:
+        return failed.scenario
     if not made_up:
         point_out_idle(scenario, history)
     found = _under(scenario, places, kinds, history)

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
-from harness.explore.properties.surviving import DoesNotSurvive
+from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.trials import Unfit
 from harness.faults import WINDOWS, Fault, Window
 from harness.history import spelled
@@ -38,8 +38,9 @@ class DurableMachine(RuleBasedStateMachine):
     """A service that is sent prompts and is killed. Subclass it, name `subject` and `engine`, and run `TestCase`.
 
     `owners` are those whose errors fail it: an answer that is lost, or a step that hangs, rightly fails a run that no
-    retry or timeout was configured for, which is not what is searched for here. Raises `DoesNotSurvive`, whose message
-    is a scenario that replays without Hypothesis.
+    retry or timeout was configured for, which is not what is searched for here. What fails without any fault, and not
+    because of the agent, fails it whosever error it is. Raises `DoesNotSurvive`, whose message is a scenario that
+    replays without Hypothesis.
     """
 
     subject: ClassVar[str]

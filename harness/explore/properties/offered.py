@@ -52,11 +52,12 @@ def offer_of(scenario: Scenario) -> Offer:
 def point_out_idle(scenario: Scenario, history: History) -> None:
     """Warn of each tool that something was said of and that this run never calls, once in a process."""
     for note in policies.idle(scenario, history):
-        _warn(note)
+        warn_once(note)
 
 
 @cache
-def _warn(note: str) -> None:
+def warn_once(note: str) -> None:
+    """Warn of it, once in a process."""
     warnings.warn(note, stacklevel=1)
 
 

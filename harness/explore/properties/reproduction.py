@@ -13,6 +13,17 @@ _ORDER = ("why", "subject", "engine", "prompt", "deps", "world", "tools", "scrip
 """What a reader wants to know first comes first; the rest follows as the model has it."""
 
 
+class DoesNotSurvive(AssertionError):
+    """A scenario came to something other than passed. The message holds it as YAML; `report` is the judgement.
+
+    `chance` is a sentence about a failure that does not always happen.
+    """
+
+    def __init__(self, scenario: Scenario, report: RunReport, chance: str = "") -> None:
+        super().__init__(told(scenario, report, chance))
+        self.scenario, self.report = scenario, report
+
+
 def to_yaml(scenario: Scenario) -> str:
     """A scenario as YAML that `Scenario.from_yaml` reads back equal to it, without what is left at its default.
 
@@ -40,7 +51,8 @@ def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
 
     `chance` is what has to be said of it if it does not always happen.
     """
-    lines = [f"{scenario.subject} under {scenario.engine} does not survive {scenario.plan}: {report.status}"]
+    what = f"does not survive {scenario.plan}" if scenario.faults else "fails without any fault"
+    lines = [f"{scenario.subject} under {scenario.engine} {what}: {report.status}"]
     for finding in report.findings:
         if finding.severity is not Severity.NOTE:
             lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from harness.explore.properties.plans import Point, points, strikes
+from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.trials import Unfit, fair
 from harness.faults import Fault, FaultPlan
 from harness.scenario import Scenario
@@ -79,6 +80,9 @@ def _moved(before: Scenario, scenario: Scenario) -> Iterator[Scenario]:
     try:
         steps = fair(scenario).history.steps
     except Unfit:
+        return
+    except DoesNotSurvive as failed:
+        yield failed.scenario
         return
     faults = before.plan.faults
     if all(fault.step in steps for fault in faults):

@@ -8,9 +8,9 @@ from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
 
 from harness.explore.properties.benches import opened_for
-from harness.explore.properties.reproduction import told
+from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.simplest import simplest
-from harness.explore.properties.trials import Trial, Unfit, play
+from harness.explore.properties.trials import Trial, Unfit, forget, play
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
 
@@ -18,22 +18,12 @@ LOOKS = 10
 """How many runs say how often a scenario fails that does not always."""
 
 
-class DoesNotSurvive(AssertionError):
-    """A scenario came to something other than passed. The message holds it as YAML; `report` is the judgement.
-
-    `chance` is a sentence about a failure that does not always happen.
-    """
-
-    def __init__(self, scenario: Scenario, report: RunReport, chance: str = "") -> None:
-        super().__init__(told(scenario, report, chance))
-        self.scenario, self.report = scenario, report
-
-
 def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     """Run a scenario, judge it, and raise `DoesNotSurvive` unless it passed. Returns the report.
 
     Inside a Hypothesis test an example that tested nothing is discarded: a planned fault that never happened, or a
-    conversation that the agent cannot have. Elsewhere both are errors. `strict` makes warnings fail. Raises
+    conversation that the agent cannot have, even without the engine. Elsewhere both are errors. One that fails without
+    any fault, and not because of the agent, does not survive. `strict` makes warnings fail. Raises
     `UsageError` for a subject or engine that cannot be used.
 
     When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
@@ -93,6 +83,8 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
 
 def _chance(scenario: Scenario, *, strict: bool) -> str:
     """What is to be said of a scenario that failed, if it does not when it is run again; else nothing."""
+    if not scenario.faults:
+        forget(scenario)  # that run is remembered
     if _fails(scenario, strict=strict):
         return ""
     failed = 1 + sum(_fails(scenario, strict=strict) for _ in range(LOOKS - 2))

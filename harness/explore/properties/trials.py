@@ -7,7 +7,6 @@ passes there was nothing to excuse.
 
 from __future__ import annotations
 
-import shutil
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -17,10 +16,12 @@ from harness import checks
 from harness.checks import Baseline, Difference, compare
 from harness.errors import UsageError
 from harness.explore import policies, unusable
-from harness.explore.properties.benches import Opened, opened_for
+from harness.explore.properties.benches import Opened, opened_for, played
+from harness.explore.properties.blame import held_against
 from harness.explore.properties.foresight import alike
 from harness.explore.properties.offered import offer_of
-from harness.faults import LATE, NO_FAULT, FaultPlan
+from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.faults import LATE, NO_FAULT
 from harness.history import History
 from harness.runner import Bench, report
 from harness.scenario import Scenario
@@ -39,7 +40,7 @@ class Everything(frozenset[str]):
 
 
 class Unfit(UsageError):
-    """The conversation cannot be had with this agent, even without faults: it says nothing about crashes."""
+    """The conversation cannot be had with this agent, even without faults and engine: it says nothing about crashes."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,23 @@ class Fair:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A fault-free run that failed, so that there is nothing to compare with: why, and the report if that is a failure.
+
+    Without a report the conversation is unfit.
+    """
+
+    scenario: Scenario
+    history: History
+    why: str
+    report: RunReport | None = None
+
+    def error(self) -> Unfit | DoesNotSurvive:
+        """What `fair` raises of it."""
+        return Unfit(self.why) if self.report is None else DoesNotSurvive(self.scenario, self.report)
+
+
+@dataclass(frozen=True)
 class Trial:
     """A scenario that was played: the report on it and the history that the report judges."""
 
@@ -122,18 +140,35 @@ def _weighs(verdict: Verdict) -> bool:
     return any(finding.severity is not Severity.NOTE for finding in verdict.findings)
 
 
-_fair: OrderedDict[str, Fair] = OrderedDict()
+_fair: OrderedDict[str, Fair | Failed] = OrderedDict()
 
 
 def fair(scenario: Scenario, guess: Guess | None = None) -> Fair:
     """The fault-free runs that `scenario` is compared with. A `guess` lets the run under faults begin beside the first.
 
-    Raises `Unfit` if the conversation fails without faults, `UsageError` if subject, engine or script cannot be used,
-    or if a tool is said to be keyed by what is no argument of it.
+    Raises `Unfit` if the agent cannot have the conversation, `DoesNotSurvive` if it can and the run fails all the same,
+    `UsageError` if subject, engine or script cannot be used, or if a tool is said to be keyed by what is no argument
+    of it.
     """
+    known = _known(scenario, guess)
+    if isinstance(known, Failed):
+        raise known.error()
+    return known
+
+
+def forget(scenario: Scenario) -> None:
+    """Let the fault-free run of `scenario` be made anew when it is next asked for."""
+    _fair.pop(_key(scenario), None)
+
+
+def _key(scenario: Scenario) -> str:
     peaceful = scenario.with_plan(NO_FAULT)
-    opened = opened_for(peaceful)
-    key = f"{opened.bench.folder} {peaceful.model_dump_json(exclude_defaults=True)}"
+    return f"{opened_for(peaceful).bench.folder} {peaceful.model_dump_json(exclude_defaults=True)}"
+
+
+def _known(scenario: Scenario, guess: Guess | None = None) -> Fair | Failed:
+    peaceful = scenario.with_plan(NO_FAULT)
+    opened, key = opened_for(peaceful), _key(scenario)
     if key not in _fair:
         _fair[key] = _made(opened, peaceful, guess)
         if len(_fair) > KEPT:
@@ -142,7 +177,7 @@ def fair(scenario: Scenario, guess: Guess | None = None) -> Fair:
     return _fair[key]
 
 
-def _made(opened: Opened, peaceful: Scenario, guess: Guess | None) -> Fair:
+def _made(opened: Opened, peaceful: Scenario, guess: Guess | None) -> Fair | Failed:
     """A first fault-free run, on the second zygote if the first one is to bear another run meanwhile."""
     if isinstance(peaceful.script, str):
         load_script(peaceful.script)  # a life that cannot read it only dies of that
@@ -150,17 +185,27 @@ def _made(opened: Opened, peaceful: Scenario, guess: Guess | None) -> Fair:
     if guess is not None and not any(fault.action in LATE for fault in guess.scenario.plan.faults):
         turn, begun = 1, opened.beside.submit(played, bench, guess.scenario, guess.scenario.plan, guess.history)
     history = played(bench, peaceful, NO_FAULT, None, turn=turn)
-    _refuse_unfit(history, peaceful, bench)
+    if (failed := _failed(history, peaceful, bench)) is not None:
+        return failed
+    _refuse_lost_key(history, peaceful)
     opened.foresight.learn(history, guess.history if guess else None)
     if begun is None or guess is None or not alike(history, guess.history):
         return Fair(bench, peaceful, history, turn)
     return Fair(bench, peaceful, history, turn, (guess.scenario, begun))
 
 
-def _refuse_unfit(history: History, scenario: Scenario, bench: Bench) -> None:
-    verdict = unusable.failed(history, scenario, bench.engine.contract())
-    if verdict is not None:
-        raise Unfit(next((finding.message for finding in verdict.findings), verdict.reason))
+def _failed(history: History, scenario: Scenario, bench: Bench) -> Failed | None:
+    contract = bench.engine.contract()
+    verdict = unusable.failed(history, scenario, contract)
+    if verdict is None:
+        return None
+    why = next((finding.message for finding in verdict.findings), verdict.reason)
+    held = held_against(verdict, history, scenario, contract)
+    told = None if held is None else unusable.told(held, history, scenario, bench.engine.name, Path())
+    return Failed(scenario, history, why, told)
+
+
+def _refuse_lost_key(history: History, scenario: Scenario) -> None:
     lost = policies.lost_key(scenario, history)
     if lost and (scenario.script is None or policies.lost_key(scenario, offer_of(scenario).history)):
         raise UsageError(lost)
@@ -171,21 +216,17 @@ def _refuse_unfit(history: History, scenario: Scenario, bench: Bench) -> None:
 def play(scenario: Scenario, *, strict: bool = False) -> Trial:
     """Run a scenario under its faults on an open bench, and judge it.
 
-    Raises what `fair` raises. A finding that a second fault-free run excuses is not reported.
+    Without its faults, if it fails without any. Raises `Unfit` and `UsageError` as `fair` does. A finding that a second
+    fault-free run excuses is not reported.
     """
-    known = fair(scenario)
+    known = _known(scenario)
+    if isinstance(known, Failed):
+        if known.report is None:
+            raise known.error()
+        return Trial(known.scenario, known.report, known.history)
     expanded = scenario.with_plan(scenario.plan.expand(known.history.steps))
     history = known.play(expanded)
     judged = known.judge(scenario, history, strict=strict)
     known.bench.leaving.end()
     fired = frozenset(event.fault for event in history.fired)
     return Trial(expanded, judged, history, fired)
-
-
-def played(bench: Bench, scenario: Scenario, plan: FaultPlan, baseline: History | None, *, turn: int = 0) -> History:
-    """The history of one run. Its folder is deleted: hundreds of examples would fill a disk."""
-    run = bench.execute(plan, baseline=baseline, name="example", turn=turn, scenario=scenario)
-    try:
-        return run.history
-    finally:
-        shutil.rmtree(run.folder, ignore_errors=True)
