@@ -8,7 +8,7 @@ from dataclasses import replace
 from harness.checks.base import Case, family, place
 from harness.checks.memory import forgotten
 from harness.checks.words import lines, titled
-from harness.history import Event, Execution, Outcome, Paced, ProcessEnded, RunEnded, spelled
+from harness.history import Event, Execution, Outcome, Paced, ProcessEnded, RunEnded, UnitLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
 
@@ -181,6 +181,22 @@ def withheld(case: Case) -> Execution | None:
     """The body that returned last, if its engine was to record that and did not: its result cannot be encoded."""
     last = next(reversed(_bodies(case)), None)
     return last if last and last.entered.unit and last.finished and not last.recorded else None
+
+
+def keeping(case: Case, run: Execution) -> tuple[Owner, str]:
+    """Who can see to it that what a body returned is recorded, and how: what a model answers is nobody's to choose."""
+    engine, step = case.contract.engine, place(run)
+    if StepId.parse(step).kind != "model":
+        return Owner.CONFIGURATION, f"let {titled(step)} return what {engine} can record"
+    inside = next((left for left in case.history.of(UnitLeft) if _is_around(left, run) and left.outcome != "ok"), None)
+    if inside is not None:
+        return Owner.CONFIGURATION, f"find out what raised beside the request of `{step}`: {inside.error}"
+    return Owner.ENGINE, f"let {engine} record whatever a model may answer, as `{step}` does here"
+
+
+def _is_around(left: UnitLeft, run: Execution) -> bool:
+    entered = run.entered
+    return (left.unit, left.pid, left.invocation) == (entered.unit, entered.pid, entered.invocation)
 
 
 def _bodies(case: Case) -> list[Execution]:

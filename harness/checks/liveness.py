@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from harness.checks.base import Case, place
+from harness.checks.completion import keeping
 from harness.checks.words import life, lines, titled
 from harness.history import EngineRecord, Event, Execution, ProcessEnded, RunEnded, spelled
 from harness.steps import StepId
@@ -61,8 +62,9 @@ def _never_recorded(case: Case, ended: RunEnded) -> Finding | None:
     step = place(unkept[-1])
     what = f"the body of {titled(step)} returned {len(unkept)} times, and its result was never recorded"
     what += _why(case, unkept[-1])
-    remedy = f"let `{step}` return what {case.contract.engine} can record, and limit its attempts"
-    return _finding(case, "never-recorded", step, Owner.CONFIGURATION, what, remedy, ended, unkept[-1].left)
+    owner, remedy = keeping(case, unkept[-1])
+    remedy += f", and limit the attempts of `{step}`"
+    return _finding(case, "never-recorded", step, owner, what, remedy, ended, unkept[-1].left)
 
 
 def _waits_for_ever(case: Case, ended: RunEnded) -> Finding | None:

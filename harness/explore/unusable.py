@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
 from harness.checks.base import Case
-from harness.checks.completion import is_refusal, raised_in, where, withheld
+from harness.checks.completion import is_refusal, keeping, raised_in, where, withheld
 from harness.checks.liveness import liveness
 from harness.checks.words import titled
 from harness.contract import Contract
@@ -84,20 +84,21 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
     if ended.error_type in ("ScriptError", "UsageError"):
         raise UsageError(f"the script does not fit the agent: {ended.error}")
     case = Case(history, Baseline(history), scenario, contract)
-    return _verdict(f"{ended.error_type}: {ended.error}", _mend(case, ended), where(case, ended))
+    owner, remedy = _mend(case, ended)
+    return _verdict(f"{ended.error_type}: {ended.error}", remedy, where(case, ended), owner)
 
 
-def _mend(case: Case, ended: Outcome) -> str:
-    """What to do about a run that fails by itself, by what raised the error that ended it."""
-    raising, keeping = raised_in(case, ended), withheld(case)
+def _mend(case: Case, ended: Outcome) -> tuple[Owner, str]:
+    """Who must act when a run fails by itself, and how, by what raised the error that ended it."""
+    raising, unkept = raised_in(case, ended), withheld(case)
     if is_refusal(ended):
-        return "change what is refused, in the words above"
+        return Owner.CONFIGURATION, "change what is refused, in the words above"
     if raising is not None and StepId.parse(raising.step).kind == "tool":
         given = "what it needs (`--deps`, `--world`) and the arguments that it is given (`--script`)"
-        return f"make {titled(raising.step)} succeed first: look at {given}"
-    if raising is None and keeping is not None:
-        return f"let {titled(keeping.step)} return what {case.contract.engine} can record"
-    return SET_UP
+        return Owner.CONFIGURATION, f"make {titled(raising.step)} succeed first: look at {given}"
+    if raising is None and unkept is not None:
+        return keeping(case, unkept)
+    return Owner.CONFIGURATION, SET_UP
 
 
 def _without_outcome(history: History, scenario: Scenario, contract: Contract) -> Verdict:
@@ -123,13 +124,13 @@ def _last_body(history: History) -> str | None:
     return bodies[-1] if bodies else None
 
 
-def _verdict(said: str, remedy: str, place: str = "") -> Verdict:
+def _verdict(said: str, remedy: str, place: str = "", owner: Owner = Owner.CONFIGURATION) -> Verdict:
     finding = Finding(
         check="completion",
         rule="baseline-failed",
         step="run",
         severity=Severity.ERROR,
-        owner=Owner.CONFIGURATION,
+        owner=owner,
         message=f"the run fails without any fault{place}: {said}",
         remedy=remedy,
     )

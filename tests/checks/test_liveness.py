@@ -85,6 +85,13 @@ def test_attempts_that_fail_before_their_body_are_attempts_too():
     assert the(stuck(story)) == ("retries-for-ever", SEARCH, Owner.CONFIGURATION)
 
 
+def test_an_answer_of_a_model_that_is_never_recorded_is_the_engines_affair():
+    story = Story().life()
+    for attempt in range(1, 8):
+        story.entered("model#1", unit="u:model", attempt=attempt).left("model#1")
+    assert the(stuck(story)) == ("never-recorded", "model#1", Owner.ENGINE)
+
+
 def test_a_result_that_is_never_recorded_is_told_with_what_the_engine_says_of_it():
     story = Story().life().kept("model#1")
     for attempt in range(1, 8):

@@ -8,9 +8,11 @@ import pytest
 
 from harness.errors import UsageError
 from harness.explore import sweep as exploring
-from harness.explore import written
+from harness.explore import unusable, written
+from harness.history import UnitLeft
 from harness.scenario import Scenario
-from harness.verdict import Finding, Status
+from harness.verdict import Finding, Owner, Status
+from tests.builders import KEEPS_ALL, Story, a_case
 
 ENDS = [
     pytest.param(
@@ -51,6 +53,34 @@ def test_a_run_is_of_the_engine_that_its_sweep_is_of_also_where_a_path_names_it(
     (swept,) = exploring.run(scenario, out=tmp_path).engines
 
     assert [run.engine for run in swept.runs] == [swept.engine] == ["repeats_tools"]
+
+
+def unrecorded(step: str, unit: str = "ok") -> Finding:
+    """The verdict on a run that an error ended after the body of `step` had returned, in its unit or after that."""
+    story = Story().life().entered(step, unit="u1").left(step)
+    story.events.append(UnitLeft(unit="u1", step=step, claimed=True, outcome=unit, error="KeyError: 1", pid=story.pid))
+    history = story.failed("no such character", "UnicodeEncodeError").dies("exit").ended().history()
+    told = unusable.failed(history, a_case(story, story).scenario, KEEPS_ALL)
+    assert told is not None
+    (finding,) = told.findings
+    return finding
+
+
+def test_what_a_tool_returns_is_to_be_what_the_engine_can_record():
+    finding = unrecorded("tool:charge#1")
+    assert (finding.owner, finding.remedy) == (Owner.CONFIGURATION, "let `charge` return what keeper can record")
+
+
+def test_what_a_model_answers_is_to_be_recorded_by_the_engine_whatever_it_is():
+    finding = unrecorded("model#1")
+    assert finding.owner is Owner.ENGINE
+    assert finding.remedy.startswith("let keeper record whatever a model may answer")
+
+
+def test_what_raises_beside_a_model_request_is_not_told_against_the_engine():
+    finding = unrecorded("model#1", unit="error")
+    assert finding.owner is Owner.CONFIGURATION
+    assert finding.remedy == "find out what raised beside the request of `model#1`: KeyError: 1"
 
 
 def test_a_script_that_cannot_be_made_because_deps_are_missing_says_that_they_are(tmp_path: Path) -> None:
