@@ -38,11 +38,11 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]
     shared = _shared(units)
-    # Empty is the name of what is asked for in the workflow itself, in no step.
+    # Empty is the name of what is asked for in the workflow itself, in no step, and of all that a tool asks.
     names = frozenset(unit.called for unit in units if unit.called or unit in asked)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
     targets = [
-        replace(one, others=names - {unit.called}) if isinstance(one, Target) else one
+        replace(one, others=names - {unit.called} - ({""} if unit.tool else set())) if isinstance(one, Target) else one
         for (unit, _cell), one in zip(every, targets, strict=True)
     ]
     if refused:

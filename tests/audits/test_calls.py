@@ -97,3 +97,26 @@ def test_what_a_workflow_itself_asks_is_not_what_its_step_is_measured_at(tmp_pat
     (step,) = [unit for unit in report.units if unit.unit == "step:ask.client"]
     assert {cell.unmeasured for cell in step.cells} == {"another unit of the run fails first, and with it the run"}
     assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]
+
+
+STEPPED = """
+from dbos import DBOS
+from openai import OpenAI
+from pydantic_ai import Agent
+
+client = OpenAI(api_key="sk-fixture", max_retries=1)
+agent = Agent("openai:gpt-5", name="stepped")
+
+@agent.tool_plain
+@DBOS.step(retries_allowed=True, max_attempts=3)
+def fetch(which: str) -> str:
+    return str(client.models.list())
+"""
+
+
+def test_what_a_tool_that_is_a_step_asks_is_measured_beside_the_agents_own_requests(tmp_path):
+    (tmp_path / "stepped.py").write_text(STEPPED)
+    report = audit(f"{tmp_path / 'stepped.py'}:agent", "dbos")
+    (asked,) = [unit for unit in report.units if unit.unit == "tool:fetch.client"]
+    cell = asked.cell(Failure.UNAVAILABLE)
+    assert (cell.predicted, cell.counted, cell.unmeasured) == (6, 6, "")
