@@ -178,9 +178,9 @@ class Story:
             self.committing(step)
         return self.committed(step) if until == "committed" else self
 
-    def answered(self, step: str, *, own: bool = False) -> Story:
+    def answered(self, step: str, **values: Any) -> Story:
         """A toolset of the engine's has answered a call, by its body or from a record."""
-        return self._write(CallAnswered(step=step, own=own))
+        return self._write(CallAnswered(step=step, **values))
 
     def tried(self, step: str, attempt: int, tries: int, *, key: str) -> Story:
         """The engine begins an attempt at a unit, and says how many it declares."""

@@ -2,7 +2,8 @@
 
 Or something of the agent's own answered in place of the tool (a quota, a cache, a wrapper that asks somebody), which is
 its own affair: then the engine was never asked. Where that cannot be seen, because no call of the tool goes through a
-toolset of the engine's, it is taken to be so if the answer is none that another call of the tool was given.
+toolset of the engine's, or that is a dynamic one, it is taken to be so if the answer is none that another call of the
+tool was given.
 """
 
 from __future__ import annotations
@@ -37,12 +38,18 @@ def never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
     """
     asked = _asked(case.history)
     ran = {family(step) for step in case.history.steps}
-    through = {family(step) for step in _through_the_engine(case.history)}
+    answered = _through_the_engine(case.history)
+    through = {family(step) for step, event in answered.items() if not event.dynamic}
+    unsure = {family(step) for step in answered} - through
     runnable = {StepId.parse(step).unnumbered for step in ran | set(case.baseline.steps)}
     watched = {StepId.parse(step).unnumbered for step in through}  # of these, every answer of the engine's is seen
     for step in asked:
         name = StepId.parse(step).unnumbered
-        if step in ran or step in known or name not in runnable | watched or f"{step}+1" in case.history.steps:
+        if step in ran or step in known or f"{step}+1" in case.history.steps:
+            continue
+        if name not in runnable | watched:
+            if step in unsure:
+                yield _answered_somewhere(case, step, asked[step])
             continue
         answer = _answer(case, step, asked)
         alike = answer is None or _answered_alike(case, name, answer)
@@ -79,6 +86,21 @@ def _answered_instead(step: str, events: tuple[int, ...]) -> Finding:
         message=f"the model asked for {titled(step)} (`{step}`), and something of the agent's own answered in its"
         " place: its body never ran",
         remedy=f"see that what answers for {titled(step)} decides the same in every life, if it counts or remembers",
+        events=events,
+    )
+
+
+def _answered_somewhere(case: Case, step: str, events: tuple[int, ...]) -> Finding:
+    return Finding(
+        check=NAME,
+        rule="answered-unseen",
+        step=step,
+        severity=Severity.WARNING,
+        owner=Owner.CONFIGURATION,
+        message=f"the model asked for {titled(step)} (`{step}`), and its body never ran, in no run: what answered is"
+        f" {case.contract.engine}, or something of the agent's own in the dynamic toolset, where nobody can see it",
+        remedy=f"give the agent the toolset of {titled(step)} itself instead of a function that makes it, to see who"
+        " answers",
         events=events,
     )
 

@@ -205,11 +205,13 @@ class StepLeft(Event):
 class CallAnswered(Event):
     """The engine's toolset has answered a tool call: its body has run, or a record was taken for its result.
 
-    `own`: the tool is a unit of the person's own, as in `StepEntered`.
+    `own`: the tool is a unit of the person's own, as in `StepEntered`. `dynamic`: what answered below may also be
+    something of the agent's own, made for this run inside of the engine's unit.
     """
 
     step: str
     own: bool = False
+    dynamic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

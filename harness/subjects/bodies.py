@@ -139,7 +139,7 @@ def _probed_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Await
 def _watched_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Tell which calls an engine has answered: if no body of theirs ever ran, nobody else can have done so.
 
-    What a dynamic toolset makes may hold more of the agent's own, inside of the engine's unit.
+    Unless a dynamic toolset is below: what that makes may hold more of the agent's own.
     """
     if getattr(original, _MARK, False):
         return original
@@ -147,10 +147,10 @@ def _watched_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awai
     @wraps(original)
     async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
         result = await original(self, name, tool_args, ctx, tool)
-        if _probes is not None and _is_leaf(type(self.wrapped)):
+        if _probes is not None:
             step, function = placed(Body(_tool_step(name, ctx.tool_call_id))).step, _function(self.wrapped, name)
-            own = function is not None and _opens_unit(function)
-            _probes.journal.tell(CallAnswered, step=str(step), own=own, invocation=_probes.invocation)
+            told = {"own": function is not None and _opens_unit(function), "dynamic": not _is_leaf(type(self.wrapped))}
+            _probes.journal.tell(CallAnswered, step=str(step), **told, invocation=_probes.invocation)
         return result
 
     setattr(call_tool, _MARK, True)

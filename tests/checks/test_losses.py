@@ -137,6 +137,19 @@ def test_a_tool_whose_only_call_the_engine_answered_in_every_run_never_ran(own: 
     assert (finding.rule, finding.step, finding.owner) == ("asked-never-ran", CHARGE, owner)
 
 
+def test_whether_a_dynamic_toolset_or_the_engine_answered_every_call_of_a_tool_is_not_known():
+    story = never_run("noted").answered(CHARGE, dynamic=True)
+    finding = only(story, story)
+    assert (finding.rule, finding.severity, finding.step) == ("answered-unseen", Severity.WARNING, CHARGE)
+
+
+def test_what_a_dynamic_toolset_answered_otherwise_is_taken_for_the_agents_own_answer():
+    story = second_call_answered("too many charges today").answered(CHARGE, dynamic=True)
+    story.answered("tool:charge#2", dynamic=True)
+    finding = only(story, story)
+    assert (finding.rule, finding.severity) == ("answered-instead", Severity.NOTE)
+
+
 def test_a_tool_that_has_no_body_here_is_nobodys_loss():
     story = never_run("somebody refused")
     assert findings(story, story) == (Status.PASSED, [])

@@ -11,13 +11,13 @@ from harness.explore import sweep as exploring
 from harness.history import CallAnswered
 from harness.journal import load
 from harness.scenario import Scenario
-from harness.verdict import RunReport
+from harness.verdict import RunReport, Severity
 
 TOOLS = """
     from pydantic_ai import Agent, ModelRetry
     from pydantic_ai.capabilities import AbstractCapability, HandleDeferredToolCalls
     from pydantic_ai.exceptions import CallDeferred, SkipToolExecution, ToolFailed
-    from pydantic_ai.toolsets import ExternalToolset, FunctionToolset, WrapperToolset
+    from pydantic_ai.toolsets import DynamicToolset, ExternalToolset, FunctionToolset, WrapperToolset
     from pydantic_ai.tools import ToolDefinition, ToolDenied
 
     tools = FunctionToolset(id='till')
@@ -61,6 +61,7 @@ OWN = {
     "somebody who refuses": (
         "toolsets=[tools.approval_required(lambda ctx, tool, args: tool.name == 'charge')], capabilities=[hands]"
     ),
+    "a dynamic toolset": "toolsets=[DynamicToolset(lambda ctx: Cached(tools), id='made')]",
     "somebody outside": "toolsets=[noting, outside], capabilities=[hands]",
 }
 SCRIPT = [{"call": "note", "args": {"text": "hi"}}, {"call": "charge", "args": {"cents": 5}}, "done"]
@@ -91,6 +92,8 @@ def test_what_the_agent_answers_itself_is_nothing_that_the_engine_answered(tmp_p
     assert "tool:charge#1" not in report.steps
     assert never_ran(report) == []
     assert report.status == "passed"
+    warned = [finding.rule for finding in report.findings if finding.severity is Severity.WARNING]
+    assert warned == (["answered-unseen"] if "Dynamic" in parts else [])
 
 
 @pytest.mark.parametrize("engine", ["journal", "prefect", "temporal"])
