@@ -123,7 +123,7 @@ def run(
 
 def _as_expected(scenario: Scenario, one: EngineSweep) -> Iterator[str]:
     """Whether it came to what the scenario says, if it says anything: a limitation that is known is no news."""
-    expected, came_to = scenario.expectations.get(one.engine), REFUSED if one.refused else str(one.status)
+    expected, came_to = scenario.expectations.get(scenario.engine), REFUSED if one.refused else str(one.status)
     if expected == came_to:
         yield f"{came_to} is what the scenario expects under {one.engine}"
     elif expected is not None and not one.unavailable:

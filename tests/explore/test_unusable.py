@@ -10,9 +10,12 @@ from harness.errors import UsageError
 from harness.explore import sweep as exploring
 from harness.explore import unusable, written
 from harness.history import UnitLeft
+from harness.report import terminal
 from harness.scenario import Scenario
 from harness.verdict import Finding, Owner, Status
 from tests.builders import KEEPS_ALL, Story, a_case
+
+KEYS = "fixtures.engines.one_key_for_two_tools"
 
 ENDS = [
     pytest.param(
@@ -47,12 +50,17 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
 
 
-def test_a_run_is_of_the_engine_that_its_sweep_is_of_also_where_a_path_names_it(tmp_path: Path) -> None:
-    scenario = Scenario.make(subject="tests.explore.enders:raises", engine="fixtures.engines.repeats_tools:Engine")
+def test_what_fails_under_an_engine_given_by_its_place_is_told_under_its_name_and_held_to_what_is_expected(
+    tmp_path: Path,
+) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:raises", engine=f"{KEYS}:Engine", expected="passed")
+    report = exploring.run(scenario, out=tmp_path)
 
-    (swept,) = exploring.run(scenario, out=tmp_path).engines
-
-    assert [run.engine for run in swept.runs] == [swept.engine] == ["repeats_tools"]
+    assert [run.engine for run in report.runs] == [sweep.engine for sweep in report.engines]
+    said = terminal.render_run(report)
+    assert f"under {KEYS.rpartition('.')[2]}: FAILED" in said
+    assert "no such order" in said
+    assert "the scenario expects passed under one_key_for_two_tools, and this is failed" in " ".join(said.split())
 
 
 def unrecorded(step: str, unit: str = "ok") -> Finding:
