@@ -15,6 +15,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from hypothesis import currently_in_test_context
+from hypothesis.control import current_build_context
 
 from harness.errors import UsageError
 from harness.explore.properties.foresight import Foresight
@@ -34,11 +38,12 @@ MOST = 6
 """How many benches stay open; each holds two interpreters. The one that was used longest ago is closed first."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Opened:
     """A bench, a thread in which it can do one thing beside another, and what its runs so far have taught.
 
-    `made_up` are the scripts that were drawn for it, as against those that a person wrote.
+    `made_up` are the scripts that were drawn for it, as against those that a person wrote. `stuck` is the test that
+    Hypothesis has found a run to hang in and not shown yet, and the scenario of that run.
     """
 
     bench: Bench
@@ -47,6 +52,7 @@ class Opened:
     reach: Reach
     closing: ExitStack
     made_up: set[str] = field(default_factory=set)
+    stuck: tuple[Any, Scenario] | None = None
 
 
 _open: OrderedDict[str, Opened] = OrderedDict()
@@ -69,6 +75,17 @@ def opened_for(scenario: Scenario) -> Opened:
             _open.popitem(last=False)[1].closing.close()
     _open.move_to_end(key)
     return _open[key]
+
+
+def stuck_in(opened: Opened) -> Scenario | None:
+    """The scenario that hung when Hypothesis drew it for the test that is running, and that it has yet to show.
+
+    Nothing else is tried until then: each smaller one that hangs, too, would cost the seconds that a hang takes.
+    """
+    if opened.stuck is None or not currently_in_test_context():
+        return None
+    test, scenario = opened.stuck
+    return scenario if current_build_context().wrapped_test is test else None
 
 
 def _opened(common: Scenario) -> Opened:

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.explore.properties.benches import opened_for
+from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
 from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
 from harness.explore.properties.plans import Strike, points, strikes
@@ -70,6 +70,8 @@ def _scenarios(
         scenario = scenario.model_copy(update={"script": to_data(script_of(offer, turns))})
         opened = opened_for(scenario)
         opened.made_up.add(json.dumps(scenario.script))
+        if (stuck := stuck_in(opened)) is not None and stuck.script != scenario.script:
+            reject()
         if (foreseen := opened.foresight.history(turns)) is not None:
             guess = Guess(foreseen, _under(scenario, places, kinds, foreseen))
     if aim and guess is not None:  # before anything runs

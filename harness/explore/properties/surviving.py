@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
 
-from harness.explore.properties.benches import opened_for
+from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
+from harness.history import RunEnded
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
 
 LOOKS = 10
 """How many runs say how often a scenario fails that does not always."""
+HANGS = 4
+"""How many simpler scenarios may hang, each for `stall` seconds, before the search for a simpler one ends."""
 
 
 def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
@@ -31,6 +35,9 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     says how often it fails.
     """
     __tracebackhide__ = True
+    opened = opened_for(scenario)
+    if stuck_in(opened) not in (None, scenario):
+        reject()
     try:
         trial = play(scenario, strict=strict)
     except Unfit:
@@ -40,9 +47,12 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     if currently_in_test_context():
         _discard_if_idle(trial)
     if trial.report.status is not Status.PASSED:
-        opened_for(scenario).reach.fail()
+        opened.reach.fail()
         if not _is_last_look():
+            if _is_drawn() and _hangs(trial):
+                opened.stuck = current_build_context().wrapped_test, scenario
             raise DoesNotSurvive(trial.scenario, trial.report)
+        opened.stuck = None
         trial = _simplest(trial, strict=strict)
         raise DoesNotSurvive(trial.scenario, trial.report, _chance(trial.scenario, strict=strict))
     return trial.report
@@ -57,28 +67,42 @@ def _discard_if_idle(trial: Trial) -> None:
 
 def _is_last_look() -> bool:
     """Whether Hypothesis replays what it drew and shrank, in order to show it; an explicit example is not drawn."""
-    if not currently_in_test_context():
-        return False
-    context = current_build_context()
-    return context.is_final and bool(context.data.choices)
+    return _is_drawn() and current_build_context().is_final
+
+
+def _is_drawn() -> bool:
+    return currently_in_test_context() and bool(current_build_context().data.choices)
+
+
+def _hangs(trial: Trial) -> bool:
+    return any(event.how == "stuck" for event in trial.history.of(RunEnded))
+
+
+class _Enough(Exception):
+    """Too much has hung to look any further."""
 
 
 def _simplest(trial: Trial, *, strict: bool) -> Trial:
     """The simplest trial that fails as this one does."""
-    failed = {trial.scenario.model_dump_json(): trial}
+    best, hung = trial, 0
 
     def fails(scenario: Scenario) -> bool:
+        nonlocal best, hung
         try:
             tried = play(scenario, strict=strict)
         except Unfit:
             return False
-        if tried.report.status is trial.report.status and not tried.missed:
-            failed[scenario.model_dump_json()] = tried
-            return True
-        return False
+        hung += _hangs(tried)
+        failed = tried.report.status is trial.report.status and not tried.missed
+        best = tried if failed else best
+        if hung >= HANGS:
+            raise _Enough
+        return failed
 
     made_up = json.dumps(trial.scenario.script) in opened_for(trial.scenario).made_up
-    return failed[simplest(trial.scenario, fails, shorten=made_up).model_dump_json()]
+    with suppress(_Enough):
+        simplest(trial.scenario, fails, shorten=made_up)
+    return best
 
 
 def _chance(scenario: Scenario, *, strict: bool) -> str:

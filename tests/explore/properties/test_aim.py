@@ -33,6 +33,7 @@ class Foreseen:
 
     def __init__(self) -> None:
         self.foresight, self.reach, self.made_up = Foresight(), Reach(), set[str]()
+        self.stuck = None
         story = Story().life().kept("model#1")
         for tool in OFFER.tools:
             story.kept(f"tool:{tool}#1")

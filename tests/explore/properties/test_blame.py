@@ -162,3 +162,20 @@ def test_a_workflow_does_not_run_without_its_engine() -> None:
 
     assert judged(story) is not None
     assert ORDER in blame._tied
+
+
+def test_a_search_does_not_hang_again_and_again() -> None:
+    """What is smaller is looked for when Hypothesis has done, and only a few of that may hang."""
+    drawn: list[Scenario] = []
+
+    @given(scenarios(TILL, [f"{LACKING}:CallsOnce"], stall=1.0))
+    @durable(max_examples=100, derandomize=True, database=None, phases=[Phase.generate, Phase.shrink])
+    def holds(scenario: Scenario) -> None:
+        drawn.append(scenario)
+        survives(scenario)
+
+    with pytest.raises(DoesNotSurvive, match="fails without any fault") as caught:
+        holds()
+
+    assert len({str(scenario.script) for scenario in drawn if not scenario.faults}) == 1
+    assert sum(len(turn.get("calls", "1")) for turn in caught.value.scenario.script if isinstance(turn, dict)) == 2
