@@ -21,6 +21,7 @@ from harness.audits.asked import model_unit
 from harness.audits.asking.clients import Http
 from harness.audits.asking.modeling import Asker
 from harness.audits.run import judged
+from harness.audits.translating import NOTHING
 from harness.retries.arithmetic import spelled
 from harness.retries.report import AuditReport
 from harness.retries.values import Failure
@@ -170,7 +171,7 @@ def test_the_waits_of_a_loop_and_of_the_sdk_around_it_are_told_apart():
 
 
 def test_a_client_without_an_sdk_has_a_loop_of_its_own():
-    unit = model_unit("tool:fetch.client", Asker(None, sdk=Http(Persistent())), ())
+    unit = model_unit("tool:fetch.client", Asker(None, sdk=Http(Persistent())), (), NOTHING)
     assert unit.cell(F.UNAVAILABLE).chain == "4 (Persistent) = 4"
     assert "Persistent" in [layer.name for layer in unit.layers]
 

@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.settings import get_current_settings
 from prefect.states import Failed
 from pydantic_ai import UserError
+from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 
@@ -159,7 +160,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     flow = _flow(value, options)
     value = unit.owner or value
     if unit.kind in ("run", "flow"):
-        return (flow if isinstance(value, Flow) else flow.around(_model_task(value)),)
+        return (flow.around(_model_task(value)) if isinstance(value, AbstractAgent) else flow,)
     own = _own(unit.function)
     if unit.kind == "own":
         return (*own, flow) if own else ()
