@@ -6,8 +6,6 @@ workflow or flow of the person's own. Anything else is an error that says what w
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -17,7 +15,7 @@ from pydantic_ai.agent import AbstractAgent, WrapperAgent
 from harness.errors import SubjectError
 from harness.subjects.deps import Deps, load_deps, required
 from harness.subjects.importing import ImportPath, attribute, load_module, running_theirs
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 from harness.subjects.naming import agents_in, give_names, unwrapped
 from harness.subjects.owned import kind_of
 from harness.subjects.standins import StandIn
@@ -126,12 +124,7 @@ def _made(found: Any, where: ImportPath) -> Any:
 
 
 def _called(factory: Any) -> Any:
-    made = factory()
-    return run_once(_awaited(made)) if inspect.isawaitable(made) else made
-
-
-async def _awaited(made: Awaitable[Any]) -> Any:
-    return await made
+    return awaited(factory())
 
 
 def _described(value: Any, found: Any) -> str:

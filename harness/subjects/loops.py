@@ -7,7 +7,8 @@ subject that is forked later may rely on it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import inspect
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,3 +23,12 @@ def run_once(work: Coroutine[Any, Any, T]) -> T:
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+def awaited(given: Any) -> Any:
+    """What a call gave, or what that comes to if it has to be awaited, as `run_once` does it."""
+    return run_once(_awaiting(given)) if inspect.isawaitable(given) else given
+
+
+async def _awaiting(given: Awaitable[T]) -> T:
+    return await given

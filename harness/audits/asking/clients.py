@@ -24,7 +24,7 @@ from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.audits.holding import inside_of
 from harness.retries.values import RetryLayer
 from harness.subjects.importing import is_theirs
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 from harness.subjects.origins import default_of, explicit
 
 SDKS = ("openai", "anthropic", "groq", "mistralai", "cohere", "google.genai", "huggingface_hub", "boto3", "botocore")
@@ -76,9 +76,7 @@ class Http(Sdk):
 
     def post(self) -> None:
         """Send one request, as the person's own code does with such a client."""
-        sent = self.client.post(_somewhere(self.client), json={})
-        if inspect.isawaitable(sent):
-            run_once(_awaited(sent))
+        awaited(self.client.post(_somewhere(self.client), json={}))
 
     def read(self, trouble: Trouble) -> BaseException:
         """An answer with a bad status is one for `raise_for_status`."""
@@ -90,10 +88,6 @@ class Http(Sdk):
             bad: BaseException = error
             return bad
         return super().read(trouble)
-
-
-async def _awaited(sent: Any) -> Any:
-    return await sent
 
 
 def _somewhere(client: Any) -> str:

@@ -8,7 +8,6 @@ One that looks at what was returned is about values: no error says anything of i
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
 from harness.retries.live import Live, Unit
 from harness.retries.values import Decided
 from harness.subjects.bare import bare
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 
 CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
 """The settings that are conditions, as their libraries spell them."""
@@ -86,12 +85,7 @@ def _state(retrying: Any) -> Any:
 
 
 def _called(condition: Callable[[Any], Any], state: Any) -> Any:
-    told = condition(state)
-    return run_once(_awaited(told)) if inspect.isawaitable(told) else told
-
-
-async def _awaited(told: Any) -> Any:
-    return await told
+    return awaited(condition(state))
 
 
 def deciding(engine: Callable[[Unit], Sequence[Live]]) -> Callable[[Unit], Sequence[Live]]:

@@ -5,8 +5,7 @@ Whose a loop is shows when each of them is asked alone, the innermost first, whi
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from harness.audits.asking.clients import SOMEWHERE
 from harness.audits.asking.sdks import Sdk
 from harness.audits.reach import is_own, own_function
 from harness.retries.values import Kind, RetryLayer
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 from harness.subjects.origins import decorated, explicit
 
 _METHODS = ("request", "send", "post", "async_auth_flow", "sync_auth_flow", "auth_flow")
@@ -64,10 +63,4 @@ def _nested(model: Any) -> Iterator[Any]:
 
 def _post(http: Any) -> None:
     """Send one request as an SDK does."""
-    sent = http.send(http.build_request("POST", SOMEWHERE, json={}))
-    if inspect.isawaitable(sent):
-        run_once(_awaited(sent))
-
-
-async def _awaited(sent: Awaitable[Any]) -> Any:
-    return await sent
+    awaited(http.send(http.build_request("POST", SOMEWHERE, json={})))

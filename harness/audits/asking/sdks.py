@@ -6,9 +6,8 @@ repeats that loop: the client itself is asked, over a transport that meets the t
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,7 @@ from harness.audits.asking.clock import share
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.retries.values import RetryLayer
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 from harness.subjects.origins import default_of, explicit, version
 
 
@@ -71,17 +70,11 @@ class Sdk:
 
     def post(self) -> None:
         """Send one request, as the person's own code does with such a client."""
-        sent = self.client.post("/harness", cast_to=object, body={})
-        if inspect.isawaitable(sent):
-            run_once(_awaited(sent))
+        awaited(self.client.post("/harness", cast_to=object, body={}))
 
     def read(self, _trouble: Trouble) -> BaseException:
         """What becomes, at worst, of an answer that the client took: whoever reads it fails over it."""
         return TypeError("harness: whoever reads this answer fails over it, at worst")
-
-
-async def _awaited(sent: Awaitable[Any]) -> Any:
-    return await sent
 
 
 def sending_to(transport: Any, http: Any) -> AbstractContextManager[Any]:

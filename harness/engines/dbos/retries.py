@@ -19,7 +19,7 @@ from harness.engines.dbos.waiting import backoff
 from harness.retries.live import Answer, Deadline, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
-from harness.subjects.loops import run_once
+from harness.subjects.loops import awaited
 from harness.subjects.origins import at, decorated, default_of, explicit
 from harness.subjects.wrapping import wrappers
 
@@ -206,12 +206,7 @@ def _told(config: dict[str, Any]) -> dict[str, str]:
 def _wanted(condition: Callable[[BaseException], Any] | None, error: BaseException) -> bool:
     if condition is None:
         return True
-    told = condition(error)
-    return bool(run_once(_awaited(told)) if inspect.isawaitable(told) else told)
-
-
-async def _awaited(told: Any) -> Any:
-    return await told
+    return bool(awaited(condition(error)))
 
 
 def _absurd(config: dict[str, Any]) -> str:
