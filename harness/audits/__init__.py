@@ -9,7 +9,9 @@ The room is called `audits`, because `harness.audit` is the function.
     reach.py      what a person's function can reach: the clients and agents that its code names
     holding.py    what objects and containers hold, seen without running them
     running.py    the units that a call makes of what it is given, with the options that it says
+    lending.py    functions that code hands to others, which run there
     translating.py  what the code in between makes of an error
+    sources.py    the source of a person's code, parsed
     inside.py     what the body of a tool or a step asks itself
     worker.py     the child: it alone imports the subject
     wire/         real clients in real engines, against an endpoint that keeps failing

@@ -6,12 +6,12 @@ They run where they are called, so what they ask belongs there. To whom a functi
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from textwrap import dedent
 from types import CellType, CodeType, FunctionType
+
+from harness.audits.sources import tree_of
 
 _Inner = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
 _NO_FUNCTIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
@@ -19,7 +19,7 @@ _NO_FUNCTIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 
 def passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
     """The names of the functions that code calls with this name for an argument, and whether it calls it itself."""
-    calls = [(_called(call), [_last(one) for one in _given(call)]) for call in _calls(_tree(code))]
+    calls = [(_called(call), [_last(one) for one in _given(call)]) for call in _calls(tree_of(code))]
     takers = frozenset[str]().union(*(called for called, given in calls if name in given))
     return takers, any(name in called for called, _given in calls)
 
@@ -39,7 +39,7 @@ def lent_out(function: FunctionType, made: Collection[int]) -> list[Lent]:
     Calls in the lines `made` make units of what they are given, and are another's to tell of.
     """
     code = function.__code__
-    if not (inner := list(_functions(code))) or (tree := _tree(code)) is None:
+    if not (inner := list(_functions(code))) or (tree := tree_of(code)) is None:
         return []
     nodes = sorted(_defined(tree), key=lambda node: (node.lineno, node.col_offset))
     takers = _takers(tree, nodes, {line - code.co_firstlineno + 1 for line in made})
@@ -106,15 +106,6 @@ def _made(code: CodeType, function: FunctionType) -> FunctionType:
     known = inspect.getclosurevars(function).nonlocals
     cells = tuple(CellType(known.get(name)) for name in code.co_freevars)
     return FunctionType(code, function.__globals__, code.co_name, None, cells)
-
-
-@functools.cache
-def _tree(code: CodeType) -> ast.Module | None:
-    """The source of some code. None if there is none."""
-    try:
-        return ast.parse(dedent(inspect.getsource(code)))
-    except (OSError, SyntaxError):
-        return None
 
 
 def _defined(tree: ast.AST) -> Iterator[_Inner]:

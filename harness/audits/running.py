@@ -11,10 +11,10 @@ import inspect
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
 
+from harness.audits.sources import tree_of
 from harness.retries.live import MadeInCall
 
 RUNS = ("run_step", "run_step_async")
@@ -46,9 +46,7 @@ def runs_of(function: FunctionType) -> Runs:
     """The units that a function makes in calls."""
     if not _names_any(function.__code__):
         return Runs()
-    try:
-        tree = ast.parse(dedent(inspect.getsource(function)))
-    except (OSError, SyntaxError):  # no source: then everything that it names may be run so
+    if (tree := tree_of(function.__code__)) is None:  # then everything that it names may be run so
         names = frozenset({*function.__code__.co_names, *function.__code__.co_freevars})
         call = MadeInCall(RUNS[0], None, "", function.__code__.co_filename, function.__code__.co_firstlineno)
         return Runs(((call, names),))

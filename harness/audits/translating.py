@@ -12,11 +12,11 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from textwrap import dedent
 from types import CodeType
 from typing import Any
 
 from harness.audits.reach import Reached, is_own
+from harness.audits.sources import tree_of
 from harness.subjects.bare import bare
 
 Kind = type[BaseException]
@@ -84,9 +84,7 @@ def translating(found: Iterable[Reached]) -> Translating:
 @cache
 def _tries(code: CodeType) -> tuple[Sequence[ast.ExceptHandler], ...]:
     """The clauses of each `try` of some code that raise anything; nothing where there is no source."""
-    try:
-        tree = ast.parse(dedent(inspect.getsource(code)))
-    except (OSError, SyntaxError):
+    if (tree := tree_of(code)) is None:
         return ()
     every = (node.handlers for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar))
     return tuple(clauses for clauses in every if any(isinstance(node, ast.Raise) for node in _within(clauses)))

@@ -46,7 +46,7 @@ def held_against(why: Verdict, history: History, scenario: Scenario, contract: C
         return why if _fails_by_place(why, case) else None
     if unusable.failed(alone, scenario, contract) is None:
         return _said(_blamed(why, case), "the agent alone, without an engine, gets through the same conversation")
-    if _is_stuck(history) and _is_stuck(alone):
+    if is_stuck(history) and is_stuck(alone):
         return _said(why, "the agent alone, without an engine, hangs in the same conversation, too")
     return None
 
@@ -64,7 +64,8 @@ def _alone(scenario: Scenario) -> History | None:
     return played(bench, bare, NO_FAULT, None)
 
 
-def _is_stuck(history: History) -> bool:
+def is_stuck(history: History) -> bool:
+    """Whether a run was ended because it hung."""
     return any(event.how == "stuck" for event in history.of(RunEnded))
 
 

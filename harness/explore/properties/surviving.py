@@ -9,10 +9,10 @@ from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
 
 from harness.explore.properties.benches import opened_for, stuck_in
+from harness.explore.properties.blame import is_stuck
 from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
-from harness.history import RunEnded
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
 
@@ -49,7 +49,7 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     if trial.report.status is not Status.PASSED:
         opened.reach.fail()
         if not _is_last_look():
-            if _is_drawn() and _hangs(trial):
+            if _is_drawn() and is_stuck(trial.history):
                 opened.stuck = current_build_context().wrapped_test, scenario
             raise DoesNotSurvive(trial.scenario, trial.report)
         opened.stuck = None
@@ -74,10 +74,6 @@ def _is_drawn() -> bool:
     return currently_in_test_context() and bool(current_build_context().data.choices)
 
 
-def _hangs(trial: Trial) -> bool:
-    return any(event.how == "stuck" for event in trial.history.of(RunEnded))
-
-
 class _Enough(Exception):
     """Too much has hung to look any further."""
 
@@ -92,7 +88,7 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
             tried = play(scenario, strict=strict)
         except Unfit:
             return False
-        hung += _hangs(tried)
+        hung += is_stuck(tried.history)
         failed = tried.report.status is trial.report.status and not tried.missed
         best = tried if failed else best
         if hung >= HANGS:

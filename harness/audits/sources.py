@@ -1,0 +1,18 @@
+"""The source of a person's code, for what no object tells: who is handed what, what a call says, what is raised."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+from textwrap import dedent
+from types import CodeType
+
+
+@functools.cache
+def tree_of(code: CodeType) -> ast.Module | None:
+    """The source of some code, parsed. None if there is none, or if it is no source by itself."""
+    try:
+        return ast.parse(dedent(inspect.getsource(code)))
+    except (OSError, SyntaxError):
+        return None
