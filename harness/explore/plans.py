@@ -19,6 +19,7 @@ from harness.scenario import DEFAULT_PROMPT, MASK, Scenario
 from harness.verdict import Row
 
 Cell = tuple[str, str]
+_TESTS = re.compile(r"conftest|tests?|test_.*|.*_test").fullmatch
 _MODULE = re.compile(r"[\w.]+:[\w.]+").fullmatch
 LACKING = f"  # put the password back in place of {MASK}"
 """What a line says of itself that cannot be run as it is, so that a shell takes no offence."""
@@ -68,14 +69,25 @@ def replay_line(scenario: Scenario, plan: FaultPlan, folder: str, *, cold: bool 
 def _variables(scenario: Scenario) -> str:
     """Where a shell's Python has to look for what only our own finds, because pytest or a script put it in front."""
     here = str(Path.cwd())
-    front = [folder for folder in in_front(sys.path) if folder != here]
     named = [scenario.subject, scenario.deps, scenario.world, scenario.script]
     modules = {name.partition(":")[0].partition(".")[0] for name in named if isinstance(name, str) and _MODULE(name)}
-    if not any(PathFinder.find_spec(name, front) and not PathFinder.find_spec(name, [here]) for name in modules):
+    elsewhere = {name for name in modules if not PathFinder.find_spec(name, [here])}
+    front = [folder for folder in in_front(sys.path) if folder != here and _lends(Path(folder), elsewhere)]
+    if not front:
         return ""
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     folders = dict.fromkeys([*(folder.removeprefix(f"{here}{os.sep}") for folder in front), *known])
     return f"PYTHONPATH={shlex.quote(os.pathsep.join(folders))} "
+
+
+def _lends(folder: Path, modules: set[str]) -> bool:
+    """Whether one of these modules is there, or what a subject may import: more than pytest's own files."""
+    if any(PathFinder.find_spec(name, [str(folder)]) for name in modules):
+        return True
+    files = (
+        file.relative_to(folder).with_suffix("") for pattern in ("*.py", "*/*.py") for file in folder.glob(pattern)
+    )
+    return not all(any(_TESTS(part) for part in file.parts) for file in files)
 
 
 def _policy(policy: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,33 @@ def test_a_replay_line_says_where_a_subject_is_that_only_pytest_finds(
 
     assert variable.partition(":")[0] == "PYTHONPATH=the source"
     assert words == ["harness", "run", "corner_shop:agent", "--engine", "journal"]
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("ledger.py", "PYTHONPATH=beside harness"),
+        ("bank/ledger.py", "PYTHONPATH=beside harness"),
+        ("helpers/test_bank.py", "harness"),
+        ("test_bank.py", "harness"),
+        ("conftest.py", "harness"),
+    ],
+)
+def test_a_replay_line_says_where_a_subject_may_find_what_it_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, told: str
+) -> None:
+    (tmp_path / "till.py").touch()
+    lent = tmp_path / "beside" / file
+    lent.parent.mkdir(parents=True)
+    lent.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "beside"), sys.prefix + "/lib"])
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    near = scenario("journal")
+
+    for subject in ("till:agent", "till.py:agent"):
+        line = replay_line(near.model_copy(update={"subject": subject}), FaultPlan(), "folder")
+        assert line == f"{told} run {subject} --engine journal"
 
 
 def test_a_replay_line_without_its_password_says_so_and_is_refused_as_it_is(tmp_path: Path) -> None:
