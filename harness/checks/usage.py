@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from harness.checks.base import Case
 from harness.checks.ledger import tokens_of
 from harness.checks.repeats import Before, repeats
+from harness.checks.resume import blame
 from harness.checks.words import evidence, lines, plural, times, titled
 from harness.history import located, spelled
 from harness.steps import StepId
@@ -69,6 +70,11 @@ def _bought_again(case: Case) -> Iterator[Finding]:
     if not again:
         return
     forgotten = [pair for pair in again if pair.before is Before.FINISHED and _is_claimed(case, pair.step)]
+    lost = next((pair for pair in again if pair.before is Before.RECORDED), None)
+    if lost is not None and not forgotten:  # it was kept, and not found again: as `resume` says of it
+        owner, _why, remedy = blame(case, lost)
+    else:
+        owner, remedy = Owner.CONFIGURATION, _to_be_kept(case, (forgotten or again)[0].step)
     steps = ", ".join(dict.fromkeys(pair.step for pair in again))
     paid = sum(tokens_of(run) for run in case.history.executions)
     yield Finding(
@@ -76,11 +82,11 @@ def _bought_again(case: Case) -> Iterator[Finding]:
         rule="bought-again",
         step=again[0].step,
         severity=Severity.ERROR if forgotten else Severity.NOTE,
-        owner=Owner.ENGINE if any(pair.before is Before.RECORDED for pair in again) else Owner.CONFIGURATION,
+        owner=owner,
         message=f"answers that had arrived were asked for again {times(len(again))} ({steps}):"
         f" {sum(tokens_of(pair.later) for pair in again)} tokens of {paid} were bought again"
         + (f"; {case.contract.engine} can keep them, and was not told to" if forgotten else ""),
-        remedy=_to_be_kept(case, (forgotten or again)[0].step),
+        remedy=remedy,
         incarnation=again[-1].later.incarnation,
         events=evidence(*(run for pair in again for run in (pair.earlier, pair.later))),
     )

@@ -89,6 +89,14 @@ def test_an_answer_that_was_kept_and_bought_again_is_the_engines_doing():
     assert (finding.rule, finding.owner) == ("bought-again", Owner.ENGINE)
 
 
+def test_an_answer_that_was_kept_under_a_key_that_changes_is_not_the_engines_doing():
+    story = Story("crash@model#2/before").life().ran("model#1", COST, recorded=True, unit="one").crash().life()
+    story = story.ran("model#1", COST, recorded=True, unit="two").ran("model#2", COST, recorded=True)
+    (finding,) = found(story.finished(usage=ACCOUNT))
+    assert (finding.rule, finding.owner) == ("bought-again", Owner.INTEGRATION)
+    assert finding.remedy == "make the key of the entry independent of what changes between two lives of the process"
+
+
 def test_an_answer_in_flight_at_the_crash_is_the_price_of_it():
     story = Story("crash@model#2/between").life().kept("model#1", COST).entered("model#2", recorded=True)
     story.left("model#2", COST).crash().life().kept("model#2", COST).finished(usage=ACCOUNT)
