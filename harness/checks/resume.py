@@ -85,6 +85,9 @@ def blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
     return Owner.ENGINE, f"the engine no longer has the record {first}", report
 
 
+_ENDED = ("recorded", "error")
+
+
 def _unit(run: Execution) -> str | None:
     return run.entered.unit
 
@@ -111,8 +114,10 @@ def _comparable(case: Case) -> bool:
 
 
 def _held(history: History) -> set[tuple[int, str]]:
-    """The units whose results the engine's own records hold, by invocation."""
-    return {(record.invocation, record.unit) for record in history.of(EngineRecord) if record.status == "recorded"}
+    """The units of which the engine's own records hold how they ended, by invocation. It may be by an exception, as a
+    tool does that leaves its answer to somebody else.
+    """
+    return {(record.invocation, record.unit) for record in history.of(EngineRecord) if record.status in _ENDED}
 
 
 def _is_kept(case: Case, run: Execution) -> bool:

@@ -190,7 +190,10 @@ class StepEntered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepLeft(Event):
-    """A body returned (`ok`) or raised (`error`). For a model request, `calls` are the tool steps it asked for."""
+    """A body returned (`ok`) or raised (`error`). For a model request, `calls` are the tool steps it asked for.
+
+    A tool that raises pydantic-ai's `CallDeferred` has done its part (`ok`); `error` still names it.
+    """
 
     step: str
     unit: str | None = None

@@ -224,7 +224,7 @@ class Probes:
             step=entered.step,
             unit=entered.unit,
             attempt=entered.attempt,
-            outcome="ok" if error is None else "error",
+            outcome="ok" if error is None or units.handed_over(error) else "error",
             result=result,
             error=named(error),
             calls=list(calls),

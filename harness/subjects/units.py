@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from harness.history import UnitEntered, UnitLeft, UnitTried
@@ -54,6 +55,12 @@ def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None
     )
     if error is not None and not unit.claimed:
         probes.strikes.at(unit.step, "between", only_crashes=True)
+
+
+def handed_over(error: BaseException) -> bool:
+    """Whether a tool raised this to leave its answer to somebody else: it has done its part, and did not fail."""
+    deferring = sys.modules.get("pydantic_ai.exceptions")  # whoever raises it has imported it
+    return deferring is not None and isinstance(error, deferring.CallDeferred)
 
 
 def named(error: BaseException | None) -> str | None:

@@ -217,3 +217,8 @@ def test_a_life_that_no_fault_ended_is_told_by_its_cause(cause, said):
     )
     (finding,) = found(story.finished())
     assert f"the process {said}" in finding.message
+
+
+def test_a_record_of_how_a_step_ended_is_one_even_if_that_was_an_exception():
+    story = usual().testimony("u:model#1", "u:model#2").testimony(f"u:{CHARGE}", status="error")
+    assert found(story) == []

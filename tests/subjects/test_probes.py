@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_ai import ModelRetry
+from pydantic_ai import CallDeferred, ModelRetry
 
 from harness.faults import FaultPlan
 from harness.history import CommitEntered, CommitLeft, FaultFired, History, StepEntered, StepLeft, UnitEntered
@@ -121,6 +121,19 @@ def test_a_body_that_raised_has_ended_too_so_a_crash_after_it_fires(
     assert ended == -signal.SIGKILL
     assert [type(event) for event in history] == [StepEntered, StepLeft, FaultFired]
     assert history.of(FaultFired)[0].window == window
+
+
+def test_a_tool_that_leaves_its_answer_to_somebody_else_has_not_failed(tmp_path: Path) -> None:
+    probes = probes_for(path := tmp_path / "journal.jsonl", "")
+
+    async def submits() -> None:
+        raise CallDeferred(metadata={"job": 7})
+
+    with pytest.raises(CallDeferred):
+        asyncio.run(probes.body(CHARGE, submits))
+
+    (left,) = load(path).of(StepLeft)
+    assert (left.outcome, left.error) == ("ok", "CallDeferred: ")
 
 
 def test_a_body_that_raised_in_a_unit_can_be_crashed_before_the_engine_knows(tmp_path: Path) -> None:
