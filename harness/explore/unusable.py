@@ -7,6 +7,7 @@ never returned, the exit code or signal of a process that their code ended.
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
@@ -35,9 +36,9 @@ def settle(
     compared = compare(*histories)
     if isinstance(compared, Difference):
         # How far a run came that never ended is chance; that it did not end is what has to be told.
-        endless = next((index for index, history in enumerate(histories) if not history.outcomes), 0)
-        stuck = None if histories[endless].outcomes else failed(histories[endless], scenario, contract)
-        return endless, stuck or differing(compared)
+        endless = next((index for index, history in enumerate(histories) if _endless(history, scenario)), None)
+        stuck = None if endless is None else failed(histories[endless], scenario, contract)
+        return endless or 0, stuck or differing(compared)
     unusable = failed(compared.history, scenario, contract)
     return compared if unusable is None else (0, unusable)
 
@@ -78,7 +79,8 @@ def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict 
     """
     ended = next((event for event in history.outcomes.values() if event.status == "error"), None)
     if ended is None:
-        return None if history.outcomes else _without_outcome(history, scenario, contract)
+        endless = _endless(history, scenario)
+        return None if endless is None else _without_outcome(history, scenario, contract, endless)
     if ended.error_type == "SubjectError":
         raise UsageError(str(ended.error))
     if ended.error_type in ("ScriptError", "UsageError"):
@@ -101,17 +103,23 @@ def _mend(case: Case, ended: Outcome) -> tuple[Owner, str]:
     return Owner.CONFIGURATION, SET_UP
 
 
-def _without_outcome(history: History, scenario: Scenario, contract: Contract) -> Verdict:
+def _endless(history: History, scenario: Scenario) -> int | None:
+    """The first invocation that has no outcome."""
+    return next((number for number in range(1, len(scenario.runs) + 1) if number not in history.outcomes), None)
+
+
+def _without_outcome(history: History, scenario: Scenario, contract: Contract, invocation: int) -> Verdict:
+    which = f"invocation {invocation} has no outcome: " if len(scenario.runs) > 1 else ""
     stuck = liveness(Case(history, Baseline(history), scenario, contract))
     if stuck.findings:
-        return stuck
+        return replace(stuck, findings=tuple(replace(each, message=which + each.message) for each in stuck.findings))
     runs = history.of(RunEnded)
     said = runs[-1].reason if runs and runs[-1].reason else "no outcome was written"
     step = _last_body(history)
     where = f"; the last body that was entered is that of {titled(step)}" if step else ""
     looked = f"`{step}`" if step else "the agent"
     remedy = f"find out what in {looked} ends the process: what it printed is in output.log in the run folder"
-    return _verdict(f"{said}{_signal(history)}{where}", remedy)
+    return _verdict(f"{which}{said}{_signal(history)}{where}", remedy)
 
 
 def _signal(history: History) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,8 @@ ENDS = [
 ]
 
 
-def found(agent: str, out: Path) -> Finding:
-    scenario = Scenario.make(subject=f"tests.explore.enders:{agent}", engine="journal", stall=1.5)
+def found(agent: str, out: Path, **given: Any) -> Finding:
+    scenario = Scenario.make(subject=f"tests.explore.enders:{agent}", engine="journal", stall=1.5, **given)
     report = exploring.sweep(scenario, ["journal"], out=out)
     assert report.status is Status.FAILED
     (finding,) = report.findings
@@ -48,6 +49,24 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert "no outcome was written" not in finding.message
     shown, _history = exploring.show(max(tmp_path.glob("*/journal/*-baseline")))
     assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
+
+
+NEVER_ENDS = {"waits": ("wait", "the body of `wait`"), "leaves": ("leave", "ended by itself with code 3")}
+
+
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("agent", NEVER_ENDS)
+def test_one_of_two_invocations_that_never_ends_leaves_nothing_to_compare_with(
+    agent: str, which: int, tmp_path: Path
+) -> None:
+    call, words = NEVER_ENDS[agent]
+    script: list[list[Any]] = [["done"], ["done"]]
+    script[which - 1].insert(0, {"call": call, "args": {}})
+    runs = ({"prompt": "For Ada."}, {"prompt": "For Grace."})
+    finding = found(agent, tmp_path, script=script, invocations=runs)
+
+    assert f"invocation {which} has no outcome: " in finding.message
+    assert words in finding.message
 
 
 def test_what_fails_under_an_engine_given_by_its_place_is_told_under_its_name_and_held_to_what_is_expected(
