@@ -25,6 +25,9 @@ from harness.verdict import Finding, Owner, RunReport, Severity, Status, Verdict
 
 SET_UP = "make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`"
 
+FICKLE = "baselines-differ"
+"""The rule of the finding that two fault-free runs took different steps."""
+
 
 def settle(
     histories: tuple[History, History], scenario: Scenario, contract: Contract
@@ -61,7 +64,7 @@ def differing(difference: Difference) -> Verdict:
     """Two fault-free runs took different steps, so nothing can be said about faults."""
     finding = Finding(
         check="determinism",
-        rule="baselines-differ",
+        rule=FICKLE,
         step=difference.step,
         severity=Severity.ERROR,
         owner=Owner.TOOL,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis.errors import FailedHealthCheck
+
 from harness.contract import ToolPolicy
+from harness.explore import unusable
 from harness.scenario import DEFAULT_PROMPT, Invocation, Scenario
 from harness.subjects.script_yaml import dump
 from harness.verdict import RunReport, Severity, Status
@@ -22,6 +25,22 @@ class DoesNotSurvive(AssertionError):
     def __init__(self, scenario: Scenario, report: RunReport, chance: str = "") -> None:
         super().__init__(told(scenario, report, chance))
         self.scenario, self.report = scenario, report
+
+
+class Fickle(DoesNotSurvive, FailedHealthCheck):
+    """Two fault-free runs took different steps. To Hypothesis this is a failed health check, which ends a search at
+    once: what does not repeat itself cannot be shrunk, and would be called a mistake in the test.
+    """
+
+
+def is_fickle(report: RunReport) -> bool:
+    """Whether two fault-free runs took different steps."""
+    return any(finding.rule == unusable.FICKLE for finding in report.findings)
+
+
+def failure(scenario: Scenario, report: RunReport, chance: str = "") -> DoesNotSurvive:
+    """What is raised of a scenario that came to something other than passed."""
+    return (Fickle if is_fickle(report) else DoesNotSurvive)(scenario, report, chance)
 
 
 def to_yaml(scenario: Scenario) -> str:
@@ -56,7 +75,8 @@ def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
     for finding in report.findings:
         if finding.severity is not Severity.NOTE:
             lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]
-    lines += [f"  - {reason}" for reason in report.reasons]
+    said = {finding.message for finding in report.findings}
+    lines += [f"  - {reason}" for reason in report.reasons if reason not in said]
     lines += ["", chance] if chance else []
     lines += ["", "Save this as a file in scenarios/; `harness run FILE` does it again:", "", ""]
     return "\n".join(lines) + regression(scenario, report)

@@ -10,7 +10,7 @@ from hypothesis.control import current_build_context
 
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.blame import is_stuck
-from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.explore.properties.reproduction import DoesNotSurvive, failure, is_fickle
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
 from harness.scenario import Scenario
@@ -32,7 +32,8 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
 
     When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
     exception is about the simplest scenario that fails. That one is run once more, and if it passes then the exception
-    says how often it fails.
+    says how often it fails. That two fault-free runs take different steps is told before what comes of it, and
+    ends the search at once.
     """
     __tracebackhide__ = True
     opened = opened_for(scenario)
@@ -46,15 +47,16 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
         raise
     if currently_in_test_context():
         _discard_if_idle(trial)
+    if _is_last_look() and trial.report.status is Status.PASSED:  # Hypothesis has seen it fail
+        trial = next(filter(None, (_again(scenario, strict=strict) for _ in range(LOOKS - 1))), trial)
     if trial.report.status is not Status.PASSED:
         opened.reach.fail()
-        if not _is_last_look():
+        if not _is_last_look() and not (_is_drawn() and is_fickle(trial.report)):
             if _is_drawn() and is_stuck(trial.history):
                 opened.stuck = current_build_context().wrapped_test, scenario
-            raise DoesNotSurvive(trial.scenario, trial.report)
+            raise failure(trial.scenario, trial.report)
         opened.stuck = None
-        trial = _simplest(trial, strict=strict)
-        raise DoesNotSurvive(trial.scenario, trial.report, _chance(trial.scenario, strict=strict))
+        raise _shown(_simplest(trial, strict=strict), strict=strict)
     return trial.report
 
 
@@ -101,21 +103,29 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
     return best
 
 
-def _chance(scenario: Scenario, *, strict: bool) -> str:
-    """What is to be said of a scenario that failed, if it does not when it is run again; else nothing."""
-    if not scenario.faults:
-        forget(scenario)  # that run is remembered
-    if _fails(scenario, strict=strict):
-        return ""
-    failed = 1 + sum(_fails(scenario, strict=strict) for _ in range(LOOKS - 2))
-    return (
-        f"It failed in {failed} of {LOOKS} runs, so something in it is a matter of chance (threads that race, time),"
-        " and the file may pass."
-    )
+def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:
+    """The failure for a person, once it was looked at again: with how often it fails, if that is not always.
+
+    If two fault-free runs turn out to take different steps, that is told instead.
+    """
+    looks = [_again(trial.scenario, strict=strict)]
+    chance = ""
+    if looks[0] is None:
+        looks += [_again(trial.scenario, strict=strict) for _ in range(LOOKS - 2)]
+        failed = 1 + len(looks) - looks.count(None)
+        chance = (
+            f"It failed in {failed} of {LOOKS} runs, so something in it is a matter of chance (threads that race,"
+            " time), and the file may pass."
+        )
+    told = next((look for look in looks if look is not None and is_fickle(look.report)), trial)
+    return failure(told.scenario, told.report, chance)
 
 
-def _fails(scenario: Scenario, *, strict: bool) -> bool:
+def _again(scenario: Scenario, *, strict: bool) -> Trial | None:
+    """The trial of a scenario beside fault-free runs of its own, if it fails."""
+    forget(scenario)
     try:
-        return play(scenario, strict=strict).report.status is not Status.PASSED
+        trial = play(scenario, strict=strict)
     except Unfit:
-        return False
+        return None
+    return None if trial.report.status is Status.PASSED else trial

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import checks
-from harness.checks import Baseline, Difference, compare
+from harness.checks import Baseline
 from harness.errors import UsageError
 from harness.explore import policies, unusable
 from harness.explore.properties.benches import Opened, opened_for, played
 from harness.explore.properties.blame import held_against
 from harness.explore.properties.foresight import alike
 from harness.explore.properties.offered import offer_of
-from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.explore.properties.reproduction import DoesNotSurvive, failure
 from harness.faults import LATE, NO_FAULT
 from harness.history import History
 from harness.runner import Bench, report
@@ -30,6 +30,8 @@ from harness.verdict import RunReport, Severity, Status, Verdict
 
 KEPT = 256
 """How many fault-free runs are remembered."""
+DOUBTS = 4
+"""How many more fault-free runs have to be like the first two before a failure is believed."""
 
 
 class Everything(frozenset[str]):
@@ -63,7 +65,7 @@ class Fair:
     history: History
     turn: int = 0
     begun: tuple[Scenario, Future[History]] | None = None
-    twin: Baseline | Difference | None = None
+    twin: Baseline | None = None
 
     def play(self, scenario: Scenario) -> History:
         """The history of a run under the faults of `scenario`, which may have begun already."""
@@ -73,19 +75,33 @@ class Fair:
         return played(self.bench, scenario, scenario.plan, self.history)
 
     def judge(self, scenario: Scenario, history: History, *, strict: bool = False) -> RunReport:
-        """Judge a run beside the first of these, and beside both where the twin could excuse what is found."""
+        """Judge a run beside the first of these, and beside both where the twin could excuse what is found.
+
+        Raises `Fickle` if the two take different steps, or others do: before the first failure that is found on a bench
+        there are `DOUBTS` more, because two that chance decides may be alike.
+        """
         judged = self._report(Baseline(self.history), scenario, history, strict=strict)
         if self._is_sure(judged, scenario, history, strict=strict):
             return judged
-        return self._report(self._both(), scenario, history, strict=strict)
+        self.twin = self.twin or self._beside_another()
+        judged, opened = self._report(self.twin, scenario, history, strict=strict), opened_for(self.scenario)
+        if judged.status is Status.FAILED and not opened.steady:
+            for _ in range(DOUBTS):
+                self._beside_another()
+            opened.steady = True
+        return judged
 
     def _is_sure(self, judged: RunReport, scenario: Scenario, history: History, *, strict: bool) -> bool:
         """Whether nothing is held against the run, or only warnings that would stand if every value varied by itself.
 
-        A repeat that nobody minds much is such a warning. What fails a run is always looked at again.
+        A repeat that nobody minds much is such a warning. What fails a run, or leaves open what it came to, is always
+        looked at again: a fault that never happened may have been meant for a step that is not always there. So is a
+        run of the fault-free scenario itself, of which nothing else is asked.
         """
+        if judged.status is not Status.PASSED or scenario == self.scenario:
+            return False
         warned = {verdict.check: verdict for verdict in judged.verdicts if _weighs(verdict)}
-        if not warned or strict or judged.status is Status.FAILED:
+        if strict or not warned:
             return not warned
         most = Baseline(self.history, Everything())
         again = checks.judge(history, most, scenario, self.bench.engine.contract(), names=warned)
@@ -94,13 +110,17 @@ class Fair:
     def _report(self, baseline: Baseline, scenario: Scenario, history: History, *, strict: bool) -> RunReport:
         return report(history, baseline, scenario, self.bench.engine, Path(), strict=strict)
 
-    def _both(self) -> Baseline:
-        """What differs between the two is not held against a third."""
-        if self.twin is None:
-            self.twin = compare(self.history, played(self.bench, self.scenario, NO_FAULT, None, turn=1 - self.turn))
-        if isinstance(self.twin, Difference):
-            raise Unfit(f"two fault-free runs took different steps: {self.twin.sentence}")
-        return self.twin
+    def _beside_another(self) -> Baseline:
+        """The first run beside another one: what differs between the two is not held against a third."""
+        histories = self.history, played(self.bench, self.scenario, NO_FAULT, None, turn=1 - self.turn)
+        settled = unusable.settle(histories, self.scenario, self.bench.engine.contract())
+        if isinstance(settled, Baseline):
+            return settled
+        which, why = settled
+        told = unusable.told(why, histories[which], self.scenario, self.bench.engine.name, Path())
+        failed = Failed(self.scenario, histories[which], why.findings[0].message, told)
+        _fair[_key(self.scenario)] = failed  # what chance decides is not asked twice
+        raise failed.error()
 
 
 @dataclass(frozen=True)
@@ -117,7 +137,13 @@ class Failed:
 
     def error(self) -> Unfit | DoesNotSurvive:
         """What `fair` raises of it."""
-        return Unfit(self.why) if self.report is None else DoesNotSurvive(self.scenario, self.report)
+        return Unfit(self.why) if self.report is None else failure(self.scenario, self.report)
+
+    def trial(self) -> Trial:
+        """The same as what a scenario came to. Raises `Unfit`."""
+        if self.report is None:
+            raise self.error()
+        return Trial(self.scenario, self.report, self.history)
 
 
 @dataclass(frozen=True)
@@ -221,12 +247,13 @@ def play(scenario: Scenario, *, strict: bool = False) -> Trial:
     """
     known = _known(scenario)
     if isinstance(known, Failed):
-        if known.report is None:
-            raise known.error()
-        return Trial(known.scenario, known.report, known.history)
+        return known.trial()
     expanded = scenario.with_plan(scenario.plan.expand(known.history.steps))
     history = known.play(expanded)
-    judged = known.judge(scenario, history, strict=strict)
+    try:
+        judged = known.judge(scenario, history, strict=strict)
+    except DoesNotSurvive:  # that is remembered
+        return play(scenario, strict=strict)
     known.bench.leaving.end()
     fired = frozenset(event.fault for event in history.fired)
     return Trial(expanded, judged, history, fired)

@@ -1,0 +1,36 @@
+"""Agents that are not deterministic: whether the body of a tool runs is decided by a hash seed, or by chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_ai import Agent
+from pydantic_ai.capabilities import AbstractCapability
+from pydantic_ai.exceptions import SkipToolExecution
+
+
+@dataclass
+class Skips(AbstractCapability[None]):
+    """The call is answered without its tool, if it is to be."""
+
+    when: Callable[[], bool]
+
+    async def before_tool_execute(self, ctx: Any, *, call: Any, tool_def: Any, args: Any) -> Any:
+        if self.when():
+            raise SkipToolExecution("skipped")
+        return args
+
+
+def charge(order_id: str) -> str:
+    return f"charged {order_id}"
+
+
+def _till(name: str, when: Callable[[], bool]) -> Agent[None, str]:
+    return Agent("openai:gpt-5", name=name, tools=[charge], capabilities=[Skips(when)])
+
+
+seeded = _till("seeded", lambda: hash("Ada") % 2 == 0)
+chancy = _till("chancy", lambda: random.random() < 0.5)
