@@ -18,7 +18,7 @@ from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
 from harness.explore.properties.trials import fair
 from harness.faults import NO_FAULT, Fault, FaultPlan
-from harness.history import History, RunEnded, RunStarted
+from harness.history import History, ProcessEnded, RunEnded, RunStarted
 from harness.runner import Run
 from harness.scenario import Invocation, Scenario
 from harness.subjects.numbering import Numbering
@@ -53,6 +53,11 @@ class Episode(Run):
     def settled(self) -> list[int]:
         """The runs that have ended well, so that another can go on from them."""
         return [number for number, outcome in sorted(self.history.outcomes.items()) if outcome.status == "ok"]
+
+    @property
+    def hung(self) -> bool:
+        """Whether a process of it was ended because nothing happened any more."""
+        return any(end.cause == "hang" for end in self.history.of(ProcessEnded))
 
     def begin(self, turns: Sequence[Turn], prompt: str, *, after: int | None = None) -> int:
         """Add a run with this conversation, perhaps one that goes on from the history of run `after`; its number."""

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
+from harness.explore.properties.patience import patience
 from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.trials import Unfit
 from harness.faults import WINDOWS, Fault, Window
@@ -62,6 +63,8 @@ class DurableMachine(RuleBasedStateMachine):
         self.episode = Episode(given, self.offer)
         self.turns: list[Turn] = []
         self.judged = 0
+        self.patience = patience()
+        self.failed = False
 
     @rule(data=st.data())
     @precondition(lambda self: self._may_begin() and len(self.turns) < 2 and self.offer.tools)
@@ -127,6 +130,8 @@ class DurableMachine(RuleBasedStateMachine):
             # Hypothesis may have ended the example by now, and then takes no `reject` for it.
             with suppress(Unfit):
                 self._judge()
+            if self.episode.hung and not self.failed:
+                self.patience.spend()
         finally:
             self.episode.close()
 
@@ -155,9 +160,22 @@ class DurableMachine(RuleBasedStateMachine):
         if self.judged == len(self.episode.scenario.lives):
             return
         self.judged = len(self.episode.scenario.lives)
-        report = self.episode.judge()
-        if self.blames(report):
-            raise DoesNotSurvive(self.episode.scenario, report)
+        failure = self._failure()
+        if failure is None:
+            return
+        self.failed = True
+        self.patience.found(failure)
+        if self.episode.hung:
+            self.patience.spend()
+        raise failure.with_traceback(None)  # to Hypothesis, what is raised in two places is two failures
+
+    def _failure(self) -> DoesNotSurvive | None:
+        """What the story so far fails with."""
+        try:
+            report = self.episode.judge()
+        except DoesNotSurvive as failure:  # without any fault
+            return failure
+        return DoesNotSurvive(self.episode.scenario, report) if self.blames(report) else None
 
     def blames(self, report: RunReport) -> bool:
         """Whether a report holds an error that one of `owners` must answer for."""

@@ -27,9 +27,11 @@ class DoesNotSurvive(AssertionError):
         self.scenario, self.report = scenario, report
 
 
-class Fickle(DoesNotSurvive, FailedHealthCheck):
-    """Two fault-free runs took different steps. To Hypothesis this is a failed health check, which ends a search at
-    once: what does not repeat itself cannot be shrunk, and would be called a mistake in the test.
+class EndsSearch(DoesNotSurvive, FailedHealthCheck):
+    """A failure at which a search ends at once, as Hypothesis takes it for a failed health check.
+
+    What does not repeat itself cannot be shrunk, and would be called a mistake in the test; what hangs, and everything
+    simpler that hangs, too, costs the seconds of a hang each.
     """
 
 
@@ -40,7 +42,7 @@ def is_fickle(report: RunReport) -> bool:
 
 def failure(scenario: Scenario, report: RunReport, chance: str = "") -> DoesNotSurvive:
     """What is raised of a scenario that came to something other than passed."""
-    return (Fickle if is_fickle(report) else DoesNotSurvive)(scenario, report, chance)
+    return (EndsSearch if is_fickle(report) else DoesNotSurvive)(scenario, report, chance)
 
 
 def to_yaml(scenario: Scenario) -> str:

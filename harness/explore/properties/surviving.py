@@ -10,6 +10,7 @@ from hypothesis.control import current_build_context
 
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.blame import is_stuck
+from harness.explore.properties.patience import HANGS
 from harness.explore.properties.reproduction import DoesNotSurvive, failure, is_fickle
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
@@ -18,8 +19,6 @@ from harness.verdict import RunReport, Status
 
 LOOKS = 10
 """How many runs say how often a scenario fails that does not always."""
-HANGS = 4
-"""How many simpler scenarios may hang, each for `stall` seconds, before the search for a simpler one ends."""
 
 
 def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:

@@ -77,8 +77,8 @@ class Fair:
     def judge(self, scenario: Scenario, history: History, *, strict: bool = False) -> RunReport:
         """Judge a run beside the first of these, and beside both where the twin could excuse what is found.
 
-        Raises `Fickle` if the two take different steps, or others do: before the first failure that is found on a bench
-        there are `DOUBTS` more, because two that chance decides may be alike.
+        Raises `EndsSearch` if the two take different steps, or others do: before the first failure that is found on a
+        bench there are `DOUBTS` more, because two that chance decides may be alike.
         """
         judged = self._report(Baseline(self.history), scenario, history, strict=strict)
         if self._is_sure(judged, scenario, history, strict=strict):

@@ -12,9 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 import harness
 from fixtures.engines.rare import RARE
-from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, survives
+from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, machine, survives
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
+from harness.explore.properties.patience import HANGS
 from harness.explore.properties.reproduction import to_yaml
 from harness.explore.properties.trials import Unfit
 from harness.explore.sweep import sweep
@@ -47,7 +48,7 @@ def no_bench_stays_open() -> Iterator[None]:
     close_benches()
 
 
-def tried(machine: type[DurableMachine], examples: int, *phases: Phase, steps: int = 5) -> None:
+def tried(service: type[DurableMachine], examples: int, *phases: Phase, steps: int = 5) -> None:
     quietly = durable(
         max_examples=examples,
         stateful_step_count=steps,
@@ -55,17 +56,17 @@ def tried(machine: type[DurableMachine], examples: int, *phases: Phase, steps: i
         database=None,
         phases=[Phase.generate, *phases],
     )
-    run_state_machine_as_test(machine, settings=quietly)
+    run_state_machine_as_test(service, settings=quietly)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHARED)
 def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(name: str, tmp_path: Path) -> None:
-    machine = type("Machine", (Till,), {"engine": f"fixtures.engines.rare.{name}:Engine"})
+    service = type("Machine", (Till,), {"engine": f"fixtures.engines.rare.{name}:Engine"})
     shrunk = [Phase.shrink] if name in SHORTEST else []
 
     with pytest.raises(DoesNotSurvive) as caught:
-        tried(machine, 80, *shrunk)
+        tried(service, 80, *shrunk)
 
     assert story(caught.value.scenario) == SHORTEST.get(name, story(caught.value.scenario))
     file = tmp_path / "found.yaml"
@@ -107,16 +108,34 @@ def test_the_reference_engine_keeps_runs_apart() -> None:
 def test_a_conversation_that_says_nothing_ends_quietly_when_hypothesis_has_ended_the_example(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    machine = Till()
-    machine.open_the_store()
-    machine.judged = -1  # something has happened since the last look
+    service = Till()
+    service.open_the_store()
+    service.judged = -1  # something has happened since the last look
 
     def judge() -> None:
         raise Unfit("it fails without faults, too")
 
-    monkeypatch.setattr(machine.episode, "judge", judge)
+    monkeypatch.setattr(service.episode, "judge", judge)
 
-    machine.teardown()
+    service.teardown()
+
+
+@pytest.mark.slow
+def test_a_search_does_not_hang_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    hung: list[bool] = []
+
+    class Counted(Episode):
+        def close(self) -> None:
+            hung.append(self.hung)
+            super().close()
+
+    monkeypatch.setattr(machine, "Episode", Counted)
+    waits = {"engine": "tests.explore.properties.lacking:CallsOnce", "scenario": {**Till.scenario, "stall": 1.0}}
+
+    with pytest.raises(DoesNotSurvive, match="gets through the same conversation"):
+        tried(type("Machine", (Till,), waits), 80, Phase.shrink)
+
+    assert 0 < sum(hung) <= HANGS + 2
 
 
 @pytest.mark.engine(name="dbos")

@@ -1,0 +1,53 @@
+"""How long a search for something simpler goes on over what hangs: each hang costs the whole stall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import currently_in_test_context
+from hypothesis.control import current_build_context
+
+from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch, to_yaml
+
+HANGS = 4
+"""How many simpler scenarios may hang, each for `stall` seconds, before the search for a simpler one ends."""
+
+
+@dataclass
+class Patience:
+    """The simplest failure that the examples of one test have come to, and how many have hung since the first."""
+
+    test: Any = None
+    best: DoesNotSurvive | None = None
+    hung: int = 0
+
+    def found(self, failure: DoesNotSurvive) -> None:
+        """Keep a failure, if there is no simpler one."""
+        self.best = failure if self.best is None else min(self.best, failure, key=_size)
+
+    def spend(self) -> None:
+        """An example has hung. Raises `EndsSearch` with the simplest failure if too many have."""
+        __tracebackhide__ = True
+        if self.best is None or not self.test or current_build_context().is_final:
+            return
+        self.hung += 1
+        if self.hung >= HANGS + 2:  # Hypothesis runs the first one twice
+            raise EndsSearch(self.best.scenario, self.best.report)
+
+
+def _size(failure: DoesNotSurvive) -> tuple[int, int, int]:
+    scenario = failure.scenario
+    return len(scenario.lives), len(scenario.faults), len(to_yaml(scenario))
+
+
+_latest = Patience()
+
+
+def patience() -> Patience:
+    """That of the test that Hypothesis is running; a new one elsewhere."""
+    global _latest
+    test = current_build_context().wrapped_test if currently_in_test_context() else None
+    if test is None or _latest.test is not test:
+        _latest = Patience(test)
+    return _latest
