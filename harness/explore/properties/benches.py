@@ -43,8 +43,8 @@ class Opened:
     """A bench, a thread in which it can do one thing beside another, and what its runs so far have taught.
 
     `made_up` are the scripts that were drawn for it, as against those that a person wrote. `stuck` is the test that
-    Hypothesis has found a run to hang in and not shown yet, and the scenario of that run. `steady` says that fault-free
-    runs were alike when that was doubted.
+    Hypothesis has found a run to hang in and not shown yet, and the scenario of that run. `steady` are the steps,
+    without their numbers, of conversations whose fault-free runs were alike when that was doubted.
     """
 
     bench: Bench
@@ -54,7 +54,7 @@ class Opened:
     closing: ExitStack
     made_up: set[str] = field(default_factory=set)
     stuck: tuple[Any, Scenario] | None = None
-    steady: bool = False
+    steady: set[str] = field(default_factory=set)
 
 
 _open: OrderedDict[str, Opened] = OrderedDict()

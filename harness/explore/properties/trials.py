@@ -25,6 +25,7 @@ from harness.faults import LATE, NO_FAULT
 from harness.history import History
 from harness.runner import Bench, report
 from harness.scenario import Scenario
+from harness.steps import StepId
 from harness.subjects.script_sources import load_script
 from harness.verdict import RunReport, Severity, Status, Verdict
 
@@ -77,18 +78,19 @@ class Fair:
     def judge(self, scenario: Scenario, history: History, *, strict: bool = False) -> RunReport:
         """Judge a run beside the first of these, and beside both where the twin could excuse what is found.
 
-        Raises `EndsSearch` if the two take different steps, or others do: before the first failure that is found on a
-        bench there are `DOUBTS` more, because two that chance decides may be alike.
+        Raises `EndsSearch` if the two take different steps, or others do: before the first failure in which a step
+        takes part there are `DOUBTS` more, because two that chance decides may be alike.
         """
         judged = self._report(Baseline(self.history), scenario, history, strict=strict)
         if self._is_sure(judged, scenario, history, strict=strict):
             return judged
         self.twin = self.twin or self._beside_another()
         judged, opened = self._report(self.twin, scenario, history, strict=strict), opened_for(self.scenario)
-        if judged.status is Status.FAILED and not opened.steady:
+        steps = {StepId.parse(step).unnumbered for step in (*self.history.steps, *history.steps)}
+        if judged.status is Status.FAILED and not steps <= opened.steady:
             for _ in range(DOUBTS):
                 self._beside_another()
-            opened.steady = True
+            opened.steady |= steps
         return judged
 
     def _is_sure(self, judged: RunReport, scenario: Scenario, history: History, *, strict: bool) -> bool:

@@ -37,7 +37,7 @@ def no_bench_stays_open() -> Iterator[None]:
 
 def found(search: Callable[[], None]) -> Scenario:
     """The scenario that a search shows, which has to be about two fault-free runs."""
-    with pytest.raises(DoesNotSurvive, match="two fault-free runs took different steps: `.*tool:charge#") as caught:
+    with pytest.raises(DoesNotSurvive, match=r"two fault-free runs took different steps: `.*tool:charge#") as caught:
         search()
     (finding,) = caught.value.report.findings
     assert (finding.check, finding.owner) == ("determinism", Owner.TOOL)
@@ -77,8 +77,7 @@ def test_a_scenario_without_faults_is_held_against_another_run_of_it() -> None:
     assert found(lambda: survives(scenario) and None) == scenario
 
 
-@pytest.mark.parametrize("agent", ["seeded", "chancy"])
-def test_several_runs_in_one_store_fail_for_it(agent: str) -> None:
-    machine = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:{agent}"})
+def test_several_runs_in_one_store_fail_for_it() -> None:
+    machine = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:seeded"})
 
     found(lambda: run_state_machine_as_test(machine, settings=QUIETLY))
