@@ -252,3 +252,32 @@ def test_a_function_that_has_the_name_of_a_step_is_looked_into(tmp_path, monkeyp
 
     worst = {unit.unit: unit.worst.predicted for unit in report.units if unit.worst is not None}
     assert worst == {"step:fetch": 2, "client": 4}
+
+
+BLOCKING = """
+from prefect import flow, task
+
+@task(retries=4, retry_delay_seconds=2)
+def ship(order: int) -> None: ...
+
+@task(retries=4, retry_delay_seconds=2)
+async def pack(order: int) -> None: ...
+
+@flow(timeout_seconds=7)
+async def shipped(prompt: str) -> None:
+    ship(1)
+
+@flow(timeout_seconds=7)
+async def packed(prompt: str) -> None:
+    await pack(1)
+
+@flow(timeout_seconds=7)
+def plainly_shipped(prompt: str) -> None:
+    ship(1)
+"""
+
+
+@pytest.mark.parametrize(("name", "attempts"), [("shipped", 5), ("packed", 4), ("plainly_shipped", 4)])
+def test_the_timeout_of_an_async_flow_ends_no_sync_task_and_every_other_one(tmp_path: Path, name: str, attempts: int):
+    _report, found = audited(tmp_path, BLOCKING, name, "prefect")
+    assert set(counts(found).values()) == {(attempts, attempts)}

@@ -163,13 +163,20 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         return (flow.around(_model_task(value)) if isinstance(value, AbstractAgent) else flow,)
     own = _own(unit.function)
     if unit.kind == "own":
-        return (*own, flow) if own else ()
+        return (*own, _unless_blocked(flow, value, own[0])) if own else ()
     try:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_refused(str(error), explicit()), flow)
     units = [*own, *([] if config is None else [_made(unit, config)])]
     return (*units, flow.around(*units))
+
+
+def _unless_blocked(layer: FlowLayer, flow: Any, inner: Any) -> FlowLayer:
+    """The layer of a flow around a unit of one's own: a sync unit blocks an async flow, which cannot end it."""
+    if getattr(flow, "isasync", False) and not inner.wrapper.isasync:
+        layer.layer = layer.layer.model_copy(update={"interrupts": False})
+    return layer
 
 
 def _own(function: Any) -> list[Live]:
