@@ -26,6 +26,7 @@ DEATHS, MOST_DEATHS = 3, 8
 """Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
 EVERY = "/*"
 """What the unit of a server's calls ends with: any of its tools."""
+_LEFT = "what it begins and does not wait for was not done"
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
@@ -202,12 +203,13 @@ def _around(unit: UnitAudit, cell: Cell) -> Around:
 
 
 def _why_not(
-    cell: Cell, target: Target, seen: measuring.Measured, asked: Collection[str], bodies: int, missing: str
+    cell: Cell, target: Target, seen: measuring.Measured, asked: Mapping[str, int], bodies: int, missing: str
 ) -> Iterator[str]:
     """Why a run says nothing about a cell, the first reason first: what was to fail in it did not.
 
-    `asked` are the calls of what is measured that asked somebody.
+    `asked` are the calls of what is measured that asked somebody, each with how often.
     """
+    most = max(asked.values(), default=0) if cell.counts == "requests" else bodies
     nothing = not bodies and not seen.requests
     if nothing and missing and not target.beside:
         yield missing
@@ -223,6 +225,10 @@ def _why_not(
         yield "with the arguments of our script, the tool asked nobody"
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
         yield "its model sent no request that could be made to fail here"
+    if cell.bound and cell.counts == "requests" and not seen.requests:
+        yield f"the run asked nobody: its code went another way, or {_LEFT}"
+    if cell.bound and seen.outlived and most < _fewest(cell):
+        yield f"the run ended while this was still tried: {_LEFT}"
 
 
 def _is_of(step: StepId, target: Target) -> bool:

@@ -120,3 +120,33 @@ def test_what_a_tool_that_is_a_step_asks_is_measured_beside_the_agents_own_reque
     (asked,) = [unit for unit in report.units if unit.unit == "tool:fetch.client"]
     cell = asked.cell(Failure.UNAVAILABLE)
     assert (cell.predicted, cell.counted, cell.unmeasured) == (6, 6, "")
+
+
+FORGETTING = """
+from dbos import DBOS
+from openai import OpenAI
+
+client = OpenAI(api_key="sk-fixture", max_retries=1)
+
+@DBOS.step(retries_allowed=True, max_attempts=3)
+def ask() -> None:
+    client.models.list()
+
+@DBOS.workflow()
+def child() -> None:
+    ask()
+
+@DBOS.workflow()
+async def forgetting(prompt: str) -> None:
+    await DBOS.register_queue_async("later", polling_interval_sec=60)
+    await DBOS.enqueue_workflow_async("later", child)
+"""
+
+
+def test_what_a_workflow_begins_and_does_not_wait_for_is_unmeasured_and_not_nothing(tmp_path):
+    (tmp_path / "forgetting.py").write_text(FORGETTING)
+    report = audit(f"{tmp_path / 'forgetting.py'}:forgetting", "dbos")
+    (asked,) = [unit for unit in report.units if unit.unit == "step:child.ask.client"]
+    assert {cell.counted for cell in asked.cells} == {None}
+    assert all("does not wait for" in cell.unmeasured for cell in asked.cells)
+    assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]

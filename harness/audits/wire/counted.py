@@ -42,7 +42,8 @@ class Measured:
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
     caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
-    requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die.
+    requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die. `outlived`:
+    the run had come to its end, and something in it had not.
     """
 
     asked: dict[str, int]
@@ -52,6 +53,7 @@ class Measured:
     unbounded: bool
     fired: int
     folder: Path
+    outlived: bool = False
 
     @property
     def requests(self) -> int:
@@ -70,6 +72,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         unbounded=unbounded,
         fired=len(history.fired),
         folder=folder,
+        outlived=bool(history.outcomes) and _is_under_way(history),
     )
 
 
@@ -151,6 +154,12 @@ def _is_unbounded(history: History, wire: Wire) -> bool:
     again = any(event.seq > last.get(event.step, event.seq) for event in begun)
     tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
     return again or is_cut_off(history) or max(tries.values(), default=0) >= TRIES
+
+
+def _is_under_way(history: History) -> bool:
+    """Whether a body that was entered was never left."""
+    left = Counter(event.step for event in history.of(StepLeft))
+    return bool(Counter(event.step for event in history.of(StepEntered)) - left)
 
 
 def _outcome(history: History, *, unbounded: bool) -> str:

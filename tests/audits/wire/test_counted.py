@@ -128,3 +128,16 @@ def test_what_would_have_gone_on_is_unbounded(events, limit, unbounded):
 )
 def test_the_outcome_is_what_the_caller_saw_or_how_the_run_was_ended(events, outcome):
     assert counted(happened(*((1.0, event) for event in events)), Wire("503", 25), Path()).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("events", "outlived"),
+    [
+        pytest.param([begun(), over(), Outcome(status="ok")], False, id="all that began was over"),
+        pytest.param([begun(), Outcome(status="ok")], True, id="the run was over before what it began"),
+        pytest.param([begun()], False, id="the run was ended itself"),
+    ],
+)
+def test_what_a_run_does_not_wait_for_may_outlive_it(events: list[Event], outlived: bool):
+    history = happened(*((time, event) for time, event in enumerate(events, 1)), ENDED)
+    assert counted(history, Wire("503", 25), Path()).outlived is outlived
