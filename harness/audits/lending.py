@@ -19,9 +19,33 @@ _NO_FUNCTIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 
 def passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
     """The names of the functions that code calls with this name for an argument, and whether it calls it itself."""
-    calls = [(_called(call), [_last(one) for one in _given(call)]) for call in _calls(tree_of(code))]
-    takers = frozenset[str]().union(*(called for called, given in calls if name in given))
-    return takers, any(name in called for called, _given in calls)
+    if (tree := tree_of(code)) is None:
+        return frozenset(), False
+    names = _names_of(tree, name)
+    calls = [(_called(call), {_last(one) for one in _given(call)}) for call in _calls(tree)]
+    takers = frozenset[str]().union(*(called for called, given in calls if names & given))
+    return takers, any(names & called for called, _given in calls)
+
+
+def _names_of(tree: ast.AST, name: str) -> set[str]:
+    """What else code calls the thing of this name: what it assigns it to, alone or in a `functools.partial`."""
+    assigned = [pair for node in ast.walk(tree) for pair in _assigned(node)]
+    names, found = set[str](), {name}
+    while names != found:
+        names = set(found)
+        also = (target for target, value in assigned if not names.isdisjoint(map(_last, _meant(value))))
+        found |= {target.id for target in also if isinstance(target, ast.Name)}
+    return names
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """What a piece of code assigns, and what to."""
+    if isinstance(node, ast.Assign):
+        yield from ((target, node.value) for target in node.targets)
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        yield node.target, node.value
+    elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+        yield node.target, node.iter
 
 
 @dataclass(frozen=True)
@@ -112,8 +136,14 @@ def _defined(tree: ast.AST) -> Iterator[_Inner]:
     return (node for node in ast.walk(tree) if isinstance(node, _Inner))
 
 
-def _calls(tree: ast.AST | None) -> list[ast.Call]:
-    return [] if tree is None else [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    """Every call, but for those that only keep what they are given for another one."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and not _keeps(node)]
+
+
+def _keeps(call: ast.Call) -> bool:
+    """Whether a call makes a `functools.partial` of what it is given."""
+    return _last(call.func) == "partial"
 
 
 def _called(call: ast.Call) -> frozenset[str]:
@@ -123,7 +153,17 @@ def _called(call: ast.Call) -> frozenset[str]:
 
 
 def _given(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(said.value for said in call.keywords)]
+    every = (*call.args, *(said.value for said in call.keywords))
+    return [meant for said in every for meant in _meant(said)]
+
+
+def _meant(said: ast.expr) -> list[ast.expr]:
+    """What an expression hands on: itself, and of a `functools.partial` or a container all that is in it."""
+    if isinstance(said, ast.Call) and _keeps(said):
+        return _given(said)
+    if isinstance(said, ast.List | ast.Tuple | ast.Set):
+        return [meant for one in said.elts for meant in _meant(one)]
+    return [said]
 
 
 def _name(node: _Inner) -> str:

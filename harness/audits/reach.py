@@ -174,8 +174,7 @@ class _Search:
 
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
         runs = runs_of(function)
-        # Of what a class alone is known for, some is unseen: that is told of the method as a whole.
-        lent = [] if inspect.isclass(owner) else lent_out(function, [call.line for call, _names in runs.made])
+        lent = lent_out(function, [call.line for call, _names in runs.made])
         self.passed += [(inner.takers, (inner.function, owner, through)) for inner in lent]
         code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
         names = _names(code)
@@ -238,8 +237,7 @@ class _Search:
                 self.passed.append((takers, entry))
             if is_called or not takers:
                 self.waiting.append(entry)
-            for argument, inner in _bound(name, found):
-                yield from self._found(argument, inner, None, place)
+            yield from self._kept(name, found, place)
         elif inspect.isclass(found) and is_own(found):
             self.waiting += [(one, found, place.through) for one in _methods(found)]
             yield from self._taken(found, place)
@@ -252,6 +250,14 @@ class _Search:
         else:
             for attribute, inner in taken_out(found, place.names.attributes):
                 yield from self._found(attribute, inner, None, place)
+
+    def _kept(self, name: str, found: Any, place: _Place) -> Iterator[Reached]:
+        """What a `functools.partial` has for arguments: a client is lent to the function."""
+        for argument, inner in _bound(name, found):
+            if asks(inner) and not callable(inner):
+                self.lent.append(Reached(argument, inner, place.code, place.through))
+            else:
+                yield from self._found(argument, inner, None, place)
 
     def _is_holder(self, found: Any) -> bool:
         return is_holder(found) or any(found is one for one in self.given.values())
@@ -336,6 +342,7 @@ def is_holder(value: Any) -> bool:
 
 def _is_decorated(found: Any, function: FunctionType) -> bool:
     """Whether a decorator has made something else of a function, or has left a mark on it."""
+    found = found.func if isinstance(found, functools.partial) else found
     return found is not function or hasattr(found, "__wrapped__") or bool(vars(found))
 
 
@@ -369,13 +376,14 @@ def _methods(kind: type[Any]) -> Iterator[FunctionType]:
 
 
 def _unseen(function: FunctionType, owner: Any, names: _Names) -> Iterator[str]:
-    """What a method takes from its object that its class, which alone is known, does not have."""
+    """What a method, or a function inside one, takes from its object that the class, which is known, does not have."""
     code = function.__code__
-    if not inspect.isclass(owner) or not code.co_argcount:
+    itself = code.co_varnames[: min(1, code.co_argcount)] if "self" not in code.co_freevars else ("self",)
+    if not inspect.isclass(owner) or not itself:
         return
     known = {name for name, _value in attributes(owner, names.attributes)}
     if not isinstance(inspect.getattr_static(owner, function.__name__, None), staticmethod):
-        yield from (name for name in names.attributes if name not in known and names.takes(code.co_varnames[0], name))
+        yield from (name for name in names.attributes if name not in known and names.takes(itself[0], name))
 
 
 def is_own(kind: type[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -203,6 +204,72 @@ async def closure_to_nobody(prompt: str) -> Any:
     return sorted(prompt, key=lambda text: client.with_raw_response.files.list(after=text))
 
 
+async def ask_them(llm: AsyncOpenAI, prompt: str) -> Any:
+    """Ask whom it is given, in no step of its own."""
+    return await llm.responses.create(model="gpt-5", input=prompt)
+
+
+kept = functools.partial(ask_them, client)
+
+
+@DBOS.workflow()
+async def partly(prompt: str) -> Any:
+    """Hand on a function that has some of its arguments."""
+    return await run(functools.partial(ask_it), prompt)
+
+
+@DBOS.workflow()
+async def partly_given(prompt: str) -> Any:
+    """One of them is the client."""
+    return await run(functools.partial(ask_them, client), prompt)
+
+
+@DBOS.workflow()
+async def partly_named(prompt: str) -> Any:
+    """The same by another name, and out of a list."""
+    asks = functools.partial(functools.partial(ask_it))
+    return [await run(one, prompt) for one in [asks]]
+
+
+@DBOS.workflow()
+async def partly_kept(prompt: str) -> Any:
+    """The same, made beforehand."""
+    return await run(kept, prompt)
+
+
+@DBOS.workflow()
+async def partly_called(prompt: str) -> Any:
+    """Call it here."""
+    return await functools.partial(ask_it)(prompt)
+
+
+class Lending:
+    """Hands on functions of its methods; nobody makes one before a call."""
+
+    def __init__(self, llm: AsyncOpenAI) -> None:
+        self.llm = llm
+
+    async def lend(self, prompt: str) -> Any:
+        """Hand on a function that asks somebody who is known."""
+        return await run(lambda text: client.responses.create(model="gpt-5", input=text), prompt)
+
+    async def lend_own(self, prompt: str) -> Any:
+        """Hand on one that asks somebody who is not."""
+        return await run(lambda text: self.llm.responses.create(model="gpt-5", input=text), prompt)
+
+
+@DBOS.workflow()
+async def in_method(prompt: str) -> Any:
+    """Make the object in the call."""
+    return await Lending(AsyncOpenAI()).lend(prompt)
+
+
+@DBOS.workflow()
+async def in_method_own(prompt: str) -> Any:
+    """The same, and ask what that object has."""
+    return await Lending(client).lend_own(prompt)
+
+
 @task(retries=1)
 async def runs(function: Callable[..., Any]) -> Any:
     """Call what it is given."""
@@ -231,6 +298,9 @@ def chains(workflow: Any, engine: Any) -> dict[str, str]:
 IN_STEP = {"step:ask.client": "3 (openai) × 4 (dbos step) = 12"}
 ALONE = {"client": "3 (openai) = 3"}
 IN_RUN = {"step:run.client": "3 (openai) × 6 (dbos step) = 18"}
+UNSEEN = {"AsyncOpenAI": "? (AsyncOpenAI) = ?"}
+UNSEEN_IN_RUN = {"step:run.llm": "? (llm) × ? (dbos step) = ?"}
+IN_RUN_KEPT = {"step:run.kept.0": "3 (openai) × 6 (dbos step) = 18"}
 IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
 
 
@@ -254,6 +324,13 @@ IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
         pytest.param(closures, dbos, ALONE, id="a lambda, of whose client the workflow takes something itself"),
         pytest.param(closure_twice, dbos, IN_RUN | ALONE, id="a function defined there, and called there, too"),
         pytest.param(closure_to_nobody, dbos, ALONE, id="a lambda, to nobody of the person's own"),
+        pytest.param(partly, dbos, IN_RUN, id="a partial"),
+        pytest.param(partly_given, dbos, IN_RUN, id="a partial that has the client"),
+        pytest.param(partly_named, dbos, IN_RUN, id="a partial by another name"),
+        pytest.param(partly_kept, dbos, IN_RUN_KEPT, id="a partial that the module has"),
+        pytest.param(partly_called, dbos, ALONE, id="a partial that is called at once"),
+        pytest.param(in_method, dbos, IN_RUN | UNSEEN, id="a lambda in a method of an object that is made in the call"),
+        pytest.param(in_method_own, dbos, ALONE | UNSEEN_IN_RUN, id="a lambda that takes something from that object"),
         pytest.param(submitting, prefect, {"step:runs.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a submit"),
         pytest.param(flowing, prefect, {"step:asked.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a task"),
     ],
