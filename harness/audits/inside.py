@@ -42,20 +42,22 @@ def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitA
 def asked_by(name: str, function: Any, lives: Sequence[Live], engine: Engine, deps: Given) -> Iterator[UnitAudit]:
     """The units of what a function asks that pydantic-ai calls, under these layers: also out of the deps of a run."""
     found = list(reached(function, given=deps.named))
-    yield from asked_inside(f"{name}.", found, lives, engine)
+    yield from asked_inside(f"{name}.", found, lives, engine, function)
     for attribute, kind in dict(deps.hidden(taken(function, *(one.value for one in found)))).items():
         if asks(kind):
             reason = "it comes with the deps of a run; say how they are made with `--deps`"
             yield _unknown(f"{name}.{attribute}", kind.__qualname__, reason, lives)
 
 
-def asked_inside(prefix: str, found: Iterable[Reached], lives: Sequence[Live], engine: Engine) -> Iterator[UnitAudit]:
-    """The units of everything that was found in a body, each named after the prefix and the way to it."""
+def asked_inside(
+    prefix: str, found: Iterable[Reached], lives: Sequence[Live], engine: Engine, *bodies: Any
+) -> Iterator[UnitAudit]:
+    """The units of everything that was found in these bodies, each named after the prefix and the way to it."""
     found = list(found)
     asked = [one for one in found if asks(one.value, one.by)]
     loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
     way = Way(lives, engine, {id(one.value) for one in found if one.is_changed})
-    made_of = translating(found)
+    made_of = translating(found, *bodies)
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
         yield from asking(called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine, made_of)

@@ -183,10 +183,11 @@ def _in_step(
     One that asks nobody fails by itself. What it takes from an object that is made in a call may ask somebody as well,
     if anything that asks may have been `given` to that.
     """
-    way = [id(one) for one in (*step.through, step.value)]
+    bodies = (*step.through, step.value)
+    way = [id(one) for one in bodies]
     inside = [one for one in every if [id(helper) for helper in one.through[: len(way)]] == way]
     found = [replace(one, through=one.through[len(way) :]) for one in inside]
-    units = list(asked_inside(f"step:{name}.", found, lives, engine)) or [
+    units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies)) or [
         _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
     ]
     hidden = {one.name: one for one in found if isinstance(one.value, Unseen)} if given else {}

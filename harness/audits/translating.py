@@ -12,12 +12,14 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from harness.audits.reach import Reached, is_own
 from harness.audits.sources import tree_of
 from harness.subjects.bare import bare
+from harness.subjects.importing import is_theirs
+from harness.subjects.wrapping import wrappers
 
 Kind = type[BaseException]
 
@@ -73,12 +75,38 @@ NOTHING = Translating()
 """Code that lets every error up as it is."""
 
 
-def translating(found: Iterable[Reached]) -> Translating:
-    """What the code makes of errors that names all this."""
+def translating(found: Iterable[Reached], *bodies: Any) -> Translating:
+    """What the code makes of errors that names all this, and what decorators of one's own do around it.
+
+    `bodies` are the functions that it was found in.
+    """
     found = list(found)
-    codes = dict.fromkeys(one.by for one in found)
+    decorated = [*bodies, *(helper for one in found for helper in one.through)]
+    around = list(dict.fromkeys(wrapper for one in decorated for wrapper in _wrapping(one)))
+    codes = dict.fromkeys([*(one.by for one in found), *(wrapper.__code__ for wrapper in around)])
     tries = tuple(clauses for code in codes for clauses in _tries(code))
-    return Translating(tries, {one.name: one.value for one in found} if tries else {})
+    if not tries:
+        return NOTHING
+    known = {name: value for one in around for name, value in _named(one)}
+    return Translating(tries, known | {one.name: one.value for one in found})
+
+
+def _wrapping(value: Any) -> Iterator[FunctionType]:
+    """The functions of one's own that are around a function, and call it."""
+    for one in wrappers(value):
+        function = one if isinstance(one, FunctionType) else getattr(type(one), "__call__", None)  # noqa: B004
+        if isinstance(function, FunctionType) and is_theirs(function.__code__.co_filename):
+            yield function
+
+
+def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function names, in its module, its closure and the modules that it names."""
+    known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    code = function.__code__
+    found = {name: known[name] for name in (*code.co_names, *code.co_freevars) if name in known}
+    modules = [vars(one) for one in found.values() if isinstance(one, ModuleType)]
+    yield from ((name, module[name]) for module in modules for name in code.co_names if name in module)
+    yield from found.items()
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -95,6 +96,56 @@ def think() -> Any:
         raise Passing from error
 
 
+def translated(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Make another error around a function."""
+
+    @functools.wraps(function)
+    def wrapped() -> Any:
+        try:
+            return function()
+        except openai.APIError as error:
+            raise Passing("it may pass") from error
+
+    return wrapped
+
+
+class Translated:
+    """The same, of a class."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+
+    def __call__(self) -> Any:
+        """Ask."""
+        try:
+            return self.function()
+        except openai.InternalServerError as error:
+            raise Passing from error
+
+
+@translated
+def decorated() -> Any:
+    """Ask under a decorator."""
+    return client.models.list()
+
+
+@Translated
+def kept() -> Any:
+    """Ask under one that is a class."""
+    return client.models.list()
+
+
+def through_decorated() -> Any:
+    """Have another function ask."""
+    return decorated()
+
+
+def through_kept() -> Any:
+    """The same of the other one."""
+    return kept()
+
+
 def units(body: Callable[[], Any], wanted: Callable[[BaseException], bool], engine: Any) -> UnitAudit:
     """What a step or a task asks that has this body and tries three times what its condition wants."""
     if engine is dbos:
@@ -131,6 +182,9 @@ def units(body: Callable[[], Any], wanted: Callable[[BaseException], bool], engi
         pytest.param(make, lambda error: isinstance(error, Passing), (6, 3), id="raised by another function"),
         pytest.param(log, lambda error: isinstance(error, Passing), (2, 1), id="not translated, only looked at"),
         pytest.param(log, lambda error: isinstance(error, openai.RateLimitError), (2, 1), id="nor of another type"),
+        pytest.param(decorated, lambda error: isinstance(error, Passing), (6, 3), id="in a decorator"),
+        pytest.param(through_decorated, lambda error: isinstance(error, Passing), (6, 3), id="in a helper's decorator"),
+        pytest.param(through_kept, lambda error: isinstance(error, Passing), (6, 1), id="in a class that decorates"),
         pytest.param(think, lambda error: isinstance(error, Passing), (9, 3), id="an agent's error"),
     ],
 )
