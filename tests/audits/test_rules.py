@@ -277,3 +277,11 @@ def test_a_chain_of_models_is_over_the_budget_by_its_length() -> None:
     long = report(fallback(added(ONCE, times(1, "anthropic"), times(1, "groq"))), budget=2)
 
     assert "many-retries" in {finding.rule for finding in found(long)}
+
+
+@pytest.mark.parametrize(("counted", "accused"), [(1, False), (2, True), (3, True)])
+def test_a_layer_is_not_accused_of_what_a_run_has_shown_that_it_leaves(counted: int, accused: bool) -> None:
+    """Code inside it raises an error of its own for what is permanent, which the layer's condition refuses."""
+    seen = cell(F.BAD_REQUEST, STEP_3, bound=True).model_copy(update={"measured": measured(counted)})
+
+    assert ("permanent-error-retried" in rules_of(report(model(seen)))) is accused

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, listed, named, trying
-from harness.retries.arithmetic import AtMost, Expression, Sum
-from harness.retries.report import AuditReport, UnitAudit
+from harness.retries.arithmetic import AtMost, Expression, Sum, Times
+from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import Failure
 from harness.verdict import Severity
 
@@ -23,13 +25,23 @@ def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
         one = named(unit, name)
         # After a `ValidationError` the agent asks the model for other arguments, and these may go better.
         asks = {Failure.VALIDATION} if one is not None and one.kind == "agent" else set()
-        retried = tuple(failure for failure in _PERMANENT if failure in failures and failure not in asks)
+        kept = {
+            cell.failure for cell in unit.cells if cell.failure in failures and _is_left(cell, failures[cell.failure])
+        }
+        retried = tuple(failure for failure in _PERMANENT if failure in failures and failure not in asks | kept)
         if not retried:
             continue
         never_ends = any(name in endless(unit, cell) for cell in unit.cells if cell.failure in retried)
         text = f"{name} retries what cannot go better: {listed(retried)}"
         remedy = "let it retry only what may pass: rate limits, server errors, connections"
         yield Said(text, remedy, Severity.ERROR if never_ends else Severity.WARNING, retried, one)
+
+
+def _is_left(cell: Cell, factor: Times) -> bool:
+    """Whether a run has shown that a layer does not try again what it might: code inside makes another error of it."""
+    if cell.counted is None or cell.predicted is None or not cell.is_below:
+        return False
+    return cell.counted * (factor.times or math.inf) <= cell.predicted
 
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:
