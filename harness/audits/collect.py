@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,7 +21,7 @@ from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
-from harness.retries.live import Died, Live, Unfit, Unit
+from harness.retries.live import Answer, Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import bare
@@ -81,7 +81,13 @@ def _asked_again(
     """
     inside = decorators(tool.unit.function, units=lives)
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
-    passed = through(once(error), inside, unknown)
+    return _told_again(through(once(error), inside, unknown), tool, lives, usage, unknown, failure)
+
+
+def _told_again(
+    passed: Outcome, tool: ToolAsked, lives: Sequence[Live], usage: Usage, unknown: Unknowns, failure: Failure
+) -> Cell:
+    """The cell of a call of which the model hears, if what it `passed` on is for the model: it calls the tool again."""
     reached = isinstance(passed.error, ModelRetry | ValidationError)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
     recorded = any(live.layer.kind == "unit" for live in lives)
@@ -89,6 +95,21 @@ def _asked_again(
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else left)
     again = enclosed(spent, _containers(lives), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
+
+
+class _Recording:
+    """A unit that takes a `ModelRetry` for a result, as those do that the engine makes in a run."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.layer = live.layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._live, name)
+
+    def answer(self, error: BaseException) -> Answer:
+        """What the unit does with any other failure."""
+        return Answer(raises=error) if isinstance(error, ModelRetry) else self._live.answer(error)
 
 
 def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit:
@@ -122,42 +143,54 @@ def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usa
         yield UnitAudit(unit=f"tools:{name}", layers=layers)
         return
     server = Server(toolset)
-    yield served(f"tools:{name}", server, server.layers, engine(listing))
+    yield _listed(f"tools:{name}", server, engine(listing))
     retries, said = patience(agent, toolset.max_retries)
     called = ToolAsked(Unit("tool", name, toolset=toolset.id, mcp=True), retries, said)
     yield _calls(called, server, engine, usage)
 
 
-def served(name: str, server: Server, layers: Sequence[RetryLayer], lives: Sequence[Live]) -> UnitAudit:
-    """One thing that a server is asked for: nobody reaches it, or it does not answer."""
+def _listed(name: str, server: Server, lives: Sequence[Live]) -> UnitAudit:
+    """That a server is asked for its tools: nobody reaches it, or it does not answer."""
     unknown: Unknowns = {}
-    lost = {Failure.TOOL_EXCEPTION: server.refused(), Failure.READ_TIMEOUT: server.silent()}
-    cells = (
-        enclosed(Outcome(*tried, ConnectionError("harness")), lives, failure, unknown, "executions")
-        for failure, tried in lost.items()
-    )
-    every = [*layers, *(live.layer for live in lives)]
-    return UnitAudit(unit=name, layers=told(every, unknown), cells=tuple(cells))
+    silent = Outcome(*server.silent(), server.gave_up)
+    cells = (_lost(server, lives, unknown), enclosed(silent, lives, Failure.READ_TIMEOUT, unknown, "executions"))
+    return UnitAudit(unit=name, layers=told([*server.layers, *(live.layer for live in lives)], unknown), cells=cells)
+
+
+def _lost(server: Server, lives: Sequence[Live], unknown: Unknowns, *others: BaseException) -> Cell:
+    """The cell of a server that nobody reaches; or that tells of one of these `others`, if that is tried more often."""
+    outcomes = [Outcome(*server.refused(), ConnectionError("harness")), *map(once, others)]
+    cells = [enclosed(one, lives, Failure.TOOL_EXCEPTION, unknown, "executions") for one in outcomes]
+    names = (f"{type(one.error).__module__}.{type(one.error).__qualname__}" for one in outcomes)
+    failed = (cell.model_copy(update={"raises": name}) for cell, name in zip(cells, names, strict=True))
+    return max(failed, key=lambda cell: math.inf if cell.predicted is None else cell.predicted)
+
+
+def _unanswered(tool: ToolAsked, server: Server, lives: Sequence[Live], usage: Usage, unknown: Unknowns) -> Cell:
+    """The cell of a call that the server does not answer: its client gives up, unless a deadline around it is sooner.
+
+    A `ModelRetry` of the client's is a result to the engine's unit; what a deadline ends is a failure of it.
+    """
+    silent = Outcome(*server.silent(), server.unanswered)
+    units = [_Recording(live) for live in lives if live.layer.kind != "container"]
+    passed = through(silent, units, unknown)
+    if isinstance(passed.error, ModelRetry) and not passed.course.endless:
+        return _told_again(passed, tool, lives, usage, unknown, Failure.READ_TIMEOUT)
+    return enclosed(silent, [*units, *_containers(lives)], Failure.READ_TIMEOUT, unknown, "executions")
 
 
 def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> UnitAudit:
     """Any call of a tool of a server. An error that the server tells of is for the model, unless it is to be raised."""
     around = engine(tool.unit)
     unknown: Unknowns = {}
-    unit = served(f"tool:{tool.unit.name}/*", server, server.layers, around)
-    raised = server.behavior == "error"
-    asked = replace(tool, retries=tool.retries if server.behavior == "retry" else 0)
-    again = (
-        enclosed(once(RuntimeError("harness")), around, Failure.MODEL_RETRY, unknown, "executions")
-        if raised
-        else _asked_again(asked, around, usage, unknown)
-    )
-    cells = (*unit.cells, again)
-    layers = [*unit.layers, tool.agent_layer, usage.layer]
+    lost = _lost(server, around, unknown, *([server.told] if server.raises else ()))
+    again = () if server.raises else (_asked_again(tool, around, usage, unknown),)
+    cells = (lost, _unanswered(tool, server, around, usage, unknown), *again)
+    layers = [*server.layers, *(live.layer for live in around), tool.agent_layer, usage.layer]
     if (hook := server.hook) is not None:
         layers.insert(len(server.layers), hook)
         cells = tuple(_hooked(cell, hook) for cell in cells)
-    whole = unit.model_copy(update={"layers": told(layers, unknown), "cells": cells})
+    whole = UnitAudit(unit=f"tool:{tool.unit.name}/*", layers=told(layers, unknown), cells=cells)
     return mortal(whole, around, engine)
 
 

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic_ai import Agent, UnexpectedModelBehavior
+from pydantic_ai import Agent, UsageLimitExceeded
 from pydantic_ai.mcp import MCPToolset, StdioTransport
 from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
+from pydantic_ai.usage import UsageLimits
 
 from fixtures.audit import servers
 from harness.audits import collect
@@ -36,7 +37,7 @@ def test_the_client_of_a_server_asks_once_and_waits_for_minutes():
     listing, calls = found["tools:usual"], found["tool:usual/*"]
     once = {F.TOOL_EXCEPTION: "1 (mcp client) = 1", F.READ_TIMEOUT: "1 (mcp client) = 1"}
     assert chains(listing) == once
-    assert chains(calls) == once | {F.MODEL_RETRY: "2 (agent) = 2"}
+    assert chains(calls) == once | {F.READ_TIMEOUT: "2 (agent) = 2", F.MODEL_RETRY: "2 (agent) = 2"}
     assert listing.cell(F.READ_TIMEOUT).seconds == 300
     told = {"init_timeout": "5 s", "read_timeout": "300 s", "tool_error_behavior": "retry"}
     assert (listing.layers[0].settings, listing.layers[0].origin.said) == (told, "default")
@@ -47,7 +48,9 @@ def test_an_engine_retries_listings_and_calls_and_the_agent_asks_again():
     assert found["tools:durable"].cell(F.TOOL_EXCEPTION).chain == "4 (dbos step) = 4"
     calls = chains(found["tool:durable/*"])
     assert calls[F.TOOL_EXCEPTION] == "4 (dbos step) = 4"
-    assert calls[F.MODEL_RETRY] == "3 (agent) = 3"  # the toolset's own number comes before the agent's
+    assert (
+        calls[F.READ_TIMEOUT] == calls[F.MODEL_RETRY] == "3 (agent) = 3"
+    )  # the toolset's own number comes before the agent's
     assert calls[F.CRASH] == "101 (dbos recovery) = 101"
 
 
@@ -65,9 +68,25 @@ def test_a_client_that_waits_less_than_no_time_is_unknown(name, reason):
     assert [layer.unknown for layer in listing.unknown] == [f"{reason} makes no sense"]
 
 
-@pytest.mark.parametrize("name", ["raising", "telling"])
-def test_an_error_that_is_not_for_the_model_is_not_asked_for_again(name):
-    assert audited(getattr(servers, name))[f"tool:{name}/*"].cell(F.MODEL_RETRY).chain == "1 (body) = 1"
+def test_a_deadline_that_strikes_before_the_client_gives_up_is_a_failure_of_the_unit():
+    found = audited(servers.waiting, lambda unit: dbos.layers(servers.waiting, unit, {}))
+    ended = "1 (dbos step ends 1 (mcp client) after 10 s) × 4 (dbos step) = 4"
+    assert found["tool:waiting/*"].cell(F.READ_TIMEOUT).chain == ended
+    assert found["tools:waiting"].cell(F.READ_TIMEOUT).chain == ended
+
+
+def test_a_client_that_waits_for_ever_asks_once():
+    found = audited(servers.endless, lambda unit: dbos.layers(servers.endless, unit, {}))
+    for unit in found.values():
+        assert (unit.cell(F.READ_TIMEOUT).chain, unit.cell(F.READ_TIMEOUT).seconds) == ("1 (mcp client) = 1", None)
+
+
+def test_an_error_that_is_raised_is_no_model_retry_and_a_failure_of_the_unit():
+    found = audited(servers.raising, lambda unit: dbos.layers(servers.raising, unit, {}))["tool:raising/*"]
+    assert found.cell(F.MODEL_RETRY) is None
+    assert found.cell(F.READ_TIMEOUT).chain == found.cell(F.TOOL_EXCEPTION).chain == "3 (dbos step) = 3"
+    # Its condition is about this one error alone, so this is what a body is made to fail with.
+    assert found.cell(F.TOOL_EXCEPTION).raises == "fastmcp.exceptions.ToolError"
 
 
 def test_a_hook_around_the_calls_is_unknown_and_the_listing_is_not():
@@ -87,16 +106,29 @@ def test_a_toolset_of_somebodys_own_is_unknown():
 FAILING = Path(__file__).parents[2] / "fixtures" / "servers" / "failing_mcp.py"
 
 
-def test_a_real_server_that_fails_is_called_as_often_as_is_predicted(tmp_path):
+@pytest.mark.parametrize("behavior", ["retry", "failed", "error"])
+@pytest.mark.parametrize(("tool", "failure"), [("forecast", F.MODEL_RETRY), ("observe", F.READ_TIMEOUT)])
+def test_a_real_server_is_called_as_often_as_is_predicted(tool, failure, behavior, tmp_path):
     calls = tmp_path / "calls"
-    transport = StdioTransport(sys.executable, [str(FAILING), str(calls)])
-    insisting = FunctionModel(lambda _messages, _info: ModelResponse([ToolCallPart("forecast", {"city": "Bonn"})]))
-    failing = MCPToolset(transport, id="failing", init_timeout=60.0, max_retries=2)
+    insisting = FunctionModel(lambda _messages, _info: ModelResponse([ToolCallPart(tool, {"city": "Bonn"})]))
+    failing = MCPToolset(
+        StdioTransport(sys.executable, [str(FAILING), str(calls)]),
+        id="failing",
+        init_timeout=60.0,
+        read_timeout=2.0,
+        max_retries=1,
+        tool_error_behavior=behavior,
+    )
     agent = Agent(insisting, name="failing", toolsets=[failing])
-    with pytest.raises(UnexpectedModelBehavior):
-        run_once(agent.run("How will the weather be?"))
-    predicted = audited(agent)["tool:failing/*"].cell(F.MODEL_RETRY).predicted
-    assert len(calls.read_text().splitlines()) == predicted == 3
+    with pytest.raises(Exception, match=r".") as raised:
+        run_once(agent.run("How is the weather?", usage_limits=UsageLimits(request_limit=5)))
+    unit = audited(agent)["tool:failing/*"]
+    called = len(calls.read_text().splitlines())
+    if (behavior, failure) == ("failed", F.MODEL_RETRY):  # the model is told that it failed, and may ask for ever
+        assert isinstance(raised.value, UsageLimitExceeded)
+        return
+    cell = unit.cell(F.TOOL_EXCEPTION) if (behavior, failure) == ("error", F.MODEL_RETRY) else unit.cell(failure)
+    assert called == cell.predicted
 
 
 def test_what_is_made_to_fail_for_a_server():

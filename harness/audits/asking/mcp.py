@@ -1,7 +1,9 @@
 """MCP servers: how long their client waits, what it makes of a server's error, and the HTTP client below it.
 
 The client asks once, for tools as for calls (`pydantic_ai.mcp.MCPToolset`, `fastmcp.Client`): what repeats is below it,
-in an HTTP transport of the person's own, or around it, in a hook, in the agent, in the engine.
+in an HTTP transport of the person's own, or around it, in a hook, in the agent, in the engine. What goes wrong in a
+call once the server is reached is for the model (`ModelRetry`), a server that does not answer no less than one that
+tells of an error; unless `tool_error_behavior` is `error`, with which both are raised as they are.
 """
 
 from __future__ import annotations
@@ -9,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_ai import ModelRetry
+
 from harness.audits.asking.sdks import in_seconds
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import first, library_of
 from harness.audits.asking.watching import absurd
 from harness.retries.arithmetic import Course, Expression, product, times
 from harness.retries.values import Failure, RetryLayer
+from harness.subjects.bare import bare
 from harness.subjects.origins import default_of, explicit
 
 CLIENT = "mcp client"
@@ -60,12 +65,37 @@ class Server:
             course = course.repeated(answer.attempts, answer.wait)
         return product(*parts), course
 
+    @property
+    def raises(self) -> bool:
+        """Whether a call raises what goes wrong in it, which is for the model else."""
+        return self.behavior == "error"
+
+    @property
+    def told(self) -> BaseException:
+        """The error of a server that is raised as it is."""
+        from fastmcp.exceptions import ToolError
+
+        return bare(ToolError, "harness")
+
+    @property
+    def gave_up(self) -> BaseException:
+        """What the client raises when it has waited long enough."""
+        from fastmcp.exceptions import McpError
+
+        return bare(McpError, "harness")
+
+    @property
+    def unanswered(self) -> BaseException:
+        """What a call then raises."""
+        return self.gave_up if self.raises else ModelRetry("harness")
+
     def silent(self) -> tuple[Expression, Course]:
-        """What is tried when the server does not answer: the client gives up once, for good."""
+        """What is tried when the server does not answer: the client gives up once, and asks nothing again itself."""
         if self.layer.unknown:
             return self.refused()
         patience = self.layer.each
-        return times(1, self.layer.name), Course(seconds=float("inf") if patience is None else patience)
+        for_ever = Course(seconds=float("inf"), endless=True, requests=1)
+        return times(1, self.layer.name), for_ever if patience is None else Course(seconds=patience)
 
     def _client_layer(self) -> RetryLayer:
         session = getattr(self.client, "_session_kwargs", None)
