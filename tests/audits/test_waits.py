@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ AS_LONG = wait_fixed(RETRY_AFTER)
 HEADERS = {
     "not read": (AS_LONG, True),
     "not read, and longer waits": (wait_exponential(), True),
+    "not read, and by chance": (wait_fixed(1) + wait_random(0, 2), True),
+    "read, and others by chance": (wait_retry_after(fallback_strategy=wait_random(0, 2), max_wait=60), False),
     "read, and its own waits are as long": (wait_retry_after(fallback_strategy=AS_LONG, max_wait=60), False),
     "read, and others": (wait_retry_after(fallback_strategy=wait_exponential(), max_wait=60), False),
 }
@@ -32,6 +35,14 @@ HEADERS = {
 @pytest.mark.parametrize(("wait", "ignored"), HEADERS.values(), ids=HEADERS.keys())
 def test_a_transport_that_reads_the_header_is_known_by_another_number(wait, ignored):
     assert ("retry-after-ignored" in waiting(wait)) is ignored
+
+
+def test_to_ask_whether_the_header_is_read_leaves_chance_to_everybody_else():
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    waiting(wait_fixed(1) + wait_random(0, 2))
+    assert random.random() == expected
 
 
 GROWING = {

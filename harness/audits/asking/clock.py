@@ -115,3 +115,14 @@ def _chance(share: float) -> Iterator[Chance]:
     chance = Chance(share)
     with patch.object(random, "uniform", chance.uniform), patch.object(random, "random", chance.random):
         yield chance
+
+
+@contextmanager
+def same_chance() -> Iterator[None]:
+    """While this lasts, chance falls as it does each time that this lasts; what it is for others goes on after it."""
+    state = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
-from harness.audits.asking.clock import without_waiting, worst_of
+from harness.audits.asking.clock import same_chance, without_waiting, worst_of
 from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
@@ -262,11 +262,17 @@ def _decides(layer: TransportLayer) -> Decided:
 
 
 def _heeds(layer: TransportLayer) -> bool:
-    """Whether a tenacity transport waits as long as `Retry-After` says: another number makes another wait."""
+    """Whether a tenacity transport waits as long as `Retry-After` says: another number makes another wait.
+
+    Chance makes none: it is the same for both.
+    """
     asking = _twice(layer, **{name: layer.transport.config.get(name) for name in ("retry", "wait")})
     troubles = (replace(first(Failure.RATE_LIMITED_AFTER), headers={"retry-after": said}) for said in ("2", "3"))
-    one, other = (_tried(asking, trouble).slept for trouble in troubles)
-    return one != other
+    waits = []
+    for trouble in troubles:
+        with same_chance():
+            waits.append(_tried(asking, trouble).slept)
+    return waits[0] != waits[1]
 
 
 def _twice(layer: TransportLayer, **policies: Any) -> TransportLayer:
