@@ -89,6 +89,19 @@ def test_a_workflow_outlives_a_deploy(attempts, wrong):
     assert ("unlimited-retries" in rules(units, "dbos")) is (attempts is None)
 
 
+@pytest.mark.parametrize("attempts", ["3", 1.5, True, -1])
+def test_a_number_of_recoveries_that_is_none_is_unknown_and_says_so(attempts):
+    @DBOS.workflow(name=f"senseless-{attempts}", max_recovery_attempts=attempts)
+    def workflow() -> None:
+        """Nothing."""
+
+    lives = dbos.layers(workflow, RUN, {})
+    unit = collect.recovered_unit(lives)
+    assert lives[0].answer(ConnectionError("harness")).unknown == f"max_recovery_attempts={attempts!r} makes no sense"
+    assert [(cell.failure, cell.predicted) for cell in unit.cells] == [("crash", None)]
+    assert "unknown-layer" in rules([unit], "dbos")
+
+
 def under_dbos(seconds: float):
     steps = StepConfig(retries_allowed=True, max_attempts=3, interval_seconds=10)
     agent = Agent(clients.openai(), name="late", capabilities=[DBOSDurability(model_step_config=steps)])

@@ -86,12 +86,19 @@ class Recovery:
             kind="recovery",
             settings={"max_recovery_attempts": str(self.limit)},
             origin=default_of("dbos") if usual else explicit(max_recovery_attempts=self.limit),
-            unknown=f"max_recovery_attempts={self.limit} makes no sense" if (self.limit or 0) < 0 else "",
+            unknown="" if self._is_meant else f"max_recovery_attempts={self.limit!r} makes no sense",
             notes=(note,) if told is None and usual and not wraps else (),
         )
 
+    @property
+    def _is_meant(self) -> bool:
+        """Whether it is a number of recoveries. DBOS counts with whatever it is given, or fails at that then."""
+        return self.limit is None or (type(self.limit) is int and self.limit >= 0)
+
     def answer(self, error: BaseException) -> Answer:
         """A workflow that was begun more than this often and once more is given up."""
+        if self.layer.unknown:
+            return Answer(raises=error, unknown=self.layer.unknown)
         return Answer(None if self.limit is None else self.limit + 1, raises=error)
 
 
