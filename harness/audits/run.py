@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from harness.audits.given import check
 from harness.audits.scratch import scratch
 from harness.engines import registry, usable
 from harness.errors import UsageError
@@ -48,11 +49,11 @@ def audit(
     that cannot be used: a subject, an engine that is not there, an engine that refuses the subject.
     """
     begun = time.monotonic()
+    given = {"subject": subject, "engine": engine, "budget": budget, "static": static}
+    check({**given, "options": options, "tools": tools, "accepted": accepted})
     options = options or {}
     if engine not in registry.BUILT_IN:  # to look through what is installed takes a while, and the child does, too
         registry.path_of(engine)
-    if budget < 1:
-        raise UsageError(f"a budget of {budget} allows no request at all; say 1 or more")
     may = _policies(tools or {})
     with scratch() as folder:
         if static:

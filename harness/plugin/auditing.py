@@ -6,13 +6,15 @@ A static audit takes about two seconds and starts nothing, which is why tests ge
 from __future__ import annotations
 
 import unittest
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from harness.audits.accepted import load_accepted
+from harness.audits.given import check as check_kinds
 from harness.audits.run import BUDGET, audit, judged
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, HarnessError, UsageError
@@ -30,12 +32,6 @@ from harness.verdict import Severity, Status
 MARKER = "retry_budget"
 FIXTURE = "retry_audit(...)"
 KNOWN = ("budget", "subject", "engine", "static", "options", "deps", "tools", "accepted")
-KINDS: dict[str, tuple[type, str]] = {
-    "engine": (str, "a name such as 'dbos'"),
-    "static": (bool, "True or False"),
-    "options": (dict, "a mapping from names to values"),
-    "tools": (dict, "a mapping from tools to policies"),
-}
 REPORTS = pytest.StashKey[dict[str, AuditReport]]()
 """The audits of a session. They are kept unjudged: a budget and what is accepted change the findings, not the facts."""
 REPORT = pytest.StashKey[AuditReport]()
@@ -47,8 +43,11 @@ TELLERS = pytest.StashKey[dict[str, str]]()
 
 def check(metafunc: pytest.Metafunc) -> None:
     """Say what is wrong with a marker before anything runs: as a collection error of one sentence."""
+    node = metafunc.definition
     try:
-        load_engine(wanted(metafunc.definition)["engine"])
+        asked = wanted(node)
+        with _said_at(_marked(node)):
+            load_engine(asked["engine"])
     except HarnessError as error:
         raise pytest.Collector.CollectError(str(error)) from None
 
@@ -58,7 +57,7 @@ def wanted(node: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
     Raises `UsageError` of one sentence that names the test or the fixture.
     """
-    where = FIXTURE if given is not None else f"@pytest.mark.{MARKER} on {node.nodeid}"
+    where = FIXTURE if given is not None else _marked(node)
     own = [(None, pytest.Mark(MARKER, (), given, _ispytest=True))] if given is not None else []
     alone = given is not None and "subject" in given  # what a marker says is about another subject
     told = marker.merged(where, [*own, *([] if alone else node.iter_markers_with_node(MARKER))], _keywords)
@@ -70,8 +69,13 @@ def wanted(node: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     if said.get("subject") is None:
         raise UsageError(f"{where} names no subject: say what to audit, as in subject='shop.agents:payments'")
     said["subject"] = marker.subject_path(said["subject"], node, where)
-    _checked(where, said)
+    with _said_at(where):
+        check_kinds(said | {"accepted": ()})
     return {**said, "accepted": _accepted(said.get("accepted", ()), where, node)}
+
+
+def _marked(node: Any) -> str:
+    return f"@pytest.mark.{MARKER} on {node.nodeid}"
 
 
 def audited(config: pytest.Config, asked: Mapping[str, Any]) -> AuditReport:
@@ -169,24 +173,21 @@ def _durable(node: Any) -> dict[str, Any]:
     return {"subject": said.get("subject")}
 
 
-def _checked(where: str, said: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for a value of another kind than its keyword takes."""
-    budget = said["budget"]
-    if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
-        raise UsageError(f"{where}: a budget is a whole number of requests from 1, not {budget!r}")
-    for name, (kind, meant) in KINDS.items():
-        if said.get(name) is not None and not isinstance(said[name], kind):
-            raise UsageError(f"{where}: {name} is {meant}, not {said[name]!r}")
-    for tool, policy in (said.get("tools") or {}).items():
-        if not isinstance(policy, str):
-            raise UsageError(f"{where}: what {tool!r} may do is a text such as 'keyed:order_id', not {policy!r}")
+@contextmanager
+def _said_at(where: str) -> Iterator[None]:
+    """Whoever reads what is wrong is told which test or fixture says it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _accepted(given: Any, where: str, node: Any) -> tuple[Accepted, ...]:
     """Accepted findings as they are, or those of a file, which is looked for beside the test and at the root, too."""
     if isinstance(given, (str, Path)):
         folders = (Path(), Path(node.path).parent, node.config.rootpath)
-        return load_accepted(next((file for folder in folders if (file := folder / given).is_file()), Path(given)))
+        with _said_at(where):
+            return load_accepted(next((file for folder in folders if (file := folder / given).is_file()), Path(given)))
     listed = tuple(given) if isinstance(given, Iterable) else (given,)
     for one in listed:
         if not isinstance(one, Accepted):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic_ai import Agent
 
 from harness import UsageError, audit
 from harness.retries.values import Failure
@@ -87,7 +88,13 @@ def test_an_unknown_layer_leaves_the_verdict_open(agent: str):
 
 
 REFUSED = {
-    "a budget of nothing": ({"budget": 0}, "a budget of 0 allows no request"),
+    "a budget of nothing": ({"budget": 0}, "a budget is a whole number of requests from 1, not 0"),
+    "a budget that is a text": ({"budget": "6"}, "a budget is a whole number of requests from 1, not '6'"),
+    "a subject that is no text": ({"subject": 3}, "subject is a text such as 'shop.agents:payments', not 3"),
+    "an agent": ({"subject": Agent(name="here")}, "subject is a text such as .*, not an object of type Agent"),
+    "no engine": ({"engine": None}, "engine is a name such as 'dbos', not None"),
+    "what is no acceptance": ({"accepted": [1]}, "accepted is a list of accepted findings, as .*, not 1"),
+    "a policy that is no text": ({"tools": {"look": 1}}, "what 'look' may do is a text"),
     "a tool that is not there": ({"tools": {"pay": "once"}}, "the subject has no tool pay; its tools are look"),
     "a policy that is none": ({"tools": {"look": "twice"}}, "cannot read tool policy 'twice'"),
     "an engine that is not there": ({"engine": "nobody"}, "nobody"),

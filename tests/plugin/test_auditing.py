@@ -208,6 +208,7 @@ def test_a_marker_that_cannot_be_used_is_a_collection_error_of_one_sentence(coll
     told = _section(collected, f"test_{name}.py")
 
     assert WRONG[name][1] in told
+    assert f"@pytest.mark.retry_budget on test_{name}.py::test_it" in told
     assert "Traceback" not in told
     assert "harness/plugin" not in told
 
