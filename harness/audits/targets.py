@@ -17,7 +17,8 @@ MODEL, STEP = "model", "step"
 class Target:
     """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count.
 
-    Of a workflow's own steps only that one does: others of its name are other calls. `beside` is a function of the
+    Of the kind `STEP` only that one does: a step of the workflow's own, whose others of its name are other calls, or
+    the request in which the process dies, and not those that come after it. `beside` is a function of the
     agent's that is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's
     own that asks: only what its calls ask for counts, and never what is asked for in those of `others`.
     """
@@ -114,7 +115,7 @@ def _served(unit: UnitAudit, cell: Cell, called: Mapping[str, str]) -> Target | 
 def _dying(unit: UnitAudit, asking: str, called: Mapping[str, str]) -> Target | str:
     """Where the process dies: when the body is done, and before that is recorded."""
     if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
-        return Target("model#1")
+        return Target("model#1", STEP)  # the run goes on after the last death, and asks again in steps of their own
     if unit.served:
         return _served(unit, Cell(failure=Failure.CRASH, expression=times(1, "")), called)
     if _is_tool(unit):

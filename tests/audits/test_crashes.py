@@ -9,13 +9,14 @@ import pytest
 from fixtures.audit import documented_prefect
 from harness import audit
 from harness.audits import collect
-from harness.audits.proof import _limit
+from harness.audits.proof import _is_of, _limit
 from harness.audits.rules import found
 from harness.audits.targets import target
 from harness.engines.prefect import retries as prefect
 from harness.retries.arithmetic import times
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
+from harness.steps import StepId
 from tests.audits.reports import cell, growing, measured, model, report
 
 F = Failure
@@ -39,6 +40,12 @@ def test_under_prefect_nothing_begins_it_again_by_itself():
     (unit, *_rest) = collect.units_of(agent, lambda unit: prefect.layers(agent, unit, {}))
     assert unit.cell(F.CRASH).predicted == 1
     assert "by itself" in target(unit, unit.cell(F.CRASH), "model", False, {})
+
+
+def test_what_a_run_asks_after_the_last_death_is_no_request_that_died():
+    unit = dying(times(101, "dbos recovery"))
+    died = target(unit, unit.cells[0], unit.unit, True, {})
+    assert [step for step in ("model#1", "model#2", "tool:charge#1") if _is_of(StepId.parse(step), died)] == ["model#1"]
 
 
 MEASURED_TO = {"few": (times(3, "dbos recovery"), 4), "many": (times(101, "dbos recovery"), 3), "endless": (ENDLESS, 3)}
