@@ -6,7 +6,7 @@ What the person declared about a tool decides the severity; what the engine clai
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UsageError
 from harness.steps import StepId
+from harness.typos import nearest
 from harness.verdict import Severity
 
 May = Literal["repeatable", "unsaid", "keyed", "once"]
@@ -54,11 +55,13 @@ class ToolPolicy(BaseModel):
     @classmethod
     def parse(cls, text: str) -> ToolPolicy:
         """Read `keyed:order_id`, `repeatable` or `once`."""
-        may, _, key = (part.strip() for part in text.partition(":"))
+        may, colon, key = (part.strip() for part in text.partition(":"))
         if may not in ("repeatable", "keyed", "once", "unsaid"):
             raise UsageError(f"cannot read tool policy {text!r}: say 'repeatable', 'keyed', 'keyed:ARGUMENT' or 'once'")
         if key and may != "keyed":
             raise UsageError(f"cannot read tool policy {text!r}: only 'keyed' takes a key, as in 'keyed:order_id'")
+        if colon and not key:
+            raise UsageError(f"cannot read tool policy {text!r}: no key is named, as in 'keyed:order_id'")
         return cls.model_validate({"may": may, "key": key or None})
 
     @classmethod
@@ -81,6 +84,11 @@ class ToolPolicy(BaseModel):
     def has_its_key(self, arguments: Any) -> bool:
         """Whether the arguments of a call have a place for the key at all, be it empty."""
         return self.key in (None, "tool_call_id") or self._stands_at(self.key or "", arguments) is not _ABSENT
+
+    def without_place(self, tool: str, who: str, places: Iterable[str]) -> str:
+        """What is wrong with the key of a tool, of which `who` has an argument like that; `places` are those it has."""
+        hint = nearest(self.key or "", [*places, "tool_call_id"])
+        return f"{tool!r} is said to be keyed by {self.key!r}, and {who} has such an argument{hint}"
 
     @staticmethod
     def _stands_at(path: str, arguments: Any) -> Any:

@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.process import stems
 
 if TYPE_CHECKING:
-    from harness.contract import May
+    from harness.contract import ToolPolicy
     from harness.retries.findings import Accepted
     from harness.retries.report import AuditReport, UnitAudit
     from harness.scenario import Scenario
@@ -54,17 +54,17 @@ def audit(
     options = options or {}
     if engine not in registry.BUILT_IN:  # to look through what is installed takes a while, and the child does, too
         registry.path_of(engine)
-    may = _policies(tools or {})
+    said = _policies(tools or {})
     with scratch() as folder:
         if static:
             info = _asked(subject, engine, options, deps, folder, meanwhile)
-            units = _permitted(info, may)
+            units = _permitted(info, said)
         else:
             from harness.scenario import Scenario
 
             _must_run(engine, options)
             scenario = Scenario.make("the audit", subject=subject, engine=engine, options=options, deps=deps)
-            info, units = _proven(scenario, may, folder)
+            info, units = _proven(scenario, said, folder)
     from harness.retries.report import AuditReport
 
     report = AuditReport(
@@ -80,13 +80,13 @@ def audit(
     return judged(report, accepted)
 
 
-def _policies(tools: Mapping[str, str]) -> dict[str, May]:
+def _policies(tools: Mapping[str, str]) -> dict[str, ToolPolicy]:
     """What was said about tools. Raises `UsageError` for what cannot be read."""
     if not tools:
         return {}
     from harness.contract import ToolPolicy
 
-    return {name: ToolPolicy.parse(text).may for name, text in tools.items()}
+    return {name: ToolPolicy.parse(text) for name, text in tools.items()}
 
 
 def _must_run(engine: str, options: dict[str, Any]) -> None:
@@ -112,14 +112,16 @@ def _get_ready_to_judge() -> None:
     from harness.audits import accepted, advice, rules  # noqa: F401
 
 
-def _proven(scenario: Scenario, may: Mapping[str, May], folder: Path) -> tuple[dict[str, Any], tuple[UnitAudit, ...]]:
+def _proven(
+    scenario: Scenario, said: Mapping[str, ToolPolicy], folder: Path
+) -> tuple[dict[str, Any], tuple[UnitAudit, ...]]:
     """The same, and what was measured: in the interpreter that the proof needs, so that all is imported once."""
     from harness.audits.proof import proven
     from harness.audits.wire import measuring
 
     with measuring.open_wire(scenario, folder) as bench:
         info = _taken(measuring.ask(bench), scenario.subject)
-        return info, proven(_permitted(info, may), bench, info["no_run"])
+        return info, proven(_permitted(info, said), bench, info["no_run"])
 
 
 def _taken(info: dict[str, Any], subject: str) -> dict[str, Any]:
@@ -140,15 +142,20 @@ def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditRepor
     return report.model_copy(update=told)
 
 
-def _permitted(info: dict[str, Any], tools: Mapping[str, May]) -> tuple[UnitAudit, ...]:
-    """The units, with what was said about tools. Raises `UsageError` for a tool that is not there."""
+def _permitted(info: dict[str, Any], said: Mapping[str, ToolPolicy]) -> tuple[UnitAudit, ...]:
+    """The units, with what was said about tools. Raises `UsageError` for a tool or a key that is not there."""
     from harness.retries.report import UnitAudit
 
     units = [UnitAudit.model_validate(unit) for unit in info["units"]]
     known = list(dict.fromkeys(unit.tool for unit in units if unit.tool))
-    if unknown := sorted(tools.keys() - set(known)):
+    if unknown := sorted(said.keys() - set(known)):
         raise UsageError(f"the subject has no tool {unknown[0]}; its tools are {', '.join(known) or 'none'}")
-    return tuple(unit.model_copy(update={"may": tools.get(unit.tool, unit.may)}) for unit in units)
+    if said:
+        from harness.audits.keys import refuse_lost_keys
+
+        refuse_lost_keys(said, info["taken"])
+    may = {tool: policy.may for tool, policy in said.items()}
+    return tuple(unit.model_copy(update={"may": may.get(unit.tool, unit.may)}) for unit in units)
 
 
 def _hosts(options: dict[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from harness.audits import collect, own
 from harness.audits.asking.deps import Given
 from harness.audits.asking.huggingface import ask_nothing_else
 from harness.audits.asking.sharing import shared
+from harness.audits.asking.tools import taken_by
 from harness.engines import registry, usable
 from harness.engines.base import Case, Engine, Worker
 from harness.process import complaint
@@ -34,7 +35,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     """Make this interpreter ready, and audit the subject.
 
     Returns `engine` (its name), `refused`, `no_run` (why the engine's adapter cannot run the subject, though its layers
-    can be asked), `units`, `notes`, `versions`.
+    can be asked), `units`, `taken` (what its tools take), `notes`, `versions`.
 
     `argument`: subject, deps, engine, options, hosts, folder (for files of this process). Raises `EngineUnavailable`
     for an engine that is not there, before the subject is imported; `UsageError` for a subject or deps that cannot be
@@ -81,10 +82,11 @@ def _told(subject: Subject, worker: Worker, engine: str, path: str, refused: str
     if refused and subject.agent is not None:
         return {"engine": engine, "refused": refused, "no_run": "", "units": [], "notes": notes, "versions": {}}
     units = [unit.model_dump(mode="json") for unit in _units(subject, worker, engine)]
+    taken = {} if subject.agent is None else taken_by(subject.agent)
     if subject.agent is not None:
         loaded = [sys.modules[name] for name in modules_of(path) if name in sys.modules]
         notes += shared(subject.agent, loaded)
-    told = {"units": units, "notes": notes, "versions": _versions()}
+    told = {"units": units, "taken": taken, "notes": notes, "versions": _versions()}
     return {"engine": engine, "refused": "", "no_run": refused, **told}
 
 

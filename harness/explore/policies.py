@@ -45,11 +45,8 @@ def lost_key(scenario: Scenario, history: History) -> str:
 
 def _no_such_place(tool: str, policy: ToolPolicy, calls: list[Execution]) -> str:
     places = sorted({place for run in calls for place in _places(run.arguments)})
-    hint = nearest(policy.key or "", [*places, "tool_call_id"])
-    return (
-        f"{tool!r} is said to be keyed by {policy.key!r}, and no call of it in the fault-free run has such an"
-        f" argument{hint} (an optional argument has to be given by the script)"
-    )
+    told = policy.without_place(tool, "no call of it in the fault-free run", places)
+    return f"{told} (an optional argument has to be given by the script)"
 
 
 def _places(arguments: Any, above: str = "") -> Iterator[str]:

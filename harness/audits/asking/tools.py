@@ -223,6 +223,21 @@ def tools_of(agent: Any) -> Iterator[ToolAsked]:
                 yield ToolAsked(unit, retries, said, timeout)
 
 
+def taken_by(agent: Any) -> dict[str, Any]:
+    """What each function tool of an agent takes, as a JSON schema by its name.
+
+    The model is shown the fields of a tool's only argument as the tool's own: a key may be said in either way.
+    """
+    every = [toolset for toolset in leaves(agent) if isinstance(toolset, FunctionToolset)]
+    return {name: _taken(tool) for toolset in every for name, tool in toolset.tools.items()}
+
+
+def _taken(tool: Any) -> Any:
+    shown = tool.tool_def.parameters_json_schema
+    only = getattr(tool.function_schema, "single_arg_name", None)
+    return {"$defs": shown.get("$defs", {}), "anyOf": [shown, {"properties": {only: shown}}]} if only else shown
+
+
 def is_unit(function: Any) -> bool:
     """Whether a function is itself one of the engine's units, by a decorator, perhaps inside others, or by a call."""
     a_step = inspect.isroutine(function) and hasattr(function, "dbos_function_name")
