@@ -72,7 +72,7 @@ def _variables(scenario: Scenario) -> str:
     named = [scenario.subject, scenario.deps, scenario.world, scenario.script]
     modules = {name.partition(":")[0].partition(".")[0] for name in named if isinstance(name, str) and _MODULE(name)}
     elsewhere = {name for name in modules if not PathFinder.find_spec(name, [here])}
-    front = [folder for folder in in_front(sys.path) if folder != here and _lends(Path(folder), elsewhere)]
+    front = [one for one in in_front(sys.path) if one not in ("", here) and _lends(Path(one), elsewhere)]
     if not front:
         return ""
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []

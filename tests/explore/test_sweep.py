@@ -215,7 +215,7 @@ def test_a_replay_line_says_where_a_subject_may_find_what_it_imports(
     lent.parent.mkdir(parents=True)
     lent.touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "beside"), sys.prefix + "/lib"])
+    monkeypatch.setattr(sys, "path", ["", str(tmp_path), str(tmp_path / "beside"), sys.prefix + "/lib"])
     monkeypatch.delenv("PYTHONPATH", raising=False)
     near = scenario("journal")
 
