@@ -87,9 +87,11 @@ def facts(history: History) -> Iterator[tuple[str, Any]]:
     for path, call in answers(history).items():
         yield f"{path}.given", call.given
         yield f"{path}.said", call.said
-    for index, effect in enumerate(history.of(Effect)):
-        place = f"{effect.step}.effect[{index}]" if effect.step else f"effect[{index}]"
-        yield place, {"name": effect.name, "key": effect.key, "arguments": effect.arguments}
+    caused: Counter[str] = Counter()
+    for effect in history.of(Effect):  # counted by step: in which order those of parallel ones come is chance
+        place = f"{spelled(effect.step, effect.invocation)}.effect" if effect.step else "effect"
+        caused[place] += 1
+        yield f"{place}[{caused[place] - 1}]", {"name": effect.name, "key": effect.key, "arguments": effect.arguments}
 
 
 def answers(history: History) -> dict[str, Called]:

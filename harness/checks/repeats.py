@@ -59,10 +59,17 @@ def repeats(case: Case, *kinds: str) -> dict[str, tuple[Repeat, ...]]:
 
 def _pairs(case: Case, step: str, runs: tuple[Execution, ...]) -> Iterator[Repeat]:
     for index, later in enumerate(runs[1:], 1):
-        ranked = [(_before(case, step, earlier, later), earlier) for earlier in runs[:index]]
+        ranked = [(_before(case, step, one, later), one) for one in runs[:index] if not _asked_leave(one)]
+        if not ranked:
+            continue
         worst = max(before for before, _earlier in ranked)
         earlier = [earlier for before, earlier in ranked if before is worst][-1]
         yield Repeat(step, earlier, later, worst, runs)
+
+
+def _asked_leave(run: Execution) -> bool:
+    """Whether a tool did no more than to ask whether it may: with the answer it is called once more, by design."""
+    return run.left is not None and (run.left.error or "").partition(":")[0] == "ApprovalRequired"
 
 
 def _before(case: Case, step: str, earlier: Execution, later: Execution) -> Before:

@@ -147,10 +147,11 @@ def _seen(history: History, step: str, here: list[Execution], bodies: tuple[Exec
     """With what a tool ran, when it ran more than once: equal or different keys decide whether that is harmless."""
     if StepId.parse(step).kind != "tool" or len(bodies) < 2:
         return
+    last = here[-1].entered
     yield values(here[-1].arguments)
     seen: list[Effect | Sent] = [*history.of(Effect), *history.of(Sent)]
     for effect in seen:
-        if effect.step == here[-1].step and effect.incarnation == here[-1].incarnation:
+        if (effect.step, effect.invocation, effect.incarnation) == (last.step, last.invocation, last.incarnation):
             said = "sent" if isinstance(effect, Sent) else "effect"
             yield f"{said} {clean(effect.name)}" + (f" key={clean(effect.key)}" if effect.key else "")
 

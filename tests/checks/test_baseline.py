@@ -103,3 +103,14 @@ def test_the_order_in_which_tools_are_shown_is_compared():
 
     assert compared(showing("a", "b"), showing("b", "a")).volatile == {"model#1.tools[0]", "model#1.tools[1]"}
     assert compared(showing("a", "b"), showing("a", "b")).volatile == frozenset()
+
+
+def test_in_which_order_parallel_steps_cause_effects_is_no_difference_between_these():
+    def both(*steps: str) -> Story:
+        story = Story().life()
+        for step in steps:
+            story.effect("charge", step, key=f"key of {step}")
+        return story.finished()
+
+    one, other = both("step:charge#1", "step:charge#2"), both("step:charge#2", "step:charge#1")
+    assert compared(one, other).volatile == frozenset()

@@ -106,6 +106,13 @@ def test_the_effects_of_a_repeated_tool_show_their_keys():
     ]
 
 
+def test_the_effects_of_another_invocation_are_not_shown():
+    story = Story("crash@model#1/before").life().ran(CHARGE).effect("charge", CHARGE, key="a").outcome().invokes(2)
+    story.ran(CHARGE).effect("charge", CHARGE, key="b").crash().life().ran(CHARGE).effect("charge", CHARGE, key="b")
+    shown = cells(story.finished().history(), f"run#2.{CHARGE}")
+    assert [cell.count("effect charge") for cell in shown] == [1, 1]
+
+
 ENDS = [
     pytest.param("crash", "killed by the fault", id="crash"),
     pytest.param("hang", "hung, ended by the watchdog", id="hang"),
