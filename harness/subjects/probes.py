@@ -346,7 +346,8 @@ class Probes:
                     except BaseException as error:
                         units.left(self, unit, error)
                         raise
-                    units.left(self, unit)
+                    if seconds := units.left(self, unit):
+                        await self._pause(seconds)
                     return result
 
             return awaited
@@ -364,7 +365,7 @@ class Probes:
                 except BaseException as error:
                     units.left(self, unit, error)
                     raise
-                units.left(self, unit)
+                pause(units.left(self, unit))
                 return result
 
         return called

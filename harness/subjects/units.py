@@ -42,8 +42,11 @@ def entered(probes: Probes, unit: Unit, name: str, attempt: int | None) -> float
     return seconds
 
 
-def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None:
-    """It has returned or raised. A crash may follow either; that of what returned comes with the commit."""
+def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> float:
+    """It has returned or raised. A crash may follow either; that of what returned comes with the commit.
+
+    Returns the seconds that its answer is held up; may raise what its caller gets in place of the answer.
+    """
     probes.journal.tell(
         UnitLeft,
         unit=unit.key,
@@ -53,8 +56,10 @@ def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> None
         error=named(error),
         invocation=probes.invocation,
     )
-    if error is not None and not unit.claimed:
-        probes.strikes.at(unit.step, "between", only_crashes=True)
+    if unit.claimed:  # by the body in it, which was struck itself
+        return 0.0
+    raised = error is not None
+    return probes.strikes.at(unit.step, "between", crashes=raised, only_crashes=raised)
 
 
 def handed_over(error: BaseException) -> bool:

@@ -408,3 +408,30 @@ def test_a_crash_follows_a_unit_that_raises_as_it_does_a_body(tmp_path: Path) ->
     code, history = in_a_process(path, run)
     assert code == -signal.SIGKILL
     assert [fired.window for fired in history.fired] == ["between"]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+def test_the_answer_of_a_unit_is_lost_after_it_has_done_its_work(tmp_path: Path, is_async: bool) -> None:
+    probes = probes_for(tmp_path / "journal.jsonl", "lost@step:ship#1; slow(1ms)@step:pack#1")
+    done = []
+
+    def work() -> None:
+        done.append(1)
+
+    async def awaited() -> None:
+        work()
+
+    def call(name: str) -> None:
+        unit = probes.unit(awaited if is_async else work, f"{name}#1", name)
+        asyncio.run(unit()) if is_async else unit()
+
+    with pytest.raises(ConnectionError, match="the answer was lost"):
+        call("ship")
+    call("pack")
+
+    history = load(tmp_path / "journal.jsonl")
+    assert done == [1, 1]
+    assert [(fired.step, fired.window) for fired in history.fired] == [
+        ("step:ship#1", "between"),
+        ("step:pack#1", "between"),
+    ]
