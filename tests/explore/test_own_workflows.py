@@ -131,6 +131,21 @@ def test_tasks_are_counted_as_a_flow_asks_for_them_whichever_begins_first(tmp_pa
 
 
 @pytest.mark.engine(name="prefect")
+@pytest.mark.parametrize("last", [2, 3])
+def test_tasks_keep_their_numbers_when_a_flow_before_them_has_finished_and_is_not_run_again(
+    last: int, tmp_path: Path
+) -> None:
+    fault = f"crash@step:ship#{last}/before"
+    scenario = Scenario.make(subject=f"{PREFECT}:parcels", engine="prefect", deps={"order": 3}, faults=fault)
+    report = run(scenario, out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    shipped = [(line.step, line.executed, line.re_executed) for line in lines(crashed) if "ship" in line.step]
+    assert sorted(shipped) == [(f"step:ship#{number}", 1, 0) for number in (1, 2, 3)]
+    assert (crashed.status, crashed.incarnations) == (Status.PASSED, 2)
+
+
+@pytest.mark.engine(name="prefect")
 def test_the_attempts_at_a_task_whose_result_nobody_keeps_are_one_step(tmp_path: Path) -> None:
     [report] = run(Scenario.make(subject=f"{PREFECT}:stubborn", engine="prefect", deps=3), out=tmp_path).runs
 

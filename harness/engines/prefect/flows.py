@@ -42,7 +42,7 @@ def _around(hook: Hook, ledger: Ledger, engine: Any) -> Iterator[None]:
     flow, started = engine.flow, time.monotonic()
     times = getattr(flow, "harness_times", {})
     ledger.began(times)
-    with limited(hook, times), hook.container(), in_flow(engine.flow_run, flow.name):
+    with limited(hook, times), hook.container(), in_flow(engine):
         yield
     ledger.finished(usual_name(flow), time.monotonic() - started)
 

@@ -40,7 +40,7 @@ def run_name(store: Store, invocation: int) -> str:
 class Ledger:
     """Which units were opened, one line each, written before their body runs; and how long finished bodies took.
 
-    Flows are no units, but they have times and take long, too.
+    Flows are no units, but they have times and take long, too. Besides, the places at which units were asked for.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +50,14 @@ class Ledger:
         """A unit's body begins. The server hears of it too late to be asked for its invocation."""
         line = {"key": key, "name": name, "task_run": task_run, "times": times, "invocation": invocation}
         self._append({**line, "pid": os.getpid()})
+
+    def asked(self, place: str, name: str, invocation: int) -> None:
+        """A flow asks for a unit at a place."""
+        self._append({"place": place, "name": name, "invocation": invocation})
+
+    def places(self, invocation: int) -> list[tuple[str, str]]:
+        """The places at which an invocation has asked for units, each with the unit's name, in order."""
+        return [(line["place"], line["name"]) for line in self._lines("place") if line["invocation"] == invocation]
 
     def began(self, times: Times) -> None:
         """A flow begins, with these times."""

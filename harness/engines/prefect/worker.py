@@ -70,7 +70,7 @@ class PrefectWorker:
         from harness.engines.prefect import adoption, commits, places, units
 
         self._hook = hook
-        places.watch_places(hook)
+        places.watch_places(hook, self._asked)
         units.watch_units(hook, self._taken_down)
         commits.watch_commits(hook, self._ids.__contains__)
         adoption.adopt_flows()
@@ -129,7 +129,10 @@ class PrefectWorker:
 
         from harness.engines.prefect import adoption, seams
 
+        assert self._ledger is not None, "no flow runs before the run's folders are entered"
         self._invocation = invocation
+        for place, name in self._ledger.places(invocation):  # of earlier lives
+            self._hook.called(place, name)
         loop = asyncio.get_running_loop()
 
         async def known(flow: Any) -> Any:
@@ -175,6 +178,11 @@ class PrefectWorker:
         pace = self._hook.pace()
         hurried = self._hook.plans(*LATE) or pace is not None
         return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
+
+    def _asked(self, place: str, name: str) -> None:
+        """Take down where a flow asks for a unit, for the lives that come after this one."""
+        assert self._ledger is not None, "no flow runs before the run's folders are entered"
+        self._ledger.asked(place, name, self._invocation)
 
     @contextmanager
     def _taken_down(self, unit: Any) -> Iterator[None]:
