@@ -32,16 +32,32 @@ def keys_of(case: Case, run: Execution) -> Keys:
     return Keys(tuple(effect.key for effect in case.effects(run)), from_policy=False)
 
 
-def same_key(one: Keys, other: Keys) -> bool | None:
-    """Whether two attempts carried the same keys; None if a key is missing.
+def same_key(earlier: Keys, later: Keys) -> bool | None:
+    """Whether what two attempts of a call both did carried the same keys; None if a key is missing.
 
-    An attempt may have died before its effect. Where only one of two declared any, there was only one to repeat.
+    An attempt may have died before its effect, and a body may resume where an earlier one stopped: what only one of two
+    attempts did was not repeated. A key that stands in another one's place has changed.
     """
-    if one.from_policy or other.from_policy:
-        return None if not (one.said and other.said) else one.keys == other.keys
-    if not one.keys or not other.keys:
-        return True if one.keys or other.keys else None
-    pairs = list(zip(one.keys, other.keys, strict=False))
-    if any(None in pair for pair in pairs):
-        return None
-    return all(left == right for left, right in pairs)
+    one, other = earlier.keys, later.keys
+    if earlier.from_policy or later.from_policy:
+        return one == other if earlier.said and later.said else None
+    if not one or not other:
+        return True if one or other else None
+    if _is_part(one, other) or _is_part(other, one) or _goes_on(one, other):
+        return True
+    return None if None in one + other else False
+
+
+Several = tuple[str | None, ...]
+
+
+def _is_part(part: Several, whole: Several) -> bool:
+    """Whether all of these keys are known and among those, in the same order."""
+    rest = iter(whole)
+    return all(key is not None and key in rest for key in part)
+
+
+def _goes_on(earlier: Several, later: Several) -> bool:
+    """Whether the later attempt begins with the last effects of the earlier one, and then does what that had not."""
+    ends = (earlier[start:] for start in range(1, len(earlier)))
+    return any(_is_part(end, later[: len(end)]) and not {*earlier} & {*later[len(end) :]} for end in ends)

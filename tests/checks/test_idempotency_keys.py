@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.checks.idempotency_keys import idempotency_keys
 from harness.verdict import Finding, Owner, Status
 from tests.builders import KEEPS_MODELS, Story, a_case
@@ -18,8 +20,20 @@ def found(story: Story, **tools: str) -> list[Finding]:
 
 def twice(first: str | None, second: str | None) -> Story:
     """Two bodies of one call, each declaring an effect with a key."""
-    story = Story("crash@model#2/before").life().entered(CHARGE).effect("charge", CHARGE, first).left(CHARGE).crash()
-    return story.life().entered(CHARGE).effect("charge", CHARGE, second).left(CHARGE).finished()
+    return bodies([first], [second])
+
+
+def bodies(first: list[str | None], second: list[str | None]) -> Story:
+    """Two bodies of one call, each declaring effects with these keys."""
+    story = charging(Story("crash@model#2/before"), first).crash()
+    return charging(story, second).finished()
+
+
+def charging(story: Story, keys: list[str | None]) -> Story:
+    story.life().entered(CHARGE)
+    for key in keys:
+        story.effect("charge", CHARGE, key)
+    return story.left(CHARGE)
 
 
 def test_the_same_key_in_both_lives_passes():
@@ -35,6 +49,23 @@ def test_a_key_that_changes_between_two_lives_is_the_tools_fault():
 def test_a_key_that_changes_between_two_attempts_in_one_life_is_found_too():
     story = Story().life().ran(CHARGE, error="boom", arguments={"id": 1}).ran(CHARGE, arguments={"id": 2}).finished()
     assert [finding.rule for finding in found(story, charge="keyed:id")] == ["key-changed"]
+
+
+PARTS = [
+    pytest.param(["0", "1", "2"], ["1", "2"], [], id="it resumes where it stopped"),
+    pytest.param(["0", "1", "2"], ["0", "2"], [], id="it leaves out what is done"),
+    pytest.param(["0"], ["0", "1"], [], id="it goes further"),
+    pytest.param(["0", "1"], ["1", "2"], [], id="it resumes and goes further"),
+    pytest.param(["0", "1"], ["0", "x"], ["key-changed"], id="one of its keys changes"),
+    pytest.param(["0", "1"], ["x", "1"], ["key-changed"], id="the first of its keys changes"),
+    pytest.param(["0", "1"], ["x"], ["key-changed"], id="a part of it changes its key"),
+    pytest.param(["0", "1"], ["1", "0"], ["key-changed"], id="two effects change keys with each other"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "rules"), PARTS)
+def test_a_body_that_repeats_a_part_of_its_effects_keeps_their_keys(first, second, rules):
+    assert [finding.rule for finding in found(bodies(first, second))] == rules
 
 
 def test_a_missing_key_is_the_business_of_effects():
