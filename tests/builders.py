@@ -167,11 +167,11 @@ class Story:
         """A whole body that the engine records."""
         return self.ran(step, result, recorded=True, **values)
 
-    def unit(self, step: str, *, key: str = "", until: str = "committed") -> Story:
+    def unit(self, step: str, *, key: str = "", until: str = "committed", given: str | None = None) -> Story:
         """A unit that no other step's body claims, as far as `entered`, `left`, `committing` or `committed`."""
         key = key or f"u:{step}"
         self._units[step] = key
-        self._write(UnitEntered(unit=key, name=step, step=step))
+        self._write(UnitEntered(unit=key, name=step, step=step, given=given))
         if until != "entered":
             self._write(UnitLeft(unit=key, step=step, claimed=False))
         if until == "committing":

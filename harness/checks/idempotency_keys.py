@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.checks.base import Case, family
-from harness.checks.keys import Keys, keys_of, same_key
+from harness.checks.keys import Keys, keys_of, same_key, steadied
 from harness.checks.words import between, evidence, life, lines, titled, tool_of
 from harness.history import Effect, Execution
 from harness.steps import StepId
@@ -38,16 +38,16 @@ def _changed(case: Case) -> Iterator[Finding]:
 
 def _change(case: Case, step: str, first: tuple[Execution, Keys], second: tuple[Execution, Keys]) -> Finding:
     (earlier, one), (later, other) = first, second
+    owner, remedy = steadied(case, earlier, later)
     return Finding(
         check=NAME,
         rule=KEY_CHANGED,
         step=step,
         severity=Severity.ERROR,
-        owner=Owner.TOOL,
+        owner=owner,
         message=f"the idempotency key of {titled(step)} changed: {one} in {life(earlier)}, {other} in {life(later)}"
         f" ({between(case.history, earlier.entered, later.entered)})",
-        remedy=f"derive the key of `{tool_of(step)}` from the call itself (an argument or the tool call id), so that"
-        " every attempt carries the same one",
+        remedy=remedy,
         incarnation=later.incarnation,
         events=evidence(earlier, later),
     )

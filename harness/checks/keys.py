@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.checks.base import Case
-from harness.history import Execution, StepEntered
+from harness.checks.words import asked_alike, tool_of
+from harness.history import Execution, StepEntered, UnitEntered
+from harness.steps import StepId
+from harness.verdict import Owner
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,18 @@ def same_key(earlier: Keys, later: Keys) -> bool | None:
     if _is_part(one, other) or _is_part(other, one) or _goes_on(one, other):
         return True
     return None if None in one + other else False
+
+
+def steadied(case: Case, earlier: Execution, later: Execution) -> tuple[Owner, str]:
+    """Whose a key is that changed, and the remedy: that of the body, or of the workflow that calls it with another."""
+    one, other = earlier.entered, later.entered
+    is_own = StepId.parse(later.step).kind == "step"  # it is the person's own code that calls it
+    if is_own and isinstance(one, UnitEntered) and isinstance(other, UnitEntered) and one.given != other.given:
+        return Owner.CONFIGURATION, asked_alike(later.step, case.contract.unit)
+    return Owner.TOOL, (
+        f"derive the key of `{tool_of(later.step)}` from the call itself (an argument or the tool call id), so that"
+        " every attempt carries the same one"
+    )
 
 
 Several = tuple[str | None, ...]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from harness.checks.base import Case, place
 from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, answer_lost, repeats
-from harness.checks.words import between, evidence, life, lines, one, plural, times, titled
+from harness.checks.words import asked_alike, between, evidence, life, lines, plural, times, titled
 from harness.history import EngineRecord, Execution, History, RunEnded
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -66,11 +66,7 @@ def blame(case: Case, pair: Repeat) -> tuple[Owner, str, str]:
     if first in held or not held:
         keys = f"recorded under the key {first}, asked for again under {second}"
         if StepId.parse(pair.step).kind == "step":  # it is the person's own code that asks for it
-            remedy = (
-                f"ask for {titled(pair.step)} in the same way in every life: make what varies in {one(unit)} of its"
-                " own, whose result is kept, or derive it from what stays the same"
-            )
-            return Owner.CONFIGURATION, keys, remedy
+            return Owner.CONFIGURATION, keys, asked_alike(pair.step, unit)
         if what := varying_prompt(case):
             remedy = (
                 f"make {what} of the agent the same in every life: without time, chance, the order of a set, or"

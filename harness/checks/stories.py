@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.checks.base import Case
+from harness.checks.keys import steadied
 from harness.checks.repeats import Before
 from harness.checks.reruns import Rerun
 from harness.checks.resume import blame
@@ -86,7 +87,7 @@ def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
         kept = f"keep every effect of `{name}` in the {plural(unit)} and calls inside it, as it is now"
         told = f"mend what ran again inside `{name}`: each is told by itself"
         return "container-ran-again", Owner.TOOL, told if rerun.inside else kept
-    return _cause_in_keys(rerun, name) if rerun.may == "keyed" else _cause_without_keys(case, rerun, name)
+    return _cause_in_keys(case, rerun, name) if rerun.may == "keyed" else _cause_without_keys(case, rerun, name)
 
 
 def _cause_without_keys(case: Case, rerun: Rerun, name: str) -> tuple[str, Owner, str]:
@@ -110,13 +111,9 @@ def _give_a_key(rerun: Rerun, name: str) -> str:
     return f"give `{name}` an idempotency key and {how}, or say that a repeat is harmless (`--tools {name}=repeatable`)"
 
 
-def _cause_in_keys(rerun: Rerun, name: str) -> tuple[str, Owner, str]:
+def _cause_in_keys(case: Case, rerun: Rerun, name: str) -> tuple[str, Owner, str]:
     if all(keys.said for keys in rerun.keys):
-        remedy = (
-            f"derive the key of `{name}` from the call itself (an argument or the tool call id), so that every attempt"
-            " carries the same one"
-        )
-        return KEY_DIFFERS, Owner.TOOL, remedy
+        return KEY_DIFFERS, *steadied(case, rerun.pair.earlier, rerun.pair.later)
     return "key-missing", Owner.TOOL, _give_a_key(rerun, name)
 
 

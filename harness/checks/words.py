@@ -35,6 +35,14 @@ def tool_of(step: str) -> str:
     return StepId.parse(step).name or step
 
 
+def asked_alike(step: str, unit: str) -> str:
+    """The remedy for a workflow of the person's own that asks for another thing in each life."""
+    return (
+        f"ask for {titled(step)} in the same way in every life: make what varies in {one(unit)} of its own, whose"
+        " result is kept, or derive it from what stays the same"
+    )
+
+
 def life(execution: Execution) -> str:
     """`life 1`: which incarnation a body ran in."""
     return f"life {execution.incarnation}"

@@ -122,13 +122,14 @@ class UnitEntered(Event):
     """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
 
     `limits` are the timeouts that are known to be around it, in seconds as they were configured; `effective` are the
-    same as they are here, unless that is the same.
+    same as they are here, unless that is the same. `given` is a digest of the plain values that it was called with.
     """
 
     unit: str
     name: str
     step: str
     attempt: int = 1
+    given: str | None = None
     limits: list[float] = field(default_factory=list)
     effective: list[float] = field(default_factory=list)
 

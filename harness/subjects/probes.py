@@ -339,7 +339,7 @@ class Probes:
                     if waiting is not None:
                         with Setting(waiting_here, None):
                             return await self._run(waiting, lambda: body(*args, **kwargs), unit)
-                    if seconds := units.entered(self, unit, name, attempt):
+                    if seconds := units.entered(self, unit, name, attempt, (args, kwargs)):
                         await self._pause(seconds)
                     try:
                         result = await body(*args, **kwargs)
@@ -359,7 +359,7 @@ class Probes:
                 if waiting is not None:
                     with Setting(waiting_here, None):
                         return self._run_sync(waiting, lambda: body(*args, **kwargs), unit)
-                pause(units.entered(self, unit, name, attempt))
+                pause(units.entered(self, unit, name, attempt, (args, kwargs)))
                 try:
                     result = body(*args, **kwargs)
                 except BaseException as error:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from datetime import date, time
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from harness.history import UnitEntered, UnitLeft, UnitTried
 from harness.subjects.clock import configured, shortened
@@ -26,8 +31,11 @@ def tried(probes: Probes, unit: Unit, attempt: int, tries: int) -> None:
     )
 
 
-def entered(probes: Probes, unit: Unit, name: str, attempt: int | None) -> float:
-    """The body of a unit that records no body of the conversation begins. Returns the seconds that it must wait."""
+def entered(probes: Probes, unit: Unit, name: str, attempt: int | None, given: Any) -> float:
+    """The body of a unit that records no body of the conversation begins, called with what is given.
+
+    Returns the seconds that it must wait.
+    """
     seconds = probes.strikes.at(unit.step, "before")
     probes.journal.tell(
         UnitEntered,
@@ -35,11 +43,27 @@ def entered(probes: Probes, unit: Unit, name: str, attempt: int | None) -> float
         name=name,
         step=unit.step,
         attempt=attempt or 1,
+        given=digest(given),
         limits=configured(),
         effective=shortened(),
         invocation=probes.invocation,
     )
     return seconds
+
+
+def digest(given: Any) -> str | None:
+    """What tells the arguments of two calls apart; None if nothing does.
+
+    Of an object only its type counts: to look into it may do something, as reading a generator does.
+    """
+    try:
+        return sha256(json.dumps(given, default=_told, skipkeys=True).encode()).hexdigest()[:16]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _told(value: Any) -> str:
+    return str(value) if isinstance(value, UUID | date | time | Decimal) else type(value).__qualname__
 
 
 def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> float:

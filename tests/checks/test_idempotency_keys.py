@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.checks.effects import effects
 from harness.checks.idempotency_keys import idempotency_keys
 from harness.verdict import Finding, Owner, Status
 from tests.builders import KEEPS_MODELS, Story, a_case
@@ -157,3 +158,22 @@ def test_a_key_that_two_requests_of_one_tool_share_is_told_of_the_tool():
     (finding,) = found(story.finished())
     assert finding.message.startswith("two different calls of `charge`, ")
     assert finding.remedy.startswith("put what tells two calls of `charge` apart")
+
+
+POST = "step:post#1"
+
+
+@pytest.mark.parametrize(
+    ("given", "owner", "remedy"),
+    [
+        pytest.param("a", Owner.TOOL, "derive the key of `post` from the call", id="made in the body"),
+        pytest.param("b", Owner.CONFIGURATION, "ask for `step:post#1` in the same way in every life", id="handed in"),
+    ],
+)
+def test_a_key_that_the_workflow_hands_in_anew_is_for_the_workflow_to_keep(given, owner, remedy):
+    story = Story(f"crash@{POST}/between").life().unit(POST, until="entered", given="a").effect("post", POST, "k1")
+    story.crash().life().unit(POST, until="entered", given=given).effect("post", POST, "k2").finished()
+    for check in (idempotency_keys, effects):
+        (finding,) = check(a_case(story, Story().life().unit(POST).finished())).findings
+        assert (finding.rule in ("key-changed", "key-differs"), finding.owner) == (True, owner)
+        assert finding.remedy.startswith(remedy)

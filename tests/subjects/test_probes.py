@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic_ai import CallDeferred, ModelRetry
@@ -275,6 +276,20 @@ def test_a_unit_in_which_no_step_runs_is_a_step_of_its_own(tmp_path: Path, is_as
     assert result == "reserved"
     assert load(path).steps == ("step:reserve#1",)
     assert load(path).recorded_steps() == {"step:reserve#1"}
+
+
+def test_a_unit_is_told_with_what_tells_its_arguments_apart_and_nothing_of_them_is_used_up(tmp_path: Path) -> None:
+    probes = probes_for(tmp_path / "journal", "")
+    lines = (line for line in ("one", "two"))
+    same = UUID(int=1)
+
+    for number, (key, more) in enumerate([("k1", same), ("k1", UUID(int=1)), ("k2", same), ("k1", lines)]):
+        left = probes.unit(lambda _key, more: more, str(number), "post")(key, more=more)
+
+    given = [event.given for event in load(tmp_path / "journal").of(UnitEntered)]
+    assert given[0] == given[1]
+    assert len({*given}) == 3
+    assert [*left] == ["one", "two"]
 
 
 def test_what_a_unit_of_a_workflows_own_tells_the_world_is_told_of_its_step(tmp_path: Path) -> None:
