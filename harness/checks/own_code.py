@@ -7,7 +7,7 @@ calls that never ran) are its consequences, and no engine can help them: they ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from harness.checks.base import Case
@@ -40,11 +40,11 @@ def blamed_on_own_code(case: Case, verdicts: Iterable[Verdict]) -> list[Verdict]
     """The verdicts with what follows from such a function told once and against it; all have failed all the same."""
     verdicts = list(verdicts)
     found = said_otherwise(case)
-    consequences = [each for verdict in verdicts for each in verdict.findings if found and _follows(each)]
+    consequences = [each for verdict in verdicts for each in verdict.findings if found and follows(each, _CONSEQUENCES)]
     if not (found and consequences):
         return verdicts
     first = min(consequences, key=lambda finding: finding.check not in _TELLING)
-    return [_with(verdict, first, _retold(first, found)) for verdict in verdicts]
+    return [retold(verdict, consequences, RULE, (first, _against(first, found))) for verdict in verdicts]
 
 
 def said_otherwise(case: Case) -> Called | None:
@@ -59,11 +59,26 @@ def said_otherwise(case: Case) -> Called | None:
     return None
 
 
-def _follows(finding: Finding) -> bool:
-    return finding.rule in _CONSEQUENCES and finding.owner in (Owner.ENGINE, Owner.INTEGRATION)
+def follows(finding: Finding, rules: Collection[str]) -> bool:
+    """Whether a finding is one of these, and held against the engine or what integrates it."""
+    return finding.rule in rules and finding.owner in (Owner.ENGINE, Owner.INTEGRATION)
 
 
-def _retold(finding: Finding, call: Called) -> Finding:
+def retold(
+    verdict: Verdict, consequences: Sequence[Finding], rule: str, instead: tuple[Finding, Finding] | None = None
+) -> Verdict:
+    """A verdict without the consequences of what `rule` tells; `instead` is one of them, and what takes its place."""
+    first, told = instead or (None, None)
+    left = tuple(
+        told if told and found is first else found
+        for found in verdict.findings
+        if found is first or found not in consequences
+    )
+    dropped = len(left) < len(verdict.findings)
+    return replace(verdict, findings=left, reason=f"it follows from what `{rule}` tells" if dropped else verdict.reason)
+
+
+def _against(finding: Finding, call: Called) -> Finding:
     name = f"`{call.name}` ({call.role})"
     how = f"raised {call.said}" if call.raised else "answered otherwise than without faults"
     why = f"in life {call.incarnation} {name} {how}, for the same conversation"
@@ -76,11 +91,3 @@ def _retold(finding: Finding, call: Called) -> Finding:
         " variables that die with the process",
         events=(*finding.events, call.seq),
     )
-
-
-def _with(verdict: Verdict, first: Finding, told: Finding) -> Verdict:
-    left = tuple(
-        told if found is first else found for found in verdict.findings if found is first or not _follows(found)
-    )
-    dropped = len(left) < len(verdict.findings)
-    return replace(verdict, findings=left, reason=f"it follows from what `{RULE}` tells" if dropped else verdict.reason)

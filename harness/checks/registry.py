@@ -18,6 +18,7 @@ from harness.checks.faults_fired import faults_fired
 from harness.checks.idempotency_keys import KEY_CHANGED, idempotency_keys
 from harness.checks.liveness import liveness
 from harness.checks.own_code import blamed_on_own_code
+from harness.checks.own_workflow import blamed_on_own_workflow
 from harness.checks.resume import resume
 from harness.checks.stories import KEY_DIFFERS
 from harness.checks.usage import usage
@@ -42,6 +43,8 @@ CHECKS: dict[str, Check] = {
     "faults_fired": faults_fired,
 }
 """Every check by name, in the order in which reports show them."""
+WITNESSES = ("resume", "determinism")
+"""Those that say whether the engine or the code was wrong, and are heard even where they are not asked for."""
 
 
 def judge(
@@ -62,6 +65,8 @@ def judge(
     checks = {name: CHECKS[name] for name in map(known, chosen)} if chosen else CHECKS
     verdicts = told_once([safely(name, check, case) for name, check in checks.items()])
     verdicts = blamed_on_own_code(case, verdicts)
+    beside = [safely(name, CHECKS[name], case) for name in WITNESSES if name not in checks]
+    verdicts = blamed_on_own_workflow(case, verdicts, beside)
     return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
 
 

@@ -174,7 +174,8 @@ class StepEntered(Event):
     """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
 
     `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `own`: the unit
-    is the person's own function, whose key is theirs to choose. `limits` and `effective` as in `UnitEntered`.
+    is the person's own function, whose key is theirs to choose, or the run their own workflow. `limits` and `effective`
+    as in `UnitEntered`.
     """
 
     step: str

@@ -258,19 +258,19 @@ class Probes:
             return
         again, self._contained = self._contained == "before", "now"
         try:
-            with self.replaying() if again else self._around(StepId.of("run")):
+            with self.replaying() if again else self._around(StepId.of("run"), own=True):
                 yield
         finally:
             self._contained = "before"
 
     @contextmanager
-    def _around(self, step: StepId) -> Iterator[None]:
+    def _around(self, step: StepId, *, own: bool = False) -> Iterator[None]:
         """Surround the body of a run, the first of which is the one that the engine keeps the outcome of."""
         number, unit = step.path[-1].number, None
         if self.records_run and number == 1:
             unit = self._units[RUN_UNIT] = Unit(RUN_UNIT, str(step))
         self.strikes.at(str(step), "before", holds=False)
-        entered = self._enter(Body(step), str(step), unit)
+        entered = self._enter(Body(step, own=own), str(step), unit)
         with self._entered(entered), Setting(step_here, step if number > 1 else None):
             yield
 
