@@ -26,12 +26,14 @@ from fixtures.audit import awkward, clients, limited
 from harness.audits import collect
 from harness.audits.asked import body_unit
 from harness.audits.asking.sharing import shared
+from harness.audits.rules import found
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.engines.temporal import given
 from harness.engines.temporal import retries as temporal
 from harness.retries.live import Unit
 from tests.audits.live import rules
+from tests.audits.reports import report
 
 RUN = Unit("run")
 
@@ -53,8 +55,8 @@ def test_a_flow_that_is_retried_keeps_its_results(units, wrong):
     assert ("flow-retries-without-results" in rules(units, "prefect")) is wrong
 
 
-def under_a_flow(*tasks):
-    one = flow(lambda: None, name="around", retries=2)
+def under_a_flow(*tasks, **said):
+    one = flow(lambda: None, name="around", retries=2, **said)
     lives = [prefect.layers(one, Unit("own", task.name, task), {}) for task in tasks]
     asked = [body_unit(f"step:{number}", layers) for number, layers in enumerate(lives)]
     return [*asked, collect.recovered_unit(prefect.layers(one, RUN, {}))]
@@ -70,6 +72,26 @@ LOST = task(lambda: None, name="is found by nobody", persist_result=True, cache_
 )
 def test_tasks_that_keep_their_own_results_need_no_flow_that_does(tasks, wrong):
     assert ("flow-retries-without-results" in rules(under_a_flow(*tasks), "prefect")) is wrong
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ({"cache_policy": NO_CACHE}, True),
+        ({"persist_result": False}, True),
+        ({}, False),
+        ({"persist_result": True}, False),
+    ],
+)
+def test_a_task_that_keeps_nothing_is_named_where_its_flow_keeps_results(said, lost):
+    @task(name="charge", **said)
+    def charge() -> None:
+        """Nothing."""
+
+    every = found(report(*under_a_flow(charge, USUAL, persist_result=True), engine="prefect"))
+    told = [one for one in every if one.rule == "flow-retries-without-results"]
+    assert ["task charge keeps no result" in one.message for one in told] == [True] * lost
+    assert ["let charge keep its result" in one.remedy for one in told] == [True] * lost
 
 
 @pytest.mark.parametrize("setting", [PREFECT_RESULTS_PERSIST_BY_DEFAULT, PREFECT_TASKS_DEFAULT_PERSIST_RESULT])

@@ -88,13 +88,25 @@ def _heartbeat(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _results(unit: UnitAudit, report: AuditReport) -> Found:
     flow = layer(unit, "container")
-    if unit.unit != "run" or flow is None or flow.settings.get("persist_result") != "False":
+    if unit.unit != "run" or flow is None or flow.settings.get("retries", "0") == "0":
         return
-    kept = [_outermost(one).kept for one in report.units if layer(one, "unit")]
-    if flow.settings.get("retries", "0") != "0" and not (kept and all(kept)):
+    tasks = [_outermost(one) for one in report.units if layer(one, "unit")]
+    if flow.settings.get("persist_result") == "True":
+        yield from _lost(tasks)
+        return
+    kept = [one.kept for one in tasks]
+    if flow.settings.get("persist_result") == "False" and not (kept and all(kept)):
         but = "no results but those of tasks that say so" if any(kept) else "no results"
         text = f"the flow is retried, and keeps {but}: everything {'else ' if any(kept) else ''}that had finished"
         yield Said(f"{text} runs again", "set `persist_result=True` on the flow", Severity.ERROR, (), flow)
+
+
+def _lost(tasks: Iterable[RetryLayer]) -> Found:
+    """Tasks of the person's own that keep nothing in a flow that keeps what its tasks say."""
+    for one in {one.called: one for one in tasks if one.loses and one.called}.values():
+        text = f"the flow is retried, and its task {one.called} keeps no result: if it had finished, it runs again"
+        remedy = f"let {one.called} keep its result, with `persist_result=True` and a cache policy"
+        yield Said(text, remedy, Severity.ERROR, (), one)
 
 
 def _outermost(unit: UnitAudit) -> RetryLayer:
@@ -132,7 +144,8 @@ RULES = (
     Rule(
         "flow-retries-without-results",
         "a flow is retried and its results are not kept",
-        "A retry of the flow then repeats every model request and every tool, but for tasks that keep their own.",
+        "A retry of the flow then repeats every model request and every tool, but for tasks that keep their own; of a"
+        " flow that keeps results, a task that does not is repeated all the same.",
         _results,
     ),
     Rule(

@@ -57,6 +57,7 @@ class TaskLayer:
             notes=_told(task),
             called=called,
             kept=_kept(task),
+            loses=not _kept(task, persists=True),
         )
 
     def answer(self, error: BaseException) -> Answer:
