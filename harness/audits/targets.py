@@ -40,7 +40,7 @@ def target(
 ) -> Target | str:
     """What to make fail for a cell, or why nothing can be.
 
-    The first unit that asks a provider is the one that the wire shows: it fails, and with it the run. `called` are the
+    The first unit that asks a provider is the one that the wire shows: others may ask later, or not. `called` are the
     tools of MCP servers that a run really offered, by the unit that is about any of them.
     """
     if cell.failure is Failure.CRASH:
@@ -53,7 +53,8 @@ def target(
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
-        return Target(kind=MODEL, called=unit.called) if seen else f"{asking} fails first, and with it the run"
+        first = f"{asking} asks first, and what fails here fails there, too"
+        return Target(kind=MODEL, called=unit.called) if seen else first
     return _served(unit, cell, called) if unit.served else _failing(unit)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from harness import audit
 from harness.audits.proof import told_apart
+from harness.audits.targets import target
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
 from harness.retries.report import Cell, Measured, UnitAudit
@@ -176,3 +177,10 @@ def test_what_two_ask_in_steps_of_one_name_is_measured_for_neither_unless_it_is_
     told = told_apart(first, seen, [first, second])
     assert (told.counted == counted, bool(told.unmeasured)) == (remains, not remains)
     assert told_apart(first, seen, [first]) == seen
+
+
+def test_of_a_unit_that_asks_later_it_is_not_said_that_the_run_ends_before():
+    later = UnitAudit(unit="step:later.client")
+    cell = Cell(failure=Failure.UNAVAILABLE, expression=times(3, "openai"))
+    told = target(later, cell, "step:first.client", True, {})
+    assert told == "step:first.client asks first, and what fails here fails there, too"
