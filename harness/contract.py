@@ -105,10 +105,15 @@ def _only_model(arguments: Any) -> Any | None:
 _ABSENT = object()
 
 
+def parts_of(path: str) -> list[str]:
+    """What a path leads through, one by one: `orders[0].id` is `["orders", "0", "id"]`."""
+    return re.sub(r"\[(\d+)\]", r".\1", path).split(".")
+
+
 def _found(arguments: Any, path: str) -> Any:
     """What stands at a path: names of arguments and fields, positions in lists. `_ABSENT` if there is no such place."""
     value = arguments
-    for part in re.sub(r"\[(\d+)\]", r".\1", path).split("."):
+    for part in parts_of(path):
         if isinstance(value, dict) and part in value:
             value = value[part]
         elif isinstance(value, list) and part.isdigit() and int(part) < len(value):

@@ -76,6 +76,11 @@ class Finding:
         return (self.check, self.rule, str(self.owner), StepId.parse(self.step).unnumbered if self.step else "")
 
     @property
+    def blames_others(self) -> bool:
+        """Whether an engine, or what integrates it, is to answer for it, and not whoever wrote the subject."""
+        return self.owner in (Owner.ENGINE, Owner.INTEGRATION)
+
+    @property
     def change(self) -> str:
         """The remedy as it is for every step of that name. A group may ask for several: two effects, say."""
         return self.remedy.replace(self.step, self.group[-1]) if self.step else self.remedy

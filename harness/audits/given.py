@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.retries.findings import Accepted
 
 _KINDS: dict[str, tuple[type, str]] = {
     "subject": (str, "a text such as 'shop.agents:payments'"),
@@ -15,9 +18,10 @@ _KINDS: dict[str, tuple[type, str]] = {
     "tools": (Mapping, "a mapping from tools to policies"),
 }
 _OR_NONE = ("options", "tools")
+LISTED = "accepted is a list of accepted findings, as `harness.audits.accepted.load_accepted(FILE)` reads one"
 
 
-def check(given: Mapping[str, Any]) -> None:
+def check(**given: Any) -> None:
     """Raise `UsageError` for a value of another kind than its keyword takes."""
     budget = given["budget"]
     if not isinstance(budget, int) or isinstance(budget, bool) or budget < 1:
@@ -29,17 +33,19 @@ def check(given: Mapping[str, Any]) -> None:
     for tool, policy in (given.get("tools") or {}).items():
         if not isinstance(policy, str):
             raise UsageError(f"what {tool!r} may do is a text such as 'keyed:order_id', not {policy!r}")
-    if accepted := given.get("accepted"):
-        _check_accepted(accepted)
 
 
-def _check_accepted(given: Any) -> None:
+def listed(accepted: Any, meant: str) -> tuple[Accepted, ...]:
+    """Accepted findings, one by one. Raises `UsageError`, which begins with what is `meant`, for anything else."""
+    if accepted == ():  # as nearly always: a static audit imports nothing that it does not need
+        return ()
     from harness.retries.findings import Accepted
 
-    for one in given if isinstance(given, Iterable) and not isinstance(given, str) else (given,):
+    found = tuple(accepted) if isinstance(accepted, Iterable) and not isinstance(accepted, str) else (accepted,)
+    for one in found:
         if not isinstance(one, Accepted):
-            how = "`harness.audits.accepted.load_accepted(FILE)`"
-            raise UsageError(f"accepted is a list of accepted findings, as {how} reads one, not {one!r}")
+            raise UsageError(f"{meant}, not {one!r}")
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.contract import parts_of
 from harness.errors import UsageError
 from harness.subjects.schemas import Schema, resolve
 
@@ -18,7 +18,7 @@ def refuse_lost_keys(said: Mapping[str, ToolPolicy], taken: Mapping[str, Schema]
     for tool, policy in said.items():
         if policy.key in (None, "tool_call_id") or tool not in taken:
             continue
-        path = re.sub(r"\[(\d+)\]", r".\1", policy.key or "").split(".")
+        path = parts_of(policy.key or "")
         if not _leads(path, taken[tool], taken[tool]):
             places = dict.fromkeys(
                 name for one in _ways(taken[tool], taken[tool]) for name in one.get("properties", ())

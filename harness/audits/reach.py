@@ -22,6 +22,7 @@ from harness.audits.asking.clients import MAKERS, asks, taken_out
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
 from harness.audits.lending import lent_out, passed_to, without
 from harness.audits.running import Runs, runs_of
+from harness.audits.sources import named_in
 from harness.subjects.importing import is_theirs
 
 DEEPEST = 2000
@@ -201,7 +202,7 @@ class _Search:
         return fresh
 
     def _named(self, function: FunctionType, names: _Names) -> Iterator[tuple[str, Any]]:
-        known: dict[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        known = named_in(function)
         yield from ((name, known[name]) for name in names.variables if name in known)
         yield from _defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)

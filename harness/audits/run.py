@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from harness.audits.given import check
+from harness.audits.given import LISTED, check, listed
 from harness.audits.scratch import scratch
 from harness.engines import registry, usable
 from harness.errors import UsageError
@@ -49,8 +49,8 @@ def audit(
     that cannot be used: a subject, an engine that is not there, an engine that refuses the subject.
     """
     begun = time.monotonic()
-    given = {"subject": subject, "engine": engine, "budget": budget, "static": static}
-    check({**given, "options": options, "tools": tools, "accepted": accepted})
+    check(subject=subject, engine=engine, budget=budget, static=static, options=options, tools=tools)
+    accepted = listed(accepted, LISTED)
     options = options or {}
     if engine not in registry.BUILT_IN:  # to look through what is installed takes a while, and the child does, too
         registry.path_of(engine)

@@ -7,14 +7,13 @@ what they are; else only a run shows them.
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-from harness.audits.sources import tree_of
+from harness.audits.sources import named_in, tree_of
 from harness.retries.live import MadeInCall
 
 RUNS = ("run_step", "run_step_async")
@@ -118,7 +117,7 @@ def _spelled(names: Iterable[ast.Name]) -> frozenset[str]:
 
 
 def _made(call: ast.Call, function: FunctionType, local: Iterable[str]) -> MadeInCall:
-    known: dict[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    known = named_in(function)
     for name in (*local, *function.__code__.co_varnames):
         known.pop(name, None)
     given = _given(call)

@@ -6,7 +6,13 @@ import ast
 import functools
 import inspect
 from textwrap import dedent
-from types import CodeType
+from types import CodeType, FunctionType
+from typing import Any
+
+
+def named_in(function: FunctionType) -> dict[str, Any]:
+    """What every name is that a function does not make itself: in its closure, else in its module."""
+    return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
 
 
 @functools.cache

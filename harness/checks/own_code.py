@@ -61,7 +61,7 @@ def said_otherwise(case: Case) -> Called | None:
 
 def follows(finding: Finding, rules: Collection[str]) -> bool:
     """Whether a finding is one of these, and held against the engine or what integrates it."""
-    return finding.rule in rules and finding.owner in (Owner.ENGINE, Owner.INTEGRATION)
+    return finding.rule in rules and finding.blames_others
 
 
 def retold(

@@ -69,7 +69,7 @@ def _runs(case: Case) -> list[Execution]:
 
 def _is_evidence(finding: Finding) -> bool:
     """Whether a finding shows the engine to be wrong. A `missed` record does not: whose key it was, `resume` tells."""
-    return finding.owner in (Owner.ENGINE, Owner.INTEGRATION) and finding.rule != "missed"
+    return finding.blames_others and finding.rule != "missed"
 
 
 def _invented(case: Case) -> bool:

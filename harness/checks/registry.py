@@ -65,7 +65,7 @@ def judge(
     checks = {name: CHECKS[name] for name in map(known, chosen)} if chosen else CHECKS
     verdicts = told_once([safely(name, check, case) for name, check in checks.items()])
     verdicts = blamed_on_own_code(case, verdicts)
-    beside = [safely(name, CHECKS[name], case) for name in WITNESSES if name not in checks]
+    beside = (safely(name, CHECKS[name], case) for name in WITNESSES if name not in checks)
     verdicts = blamed_on_own_workflow(case, verdicts, beside)
     return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
 

@@ -36,7 +36,7 @@ def unconfirmed(done: Sequence[RunReport]) -> list[RunReport]:
     """The same reports where nothing could be seen again, because a person interrupted: what blames others says so."""
 
     def mark(finding: Finding) -> Finding:
-        if finding.owner not in (Owner.ENGINE, Owner.INTEGRATION) or finding.confirmed:
+        if not finding.blames_others or finding.confirmed:
             return finding
         return replace(finding, message=f"{finding.message} (not confirmed in cold interpreters: interrupted before)")
 
@@ -48,7 +48,7 @@ def unconfirmed(done: Sequence[RunReport]) -> list[RunReport]:
 
 def blaming(judged: RunReport) -> list[Finding]:
     """The findings of a report that an engine or integration is to answer for."""
-    return [finding for finding in judged.findings if finding.owner in (Owner.ENGINE, Owner.INTEGRATION)]
+    return [finding for finding in judged.findings if finding.blames_others]
 
 
 def marked(judged: RunReport, seen: dict[Group, bool], *, excused: bool = False) -> RunReport:
@@ -58,7 +58,7 @@ def marked(judged: RunReport, seen: dict[Group, bool], *, excused: bool = False)
     """
 
     def mark(finding: Finding) -> Finding:
-        accused = finding.group in seen and finding.owner in (Owner.ENGINE, Owner.INTEGRATION)
+        accused = finding.group in seen and finding.blames_others
         failing = excused and finding.severity is Severity.ERROR
         if not (accused or failing):
             return finding

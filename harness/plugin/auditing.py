@@ -6,7 +6,7 @@ A static audit takes about two seconds and starts nothing, which is why tests ge
 from __future__ import annotations
 
 import unittest
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +15,7 @@ import pytest
 
 from harness.audits.accepted import load_accepted
 from harness.audits.given import check as check_kinds
+from harness.audits.given import listed
 from harness.audits.run import BUDGET, audit, judged
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable, HarnessError, UsageError
@@ -70,7 +71,7 @@ def wanted(node: Any, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         raise UsageError(f"{where} names no subject: say what to audit, as in subject='shop.agents:payments'")
     said["subject"] = marker.subject_path(said["subject"], node, where)
     with _said_at(where):
-        check_kinds(said | {"accepted": ()})
+        check_kinds(**said)
     return {**said, "accepted": _accepted(said.get("accepted", ()), where, node)}
 
 
@@ -188,11 +189,7 @@ def _accepted(given: Any, where: str, node: Any) -> tuple[Accepted, ...]:
         folders = (Path(), Path(node.path).parent, node.config.rootpath)
         with _said_at(where):
             return load_accepted(next((file for folder in folders if (file := folder / given).is_file()), Path(given)))
-    listed = tuple(given) if isinstance(given, Iterable) else (given,)
-    for one in listed:
-        if not isinstance(one, Accepted):
-            raise UsageError(f"{where}: accepted is a file of accepted findings or a list of them, not {one!r}")
-    return listed
+    return listed(given, f"{where}: accepted is a file of accepted findings or a list of them")
 
 
 def _status(item: pytest.Item, report: AuditReport) -> Status:
