@@ -9,6 +9,8 @@ The room is called `audits`, because `harness.audit` is the function.
     reach.py      what a person's function can reach: the clients and agents that its code names
     holding.py    what objects and containers hold, seen without running them
     running.py    the units that a call makes of what it is given, with the options that it says
+    calling.py    what the calls of units say of how they are tried, where no object knows it
+    spelled.py    what an expression is that is spelled out, or names what is there
     lending.py    functions that code hands to others, which run there
     translating.py  what the code in between makes of an error
     sources.py    the source of a person's code, parsed

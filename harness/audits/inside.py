@@ -46,7 +46,7 @@ def asked_by(name: str, function: Any, lives: Sequence[Live], engine: Engine, de
     for attribute, kind in dict(deps.hidden(taken(function, *(one.value for one in found)))).items():
         if asks(kind):
             reason = "it comes with the deps of a run; say how they are made with `--deps`"
-            yield _unknown(f"{name}.{attribute}", kind.__qualname__, reason, lives)
+            yield nobody_sees(f"{name}.{attribute}", kind.__qualname__, reason, lives)
 
 
 def asked_inside(
@@ -111,11 +111,11 @@ def asking(
     value = one.value
     if one.is_changed and not isinstance(value, AbstractAgent):
         reason = f"`{one.name}` is copied with other options in the call, where nobody can see them before"
-        yield _unknown(name, type(value).__qualname__, reason, lives)
+        yield nobody_sees(name, type(value).__qualname__, reason, lives)
     elif isinstance(value, Unseen):
         kind = value.kind.__qualname__
         reason = f"it is taken from an object of `{kind}` that is made in the call, where nobody can see it"
-        yield _unknown(name, one.name, reason, lives)
+        yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
         (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of)
@@ -124,7 +124,7 @@ def asking(
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
         if reason:
-            yield _unknown(name, value.__qualname__, reason, lives)
+            yield nobody_sees(name, value.__qualname__, reason, lives)
         else:
             yield model_unit(name, Asker(None, sdk=Http(plain_client(value), made=True)), lives, made_of)
     elif isinstance(value, Model):
@@ -133,7 +133,7 @@ def asking(
         sdk = None if is_sdk(value) or is_google(value) else Http(value)
         yield model_unit(name, Asker(None, client=value, sdk=sdk), lives, made_of)
     else:
-        yield _unknown(name, type(value).__qualname__, unaskable(value), lives)
+        yield nobody_sees(name, type(value).__qualname__, unaskable(value), lives)
 
 
 def durable(value: Any) -> bool:
@@ -177,7 +177,7 @@ def _name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def _unknown(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:
+def nobody_sees(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:
     """What nobody can ask before. A run may still show how often it asks."""
     hidden = RetryLayer(name=kind, kind="sdk", unknown=reason)
     cells = tuple(

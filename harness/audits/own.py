@@ -7,7 +7,7 @@ between are followed. What a function makes while it runs cannot be seen before,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from harness.audits.asking.clients import asks
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
-from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable
-from harness.audits.reach import Reached, Unseen, own_function, reached
-from harness.retries.live import Live, Unit
+from harness.audits.calling import calls_in
+from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
+from harness.audits.reach import Reached, Unseen, explored, names_in, own_function, reached
+from harness.retries.live import Live, MadeInCall, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.steps import StepId
@@ -30,11 +31,12 @@ from harness.subjects.naming import unwrapped
 
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
-    engine = deciding(engine)
+    every, functions = explored(workflow)
+    calls = calls_in(functions)
+    engine = _told(deciding(engine), calls)
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)
-    every = list(reached(workflow))
     way = Way((), engine, {id(one.value) for one in every if one.is_changed})
     steps = [one for one in every if any(live.layer.kind == "unit" for live in engine(_own(one)))]
     own = {id(one.value) for one in steps}
@@ -53,12 +55,21 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     ]
     asked = list(asked_inside("", beside, around, engine))
     found += [unit for one in _agents(named, way) for unit in one] + asked
+    found += _by_name(calls, {live.layer.called for one in steps for live in engine(_own(one))}, run)
     yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
     for one in children.values():
         unit = collect.recovered_unit(_recovering(one.value, way.engine))
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
+
+
+def _by_name(calls: Sequence[MadeInCall], found: Collection[str], run: Sequence[Live]) -> list[UnitAudit]:
+    """What the workflow asks for by a name, as text: nobody sees whom that asks, unless it was found by itself."""
+    names = dict.fromkeys(call.runs for call in calls if isinstance(call.runs, str) and call.runs not in found)
+    reason = "the workflow asks for it by its name, as text; name the function, so that it can be looked into"
+    containers = [live for live in run if live.layer.kind == "container"]
+    return [nobody_sees(f"step:{name}", name, reason, containers) for name in names]
 
 
 def _in_its_workflow(one: Reached, engine: Engine, unit: UnitAudit) -> UnitAudit:
@@ -108,6 +119,17 @@ def _containing(lives: Sequence[Live]) -> list[Live]:
         is_own = live.layer.kind == "tool"  # a decorator; the engine knows what it tries again itself
         live.layer = live.layer.model_copy(update={"kind": "container", "recalls": is_own})
     return [*lives]
+
+
+def _told(engine: Engine, calls: Sequence[MadeInCall]) -> Engine:
+    """The engine, told of a unit what the workflow's calls say of units, where any does."""
+
+    def lives(unit: Unit) -> Sequence[Live]:
+        if calls and unit.kind == "own":
+            unit = replace(unit, calls=tuple(calls), names=names_in(unit.function))
+        return engine(unit)
+
+    return lives
 
 
 def _inside(body: Sequence[Live], engine: Engine) -> Engine:

@@ -196,10 +196,11 @@ def _called_by(unit: UnitAudit, numbers: dict[str, int]) -> dict[str, int]:
 
 
 def _around(unit: UnitAudit, cell: Cell) -> Around:
-    """What the engine has around the unit, where it fails as in this cell."""
+    """What the engine has around the unit, where it fails as in this cell. Of what nobody knows it may be anything."""
     layers = [layer for layer in unit.layers if layer.kind in ("unit", "container")]
     names = {layer.name for layer in layers}
-    return around(layers, endless=any(one.endless and one.layer in names for one in factors(cell.expression)))
+    endless = any(one.endless and one.layer in names for one in factors(cell.expression))
+    return around(layers, endless=endless or any(layer.unknown and layer.kind == "unit" for layer in layers))
 
 
 def _why_not(

@@ -81,12 +81,19 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
 
     `given` are objects that come with a call, by the attribute that they are taken from (`deps`).
     """
-    search = _Search(leaving, given or {})
-    for function, owner, through in _entries(value):
-        if function.__code__ not in search.looked:
-            search.waiting.append((function, owner, through))
-            yield from search.bound(value, function)
-            yield from search.run()
+    yield from _Search(leaving, given or {}).of(value)
+
+
+def explored(value: Any) -> tuple[list[Reached], list[FunctionType]]:
+    """The same, and every function of the person's own that was looked into for it, the function itself among them."""
+    search = _Search((), {})
+    return list(search.of(value)), list(search.looked.values())
+
+
+def names_in(value: Any) -> frozenset[str]:
+    """All names that a function's code uses, and the code of the person's functions that it calls."""
+    every = [_names(function.__code__) for function in explored(value)[1]]
+    return frozenset(name for names in every for name in (*names.variables, *names.attributes))
 
 
 def taken(*values: Any) -> frozenset[str]:
@@ -132,8 +139,15 @@ class _Search:
     lent: list[Reached] = field(default_factory=list)
     passed: list[tuple[frozenset[str], _Entry]] = field(default_factory=list)
     taking: list[_Place] = field(default_factory=list)
-    looked: set[CodeType] = field(default_factory=set)
+    looked: dict[CodeType, FunctionType] = field(default_factory=dict)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
+
+    def of(self, value: Any) -> Iterator[Reached]:
+        for function, owner, through in _entries(value):
+            if function.__code__ not in self.looked:
+                self.waiting.append((function, owner, through))
+                yield from self.bound(value, function)
+                yield from self.run()
 
     def run(self) -> Iterator[Reached]:
         for _ in range(DEEPEST):
@@ -180,7 +194,7 @@ class _Search:
         code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
         names = _names(code)
         place = _Place(names, code, through)
-        self.looked.add(function.__code__)
+        self.looked[function.__code__] = function
         if code.co_argcount + code.co_kwonlyargcount:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:

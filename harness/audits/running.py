@@ -13,7 +13,8 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-from harness.audits.sources import named_in, tree_of
+from harness.audits.sources import tree_of
+from harness.audits.spelled import Spelled
 from harness.retries.live import MadeInCall
 
 RUNS = ("run_step", "run_step_async")
@@ -49,15 +50,16 @@ def runs_of(function: FunctionType) -> Runs:
         names = frozenset({*function.__code__.co_names, *function.__code__.co_freevars})
         call = MadeInCall(RUNS[0], None, "", function.__code__.co_filename, function.__code__.co_firstlineno)
         return Runs(((call, names),))
-    local = _local(tree)
+    local, spelled = _local(tree), Spelled(function, tree)
     every = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     reserves = any(_called(call) == RESERVES for call in every)
     calls = [call for call in every if _called(call) in RUNS or (reserves and _is_reserved(call, function.__globals__))]
-    inside = [_used(_given(call)[1:], local) for call in calls]
+    answers = {id(call) for call in calls}
+    inside = [_used(_given(call)[1:], local, answers) for call in calls]
     within = {id(name) for names in inside for name in names}
-    made = ((_made(call, function, local), _spelled(names)) for call, names in zip(calls, inside, strict=True))
+    made = ((_made(call, function, spelled), _spelled(names)) for call, names in zip(calls, inside, strict=True))
     loaded = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    beside = _used([name for name in loaded if id(name) not in within], local)
+    beside = _used([name for name in loaded if id(name) not in within], local, answers)
     return Runs(tuple(made), _spelled(beside))
 
 
@@ -99,11 +101,14 @@ def _local(tree: ast.AST) -> dict[str, list[ast.AST]]:
     return found
 
 
-def _used(nodes: Iterable[ast.AST], local: dict[str, list[ast.AST]]) -> list[ast.Name]:
-    """Every name in these nodes, and in what the local ones among them are."""
+def _used(nodes: Iterable[ast.AST], local: dict[str, list[ast.AST]], answers: Container[int]) -> list[ast.Name]:
+    """Every name in these nodes, and in what the local ones among them are.
+
+    What is in the calls `answers` (by `id`) is used there: what comes out of them is another thing.
+    """
     waiting, seen, found = list(nodes), set[str](), list[ast.Name]()
     while waiting:
-        for node in ast.walk(waiting.pop()):
+        for node in _walked(waiting.pop(), answers):
             if isinstance(node, ast.Name):
                 found.append(node)
                 if node.id not in seen:
@@ -112,41 +117,29 @@ def _used(nodes: Iterable[ast.AST], local: dict[str, list[ast.AST]]) -> list[ast
     return found
 
 
+def _walked(node: ast.AST, but: Container[int]) -> Iterator[ast.AST]:
+    """A node and all that is in it, without those nodes (by `id`) and what is in them."""
+    if id(node) not in but:
+        yield node
+        for inner in ast.iter_child_nodes(node):
+            yield from _walked(inner, but)
+
+
 def _spelled(names: Iterable[ast.Name]) -> frozenset[str]:
     return frozenset(name.id for name in names)
 
 
-def _made(call: ast.Call, function: FunctionType, local: Iterable[str]) -> MadeInCall:
-    known = named_in(function)
-    for name in (*local, *function.__code__.co_varnames):
-        known.pop(name, None)
+def _made(call: ast.Call, function: FunctionType, spelled: Spelled) -> MadeInCall:
     given = _given(call)
     run = given[1] if len(given) > 1 else None
     name = str(getattr(run, "attr", getattr(run, "id", _called(call))))
-    qualified = getattr(known.get(name), "__qualname__", "") if isinstance(run, ast.Name) else ""
     try:
-        options: Any = _value(given[0], known) if given else None
-        options = {} if options is None else dict(options)
-    except (KeyError, TypeError, ValueError):
+        qualified = getattr(spelled.value(run), "__qualname__", "") if isinstance(run, ast.Name) else ""
+    except ValueError:
+        qualified = ""
+    try:
+        options: Any = dict((spelled.value(given[0]) if given else None) or {})
+    except (TypeError, ValueError):
         options = None
     code = function.__code__
     return MadeInCall(name, options, qualified, code.co_filename, code.co_firstlineno + call.lineno - 1)
-
-
-def _value(said: ast.expr, known: dict[str, Any]) -> Any:
-    """What an expression is that is spelled out, or names what is there. Raises `KeyError`, `ValueError` of others."""
-    if isinstance(said, ast.Name):
-        return known[said.id]
-    if isinstance(said, ast.Dict):
-        pairs = zip(said.keys, said.values, strict=True)
-        return {_name_of(key): _value(value, known) for key, value in pairs}
-    if isinstance(said, ast.Call) and _called(said) in ("StepOptions", "dict") and not said.args:
-        return {_name_of(one.arg): _value(one.value, known) for one in said.keywords}
-    return ast.literal_eval(said)
-
-
-def _name_of(key: ast.expr | str | None) -> Any:
-    """The name of one option. Raises `ValueError` where others are unpacked."""
-    if key is None:
-        raise ValueError("what is unpacked is not spelled out")
-    return key if isinstance(key, str) else ast.literal_eval(key)

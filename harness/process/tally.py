@@ -1,7 +1,8 @@
 """How often each body was begun in a life that is still going on, and what it waits for, from its growing journal.
 
 A run that tries the same thing again and again writes all the time, so silence will never give it away; and one that is
-made to wait is silent, and gets somewhere all the same. A body that an error keeps from beginning was tried, too.
+made to wait is silent, and gets somewhere all the same. A body that an error keeps from beginning was tried, too, and
+so was a unit of which the engine tells, whatever becomes of its body.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ TRIES = 25
 """So many attempts at one body in one life, and no end in sight, are enough to have seen."""
 
 _ENTERED = b'{"kind": "StepEntered"'
+_TRIED = b'{"kind": "UnitTried"'
 _FIRED = b'{"kind": "FaultFired"'
 _WAITED = b'{"kind": "EngineWaited"'
 
@@ -30,6 +32,7 @@ class Tally:
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
         self._refused: Counter[tuple[int, str]] = Counter()
+        self._units: Counter[tuple[int, str]] = Counter()
         self._tried = 1
         self.waits = 0.0
         """For how many seconds the life may be silent: a fault or its engine made it wait, or hang until a timeout."""
@@ -48,6 +51,8 @@ class Tally:
     def _count(self, line: bytes) -> None:
         if (start := line.rfind(_ENTERED)) >= 0:  # behind what a death has torn off
             self._entered[_body(json.loads(line[start:]))] += 1
+        if (start := line.rfind(_TRIED)) >= 0:
+            self._units[_body(json.loads(line[start:]))] += 1
         if (start := line.rfind(_FIRED)) >= 0:
             event = json.loads(line[start:])
             self.waits = max(self.waits, event["wait"])
@@ -64,8 +69,8 @@ class Tally:
     @property
     def endless(self) -> str | None:
         """Why this life should end now, or None."""
-        # An error may come before a body begins or after: one attempt may be in both counts, so they are not added.
-        tried = self._entered | self._refused
+        # An error may come before a body begins or after: one attempt may be in several counts, so they are not added.
+        tried = self._entered | self._refused | self._units
         (_invocation, step), count = max(tried.items(), key=lambda item: item[1], default=((0, ""), 0))
         return f"`{step}` was tried {count} times in one life, and again" if count >= self._most else None
 

@@ -86,7 +86,8 @@ class Unit:
 
     `flow` is what runs in the flow or workflow itself, in no unit: whatever fails there fails the run as a whole.
     A tool comes with its name, the function that it calls, its metadata and the id of its toolset. `owner` is the agent
-    that it belongs to, where the subject is a workflow around that agent.
+    that it belongs to, where the subject is a workflow around that agent. Of a unit of the person's own, `calls` are
+    those in the workflow that say how units are tried, and `names` all that its code uses by a name.
     """
 
     kind: str
@@ -96,14 +97,21 @@ class Unit:
     toolset: str | None = None
     mcp: bool = False
     owner: Any = None
+    calls: tuple[MadeInCall, ...] = ()
+    names: frozenset[str] = frozenset()
+
+
+UNPACKED = "**"
+"""Among the names of options: those that a call takes out of something which only a run knows."""
 
 
 @dataclass(frozen=True, eq=False)
 class MadeInCall:
     """A unit that a call makes of what it is given, in place of the function of a `Unit`. Each is only equal to itself.
 
-    `options` are those of the call, None if only a run shows them; `called` is what the function calls itself, if that
-    is known; `file` and `line` are where the call is.
+    `options` are those of the call, None if only a run shows them, and `hidden` the names of those that only a run
+    shows; `called` is what the function calls itself, if that is known; `file` and `line` are where the call is. `runs`
+    is what the call says to run, a function or a name; None where it does not tell.
     """
 
     name: str
@@ -111,3 +119,5 @@ class MadeInCall:
     called: str
     file: str
     line: int
+    runs: Any = None
+    hidden: frozenset[str] = frozenset()

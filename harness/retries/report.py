@@ -91,9 +91,11 @@ class Cell(Value):
 
     @property
     def is_below(self) -> bool:
-        """Whether fewer were measured than a bound allows."""
+        """Whether fewer were measured than a bound allows, and not because we stopped there."""
+        if not self.bound or self.measured is None or self.measured.capped:
+            return False
         fewest = self.predicted if self.least is None else self.least
-        return self.bound and self.counted is not None and self.counted < (fewest or 0)
+        return (self.counted or 0) < (fewest or 0)
 
 
 class UnitAudit(Value):

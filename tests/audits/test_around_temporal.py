@@ -54,5 +54,5 @@ def test_a_decorator_on_a_workflows_method_multiplies_its_activities(tmp_path: P
         report = audit(f"{module}:{name}", "temporal", options={"workflow_attempts": 1})
         cells = {one.unit: one.cell(Failure.UNAVAILABLE) for one in report.units if one.unit != "run"}
         assert cells.keys() == {unit}
-        assert cells[unit].chain.startswith(f"? (temporal activity) × ? (tenacity of {whose})")
+        assert cells[unit].chain.startswith(f"2 (temporal activity) × 3 (tenacity of {whose})")
         assert cells[unit].counted == 6

@@ -71,6 +71,12 @@ def test_a_measurement_that_was_stopped_below_a_number_neither_agrees_nor_differ
     assert cell(F.CRASH, factor, measured=seen).agrees is agrees
 
 
+@pytest.mark.parametrize("failure", [F.CRASH, F.TOOL_EXCEPTION])
+def test_what_was_stopped_is_not_fewer_than_a_bound_allows(failure):
+    assert not cell(failure, ENDLESS, measured=measured(25, capped=True), bound=True).is_below
+    assert cell(failure, ENDLESS, measured=measured(25), bound=True).is_below
+
+
 def test_no_budget_is_about_deaths():
     assert dying(times(101, "dbos recovery")).worst is None
     assert not {"many-retries", "stacked-retries"} & {one.rule for one in found(report(dying(times(101, "dbos step"))))}

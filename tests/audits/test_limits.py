@@ -147,4 +147,4 @@ def test_an_engine_is_asked_for_the_agents_units_inside_a_workflow():
     found = {unit.unit: unit for unit in own.units_of(own_temporal.Limited, ask)}
     assert found["agent.model"].cell(F.UNAVAILABLE).chain == "3 (openai) × 2 (temporal activity) = 6"
     assert found["agent.run"].cell(F.INVALID_OUTPUT).chain == "2 (usage limits stop 6 (agent output)) = 2"
-    assert "execute_activity" in found["step:archive"].unknown[0].unknown
+    assert found["step:archive"].cell(F.TOOL_EXCEPTION).chain == "unlimited (temporal activity) = unlimited"

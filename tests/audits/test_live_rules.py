@@ -55,6 +55,18 @@ def test_a_flow_that_is_retried_keeps_its_results(units, wrong):
     assert ("flow-retries-without-results" in rules(units, "prefect")) is wrong
 
 
+@pytest.mark.parametrize("persisted", [True, False])
+def test_what_a_retried_flow_does_in_no_task_is_lost_where_it_is_more_than_one_thing(persisted):
+    run = kept(persisted=persisted)
+    one = prefect.layers(flow(lambda: None, retries=2), Unit("flow"), {})
+    units = (body_unit("a", one), body_unit("b", one), *run)
+    told = found(report(*units, engine="prefect"))
+    assert [finding.remedy.partition(",")[0] for finding in told if finding.rule == "flow-retries-without-results"] == [
+        "put it into tasks that keep their results"
+    ]
+    assert "flow-retries-without-results" not in rules([body_unit("a", one), *run], "prefect")
+
+
 def under_a_flow(*tasks, **said):
     one = flow(lambda: None, name="around", retries=2, **said)
     lives = [prefect.layers(one, Unit("own", task.name, task), {}) for task in tasks]

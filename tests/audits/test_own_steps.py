@@ -91,7 +91,7 @@ async def reserve(order: int) -> str:
 class Settle:
     @workflow.run
     async def run(self, prompt: str) -> str:
-        thrice = RetryPolicy(maximum_attempts=3)
+        thrice = RetryPolicy(maximum_attempts=len("abc"))
         wait = timedelta(seconds=10)
         return await workflow.execute_activity(reserve, 1, start_to_close_timeout=wait, retry_policy=thrice)
 """
@@ -144,7 +144,7 @@ def test_tasks_fail_with_the_flow_that_tries_them_again_and_a_loop_of_ones_own_i
     assert told["step:thank"].startswith("NOTE at most")
 
 
-def test_what_is_only_said_in_the_call_of_an_activity_is_measured_all_the_same(tmp_path: Path):
+def test_what_only_a_run_knows_of_the_call_of_an_activity_is_measured_all_the_same(tmp_path: Path):
     _report, found = audited(tmp_path, TEMPORAL, "Settle", "temporal")
 
     assert found["step:reserve"].predicted is None

@@ -132,7 +132,7 @@ def test_a_plain_flow_is_measured_without_any_agent():
 
 
 def test_what_no_run_can_show_says_why():
-    report = audit("fixtures.workflows.temporal_orders:Orders", "temporal")
+    report = audit("fixtures.audit.calling_temporal:Made", "temporal")
     assert report.status is Status.UNKNOWN
     assert "are said in `workflow.execute_activity`" in report.unknown[0]
 

@@ -22,6 +22,7 @@ from harness.retries.values import Failure
 
 F = Failure
 client = OpenAI(api_key="sk-fixture")
+other = OpenAI(api_key="sk-fixture", max_retries=0)
 MOST = 4
 FOUR = {"retries_allowed": True, "max_attempts": MOST}
 
@@ -110,6 +111,27 @@ def runs_made(prompt: str) -> None:
     """Make the options while it runs."""
     options: Any = {"retries_allowed": bool(prompt)}
     DBOS.run_step(options, ask)
+
+
+def answer() -> Any:
+    """Ask somebody else."""
+    return other.models.list()
+
+
+@DBOS.workflow()
+async def runs_after(prompt: str) -> Any:
+    """Hand the answer of one step to another, and keep it."""
+    options: Any = {"retries_allowed": True}
+    plan = await DBOS.run_step_async(FOUR, ask, prompt)
+    done = DBOS.run_step(None, answer, plan, options)
+    return done, str(plan)
+
+
+def test_what_is_done_with_the_answer_of_a_step_is_none_of_its_requests():
+    assert chains(runs_after) == {
+        "step:ask.client": "3 (openai) × 4 (dbos step) = 12",
+        "step:answer.other": "1 (openai) = 1",
+    }
 
 
 def test_options_that_are_made_in_the_call_are_unknown():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.history import FaultFired, Note, StepEntered
+from harness.history import FaultFired, Note, StepEntered, UnitTried
 from harness.journal import Journal
 from harness.process.tally import TRIES, Tally
 
@@ -70,6 +70,17 @@ def test_the_longest_wait_that_a_fault_made_is_known(tmp_path: Path) -> None:
     assert tally.waits == 0.0
     tally.look()
     assert tally.waits == 15.0
+
+
+def test_a_unit_that_the_engine_tries_counts_though_no_body_is_known(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    tally = Tally(journal.path)
+    for attempt in range(1, TRIES + 1):
+        assert tally.endless is None
+        journal.append(UnitTried(unit="ask#1", step="step:ask#1", attempt=attempt, tries=0), invocation=1)
+        tally.look()
+
+    assert tally.endless == f"`step:ask#1` was tried {TRIES} times in one life, and again"
 
 
 def test_what_an_earlier_life_tried_is_not_counted(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.audits.rules.base import Found, Rule, Said, endless, layer, named, trying
 from harness.retries.report import AuditReport, UnitAudit
@@ -91,6 +91,10 @@ def _results(unit: UnitAudit, report: AuditReport) -> Found:
     if unit.unit != "run" or flow is None or flow.settings.get("retries", "0") == "0":
         return
     tasks = [_outermost(one) for one in report.units if layer(one, "unit")]
+    asked = [one for one in report.units if one is not unit]
+    if asked and not tasks:
+        yield from _in_no_task(flow, asked)
+        return
     if flow.settings.get("persist_result") == "True":
         yield from _lost(tasks)
         return
@@ -99,6 +103,14 @@ def _results(unit: UnitAudit, report: AuditReport) -> Found:
         but = "no results but those of tasks that say so" if any(kept) else "no results"
         text = f"the flow is retried, and keeps {but}: everything {'else ' if any(kept) else ''}that had finished"
         yield Said(f"{text} runs again", "set `persist_result=True` on the flow", Severity.ERROR, (), flow)
+
+
+def _in_no_task(flow: RetryLayer, asked: Sequence[UnitAudit]) -> Found:
+    """What a flow does itself is kept by nothing. If it is one thing only, the flow's retries are that one's."""
+    if len(asked) > 1:
+        text = "the flow is retried, and what it does is in no task: everything that had finished runs again"
+        remedy = "put it into tasks that keep their results, with `persist_result=True` and a cache policy"
+        yield Said(text, remedy, Severity.ERROR, (), flow)
 
 
 def _lost(tasks: Iterable[RetryLayer]) -> Found:

@@ -122,7 +122,8 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     check(failure, step, limit)
     model = _around_model(bench)
     around = around or model
-    scale = min(quick_scale(around), quick_scale(model))  # whatever fails, a model is asked before
+    before = quick_scale(model, *((HARDLY_ANY, ENDLESS) if around["endless"] else (ROOM, QUICK)))
+    scale = min(quick_scale(around), before)  # whatever fails, a model is asked before
     wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside, others=tuple(others))
     quick = _measured(scenario, wire, bench)
     seen = load(quick.folder / "journal.jsonl")
@@ -175,14 +176,15 @@ class WireRun(Run):
         return super()._over(watched)
 
 
-def quick_scale(around: Around) -> float:
-    """What an engine's times are divided by in a quick run, by what it has around what fails.
+def quick_scale(around: Around, room: float = ROOM, most: float = QUICK) -> float:
+    """What an engine's times are divided by in a quick run, by what it has around what fails: `most` at most.
 
-    An engine may have no way to scale waits and leave timeouts alone, so the shortest deadline keeps its room.
+    An engine may have no way to scale waits and leave timeouts alone, so the shortest deadline keeps its `room`, in
+    seconds.
     """
     if around["endless"]:
         return ENDLESS
-    return min(QUICK, max(1.0, _shortest(around) / ROOM))
+    return min(most, max(1.0, _shortest(around) / room))
 
 
 def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:

@@ -31,12 +31,17 @@ def is_workflow(value: Any) -> bool:
 
 def is_activity(value: Any) -> bool:
     """Whether `value` is decorated with `@activity.defn`."""
-    return hasattr(value, _ACTIVITY)
+    return definition(value) is not None
+
+
+def definition(value: Any) -> Any:
+    """What Temporal keeps of an activity, one for a method however it is named; None of what is no activity."""
+    return getattr(value, _ACTIVITY, None)
 
 
 def activity_name(value: Any) -> str:
     """What Temporal calls an activity; empty if it serves any name."""
-    return getattr(value, _ACTIVITY).name or ""
+    return definition(value).name or ""
 
 
 def workflows_beside(kind: type) -> list[type]:

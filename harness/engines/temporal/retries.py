@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -26,12 +27,12 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.noticing import Noticing
-from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow
+from harness.engines.temporal.own_workflow import activity_name, definition, is_activity, is_workflow
 from harness.engines.temporal.waiting import backoff
-from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unit
+from harness.retries.live import UNPACKED, Answer, Died, Live, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
-from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.origins import at, decorated, default_of, explicit
 
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
 
@@ -39,17 +40,19 @@ TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_
 class Activity:
     """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server.
 
-    `usual` are the settings that nobody gave: pydantic-ai's own defaults.
+    They are None for an activity of the person's own, whose errors nobody changes. `usual` are the settings that nobody
+    gave: pydantic-ai's own defaults. `called` is what Temporal calls an activity of the person's own.
     """
 
     def __init__(
         self,
         config: dict[str, Any],
         origin: Any,
-        non_retryable: tuple[type[Any], ...] = (),
+        non_retryable: tuple[type[Any], ...] | None = (),
         *,
         beats: bool = True,
         usual: Collection[str] = (),
+        called: str = "",
     ) -> None:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
@@ -58,7 +61,7 @@ class Activity:
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
-        settings |= dict(_said_of(self.policy, non_retryable))
+        settings |= dict(_said_of(self.policy, non_retryable or ()))
         attempt = seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"] or math.inf
         self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats)
         ended = attempt if beats else self._noticing.death
@@ -73,6 +76,7 @@ class Activity:
             all=None if absurd else seconds["schedule_to_close_timeout"],
             jitter=False,
             unknown=absurd,
+            called=called,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -92,7 +96,8 @@ class Activity:
         if isinstance(error, TimedOut | Died):
             return "", True
         try:
-            with model_errors_as_application_errors(self._non_retryable):
+            refused = self._non_retryable
+            with nullcontext() if refused is None else model_errors_as_application_errors(refused):
                 raise error  # noqa: TRY301  it is the contexts' answer that we want
         except ApplicationError as told:
             return told.type or "", not told.non_retryable
@@ -168,7 +173,11 @@ _OURS = f"the workflow is started by us without a retry policy, as workflows usu
 _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
 
 
+_SAID = (*TIMEOUTS, "retry_policy")
 _CALLED = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
+_ENDED_BY_NOTHING = (
+    f"Temporal begins no activity without one of `{TIMEOUTS[0]}` and `{TIMEOUTS[1]}`, and its call says neither"
+)
 
 
 def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
@@ -184,7 +193,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "flow":
         return (WorkflowTask(), workflow)
     if unit.kind == "own":
-        return _own(unit.function, workflow)
+        return _own(unit, workflow)
     value = unit.owner or value
     try:
         config = _config(value, unit)
@@ -200,11 +209,30 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
 
 
-def _own(function: Any, workflow: Live) -> Sequence[Live]:
+def _own(unit: Unit, workflow: Live) -> Sequence[Live]:
     """Around an activity of the person's own. None around what is no activity."""
-    if not is_activity(function):
+    if not is_activity(unit.function):
         return ()
-    return (_hidden(_CALLED, decorated(function), activity_name(function)), workflow)
+    return (_called(unit.function, unit), workflow)
+
+
+def _called(function: Any, unit: Unit) -> Live:
+    """An activity as the calls say that ask for it, if they all say the same, and that can be known."""
+    name, origin = activity_name(function), decorated(function)
+    calls = [one for one in unit.calls if one.runs in (None, name) or definition(one.runs) is definition(function)]
+    if not calls:
+        return _hidden(_CALLED, origin, name)
+    said = [{name: value for name, value in (one.options or {}).items() if name in _SAID} for one in calls]
+    for one, options in zip(calls, said, strict=True):
+        where = at(one.file, one.line)
+        if hidden := sorted(one.hidden & {*_SAID, UNPACKED}):
+            return _hidden(f"{_CALLED}: only a run knows its `{hidden[0]}`", where, name)
+        if options != said[0]:
+            return _hidden(f"{_CALLED}, and not every call of it says the same", where, name)
+    if not any(said[0].get(timeout) for timeout in TIMEOUTS[:2]):
+        return _hidden(_ENDED_BY_NOTHING, at(calls[0].file, calls[0].line), name)
+    beats = any("heartbeat" in used.lower() for used in unit.names)
+    return Activity(said[0], at(calls[0].file, calls[0].line), None, beats=beats, called=name)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:

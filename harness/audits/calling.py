@@ -1,0 +1,68 @@
+"""What calls say of the units that they ask for: `workflow.execute_activity(charge, order, start_to_close_timeout=…)`.
+
+Such a unit is tried again as the call says, and no object knows it. What the call spells out, or names in its module,
+is known before anything runs; of the rest only the names are.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from harness.audits.sources import tree_of
+from harness.audits.spelled import Spelled
+from harness.retries.live import UNPACKED, MadeInCall
+
+ASKING = frozenset(f"{how}_activity{kind}" for how in ("execute", "start") for kind in ("", "_method", "_class"))
+"""Functions that ask for a unit: what it runs comes first, or its name; then its arguments, and options by their names.
+"""
+
+
+def calls_in(functions: Iterable[FunctionType]) -> tuple[MadeInCall, ...]:
+    """The calls that ask for units in the code of these functions, with what each says."""
+    return tuple(call for function in functions for call in _calls(function))
+
+
+def _calls(function: FunctionType) -> Iterator[MadeInCall]:
+    code = function.__code__
+    if not _names_any(code) or (tree := tree_of(code)) is None:
+        return
+    spelled = Spelled(function, tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _asks(node, spelled) and (node.args or node.keywords):
+            yield _said(node, spelled, code.co_filename, code.co_firstlineno + node.lineno - 1)
+
+
+def _names_any(code: CodeType) -> bool:
+    inner = (one for one in code.co_consts if isinstance(one, CodeType))
+    return not ASKING.isdisjoint(code.co_names) or any(map(_names_any, inner))
+
+
+def _asks(call: ast.Call, spelled: Spelled) -> bool:
+    """Whether a call is one of Temporal's own functions, and not one of that name that somebody else has made."""
+    if getattr(call.func, "attr", getattr(call.func, "id", "")) not in ASKING:
+        return False
+    try:
+        return str(getattr(spelled.value(call.func), "__module__", "")).startswith("temporalio.")
+    except ValueError:
+        return True  # imported where it is called
+
+
+def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
+    options: dict[str, Any] = {}
+    hidden: set[str] = set()
+    for one in call.keywords:
+        try:
+            value = spelled.value(one.value)
+            options |= {one.arg: value} if one.arg else dict(value)
+        except (TypeError, ValueError):
+            hidden.add(one.arg or UNPACKED)
+    first = call.args[0] if call.args else None
+    try:
+        runs = None if first is None else spelled.value(first)
+    except ValueError:
+        runs = None
+    name = runs if isinstance(runs, str) else str(getattr(runs, "__name__", ""))
+    return MadeInCall(name, options, "", file, line, runs, frozenset(hidden))

@@ -1,0 +1,107 @@
+"""What an expression of a person's code is, where it is spelled out, or names what is there before anything runs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import operator
+from collections import Counter
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from harness.audits.sources import named_in
+
+MAKERS = ("datetime", "dbos.", "temporalio.")
+"""Modules whose classes are called to know what they make: they only keep what they are given."""
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+class Spelled:
+    """The expressions in the code of one function, whose source is `tree`."""
+
+    def __init__(self, function: FunctionType, tree: ast.AST) -> None:
+        bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
+        assigned = (pair for node in ast.walk(tree) for pair in _assigned(node))
+        self._once = {name: value for name, value in assigned if bound[name] == 1}
+        self._known = {name: value for name, value in named_in(function).items() if name not in bound}
+
+    def value(self, said: ast.expr) -> Any:
+        """What an expression is. Raises `ValueError` for one that only a run knows."""
+        try:
+            return self._value(said)
+        except Exception as error:
+            raise ValueError(f"only a run knows what `{ast.unparse(said)}` is") from error
+
+    def _value(self, said: ast.expr) -> Any:
+        match said:
+            case ast.Name(id=name):
+                return self._known[name] if name in self._known else _unchanging(self._value(self._once[name]))
+            case ast.Attribute(value=holder, attr=name):
+                return _taken(self._value(holder), name)
+            case ast.Call(func=made, args=args, keywords=keywords):
+                given = [self._value(one) for one in args]
+                return _made(self._value(made), given, self._merged((one.arg, one.value) for one in keywords))
+            case ast.Dict(keys=keys, values=values):
+                names = (None if key is None else self._value(key) for key in keys)
+                return self._merged(zip(names, values, strict=True))
+            case ast.BinOp(left=left, op=op, right=right):
+                return _OPERATORS[type(op)](self._value(left), self._value(right))
+            case _:
+                return ast.literal_eval(said)
+
+    def _merged(self, pairs: Iterator[tuple[Any, ast.expr]]) -> dict[Any, Any]:
+        """Names with their values; None stands before what is unpacked among them."""
+        found: dict[Any, Any] = {}
+        for name, said in pairs:
+            value = self._value(said)
+            found |= dict(value) if name is None else {name: value}
+        return found
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """The names that a piece of code gives a meaning of its own."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield (node.asname or node.name).partition(".")[0]
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
+        yield node.name
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What a piece of code assigns to names."""
+    if isinstance(node, ast.Assign):
+        for target in node.targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=False))
+            yield from ((name.id, value) for name, value in pairs if isinstance(name, ast.Name))
+    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value and isinstance(node.target, ast.Name):
+        yield node.target.id, node.value
+
+
+def _unchanging(value: Any) -> Any:
+    """The value of a variable, if that stays what it was assigned. Raises `TypeError` for what may be added to."""
+    if isinstance(value, dict | list | set):
+        raise TypeError("what it holds may change")
+    return value
+
+
+def _taken(holder: Any, name: str) -> Any:
+    """An attribute that is kept, and not made when somebody asks for it. Raises `AttributeError` for others."""
+    if isinstance(holder, ModuleType) or inspect.isclass(holder) or name in getattr(holder, "__dict__", ()):
+        return getattr(holder, name)
+    kept = inspect.getattr_static(holder, name)
+    if isinstance(kept, FunctionType) or not hasattr(kept, "__get__"):
+        return getattr(holder, name)
+    raise AttributeError(name)
+
+
+def _made(kind: Any, args: list[Any], keywords: dict[Any, Any]) -> Any:
+    """What a class makes of its arguments. Raises `TypeError` for what is no class that only keeps them."""
+    if kind is dict or (inspect.isclass(kind) and kind.__module__.startswith(MAKERS)):
+        return kind(*args, **keywords)
+    raise TypeError(f"{kind!r} may do anything")

@@ -1,0 +1,84 @@
+"""What a Temporal workflow's calls say of how its activities are tried."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from fixtures.audit import calling_temporal
+from harness import audit
+from harness.audits import own
+from harness.audits.rules import found
+from harness.engines.temporal import retries as temporal
+from harness.retries.report import UnitAudit
+from harness.retries.values import Failure
+from tests.audits.reports import report
+
+F = Failure
+OPTIONS = {"workflow_attempts": 1}
+ASKED = "step:ask.client"
+
+
+def units(workflow: Any) -> dict[str, UnitAudit]:
+    layers = partial(temporal.layers, workflow)
+    return {unit.unit: unit for unit in own.units_of(workflow, lambda unit: layers(unit, OPTIONS))}
+
+
+def chains(workflow: Any, failure: Failure) -> dict[str, str]:
+    cells = {name: unit.cell(failure) for name, unit in units(workflow).items()}
+    return {name: cell.chain for name, cell in cells.items() if cell is not None}
+
+
+def test_what_is_spelled_out_or_has_a_name_is_known_before_anything_runs():
+    spelled = calling_temporal.Spelled
+    assert chains(spelled, F.UNAVAILABLE) == {ASKED: "2 (openai) × 4 (temporal activity) = 8"}
+    assert chains(spelled, F.BAD_REQUEST) == {ASKED: "1 (openai) = 1"}
+    assert chains(spelled, F.TOOL_EXCEPTION) == {
+        "step:beat": "3 (temporal activity) = 3",
+        "step:be_quiet": "unlimited (temporal activity) = unlimited",
+        "step:save": "5 (temporal activity ends unlimited (temporal activity) after 30 s) = 5",
+    }
+    layers = {name: unit.layers[0] for name, unit in units(spelled).items() if name != ASKED}
+    assert (layers["step:beat"].called, layers["step:beat"].each, layers["step:save"].all) == ("Beat", 10.0, 30.0)
+    assert layers["step:save"].origin.file.endswith("calling_temporal.py")
+
+
+def test_a_body_that_never_heartbeats_is_found_where_the_call_wants_heartbeats():
+    told = found(report(*units(calling_temporal.Spelled).values(), engine="temporal"))
+    assert [one.unit for one in told if one.rule == "heartbeat-without-beats"] == ["step:be_quiet"]
+
+
+def test_a_helper_that_asks_for_any_activity_says_it_of_each():
+    assert chains(calling_temporal.Helped, F.UNAVAILABLE) == {ASKED: "2 (openai) × 4 (temporal activity) = 8"}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "why"),
+    [
+        ("Unlike", ASKED, "not every call of it says the same"),
+        ("Made", ASKED, "only a run knows its `start_to_close_timeout`"),
+        ("Timeless", ASKED, "Temporal begins no activity without one of"),
+        ("ByName", "step:charge", "the workflow asks for it by its name, as text"),
+    ],
+)
+def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
+    unknown = units(getattr(calling_temporal, name))[unit]
+    assert why in unknown.unknown[0].unknown
+    assert {cell.predicted for cell in unknown.cells} == {None}
+
+
+def test_what_the_calls_say_is_what_is_measured():
+    proven = audit("fixtures.audit.calling_temporal:Helped", "temporal", options=OPTIONS)
+    (asked,) = [unit for unit in proven.units if unit.unit == ASKED]
+    counted = {cell.failure: (cell.predicted, cell.counted) for cell in asked.cells}
+    assert counted.pop(F.INVALID_RESPONSE)[1] == 1  # the body takes it for an answer
+    assert {measured for _predicted, measured in counted.values()} == {1, 4, 8}
+    assert [both for both in counted.values() if both[0] != both[1]] == []
+
+
+def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_it():
+    proven = audit("fixtures.audit.calling_temporal:Stubborn", "temporal", options=OPTIONS)
+    (cell,) = [cell for unit in proven.units for cell in unit.cells if unit.unit == "step:be_quiet"]
+    assert cell.unmeasured == "the run came to no end (stuck)"
