@@ -6,6 +6,7 @@ retries. The others are switched off from the inside out, until the product fits
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from harness.audits.rules.base import named, trying
@@ -47,15 +48,14 @@ def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     said: dict[str, int] = {}
     for cell in sorted(cells, key=_total, reverse=True):
         said |= _needed(unit, _with(cell, said), budget)
-    unique = tuple(
-        dict.fromkeys(change for name, attempts in said.items() for change in _changes(unit, name, attempts))
-    )
-    if not unique:
+    found = [_change(named(unit, name), attempts) for name, attempts in said.items()]
+    changes = tuple(change for change in found if change is not None)
+    if not changes:
         return None
     after = max((_with(cell, said) for cell in cells), key=_total)
     if _total(after) > budget:
         return None  # what takes no number is over the budget, or never ends: that others try less does not help enough
-    return Advice(unit=unit.unit, changes=unique, before=max(cells, key=_total).chain, after=after.chain)
+    return Advice(unit=unit.unit, changes=changes, before=max(cells, key=_total).chain, after=after.chain)
 
 
 def _needed(unit: UnitAudit, cell: Cell, budget: int) -> dict[str, int]:
@@ -104,10 +104,10 @@ def _sayable(unit: UnitAudit, factor: Times) -> bool:
 
 
 def _spelling(layer: RetryLayer) -> Callable[[int], tuple[str, str]] | None:
-    """How a layer is told a number: by its name, without whose it is (`tenacity of fetch`)."""
+    """How a layer is told a number: by its name, without whose or which it is (`tenacity of fetch #2`)."""
     if layer.kind == "sdk" and "max_retries" in layer.settings:  # also where the model's settings say it to another SDK
         return _SPELLED["sdk"]
-    known = _SPELLED.get(layer.name.partition(" of ")[0])
+    known = _SPELLED.get(re.split(" of | #", layer.name)[0])
     return known or (_SPELLED["sdk"] if layer.kind == "sdk" else None)
 
 
@@ -115,19 +115,8 @@ def _kind(unit: UnitAudit, factor: Times) -> str:
     return one.kind if (one := named(unit, factor.layer)) else ""
 
 
-def _changes(unit: UnitAudit, name: str, attempts: int) -> list[Change]:
-    """What to say to the layers of a name; of several, to those that try more often: the models of a fallback."""
-    layers = [layer for layer in unit.layers if layer.name == name]
-    found = [change for layer in layers if (change := _change(layer, attempts)) is not None]
-    return [change for change in found if len(layers) == 1 or not _is_enough(change)]
-
-
-def _is_enough(change: Change) -> bool:
-    return change.now.isdecimal() and change.then.isdecimal() and int(change.now) <= int(change.then)
-
-
-def _change(layer: RetryLayer, attempts: int) -> Change | None:
-    if (say := _spelling(layer)) is None:
+def _change(layer: RetryLayer | None, attempts: int) -> Change | None:
+    if layer is None or (say := _spelling(layer)) is None:
         return None
     setting, then = say(attempts)
     now = layer.settings.get(setting, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_ai import models
 
+from harness.audits.asking.alike import apart
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker, Outcome
@@ -87,6 +88,7 @@ def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) ->
 
 def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:
     unknown: Unknowns = {}
+    lives = apart(lives)
     cells = [enclosed(outcome, lives, failure, unknown, "requests") for failure, outcome in outcomes.items()]
     layers = [*asker.layers, *(live.layer for live in lives)]
     return UnitAudit(unit=name, layers=told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
@@ -98,6 +100,7 @@ def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
     What is around the whole need not see that: the workflow's own code is in between.
     """
     unknown: Unknowns = {}
+    lives = apart(lives)
     layers = told([live.layer for live in lives], unknown)
     cell = raising(lives, unknown).model_copy(update={"bound": any(layer.kind == "container" for layer in layers)})
     unit = UnitAudit(unit=name, layers=layers, cells=(cell,))

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_ai import ModelRetry, UnexpectedModelBehavior, UserError
 
 from harness.audits.asked import Engine, model_units, output_layer, output_retries, raising, told, tries
+from harness.audits.asking.alike import apart
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
@@ -37,21 +38,25 @@ def units_of(
     `wrapper` what is around the agent, such as a `DBOSAgent`, which may hold functions of its own.
     """
     usage, deps, engine = usage or Usage(), deps or Given(agent), deciding(engine)
-    for model in model_units(agent, engine, usage):
-        yield mortal(model, engine(Unit("model")), engine)
+
+    def around(unit: Unit) -> Sequence[Live]:
+        return apart(engine(unit))
+
+    for model in model_units(agent, around, usage):
+        yield mortal(model, around(Unit("model")), around)
     for tool in tools_of(agent):
-        yield mortal(tool_unit(tool, engine, usage), engine(tool.unit), engine)
+        yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)
         yield from units_inside(tool, engine, deps)
     for name, toolset in others_of(agent):
-        yield from server_units(name, toolset, agent, engine, usage)
+        yield from server_units(name, toolset, agent, around, usage)
     yield from units_beside(agent, engine, deps, wrapper)
-    yield from output_units(agent, engine, usage)
-    yield run_unit(agent, engine, usage)
+    yield from output_units(agent, around, usage)
+    yield run_unit(agent, around, usage)
 
 
 def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     """One function tool: its own decorators, the engine's unit among or around them, the agent that asks again."""
-    lives = layers_of(tool.unit.function, engine(tool.unit))
+    lives = apart(layers_of(tool.unit.function, engine(tool.unit)))
     unknown: Unknowns = {}
     misused = enclosed(once(UserError("harness")), lives, Failure.USER_ERROR, unknown, "executions")
     senseless = _asked_again(tool, lives, usage, unknown, Failure.VALIDATION)
@@ -79,7 +84,7 @@ def _asked_again(
     Pydantic-ai does the same with pydantic's `ValidationError`, wherever in the tool's body it comes from.
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
-    inside = decorators(tool.unit.function, units=lives)
+    inside = lives[: len(decorators(tool.unit.function, units=lives))]
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
     return _told_again(through(once(error), inside, unknown), tool, lives, usage, unknown, failure)
 

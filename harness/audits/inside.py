@@ -15,6 +15,7 @@ from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.models import Model
 
 from harness.audits.asked import Engine, body_unit, model_unit, model_units
+from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import Http, asks, hidden_in, is_http, plain_client, unaskable
 from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import enclosed
@@ -179,7 +180,7 @@ def _name(function: Any) -> str:
 
 def nobody_sees(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:
     """What nobody can ask before. A run may still show how often it asks."""
-    hidden = RetryLayer(name=kind, kind="sdk", unknown=reason)
+    hidden, lives = RetryLayer(name=kind, kind="sdk", unknown=reason), apart(lives)
     cells = tuple(
         enclosed(nobody_knows(kind), lives, failure, {}).model_copy(update={"bound": True}) for failure in ON_THE_WIRE
     )

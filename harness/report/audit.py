@@ -64,8 +64,8 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
     yield Text(clean(unit.unit), "bold")
     layers = table("layer, innermost first", "settings", "set by")
     for layer in unit.layers:
-        told = f"unknown: {layer.unknown}" if layer.unknown else layer.told
-        layers.add_row(layer.name, Text(clean(told), "magenta" if layer.unknown else ""), clean(str(layer.origin)))
+        told = clean(f"unknown: {layer.unknown}" if layer.unknown else layer.told)
+        layers.add_row(clean(layer.name), Text(told, "magenta" if layer.unknown else ""), clean(str(layer.origin)))
     yield indented(layers)
     if not unit.cells:
         return

@@ -73,11 +73,13 @@ def test_a_change_is_for_every_failure_that_is_over_the_budget():
     assert (advice.before.endswith("= 45"), advice.after) == (True, "6 (httpx2 transport) × 1 (openai) = 6")
 
 
-def test_each_model_of_a_fallback_is_changed_that_tries_more_often():
-    sdks = [layer("openai", "sdk", settings={"max_retries": str(number)}) for number in (5, 0, 2)]
-    models = added(growing(6, "openai"), growing(1, "openai"), growing(3, "openai"))
+def test_each_model_of_a_fallback_is_told_its_own_number():
+    retries = {"openai of a": 5, "openai of b": 0, "openai of c": 7}
+    sdks = [layer(name, "sdk", settings={"max_retries": str(number)}) for name, number in retries.items()]
+    models = added(*(growing(number + 1, name) for name, number in retries.items()))
     (advice,) = advised(report(model(cell(Failure.UNAVAILABLE, models), layers=(*sdks, layer("fallback", "fallback")))))
-    assert [(change.now, change.then) for change in advice.changes] == [("5", "1"), ("2", "1")]
+    told = [(change.layer, change.now, change.then) for change in advice.changes]
+    assert told == [("openai of a", "5", "0"), ("openai of c", "7", "1")]
 
 
 SPELLED = {

@@ -80,9 +80,9 @@ def test_the_sdk_is_named_that_really_retries_under_the_engine(first, second, sa
 
 
 def test_of_two_clients_of_one_sdk_the_one_is_shown_that_retries():
-    quiet = SDK.model_copy(update={"settings": {"max_retries": "0"}, "origin": Origin(file="quiet.py", line=1)})
-    busy = SDK.model_copy(update={"origin": Origin(file="busy.py", line=2)})
-    chain = added(times(1, "openai"), growing(3, "openai"))
+    quiet = SDK.model_copy(update={"name": "openai of quiet", "origin": Origin(file="quiet.py", line=1)})
+    busy = SDK.model_copy(update={"name": "openai of busy", "origin": Origin(file="busy.py", line=2)})
+    chain = added(times(1, quiet.name), growing(3, busy.name))
     unit = model(cell(Failure.UNAVAILABLE, chain, growing(3, "dbos step")), layers=(quiet, busy, STEP))
     (finding,) = [one for one in found(report(unit)) if one.rule == "sdk-under-engine"]
     assert finding.origin.file == "busy.py"

@@ -247,10 +247,11 @@ class RoundForEver(FallbackModel):
                 await asyncio.sleep(1)
 
 
+MODELS = "1 (openai #1) + 2 (openai #2)"
 ROUNDS = {
-    "some": (Round, F.UNAVAILABLE, "(1 (openai) + 2 (openai)) × 3 (Round) = 9"),
+    "some": (Round, F.UNAVAILABLE, f"({MODELS}) × 3 (Round) = 9"),
     "some, of what the fallback does not hear": (Round, F.INVALID_RESPONSE, "3 (Round) = 3"),
-    "without end": (RoundForEver, F.UNAVAILABLE, "(1 (openai) + 2 (openai)) × unlimited (RoundForEver) = unlimited"),
+    "without end": (RoundForEver, F.UNAVAILABLE, f"({MODELS}) × unlimited (RoundForEver) = unlimited"),
 }
 
 

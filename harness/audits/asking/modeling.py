@@ -10,7 +10,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import ceil, prod
 from typing import Any
 
@@ -21,6 +21,7 @@ from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
+from harness.audits.asking.alike import Layered, distinct
 from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
@@ -69,8 +70,18 @@ class Asker:
         if isinstance(bare, FallbackModel):
             self.model = bare
             self.fallbacks = [Asker(one, settings) for one in bare.models]
+            _tell_apart([*self.leaves])
         else:
             self.sdk = sdk or (_sdk_below(bare) if client is None else sdk_of(client))
+            self.sdk.layer = self._said(self.sdk.layer)
+
+    @property
+    def leaves(self) -> Iterator[Asker]:
+        """The models that are asked in the end: itself, or those of a fallback, and of fallbacks inside it."""
+        for asker in self.fallbacks:
+            yield from asker.leaves
+        if not self.fallbacks:
+            yield self
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
@@ -83,7 +94,7 @@ class Asker:
         if self.sdk is not None:
             yield from (transport.layer for transport in self.sdk.transports)
             yield from (loop.layer for loop in self.loops.values() if loop.inside)
-            yield self._named(self._said(self.sdk.layer))
+            yield self._named(self.sdk.layer)
         wrapping = {layer.name for layer in self.wrappers}
         yield from (loop.layer for name, loop in self.loops.items() if not loop.inside and name not in wrapping)
         yield from self.wrappers
@@ -95,6 +106,7 @@ class Asker:
         return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get(name)
 
     def _said(self, layer: RetryLayer) -> RetryLayer:
+        """The layer of the client, with what the model's settings say to it."""
         if layer.unknown or (absurd := self._absurd):
             return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
         said, values, each, kept = {}, {}, layer.each, dict(layer.settings)
@@ -138,7 +150,7 @@ class Asker:
         if self.fallbacks:
             return self._fall_back(failure)
         assert self.sdk is not None
-        if self.sdk.layer.unknown or self._absurd:
+        if self.sdk.layer.unknown:
             return nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
@@ -217,9 +229,7 @@ class Asker:
         """The seconds that one request takes: none, unless nobody answers it."""
         if failure is not Failure.READ_TIMEOUT:
             return 0.0
-        asked = self._setting("timeout")
-        found = read_timeout(asked) if asked is not None else sdk.layer.each
-        return float("inf") if found is None else found
+        return float("inf") if sdk.layer.each is None else sdk.layer.each
 
     def _rehearsed(
         self,
@@ -277,6 +287,24 @@ class Asker:
             turns = times(fallen.turns, loop.layer.name, endless=fallen.endless, wait=fallen.wait)
             expression, course = product(expression, turns), course.repeated(fallen.turns, fallen.wait)
         return Outcome(expression, course, error, short=short)
+
+
+def _tell_apart(models: Sequence[Asker]) -> None:
+    """Let the layers of a fallback's models have names of their own. Those that are alike keep the one they have.
+
+    What is said of one of those is true of the others: they may even be one client.
+    """
+    every: list[tuple[Layered, str]] = []
+    for asker in models:
+        if asker.sdk is not None:
+            own: list[Layered] = [*asker.sdk.transports, asker.sdk]
+            every += [(one, asker.model.model_name) for one in own]
+    pairs = [(one.layer, other.layer) for (one, _), (other, _) in combinations(every, 2)]
+    unlike = {one.name for one, other in pairs if one.name == other.name and one != other}
+    told = [(one, whose) for one, whose in every if one.layer.name in unlike]
+    names = distinct((one.layer.name, whose) for one, whose in told)
+    for (one, _), name in zip(told, names, strict=True):
+        one.layer = one.layer.model_copy(update={"name": name})
 
 
 def _share(met: Asked, layer: str, once: int, inside: int) -> Times:

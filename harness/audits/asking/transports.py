@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
+from harness.audits.asking.alike import apart
 from harness.audits.asking.clock import same_chance, without_waiting, worst_of
 from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results
 from harness.audits.asking.connects import refused_twin
@@ -86,7 +87,7 @@ def layers_of(client: Any, url: Any) -> list[TransportLayer]:
         found.append(TransportLayer(transport, http))
         name = found[-1].inner
         transport = getattr(transport, name) if name else None
-    return found[::-1]
+    return apart(found[::-1])
 
 
 def _inner(transport: Any, http: ModuleType) -> str | None:

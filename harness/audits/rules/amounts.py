@@ -7,7 +7,7 @@ import math
 from harness.audits.rules.base import Found, Rule, Said, endless, happens, layer, named, trying
 from harness.retries.arithmetic import AtMost, Expression, Sum, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
-from harness.retries.values import MEASURED_TO, Failure, RetryLayer
+from harness.retries.values import MEASURED_TO, Failure
 from harness.verdict import Severity
 
 
@@ -68,17 +68,11 @@ def _two_owners(unit: UnitAudit, _report: AuditReport) -> Found:
     both = [cell for cell in unit.cells if {"sdk", "unit"} <= {kinds.get(factor.layer) for factor in trying(cell)}]
     if both:
         names = dict.fromkeys(factor.layer for cell in both for factor in trying(cell) if kinds[factor.layer] == "sdk")
-        sdks, engine = [_retrying(unit, name) for name in names], layer(unit, "unit")
-        text = f"{' and '.join(names)} {'retries' if len(names) == 1 else 'retry'} inside {engine and engine.name}"
+        engine = next(factor.layer for factor in trying(both[0]) if kinds[factor.layer] == "unit")
+        text = f"{' and '.join(names)} {'retries' if len(names) == 1 else 'retry'} inside {engine}"
         remedy = "set `max_retries=0` on the provider's client, and leave retries to the engine, which records them"
         failures = tuple(cell.failure for cell in both)
-        yield Said(f"{text}, which retries too", remedy, Severity.WARNING, failures, sdks[0])
-
-
-def _retrying(unit: UnitAudit, name: str) -> RetryLayer | None:
-    """The layer of this name; of several models' the first whose client is told to retry."""
-    several = [one for one in unit.layers if one.name == name]
-    return next((one for one in several if one.settings.get("max_retries") != "0"), None)
+        yield Said(f"{text}, which retries too", remedy, Severity.WARNING, failures, named(unit, next(iter(names))))
 
 
 def _fallbacks(unit: UnitAudit, _report: AuditReport) -> Found:

@@ -54,7 +54,7 @@ def layer(unit: UnitAudit, *kinds: str) -> RetryLayer | None:
 
 
 def named(unit: UnitAudit, name: str) -> RetryLayer | None:
-    """The layer of this name."""
+    """The layer of this name. Several have one only if they are alike, as models of a fallback that share a client."""
     return next((one for one in unit.layers if one.name == name), None)
 
 
@@ -69,11 +69,12 @@ def endless(unit: UnitAudit, cell: Cell) -> list[str]:
 
 
 def _timed(unit: UnitAudit, name: str) -> bool:
-    """Whether a clock ends what the layers of a name would go on with."""
-    places = [place for place, one in enumerate(unit.layers) if one.name == name]
-    return bool(places) and all(
-        unit.layers[place].all is not None or any(_ends(one) for one in unit.layers[place + 1 :]) for place in places
-    )
+    """Whether a clock ends what a layer would go on with."""
+    names = [one.name for one in unit.layers]
+    if name not in names:
+        return False
+    one, *around = unit.layers[names.index(name) :]
+    return one.all is not None or any(map(_ends, around))
 
 
 def _ends(layer: RetryLayer) -> bool:

@@ -24,16 +24,17 @@ def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
             if failure in _COMES_BACK and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
         )
         if flat:
-            how = _how(unit, name, failures[flat[0]].waits[0])
+            one = named(unit, name)
+            how = _how(one, failures[flat[0]].waits[0])
             remedy = "let the wait grow with every attempt"
-            yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, named(unit, name))
+            yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, one)
 
 
-def _how(unit: UnitAudit, name: str, wait: float) -> str:
+def _how(one: RetryLayer | None, wait: float) -> str:
     """When a layer comes back whose longest waits are all alike: with chance in them, they are shorter at times."""
-    steady = all(one.jitter is False for one in unit.layers if one.name == name)
     if wait == 0:
         return "at once"
+    steady = one is not None and one.jitter is False
     return f"after {wait:g} s every time" if steady else f"after {wait:g} s at most: its waits never grow"
 
 
@@ -59,14 +60,15 @@ def _no_jitter(unit: UnitAudit, _report: AuditReport) -> Found:
 def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         asked, plain = failures.get(Failure.RATE_LIMITED_AFTER), failures.get(Failure.RATE_LIMITED)
-        heeds = any(one.heeds for one in unit.layers if one.name == name)  # its own waits may be what is asked for
+        one = named(unit, name)
+        heeds = one is not None and one.heeds  # its own waits may be what is asked for
         if asked is not None and plain is not None and asked.waits and asked.waits == plain.waits and not heeds:
             text = f"{name} does not read `Retry-After`: it comes back when it likes"
             remedy = (
                 "let the layer that reads the header own rate limits (a transport with `wait_retry_after`, the SDK)"
             )
             failure = (Failure.RATE_LIMITED_AFTER,)
-            yield Said(text, remedy, Severity.WARNING, failure, named(unit, name))
+            yield Said(text, remedy, Severity.WARNING, failure, one)
 
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
