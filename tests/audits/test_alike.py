@@ -68,6 +68,31 @@ def stacked(text: str) -> str:
     return busy(text)
 
 
+@task
+def unhurried(text: str) -> str:
+    return ask(text)
+
+
+@task(timeout_seconds=5)
+def hasty(text: str) -> str:
+    return unhurried(text)
+
+
+@flow
+def cut(text: str) -> str:
+    return hasty(text)
+
+
+@task(timeout_seconds=5)
+def impatient(text: str) -> str:
+    return busy(text)
+
+
+@flow
+def shortened(text: str) -> str:
+    return impatient(text)
+
+
 @flow
 @retry(stop=stop_after_attempt(2))
 @retry(stop=stop_after_attempt(3))
@@ -108,6 +133,18 @@ def test_advice_tells_each_of_the_tasks_its_own_number():
     told = [(change.layer, change.now, change.then) for change in advice.changes]
     assert told == [("prefect task of busy", "4", "0")]
     assert advice.after.endswith("= 2")
+
+
+def test_a_deadline_of_the_outer_task_is_seen():
+    (unit, _run) = units(cut)
+    (late,) = [one for one in found(report(unit)) if one.rule == "inner-timeout-not-shorter"]
+    assert late.message == "openai waits 600 s for an answer, and prefect task of hasty ends it after 5 s"
+
+
+def test_retries_that_the_outer_task_cuts_are_seen():
+    (unit, _run) = units(shortened)
+    (late,) = [one for one in found(report(unit)) if one.rule == "inner-retries-cut"]
+    assert late.message.startswith("prefect task of impatient ends an attempt after 5 s while what is inside")
 
 
 def test_a_decorator_on_a_decorator_is_numbered_from_the_inside():

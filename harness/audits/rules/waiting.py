@@ -72,7 +72,8 @@ def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
-    inside, outer = [one for one in unit.layers if one.kind in ("sdk", "mcp")], layer(unit, "unit")
+    inside = [one for one in unit.layers if one.kind in ("sdk", "mcp")]
+    outer = min(_ending(unit), key=lambda one: one.each or 0, default=None)
     if outer is None or outer.each is None:
         return
     if not inside:
@@ -84,6 +85,11 @@ def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
         text = f"{inner.name} waits {waits} for an answer, and {outer.name} ends it after {outer.each:g} s"
         remedy = f"give the client a timeout well below {outer.each:g} s, or the unit a longer one"
         yield Said(text, remedy, Severity.WARNING, (Failure.READ_TIMEOUT,), inner)
+
+
+def _ending(unit: UnitAudit) -> list[RetryLayer]:
+    """The engine's units, of which one may be in another, that end an attempt after some time."""
+    return [one for one in unit.layers if one.kind == "unit" and one.each is not None]
 
 
 def _cut_tool(unit: UnitAudit, outer: RetryLayer, ends: float) -> Found:
@@ -129,20 +135,18 @@ def _deadlines(expression: Expression) -> Iterator[AtMost]:
 
 
 def _shortened(unit: UnitAudit, _report: AuditReport) -> Found:
-    outer = layer(unit, "unit")
-    if outer is None or outer.each is None:
-        return
-    hit = tuple(
-        cell.failure
-        for cell in unit.cells
-        if cell.failure in ON_THE_WIRE
-        and cell.failure is not Failure.READ_TIMEOUT
-        and any(cut.layer == outer.name and cut.seconds == outer.each for cut in _deadlines(cell.expression))
-    )
-    if hit:
-        text = f"{outer.name} ends an attempt after {outer.each:g} s while what is inside still retries: {listed(hit)}"
-        remedy = "give the inner layer fewer or shorter retries, or the unit a longer timeout"
-        yield Said(text, remedy, Severity.WARNING, hit, outer)
+    remedy = "give the inner layer fewer or shorter retries, or the unit a longer timeout"
+    for outer in _ending(unit):
+        hit = tuple(
+            cell.failure
+            for cell in unit.cells
+            if cell.failure in ON_THE_WIRE
+            and cell.failure is not Failure.READ_TIMEOUT
+            and any(cut.layer == outer.name and cut.seconds == outer.each for cut in _deadlines(cell.expression))
+        )
+        if hit:
+            what = f"an attempt after {outer.each:g} s while what is inside still retries: {listed(hit)}"
+            yield Said(f"{outer.name} ends {what}", remedy, Severity.WARNING, hit, outer)
 
 
 RULES = (
