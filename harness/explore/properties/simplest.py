@@ -59,8 +59,8 @@ Faults = tuple[Fault, ...]
 
 
 def _fewer(faults: Faults) -> Iterator[Faults]:
-    """Without one of several faults. Those behind it strike a life earlier."""
-    for left_out in range(len(faults) if len(faults) > 1 else 0):
+    """Without one of the faults. Those behind it strike a life earlier."""
+    for left_out in range(len(faults)):
         kept = faults[:left_out] + faults[left_out + 1 :]
         yield tuple(replace(fault, incarnation=life) for life, fault in enumerate(kept, 1))
 

@@ -15,7 +15,7 @@ from harness.explore.properties.reproduction import DoesNotSurvive, failure, is_
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
 from harness.scenario import Scenario
-from harness.verdict import RunReport, Status
+from harness.verdict import RunReport, Severity, Status
 
 LOOKS = 10
 """How many runs say how often a scenario fails that does not always."""
@@ -80,7 +80,7 @@ class _Enough(Exception):
 
 
 def _simplest(trial: Trial, *, strict: bool) -> Trial:
-    """The simplest trial that fails as this one does."""
+    """The simplest trial that fails as this one does; without any fault, if that is for a reason that this one has."""
     best, hung = trial, 0
 
     def fails(scenario: Scenario) -> bool:
@@ -91,6 +91,8 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
             return False
         hung += is_stuck(tried.history)
         failed = tried.report.status is trial.report.status and not tried.missed
+        if failed and not scenario.faults:  # what only the faults show is not to go unseen behind something else
+            failed = bool(_causes(tried.report) & _causes(trial.report))
         best = tried if failed else best
         if hung >= HANGS:
             raise _Enough
@@ -100,6 +102,13 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
     with suppress(_Enough):
         simplest(trial.scenario, fails, shorten=made_up)
     return best
+
+
+def _causes(report: RunReport) -> set[object]:
+    """Why a run did not pass: what was found by the checks that say so, notes apart, and what they could not tell."""
+    wrong = [verdict for verdict in report.verdicts if verdict.status is report.status]
+    found = (finding for verdict in wrong for finding in verdict.findings if finding.severity is not Severity.NOTE)
+    return {finding.group for finding in found} | {verdict.reason for verdict in wrong if verdict.reason}
 
 
 def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:

@@ -39,8 +39,10 @@ SIMPLEST: dict[str, tuple[list[Any], str]] = {
     "commits_before_the_body": ([A_CHARGE, "done"], "crash@tool:charge#1/before"),
     "returns_a_neighbours_result": ([{"calls": [A_CHARGE, ANOTHER]}, "done"], "crash@tool:charge#2/after"),
     "swaps_parallel_results": ([{"calls": [A_CHARGE, ANOTHER]}, "done"], "crash@tool:charge#2/after"),
-    "ignores_arguments": ([{"calls": [A_CHARGE, A_CHARGE]}, "done"], "crash@model#1/before"),
-    "one_key_for_two_tools": ([{"calls": [A_CHARGE, A_CHARGE]}, "done"], "crash@model#1/before"),
+    "ignores_arguments": ([{"calls": [A_CHARGE, A_CHARGE]}, "done"], "no fault"),
+    "one_key_for_two_tools": ([{"calls": [A_CHARGE, A_CHARGE]}, "done"], "no fault"),
+    "doubles_usage": (["done"], "crash@model#1/before"),
+    "drops_message_history": (["done"], "crash@model#1/before"),
     "rare.forgets_in_the_third_life": (["done"], "crash@model#1/before; crash@model#1/after~2"),
 }
 """The shortest conversation and the simplest plan that show what is wrong with an engine."""

@@ -26,7 +26,7 @@ def drawn(script: list[Any], *faults: str) -> Scenario:
 
 
 def crashes_at(step: str, window: str = "") -> Callable[[Scenario], bool]:
-    return lambda scenario: any(f"{step}/{window}" in fault for fault in scenario.faults)
+    return lambda scenario: any(step in fault and fault.endswith(window) for fault in scenario.faults)
 
 
 CASES: dict[str, tuple[Scenario, Callable[[Scenario], bool], list[Any], str]] = {
@@ -36,24 +36,30 @@ CASES: dict[str, tuple[Scenario, Callable[[Scenario], bool], list[Any], str]] = 
         ["done"],
         "crash@run/before",
     ),
-    "an earlier moment": (drawn(["done"], "crash@run/after"), lambda _: True, ["done"], "crash@model#1/before"),
+    "an earlier moment": (drawn(["done"], "crash@run/after"), crashes_at(""), ["done"], "crash@model#1/before"),
     "a call in front of the fault": (
         drawn([{"calls": [CALL, CALL]}, "done"], "crash@tool:charge#2/between"),
-        lambda scenario: "tool:charge" in scenario.faults[0] and "between" in scenario.faults[0],
+        crashes_at("tool:charge", "between"),
         [CALL, "done"],
         "crash@tool:charge#1/between",
     ),
     "a turn in front of the fault": (
         drawn([CALL, "done"], "crash@model#2/after"),
-        lambda scenario: scenario.faults[0].endswith("after") and "model" in scenario.faults[0],
+        crashes_at("model", "after"),
         ["done"],
         "crash@model#1/after",
     ),
     "a call that was rejected first, a word, an ending": (
         drawn([{"text": "Let me see.", "calls": [REJECTED]}, "That was it."], "crash@model#1/before"),
-        lambda scenario: "charge" in str(scenario.script),
+        lambda scenario: "charge" in str(scenario.script) and bool(scenario.faults),
         [CALL, "done"],
         "crash@model#1/before",
+    ),
+    "every fault": (
+        drawn([CALL, CALL, "That was it."], "crash@model#1/before", "crash@model#2/before~2"),
+        lambda scenario: "charge" in str(scenario.script),
+        [CALL, "done"],
+        "no fault",
     ),
 }
 
@@ -70,7 +76,7 @@ def test_what_is_not_needed_is_left_out(
 def test_a_conversation_that_a_person_wrote_stays_as_it_is() -> None:
     scenario = drawn([CALL, "done"], "crash@model#1/before")
 
-    assert simplest(scenario, lambda _: True, shorten=False) == scenario
+    assert simplest(scenario, crashes_at("model"), shorten=False) == scenario
 
 
 def test_it_ends_where_everything_fails_for_ever() -> None:
@@ -78,4 +84,4 @@ def test_it_ends_where_everything_fails_for_ever() -> None:
 
     found = simplest(scenario, lambda _: True, shorten=True)
 
-    assert (found.script, str(found.plan)) == (["done"], "crash@model#1/before")
+    assert (found.script, str(found.plan)) == (["done"], "no fault")
