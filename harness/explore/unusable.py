@@ -62,17 +62,22 @@ def told(why: Verdict, history: History, scenario: Scenario, engine: str, folder
 
 def differing(difference: Difference) -> Verdict:
     """Two fault-free runs took different steps, so nothing can be said about faults."""
+    return by_chance(f"two fault-free runs took different steps: {difference.sentence}", FICKLE, difference.step)
+
+
+def by_chance(message: str, rule: str, step: str | None = None) -> Verdict:
+    """What is decided by chance, so that nothing can be said about faults."""
     finding = Finding(
         check="determinism",
-        rule=FICKLE,
-        step=difference.step,
+        rule=rule,
+        step=step,
         severity=Severity.ERROR,
         owner=Owner.TOOL,
-        message=f"two fault-free runs took different steps: {difference.sentence}",
+        message=message,
         remedy="take what varies (time, chance, the order of a set) out of the agent; what a run leaves in files or"
         " databases for the next has to begin anew with each (`--world`)",
     )
-    return Verdict.unknown("determinism", finding.message, (finding,))
+    return Verdict.unknown("determinism", message, (finding,))
 
 
 def failed(history: History, scenario: Scenario, contract: Contract) -> Verdict | None:

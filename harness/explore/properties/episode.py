@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.engines.base import Peeks
+from harness.explore import unusable
 from harness.explore.properties.benches import bench_for
 from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
@@ -84,6 +85,20 @@ class Episode(Run):
         self.plan = FaultPlan((*before.faults, *(each for each in armed if str(each) in fired)))
         self.scenario = self.scenario.with_plan(self.plan)
         return number in self.history.outcomes
+
+    @property
+    def end(self) -> str:
+        """What has become of every run, in words."""
+        said = {"ok": "has ended well", "error": "has failed"}
+        met = {number: outcome.status for number, outcome in self.history.outcomes.items()}
+        ends = [said.get(met.get(number, ""), "has not ended") for number in range(1, len(self.talks) + 1)]
+        return ", ".join(f"run {number} {end}" for number, end in enumerate(ends, 1))
+
+    def strayed(self, before: str) -> RunReport:
+        """The report that the same story came to something else `before`, so that chance decides in it."""
+        words = f"the same story came to two ends: {before}; and the next time: {self.end}"
+        why = unusable.by_chance(words, "ends-differ")
+        return unusable.told(why, self.history, self.scenario, self.bench.engine.name, self.folder)
 
     def steps(self, number: int) -> list[str]:
         """The steps that a run's conversation asks for, in order: its requests and calls."""

@@ -17,7 +17,7 @@ from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
 from harness.explore.properties.patience import patience
-from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch
 from harness.explore.properties.trials import Unfit
 from harness.faults import WINDOWS, Fault, Window
 from harness.history import spelled
@@ -33,6 +33,9 @@ MISHAPS: tuple[tuple[str, Window], ...] = (
     ("lost", "between"),
     ("hang", "before"),
 )
+
+CHANCE = "The same story does not always end like this: chance decides in it, and the file may pass."
+"""Said of a story that came to two ends."""
 
 
 class DurableMachine(RuleBasedStateMachine):
@@ -63,8 +66,9 @@ class DurableMachine(RuleBasedStateMachine):
         self.episode = Episode(given, self.offer)
         self.turns: list[Turn] = []
         self.judged = 0
+        self.asked: list[str] = []
         self.patience = patience()
-        self.failed = False
+        self.failed = self.strayed = False
 
     @rule(data=st.data())
     @precondition(lambda self: self._may_begin() and len(self.turns) < 2 and self.offer.tools)
@@ -113,6 +117,8 @@ class DurableMachine(RuleBasedStateMachine):
     def all_is_well(self) -> None:
         """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
         __tracebackhide__ = True
+        if hasattr(self, "episode"):
+            self._expect(self.episode.end)
         if hasattr(self, "episode") and not self._pending():
             try:
                 self._judge()
@@ -125,6 +131,8 @@ class DurableMachine(RuleBasedStateMachine):
         if not hasattr(self, "episode"):
             return
         try:
+            if self.strayed:
+                return
             for number in self.episode.pending:
                 self._live(number)
             # Hypothesis may have ended the example by now, and then takes no `reject` for it.
@@ -152,7 +160,26 @@ class DurableMachine(RuleBasedStateMachine):
         if action:
             steps = self.episode.steps(number)
             fault = Fault(action, spelled(steps[min(at, len(steps) - 1)], number), window)
+        self.asked.append(f"{number} {fault}")
         self.episode.live(number, fault)
+
+    def _expect(self, end: str, seen: str = "") -> None:
+        """Compare what the story so far has come to, as `seen` by the checks or not, with the same in earlier examples.
+
+        If chance decides in it, Hypothesis would find fault with the test: what it may draw next is not what it was.
+        Raises `EndsSearch`, with a failure that was found meanwhile rather than with that.
+        """
+        __tracebackhide__ = True
+        scenario = self.episode.scenario
+        story = f"{scenario.script} {scenario.invocations} {self.asked} {seen}"
+        before = self.patience.other_end(story, end)
+        if before is None:
+            return
+        self.strayed = True
+        found = self.patience.best
+        if found is None:
+            raise EndsSearch(scenario, self.episode.strayed(before), CHANCE)
+        raise EndsSearch(found.scenario, found.report, CHANCE)
 
     def _judge(self) -> None:
         """Look at what happened since the last time. Raises `DoesNotSurvive`, or `Unfit` if it says nothing."""
@@ -161,10 +188,12 @@ class DurableMachine(RuleBasedStateMachine):
             return
         self.judged = len(self.episode.scenario.lives)
         failure = self._failure()
+        if failure is not None:
+            self.failed = True
+            self.patience.found(failure)
+        self._expect("passed" if failure is None else "failed", seen="judged")
         if failure is None:
             return
-        self.failed = True
-        self.patience.found(failure)
         if self.episode.hung:
             self.patience.spend()
         raise failure.with_traceback(None)  # to Hypothesis, what is raised in two places is two failures

@@ -1,8 +1,8 @@
-"""How long a search for something simpler goes on over what hangs: each hang costs the whole stall."""
+"""When a search for something simpler ends: over what hangs, as each costs the whole stall, and over what is chance."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import currently_in_test_context
@@ -16,11 +16,14 @@ HANGS = 4
 
 @dataclass
 class Patience:
-    """The simplest failure that the examples of one test have come to, and how many have hung since the first."""
+    """The simplest failure that the examples of one test have come to, how many have hung since the first, and what
+    each story has come to.
+    """
 
     test: Any = None
     best: DoesNotSurvive | None = None
     hung: int = 0
+    ends: dict[str, str] = field(default_factory=dict)
 
     def found(self, failure: DoesNotSurvive) -> None:
         """Keep a failure, if there is no simpler one."""
@@ -34,6 +37,11 @@ class Patience:
         self.hung += 1
         if self.hung >= HANGS + 2:  # Hypothesis runs the first one twice
             raise EndsSearch(self.best.scenario, self.best.report)
+
+    def other_end(self, story: str, end: str) -> str | None:
+        """What a story that has now come to `end` came to in an earlier example, if that was something else."""
+        before = self.ends.setdefault(story, end)
+        return before if self.test and before != end else None
 
 
 def _size(failure: DoesNotSurvive) -> tuple[int, int, int]:

@@ -1,7 +1,10 @@
-"""Agents that are not deterministic: whether the body of a tool runs is decided by a hash seed, or by chance."""
+"""Agents that are not deterministic: whether the body of a tool runs is decided by a hash seed, or by chance; or chance
+decides whether the process outlives the call.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,3 +37,12 @@ def _till(name: str, when: Callable[[], bool]) -> Agent[None, str]:
 
 seeded = _till("seeded", lambda: hash("Ada") % 2 == 0)
 chancy = _till("chancy", lambda: random.random() < 0.5)
+
+
+def ends(order_id: str) -> str:
+    if random.random() < 0.3:
+        os._exit(3)
+    return f"charged {order_id}"
+
+
+mortal = Agent("openai:gpt-5", name="mortal", tools=[ends])

@@ -18,9 +18,11 @@ from harness.explore.properties import (
     scenarios,
     survives,
 )
-from harness.explore.properties.reproduction import told
+from harness.explore.properties.patience import Patience
+from harness.explore.properties.reproduction import EndsSearch, told
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
+from harness.subjects.script import Turn
 from harness.verdict import Owner
 
 SUBJECT = "tests.explore.properties.fickle"
@@ -81,3 +83,40 @@ def test_several_runs_in_one_store_fail_for_it() -> None:
     machine = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:seeded"})
 
     found(lambda: run_state_machine_as_test(machine, settings=QUIETLY))
+
+
+def test_a_story_that_chance_ends_one_way_or_another_is_a_failure_and_not_a_mistake_in_the_test() -> None:
+    machine = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:mortal"})
+
+    with pytest.raises(DoesNotSurvive):
+        run_state_machine_as_test(machine, settings=QUIETLY)
+
+
+def sent(shared: Patience, *, ends: bool) -> DurableMachine:
+    """A machine whose one prompt has been answered, or has not."""
+    service: DurableMachine = type("Machine", (DurableMachine,), {"subject": "fixtures.agents.till:agent"})()
+    service.open_the_store()
+    service.patience = shared
+    number = service.episode.begin([Turn(text="done")], "This is prompt 1.")
+    if not ends:
+        service.episode.live = lambda *_asked: False  # type: ignore[method-assign]
+    service._live(number)
+    return service
+
+
+@pytest.mark.parametrize("found_before", [False, True])
+def test_of_such_a_story_both_ends_are_told_unless_something_was_found(found_before: bool) -> None:
+    shared = Patience(test=object())
+    first, second = sent(shared, ends=True), sent(shared, ends=False)
+    first.all_is_well()
+    other = DoesNotSurvive(first.episode.scenario, first.episode.judge())
+    shared.best = other if found_before else None
+
+    with pytest.raises(EndsSearch, match="does not always end like this") as caught:
+        second.all_is_well()
+
+    for service in (first, second):
+        service.teardown()
+    words = "came to two ends: run 1 has ended well; and the next time: run 1 has not ended"
+    assert [words in finding.message for finding in caught.value.report.findings] == [True] * (not found_before)
+    assert (caught.value.report is other.report) is found_before
