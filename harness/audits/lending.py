@@ -27,9 +27,9 @@ def passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
     return takers, any(names & called for called, _given in calls)
 
 
-def _names_of(tree: ast.AST, name: str) -> set[str]:
-    """What else code calls the thing of this name: what it assigns it to, alone or in a `functools.partial`."""
-    assigned = [pair for node in ast.walk(tree) for pair in _assigned(node)]
+def _names_of(tree: ast.Module, name: str) -> set[str]:
+    """What else code calls the thing of this name: what it assigns it to, alone or in what it makes of it."""
+    assigned = [pair for node in ast.walk(tree) if node not in tree.body for pair in _assigned(node)]
     names, found = set[str](), {name}
     while names != found:
         names = set(found)
@@ -39,13 +39,15 @@ def _names_of(tree: ast.AST, name: str) -> set[str]:
 
 
 def _assigned(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """What a piece of code assigns, and what to."""
+    """What a piece of code assigns, and what to: each target with what it gets."""
     if isinstance(node, ast.Assign):
         yield from ((target, node.value) for target in node.targets)
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
         yield node.target, node.value
     elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
         yield node.target, node.iter
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):  # it goes where the function goes that uses it
+        yield from ((ast.Name(node.name), used) for used in _loaded(node))
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,12 @@ def _uses(tree: ast.AST, node: _Inner) -> list[ast.AST]:
     names = {_last(target) for one in assigned for target in one.targets} or {_name(node)}
     if isinstance(node, ast.Lambda) and not assigned:
         return [node]
-    loaded = (one for one in ast.walk(tree) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
-    return [one for one in loaded if one.id in names]
+    return [one for one in _loaded(tree) if one.id in names]
+
+
+def _loaded(node: ast.AST) -> Iterator[ast.Name]:
+    """Every use of a name."""
+    return (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
 
 
 def _functions(code: CodeType) -> Iterator[CodeType]:
@@ -148,8 +154,16 @@ def _keeps(call: ast.Call) -> bool:
 
 def _called(call: ast.Call) -> frozenset[str]:
     """The function that is called, and what that is taken from: `ask.submit` runs `ask`."""
-    parts = (one for one in ast.walk(call.func) if isinstance(one, ast.Name | ast.Attribute))
-    return frozenset(map(_last, parts))
+    return frozenset(map(_last, _taken_from(call.func)))
+
+
+def _taken_from(said: ast.AST) -> Iterator[ast.AST]:
+    """The names in an expression, but for what another call in it is given: `ask.submit(one).result` takes no `one`."""
+    if isinstance(said, ast.Name | ast.Attribute):
+        yield said
+    below = [said.func] if isinstance(said, ast.Call) and not _keeps(said) else ast.iter_child_nodes(said)
+    for one in below:
+        yield from _taken_from(one)
 
 
 def _given(call: ast.Call) -> list[ast.expr]:
@@ -158,9 +172,11 @@ def _given(call: ast.Call) -> list[ast.expr]:
 
 
 def _meant(said: ast.expr) -> list[ast.expr]:
-    """What an expression hands on: itself, and of a `functools.partial` or a container all that is in it."""
+    """What an expression hands on: itself, and of a `functools.partial`, a lambda or a container all that is in it."""
     if isinstance(said, ast.Call) and _keeps(said):
         return _given(said)
+    if isinstance(said, ast.Lambda):
+        return [said, *_loaded(said.body)]
     if isinstance(said, ast.List | ast.Tuple | ast.Set):
         return [meant for one in said.elts for meant in _meant(one)]
     return [said]
@@ -171,4 +187,6 @@ def _name(node: _Inner) -> str:
 
 
 def _last(said: ast.AST) -> str:
+    """The name of an expression, or of the container that it takes something out of: which that is, a run tells."""
+    said = said.value if isinstance(said, ast.Subscript) else said
     return str(getattr(said, "attr", getattr(said, "id", "")))

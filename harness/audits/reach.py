@@ -120,6 +120,17 @@ _Entry = tuple[FunctionType, Any, tuple[Any, ...]]
 """A function to look into, the object whose it is, and the decorated functions on the way to it."""
 
 
+@dataclass(frozen=True)
+class _Passed:
+    """A function that code in a place hands to others of the names `takers`, and the object whose it is."""
+
+    takers: frozenset[str]
+    name: str
+    function: Any
+    owner: Any
+    place: _Place
+
+
 @dataclass
 class _Search:
     """The functions to look into, and what was found already.
@@ -134,10 +145,10 @@ class _Search:
     given: Mapping[str, Any]
     waiting: list[_Entry] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
-    entered: set[tuple[Any, ...]] = field(default_factory=set)
+    entered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     handed: dict[int, Any] = field(default_factory=dict)
     lent: list[Reached] = field(default_factory=list)
-    passed: list[tuple[frozenset[str], _Entry]] = field(default_factory=list)
+    passed: list[_Passed] = field(default_factory=list)
     taking: list[_Place] = field(default_factory=list)
     looked: dict[CodeType, FunctionType] = field(default_factory=dict)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
@@ -154,7 +165,7 @@ class _Search:
             if self.waiting:
                 yield from self._look_into(*self.waiting.pop(0))
             elif self.passed:
-                self.waiting += self._run_by(*self.passed.pop(0))
+                yield from self._run_by(self.passed.pop(0))
             elif pairs := self._handed_on():
                 for holder, place in pairs:
                     yield from self._taken(holder, place)
@@ -162,13 +173,26 @@ class _Search:
                 break
         yield from self._borrowed()
 
-    def _run_by(self, takers: frozenset[str], entry: _Entry) -> list[_Entry]:
+    def _run_by(self, one: _Passed) -> Iterator[Reached]:
         """A function where those run it that it was passed to; where nothing is known of these, as if it was called."""
-        taking = [place for place in self.taking if place.code.co_name in takers]
-        running = [place for place in taking if _calls_parameter(place.code)]
-        further = [place for place in self.taking if taking and _calls_parameter(place.code)]
-        function, owner, _through = entry
-        return [(function, owner, place.through) for place in running or further or taking] or [entry]
+        for runner in self._runners(one.takers) or [one.place]:
+            yield from self._entered(one.name, one.function, one.owner, replace(one.place, through=runner.through))
+
+    def _runners(self, takers: frozenset[str]) -> list[_Place]:
+        """Who calls what such functions are given: they, or whom they hand it to; they, if nobody is seen to."""
+        first = taking = self._called_like(takers)
+        asked = set[_Place]()
+        while taking:
+            if running := [place for place in taking if _calls_parameter(place.code)]:
+                return running
+            asked.update(taking)
+            given = ((place.code, name) for place in taking for name in _parameters(place.code))
+            onward = frozenset[str]().union(*(passed_to(code, name)[0] for code, name in given))
+            taking = [place for place in self._called_like(onward) if place not in asked]
+        return first
+
+    def _called_like(self, names: frozenset[str]) -> list[_Place]:
+        return [place for place in self.taking if place.code.co_name in names]
 
     def _borrowed(self) -> Iterator[Reached]:
         """What was lent, where it is asked; where that is seen nowhere, as it was."""
@@ -190,10 +214,10 @@ class _Search:
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
         runs = runs_of(function)
         lent = lent_out(function, [call.line for call, _names in runs.made])
-        self.passed += [(inner.takers, (inner.function, owner, through)) for inner in lent]
         code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
         names = _names(code)
         place = _Place(names, code, through)
+        self.passed += [_Passed(one.takers, one.function.__name__, one.function, owner, place) for one in lent]
         self.looked[function.__code__] = function
         if code.co_argcount + code.co_kwonlyargcount:
             self.taking.append(place)
@@ -223,12 +247,21 @@ class _Search:
         yield from ((name, module) for name in names.modules if (module := _imported(name)) is not None)
 
     def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
+        """What is behind a name: of a function that code only hands to others, where those run it."""
+        passes, holder = own_function(found) is not None, name.partition(".")[0]
+        takers, is_called = passed_to(place.code, holder) if passes else (frozenset[str](), True)
+        if takers:
+            self.passed.append(_Passed(takers, name, found, owner, place))
+        if is_called or not takers:
+            yield from self._entered(name, found, owner, place)
+
+    def _entered(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         through = place.through
         key = (id(found), *map(id, through))
         entry = (key, id(owner) if own_function(found) else 0)  # a method takes something else from each object
         if entry in self.entered or id(found) in self.leaving or any(found is one for one in through):
             return
-        self.entered.add(entry)
+        self.entered[entry] = found  # kept, for its id to stay its own
         if key not in self.seen:
             one = Reached(name, found, place.code, through)
             if is_lent := name in place.names.handed and asks(found) and not callable(found):
@@ -246,12 +279,8 @@ class _Search:
         """What is behind something that was found: in a function later, in everything else at once."""
         if (function := own_function(found)) is not None:
             decorated = _is_decorated(found, function)
-            entry = function, _owner(found) or owner, (*place.through, found) if decorated else place.through
-            takers, is_called = (frozenset[str](), True) if decorated else passed_to(place.code, name)
-            if takers:
-                self.passed.append((takers, entry))
-            if is_called or not takers:
-                self.waiting.append(entry)
+            through = (*place.through, found) if decorated else place.through
+            self.waiting.append((function, _owner(found) or owner, through))
             yield from self._kept(name, found, place)
         elif inspect.isclass(found) and is_own(found):
             self.waiting += [(one, found, place.through) for one in _methods(found)]
@@ -290,16 +319,20 @@ class _Search:
                 yield from self._found(attribute, inner, None, place)
 
 
+def _parameters(code: CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def _borrows(place: _Place, client: Any) -> bool:
     """Whether code takes from one of its parameters what this client has."""
-    parameters = place.code.co_varnames[: place.code.co_argcount + place.code.co_kwonlyargcount]
+    parameters = _parameters(place.code)
     taken = (attribute for name, attribute in place.names.chained if name in parameters)
     return any(inspect.getattr_static(client, attribute, None) is not None for attribute in taken)
 
 
 def _calls_parameter(code: CodeType) -> bool:
     """Whether code calls what one of its parameters is."""
-    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    parameters = _parameters(code)
     steps = pairwise(dis.get_instructions(code))
     marked = (reversed(pair) if sys.version_info < (3, 13) else pair for pair in steps)
     return any(mark.opname == "PUSH_NULL" and loaded.argval in parameters for loaded, mark in marked)

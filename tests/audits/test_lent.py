@@ -14,6 +14,7 @@ from prefect import flow, task
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
+from tenacity import retry, stop_after_attempt
 
 from harness.audits import own
 from harness.engines.dbos import retries as dbos
@@ -288,6 +289,123 @@ async def flowing(prompt: str) -> Any:
     return await asked(client, prompt)
 
 
+@retry(stop=stop_after_attempt(4))
+async def persist(prompt: str = "") -> Any:
+    """Ask, and ask again."""
+    return await client.responses.create(model="gpt-5", input=prompt)
+
+
+class Persisting:
+    """Does so in a method."""
+
+    @retry(stop=stop_after_attempt(4))
+    async def persist(self, prompt: str) -> Any:
+        """The same in a method."""
+        return await client.responses.create(model="gpt-5", input=prompt)
+
+
+persisting, table = Persisting(), {"first": persist}
+
+
+def run_inner(function: Callable[..., Any], prompt: str) -> Any:
+    """Hand on a function of its own, which calls another one."""
+
+    def inner(text: str) -> Any:
+        return function(text)
+
+    return run(inner, prompt)
+
+
+def run_lambda(function: Callable[..., Any], prompt: str) -> Any:
+    """The same with a lambda."""
+    return run(lambda text: function(text.strip()), prompt)
+
+
+@DBOS.workflow()
+async def decorated(prompt: str) -> Any:
+    """Hand on a function that a decorator has made something else of."""
+    return await run(persist, await note(prompt))
+
+
+@DBOS.workflow()
+async def decorated_partly(prompt: str) -> Any:
+    """The same with some of its arguments."""
+    return await run(functools.partial(persist), prompt)
+
+
+@DBOS.workflow()
+async def decorated_method(prompt: str) -> Any:
+    """The same with a method."""
+    return await run(persisting.persist, prompt)
+
+
+@DBOS.workflow()
+async def decorated_by_helper(prompt: str) -> Any:
+    """Hand it to a function that hands it on."""
+    return await run_through(persist, prompt)
+
+
+@DBOS.workflow()
+async def decorated_inside(prompt: str) -> Any:
+    """Hand it to a function that hands on another one."""
+    return await run_inner(persist, prompt)
+
+
+@DBOS.workflow()
+async def decorated_in_lambda(prompt: str) -> Any:
+    """The same with a lambda."""
+    return await run_lambda(persist, prompt)
+
+
+@DBOS.workflow()
+async def decorated_aside(prompt: str) -> Any:
+    """Hand it to a step that has it called."""
+    return await run_aside(persist, prompt)
+
+
+@DBOS.workflow()
+async def decorated_twice(prompt: str) -> Any:
+    """Call it here, and hand it on."""
+    return await run(persist, await persist(prompt))
+
+
+@DBOS.workflow()
+async def decorated_to_nobody(prompt: str) -> Any:
+    """Hand it to a library, which calls it here."""
+    await run(note, prompt)
+    return [await asked for asked in map(persist, [prompt])]
+
+
+@DBOS.workflow()
+async def decorated_kept(prompt: str) -> Any:
+    """Take it out of a container."""
+    return await run(table["first"], prompt)
+
+
+@DBOS.workflow()
+async def decorated_each(prompt: str) -> Any:
+    """The same with all that are in one."""
+    return [await run(one, prompt) for one in (persist,)]
+
+
+@flow
+async def submitting_decorated() -> Any:
+    """Have it called by a task, and wait for that at once."""
+    return runs.submit(persist).result()
+
+
+@task(retries=4)
+async def inner_task(prompt: str = "") -> Any:
+    """Ask."""
+    return await client.responses.create(model="gpt-5", input=prompt)
+
+
+@flow
+async def nesting() -> Any:
+    """Have one task called by another one."""
+    return await runs(inner_task)
+
+
 def chains(workflow: Any, engine: Any) -> dict[str, str]:
     """What each unit that asks somebody comes to where the provider answers 503."""
     units = own.units_of(workflow, lambda unit: engine.layers(workflow, unit, {}))
@@ -301,6 +419,11 @@ IN_RUN = {"step:run.client": "3 (openai) × 6 (dbos step) = 18"}
 UNSEEN = {"AsyncOpenAI": "? (AsyncOpenAI) = ?"}
 UNSEEN_IN_RUN = {"step:run.llm": "? (llm) × ? (dbos step) = ?"}
 IN_RUN_KEPT = {"step:run.kept.0": "3 (openai) × 6 (dbos step) = 18"}
+IN_RUN_TRIED = {"step:run.persist.client": "3 (openai) × 4 (tenacity of persist) × 6 (dbos step) = 72"}
+IN_ASIDE_TRIED = {"step:run_aside.persist.client": "3 (openai) × 4 (tenacity of persist) × 7 (dbos step) = 84"}
+ALONE_TRIED = {"persist.client": "3 (openai) × 4 (tenacity of persist) = 12"}
+SUBMITTED_TRIED = {"step:runs.persist.client": "3 (openai) × 4 (tenacity of persist) × 2 (prefect task) = 24"}
+NESTED = {"step:runs.inner_task.client": "3 (openai) × 5 (prefect task) × 2 (prefect task) = 30"}
 IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
 
 
@@ -331,6 +454,19 @@ IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
         pytest.param(partly_called, dbos, ALONE, id="a partial that is called at once"),
         pytest.param(in_method, dbos, IN_RUN | UNSEEN, id="a lambda in a method of an object that is made in the call"),
         pytest.param(in_method_own, dbos, ALONE | UNSEEN_IN_RUN, id="a lambda that takes something from that object"),
+        pytest.param(decorated, dbos, IN_RUN_TRIED, id="a decorated function"),
+        pytest.param(decorated_partly, dbos, IN_RUN_TRIED, id="a partial of a decorated function"),
+        pytest.param(decorated_method, dbos, IN_RUN_TRIED, id="a decorated method"),
+        pytest.param(decorated_by_helper, dbos, IN_RUN_TRIED, id="a decorated function, through a function"),
+        pytest.param(decorated_inside, dbos, IN_RUN_TRIED, id="a decorated function, in an inner function"),
+        pytest.param(decorated_in_lambda, dbos, IN_RUN_TRIED, id="a decorated function, in a lambda"),
+        pytest.param(decorated_aside, dbos, IN_ASIDE_TRIED, id="a decorated function that somebody else calls"),
+        pytest.param(decorated_twice, dbos, IN_RUN_TRIED | ALONE_TRIED, id="a decorated function, and called there"),
+        pytest.param(decorated_to_nobody, dbos, ALONE_TRIED, id="a decorated function, to nobody of the person's own"),
+        pytest.param(decorated_kept, dbos, IN_RUN_TRIED, id="a decorated function out of a container"),
+        pytest.param(decorated_each, dbos, IN_RUN_TRIED, id="all functions of a container"),
+        pytest.param(submitting_decorated, prefect, SUBMITTED_TRIED, id="a decorated function, to a submit"),
+        pytest.param(nesting, prefect, NESTED, id="a task, to a task"),
         pytest.param(submitting, prefect, {"step:runs.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a submit"),
         pytest.param(flowing, prefect, {"step:asked.client": "3 (openai) × 2 (prefect task) = 6"}, id="to a task"),
     ],
