@@ -35,7 +35,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
     asked = [unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells)]
-    asking = next((unit.unit for unit in asked), "")
+    asking = next(iter(asked), UnitAudit(unit=""))
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]
     shared = _shared(units)
@@ -43,7 +43,9 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     names = frozenset(unit.called for unit in units if unit.called or unit in asked)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
     targets = [
-        replace(one, others=names - {unit.called} - ({""} if unit.tool else set())) if isinstance(one, Target) else one
+        replace(one, others=names - {unit.called} - ({""} if unit.tool else set()), host=_host(unit, asked))
+        if isinstance(one, Target)
+        else one
         for (unit, _cell), one in zip(every, targets, strict=True)
     ]
     if refused:
@@ -51,6 +53,12 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     measured = _measured(every, targets, bench, _missing(units))
     cells = iter(told_apart(unit, cell, units) for (unit, _cell), cell in zip(every, measured, strict=True))
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
+
+
+def _host(unit: UnitAudit, asked: Sequence[UnitAudit]) -> str:
+    """The host that tells what a unit asks for from what others ask for in calls of the same name; empty if none do."""
+    others = [one for one in asked if one.unit != unit.unit and one.called == unit.called]
+    return unit.host if any(unit.is_apart(one) for one in others) else ""
 
 
 def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
@@ -71,7 +79,7 @@ def _is_beside(one: UnitAudit, other: UnitAudit) -> bool:
     """Whether two units ask in what a run calls the same."""
     if other.inside:
         return one.inside == other.inside
-    return bool(other.called) and one.called == other.called and not one.inside
+    return bool(other.called) and not one.is_apart(other) and not one.inside
 
 
 def _shared(units: Sequence[UnitAudit]) -> dict[str, str]:
@@ -159,6 +167,7 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
         short=cell.short,
         beside=target.beside,
         others=target.others,
+        host=target.host,
         around=_around(unit, cell),
         is_enough=is_enough,
     )
@@ -221,7 +230,7 @@ def _why_not(
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
     if seen.requests and not asked:
-        yield "another unit of the run fails first, and with it the run"
+        yield "the run asked others, and never came to this: what asks before fails, or its code went another way"
     if cell.bound and cell.counts == "requests" and not seen.requests and target.step:
         yield "with the arguments of our script, the tool asked nobody"
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):

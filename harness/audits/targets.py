@@ -20,7 +20,8 @@ class Target:
     Of the kind `STEP` only that one does: a step of the workflow's own, whose others of its name are other calls, or
     the request in which the process dies, and not those that come after it. `beside` is a function of the
     agent's that is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's
-    own that asks: only what its calls ask for counts, and never what is asked for in those of `others`.
+    own that asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several
+    ask in them, only what `host` is asked for.
     """
 
     step: str | None = None
@@ -29,22 +30,24 @@ class Target:
     beside: str = ""
     called: str = ""
     others: frozenset[str] = frozenset()
+    host: str = ""
 
 
 def target(
     unit: UnitAudit,
     cell: Cell,
-    asking: str,
+    asking: UnitAudit,
     comes_back: bool,  # noqa: FBT001
     called: Mapping[str, str],
 ) -> Target | str:
     """What to make fail for a cell, or why nothing can be.
 
-    The first unit that asks a provider is the one that the wire shows: others may ask later, or not. `called` are the
-    tools of MCP servers that a run really offered, by the unit that is about any of them.
+    The first unit that asks a provider is the one that the wire shows, `asking`: others may ask later, or not, and each
+    that can be told from it is looked for. `called` are the tools of MCP servers that a run really offered, by the unit
+    that is about any of them.
     """
     if cell.failure is Failure.CRASH:
-        return _dying(unit, asking, called) if comes_back else "nothing begins it again by itself: a person has to"
+        return _dying(unit, asking.unit, called) if comes_back else "nothing begins it again by itself: a person has to"
     if unit.inside:
         return _within(unit, cell)
     if unit.beside:
@@ -52,8 +55,8 @@ def target(
     if unit.unit.startswith("output:"):
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
-        seen = unit.unit == asking or cell.failure is Failure.INVALID_OUTPUT
-        first = f"{asking} asks first, and what fails here fails there, too"
+        seen = unit.unit == asking.unit or cell.failure is Failure.INVALID_OUTPUT or unit.is_apart(asking)
+        first = f"{asking.unit} asks first, and what fails here fails there, too"
         return Target(kind=MODEL, called=unit.called) if seen else first
     return _served(unit, cell, called) if unit.served else _failing(unit)
 

@@ -104,7 +104,7 @@ class UnitAudit(Value):
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
     tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
     function's name in `beside`. Of a run, `toolsets` are the ids of the agent's. `step` is the step that a unit of the
-    person's own is in a run, if that is known.
+    person's own is in a run, if that is known, and `host` the one that it asks.
     """
 
     unit: str
@@ -114,8 +114,13 @@ class UnitAudit(Value):
     may: May = "unsaid"
     toolsets: tuple[str, ...] = ()
     step: str = ""
+    host: str = ""
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
+
+    def is_apart(self, other: UnitAudit) -> bool:
+        """Whether a run shows which of the two it is that asks: in calls of other names, or by whom they ask."""
+        return self.called != other.called or ("" != self.host != other.host != "")
 
     @property
     def tool(self) -> str:

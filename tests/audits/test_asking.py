@@ -30,6 +30,7 @@ from harness.audits.asking.transports import TransportLayer
 from harness.audits.asking.trouble import first
 from harness.audits.targets import target
 from harness.retries.arithmetic import spelled
+from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 
 F = Failure
@@ -411,7 +412,7 @@ def test_an_output_tool_may_have_a_number_of_its_own():
     assert found["output:count"].cell(Failure.INVALID_OUTPUT).chain == "5 (output tool) = 5"
     assert found["run"].cell(Failure.INVALID_OUTPUT).chain == "3 (agent output) = 3"
     assert "output:share" not in found
-    told = target(found["output:count"], found["output:count"].cells[0], "model", True, {})
+    told = target(found["output:count"], found["output:count"].cells[0], UnitAudit(unit="model"), True, {})
     assert "call this output tool" in told
 
 

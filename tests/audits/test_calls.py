@@ -95,8 +95,46 @@ def test_what_a_workflow_itself_asks_is_not_what_its_step_is_measured_at(tmp_pat
     (tmp_path / "both.py").write_text(BOTH)
     report = audit(f"{tmp_path / 'both.py'}:both", "dbos")
     (step,) = [unit for unit in report.units if unit.unit == "step:ask.client"]
-    assert {cell.unmeasured for cell in step.cells} == {"another unit of the run fails first, and with it the run"}
+    assert {cell.unmeasured for cell in step.cells} == {
+        "the run asked others, and never came to this: what asks before fails, or its code went another way"
+    }
     assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]
+
+
+BY_HAND = """
+from anthropic import AsyncAnthropic
+from dbos import DBOS
+from openai import AsyncOpenAI
+
+one, other = AsyncOpenAI(api_key="k", max_retries=1), AsyncAnthropic(api_key="k", max_retries=3)
+
+@DBOS.step()
+async def ask(prompt: str) -> str:
+    return (await one.responses.create(model="gpt-5", input=prompt)).output_text
+
+@DBOS.step(retries_allowed=True, max_attempts=2, interval_seconds=0.1)
+async def ask_both(prompt: str) -> str:
+    try:
+        return (await one.responses.create(model="gpt-5", input=prompt)).output_text
+    except Exception:
+        said = [{"role": "user", "content": prompt}]
+        return str((await other.messages.create(model="claude", max_tokens=5, messages=said)).content)
+
+@DBOS.workflow()
+async def falling(prompt: str) -> str:
+    try:
+        return await ask(prompt)
+    except Exception:
+        return await ask_both(prompt)
+"""
+
+
+def test_whom_code_falls_back_on_by_hand_is_measured_in_another_step_and_in_the_same(tmp_path):
+    (tmp_path / "falling.py").write_text(BY_HAND)
+    report = audit(f"{tmp_path / 'falling.py'}:falling", "dbos")
+    cells = {unit.unit: unit.cell(Failure.UNAVAILABLE) for unit in report.units if unit.host}
+    found = {name: (cell.predicted, cell.counted) for name, cell in cells.items()}
+    assert found == {"step:ask.one": (2, 2), "step:ask_both.one": (4, 4), "step:ask_both.other": (8, 8)}
 
 
 STEPPED = """

@@ -39,12 +39,12 @@ def test_under_prefect_nothing_begins_it_again_by_itself():
     agent = documented_prefect.openai
     (unit, *_rest) = collect.units_of(agent, lambda unit: prefect.layers(agent, unit, {}))
     assert unit.cell(F.CRASH).predicted == 1
-    assert "by itself" in target(unit, unit.cell(F.CRASH), "model", False, {})
+    assert "by itself" in target(unit, unit.cell(F.CRASH), UnitAudit(unit="model"), False, {})
 
 
 def test_what_a_run_asks_after_the_last_death_is_no_request_that_died():
     unit = dying(times(101, "dbos recovery"))
-    died = target(unit, unit.cells[0], unit.unit, True, {})
+    died = target(unit, unit.cells[0], unit, True, {})
     assert [step for step in ("model#1", "model#2", "tool:charge#1") if _is_of(StepId.parse(step), died)] == ["model#1"]
 
 

@@ -182,5 +182,5 @@ def test_what_two_ask_in_steps_of_one_name_is_measured_for_neither_unless_it_is_
 def test_of_a_unit_that_asks_later_it_is_not_said_that_the_run_ends_before():
     later = UnitAudit(unit="step:later.client")
     cell = Cell(failure=Failure.UNAVAILABLE, expression=times(3, "openai"))
-    told = target(later, cell, "step:first.client", True, {})
+    told = target(later, cell, UnitAudit(unit="step:first.client"), True, {})
     assert told == "step:first.client asks first, and what fails here fails there, too"

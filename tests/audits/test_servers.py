@@ -17,6 +17,7 @@ from harness.audits import collect
 from harness.audits.proof import whose
 from harness.audits.targets import Target, target
 from harness.engines.dbos import retries as dbos
+from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 from harness.subjects.loops import run_once
 
@@ -134,7 +135,7 @@ def test_a_real_server_is_called_as_often_as_is_predicted(tool, failure, behavio
 def test_what_is_made_to_fail_for_a_server():
     def failing(name: str, unit: str, failure: Failure, called: str = "") -> Target | str:
         audit = audited(getattr(servers, name))[unit]
-        return target(audit, audit.cell(failure), "model", True, {unit: called} if called else {})
+        return target(audit, audit.cell(failure), UnitAudit(unit="model"), True, {unit: called} if called else {})
 
     assert failing("usual", "tools:usual", F.TOOL_EXCEPTION) == Target("tools:usual#1", "tools", "usual")
     assert failing("usual", "tool:usual/*", F.MODEL_RETRY, "look") == Target("tool:look#1", "tool", "look")

@@ -43,6 +43,11 @@ class Sdk:
         return self.client._client  # noqa: SLF001
 
     @property
+    def host(self) -> str:
+        """The host that it asks; empty if only a request tells."""
+        return str(getattr(getattr(self.client, "base_url", None), "host", ""))
+
+    @property
     def retries(self) -> int:
         """How often the client tries again by its own settings."""
         return int(self.client.max_retries)

@@ -64,7 +64,7 @@ def live(argument: dict[str, Any]) -> None:
     if wire["failure"] in AT_THE_ENDPOINT:
         gate.ALLOW_MODEL_REQUESTS = True
         told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
-        told["others"] = wire["others"]
+        told |= {"others": wire["others"], "host": wire["host"]}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()

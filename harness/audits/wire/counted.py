@@ -19,7 +19,8 @@ class Wire:
     """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's.
 
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
-    of the workflow's own steps that are not what is measured, and whose calls the limit is not about.
+    of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
+    requests to others than the `host`, if there is one.
     """
 
     failure: str
@@ -31,13 +32,15 @@ class Wire:
     short: bool = False
     beside: str = ""
     others: tuple[str, ...] = ()
+    host: str = ""
 
 
 @dataclass(frozen=True)
 class Measured:
     """What was counted in one run against one failure.
 
-    `asked` are the requests by the call that they were made in, see `call_of`, and `requests` are all of them.
+    `asked` are the requests by the call that they were made in, see `call_of`, but for those that went `elsewhere` than
+    to the host that is measured; `requests` are all of them.
     `bodies` says how often each step's body ran. `seconds` are configured ones: exactly what clients and transports
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
@@ -54,18 +57,20 @@ class Measured:
     fired: int
     folder: Path
     outlived: bool = False
+    elsewhere: int = 0
 
     @property
     def requests(self) -> int:
         """All that reached the wire."""
-        return sum(self.asked.values())
+        return sum(self.asked.values()) + self.elsewhere
 
 
 def counted(history: History, wire: Wire, folder: Path) -> Measured:
     """The count of one run."""
-    unbounded = _is_unbounded(history, wire)
+    unbounded, sent = _is_unbounded(history, wire), asked(history, wire.host)
     return Measured(
-        asked=asked(history),
+        asked=sent,
+        elsewhere=len(history.of(HttpRequest)) - sum(sent.values()),
         bodies=_bodies(history, wire),
         seconds=round(_seconds(history, wire), 3),
         outcome=_outcome(history, unbounded=unbounded),
@@ -103,9 +108,10 @@ def by_call(numbers: Mapping[str, int]) -> dict[str, int]:
     return dict(found)
 
 
-def asked(history: History) -> dict[str, int]:
-    """How many requests each call has made."""
-    return dict(Counter(call_of(event.step) for event in history.of(HttpRequest)))
+def asked(history: History, host: str = "") -> dict[str, int]:
+    """How many requests each call has made, to this host or to any."""
+    sent = (event for event in history.of(HttpRequest) if host in ("", event.host))
+    return dict(Counter(call_of(event.step) for event in sent))
 
 
 def is_cut_off(history: History) -> bool:

@@ -62,9 +62,9 @@ asking: ContextVar[str | None] = ContextVar("harness_asking", default=None)
 class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
-    The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, which
-    may send `OTHERS` each; `sent` of each were sent by earlier lives. One more ends the process, as one of more than
-    `CALLS` calls does.
+    The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, or to
+    others than the `host`, if there is one, which may be `OTHERS` each; `sent` of each were sent by earlier lives. One
+    more ends the process, as one of more than `CALLS` calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
     whomever it asks.
     """
@@ -78,10 +78,11 @@ class Endpoint:
         within: Callable[[], bool] | None = None,
         by_models: bool = False,
         others: Collection[str] = (),
+        host: str = "",
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
-        self.limit, self.sent, self.others = limit, Counter(sent or {}), others
+        self.limit, self.sent, self.others, self.host = limit, Counter(sent or {}), others, host
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
@@ -129,9 +130,11 @@ class Endpoint:
         probes = bodies.active()
         assert probes is not None, "a provider is asked in a life only"
         with self._lock:
-            self.sent[call := call_of(step := probes.place())] += 1
-            limit = OTHERS if named(call) in self.others else self.limit
-            if self.sent[call] > limit or len(self.sent) > CALLS:
+            call, counts = call_of(step := probes.place()), self.host in ("", request.url.host)
+            sent = call if counts else f"{call}, {request.url.host}"
+            self.sent[sent] += 1
+            limit = OTHERS if named(call) in self.others or not counts else self.limit
+            if self.sent[sent] > limit or len(self.sent) > CALLS:
                 probes.journal.append(Observation(name=CUT_OFF, value=self.limit), invocation=probes.invocation)
                 sys.stdout.flush()
                 os._exit(0)

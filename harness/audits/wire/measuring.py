@@ -106,6 +106,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     short: bool = False,
     beside: str = "",
     others: Collection[str] = (),
+    host: str = "",
     around: Around | None = None,
     is_enough: Callable[[Measured], bool] = lambda _seen: True,
 ) -> Measured:
@@ -114,7 +115,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
-    workflow; whatever tries once more is unbounded. `short` lets chance make waits short.
+    workflow, or to others than the `host`; whatever tries once more is unbounded. `short` lets chance make waits short.
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. Where a
     deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again in
     longer times. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
@@ -124,7 +125,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     around = around or model
     before = quick_scale(model, *((HARDLY_ANY, ENDLESS) if around["endless"] else (ROOM, QUICK)))
     scale = min(quick_scale(around), before)  # whatever fails, a model is asked before
-    wire = Wire(failure, limit, step, scale=scale, raises=raises, short=short, beside=beside, others=tuple(others))
+    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host)
     quick = _measured(scenario, wire, bench)
     seen = load(quick.folder / "journal.jsonl")
     around = met(seen, around)
@@ -167,7 +168,7 @@ class WireRun(Run):
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         script = calling(self.wire.step) if self.scenario.script is None else None
-        wire = {**vars(self.wire), "sent": asked(self.history), "script": script}
+        wire = {**vars(self.wire), "sent": asked(self.history, self.wire.host), "script": script}
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
