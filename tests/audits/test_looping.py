@@ -99,6 +99,20 @@ class RelentlessClient(AsyncOpenAI):
                 pass
 
 
+class RelentlessSdk(AsyncOpenAI):
+    async def request(self, *given, **more):
+        while True:
+            try:
+                return await super().request(*given, **more)
+            except Exception:  # noqa: BLE001
+                pass
+
+
+class Picky(RelentlessClient):
+    def _should_retry(self, response):
+        return response.status_code == 400
+
+
 def made(kind=OpenAIChatModel, retries=0, http=None, client=AsyncOpenAI):
     given = client(api_key="k", max_retries=retries, http_client=http)
     return kind("gpt-5", provider=OpenAIProvider(openai_client=given))
@@ -141,7 +155,22 @@ CHAINS = {
     "the SDK's client, which never ends": (
         made(Many, retries=2, client=RelentlessClient),
         F.UNAVAILABLE,
+        "3 (openai) × unlimited (RelentlessClient) = unlimited",
+    ),
+    "the SDK's client, which never ends and is asked without the SDK's retries": (
+        made(Many, client=RelentlessClient),
+        F.UNAVAILABLE,
         "unlimited (RelentlessClient) = unlimited",
+    ),
+    "the SDK's client, which never ends, in what the SDK itself calls": (
+        made(retries=1, http=Persistent(), client=RelentlessSdk),
+        F.UNAVAILABLE,
+        "4 (Persistent) × 2 (openai) × unlimited (RelentlessSdk) = unlimited",
+    ),
+    "the SDK's client, which never ends, and tries what the SDK would not": (
+        made(retries=3, client=Picky),
+        F.BAD_REQUEST,
+        "4 (openai) × unlimited (Picky) = unlimited",
     ),
     "an SDK that never ends": (made(Many, retries=10**9), F.UNAVAILABLE, "unlimited (openai) = unlimited"),
 }

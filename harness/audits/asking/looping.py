@@ -6,9 +6,12 @@ Whose a loop is shows when each of them is asked alone, the innermost first, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from types import MethodType
 from typing import Any
+from unittest.mock import patch
 
 from pydantic_ai.models.wrapper import WrapperModel
 
@@ -38,6 +41,16 @@ def owners(sdk: Sdk, model: Any, send: Callable[[Any], None]) -> Iterator[Owner]
     yield Owner(looping(sdk.client, "transport"), sdk.post)
     for one in reversed([*_nested(model)]):
         yield Owner(looping(one, "model"), partial(send, one))
+
+
+def post_alone(sdk: Sdk) -> None:
+    """Send one request as the SDK does by itself, without what the client's own class has in place of its methods."""
+    bare = next(kind for kind in type(sdk.client).__mro__ if not is_own(kind))
+    with ExitStack() as meanwhile:
+        for name in (name for name in _METHODS if hasattr(bare, name)):
+            own = MethodType(getattr(bare, name), sdk.client)
+            meanwhile.enter_context(patch.object(sdk.client, name, own))
+        sdk.post()
 
 
 def looping(value: Any, kind: Kind) -> RetryLayer:

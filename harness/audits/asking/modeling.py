@@ -26,7 +26,7 @@ from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
-from harness.audits.asking.looping import Owner, looping, owners
+from harness.audits.asking.looping import Owner, looping, owners, post_alone
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first, most
@@ -201,15 +201,19 @@ class Asker:
         yield from inside
         if any(tries.endless for tries in inside):
             return
+        below = prod(tries.times or 1 for tries in inside)
         if not own.endless:
             retried, once = asked, max(1, own.sends)
-        elif around[0].endless:  # the client's own class: nobody gets to see the SDK's loop alone
-            yield around[0]
-            return
+        elif around[0].endless:  # the client's own class
+            alone, once = partial(post_alone, sdk), below
+            retried, _error = self._rehearsed(sdk, trouble, retries=self._setting("max_retries"), send=alone)
+            if retried.endless:  # in a method that is no request's: nobody gets to see the SDK's loop alone
+                yield around[0]
+                return
         else:
             retried, _error = self._rehearsed(sdk, trouble, retries=self._setting("max_retries"), send=sdk.post)
             once = prod(tries.times or 1 for tries in (*inside, around[0]))
-        yield _share(retried, sdk.layer.name, once, prod(tries.times or 1 for tries in inside))
+        yield _share(retried, sdk.layer.name, once, below)
         if not retried.endless:
             yield from around
 
