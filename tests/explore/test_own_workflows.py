@@ -146,6 +146,19 @@ def test_tasks_keep_their_numbers_when_a_flow_before_them_has_finished_and_is_no
 
 
 @pytest.mark.engine(name="prefect")
+def test_tasks_keep_their_numbers_when_a_task_before_them_that_asked_for_one_is_not_run_again(tmp_path: Path) -> None:
+    fault = "crash@step:ship#2/before"
+    scenario = Scenario.make(subject=f"{PREFECT}:errands", engine="prefect", deps={"order": 3}, faults=fault)
+    report = run(scenario, out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    shipped = {line.step: (line.executed, line.replayed) for line in lines(crashed) if "ship" in line.step}
+    within = "step:hand_over#1.step:ship#1"
+    assert shipped == {"step:ship#1": (1, 1), within: (1, 1), "step:ship#2": (1, 0)}
+    assert (crashed.status, crashed.incarnations) == (Status.PASSED, 2)
+
+
+@pytest.mark.engine(name="prefect")
 def test_the_attempts_at_a_task_whose_result_nobody_keeps_are_one_step(tmp_path: Path) -> None:
     [report] = run(Scenario.make(subject=f"{PREFECT}:stubborn", engine="prefect", deps=3), out=tmp_path).runs
 

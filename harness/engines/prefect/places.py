@@ -1,8 +1,9 @@
-"""Where flows ask for tasks: what numbers them, whichever of them a thread begins first.
+"""Where flows and tasks ask for tasks: what numbers them, whichever of them a thread begins first.
 
 The key of a task is only known when it begins, because it depends on what the task is given. A flow that is run again
-asks for the same tasks at the same places, in whichever life. One that it calls has a place even if its code does not
-run, because Prefect has its result: then its tasks are not asked for, and keep the numbers of the lives before.
+asks for the same tasks at the same places, in whichever life. What it calls, be it a flow or a task, has a place even
+if its code does not run, because Prefect has its result: then its tasks are not asked for, and keep the numbers of the
+lives before.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import FlowRunContext
 from prefect.flow_engine import BaseFlowRunEngine
 from prefect.task_engine import BaseTaskRunEngine
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -26,7 +27,7 @@ from harness.subjects.places import Setting
 
 
 class _Code:
-    """The code of a flow, as it runs once: where that is, and what it has asked for so far."""
+    """The code of a flow or task, as it runs once: where that is, and what it has asked for so far."""
 
     def __init__(self, place: str) -> None:
         self._place = place
@@ -39,7 +40,7 @@ class _Code:
 
 
 _running: ContextVar[_Code | None] = ContextVar("harness_prefect_running", default=None)
-"""The flow whose code runs here."""
+"""The flow, or the task in one, whose code runs here."""
 _submitted: ContextVar[str | None] = ContextVar("harness_prefect_submitted", default=None)
 """Where the task was asked for that begins here in a thread of its own."""
 _numbering = threading.Lock()
@@ -63,7 +64,7 @@ def watch_places(hook: Hook, asked: Callable[[str, str], None]) -> None:
     @wraps(initialise_flow)
     def called(self: Any) -> None:
         initialise_flow(self)
-        outer = _running.get() if TaskRunContext.get() is None else None
+        outer = _running.get()
         self.harness_place = None if outer is None else outer.next(f"flow {self.flow.name}")
 
     @wraps(submit)
@@ -84,12 +85,17 @@ def in_flow(engine: Any) -> AbstractContextManager[None]:
     return Setting(_running, _Code(engine.harness_place or str(engine.flow_run.id)))
 
 
+def in_task(engine: Any) -> AbstractContextManager[None]:
+    """Surround an attempt at a task, which `engine` makes: each asks for the same again."""
+    return Setting(_running, _Code(engine.harness_place))
+
+
 def _place(hook: Hook, asked: Callable[[str, str], None], name: str) -> str:
-    """A new place; one in the code of a flow has its number at once, one inside of a task when it begins."""
-    flow = _running.get()
-    if flow is None or FlowRunContext.get() is None or TaskRunContext.get() is not None:
+    """A new place, which has its number at once; one outside of every flow is none that any life comes back to."""
+    code = _running.get()
+    if code is None or FlowRunContext.get() is None:
         return str(uuid4())
-    place = flow.next(name)
+    place = code.next(name)
     with _numbering:
         hook.called(place, name)
         asked(place, name)

@@ -51,13 +51,14 @@ class Ledger:
         line = {"key": key, "name": name, "task_run": task_run, "times": times, "invocation": invocation}
         self._append({**line, "pid": os.getpid()})
 
-    def asked(self, place: str, name: str, invocation: int) -> None:
-        """A flow asks for a unit at a place."""
-        self._append({"place": place, "name": name, "invocation": invocation})
+    def asked(self, place: str, name: str, step: str | None, invocation: int) -> None:
+        """A flow or task asks for a unit at a place, inside `step`."""
+        self._append({"place": place, "name": name, "step": step, "invocation": invocation})
 
-    def places(self, invocation: int) -> list[tuple[str, str]]:
-        """The places at which an invocation has asked for units, each with the unit's name, in order."""
-        return [(line["place"], line["name"]) for line in self._lines("place") if line["invocation"] == invocation]
+    def places(self, invocation: int) -> list[tuple[str, str, str | None]]:
+        """The places at which an invocation has asked for units, each with the unit's name and `step`, in order."""
+        lines = [line for line in self._lines("place") if line["invocation"] == invocation]
+        return [(line["place"], line["name"], line["step"]) for line in lines]
 
     def began(self, times: Times) -> None:
         """A flow begins, with these times."""

@@ -21,6 +21,7 @@ from prefect.results import should_persist_result
 
 from harness.engines.base import Hook
 from harness.engines.prefect.flows import limited
+from harness.engines.prefect.places import in_task
 from harness.engines.prefect.waiting import backoff
 from harness.subjects.importing import is_theirs
 from harness.subjects.places import surrounded
@@ -98,7 +99,7 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
     before = _attempted.get()
     _attempted.set(unit)
     try:
-        with limited(hook, unit.times):
+        with limited(hook, unit.times), in_task(engine):
             yield
     except Exception:
         if unit.wait and unit.attempt < unit.tries:

@@ -131,8 +131,9 @@ class PrefectWorker:
 
         assert self._ledger is not None, "no flow runs before the run's folders are entered"
         self._invocation = invocation
-        for place, name in self._ledger.places(invocation):  # of earlier lives
-            self._hook.called(place, name)
+        for place, name, step in self._ledger.places(invocation):  # of earlier lives
+            with self._hook.inside(step):
+                self._hook.called(place, name)
         loop = asyncio.get_running_loop()
 
         async def known(flow: Any) -> Any:
@@ -180,9 +181,9 @@ class PrefectWorker:
         return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
 
     def _asked(self, place: str, name: str) -> None:
-        """Take down where a flow asks for a unit, for the lives that come after this one."""
+        """Take down where a flow or task asks for a unit, for the lives that come after this one."""
         assert self._ledger is not None, "no flow runs before the run's folders are entered"
-        self._ledger.asked(place, name, self._invocation)
+        self._ledger.asked(place, name, self._hook.current(), self._invocation)
 
     @contextmanager
     def _taken_down(self, unit: Any) -> Iterator[None]:
