@@ -16,7 +16,8 @@ from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "cache"
-_JUDGED = tuple(kind for kind in KINDS if kind != "run")
+_JUDGED = tuple(kind for kind in KINDS if kind not in ("run", "step"))
+"""Nobody sees the arguments of a person's own unit, nor who made its key: that it ran again, `resume` tells."""
 
 
 def cache(case: Case) -> Verdict:

@@ -68,8 +68,8 @@ def _runs(case: Case) -> list[Execution]:
 
 
 def _is_evidence(finding: Finding) -> bool:
-    """Whether a finding shows the engine to be wrong. A `missed` record does not: whose key it was, `resume` tells."""
-    return finding.blames_others and finding.rule != "missed"
+    """Whether a finding shows the engine to be wrong."""
+    return finding.blames_others
 
 
 def _invented(case: Case) -> bool:

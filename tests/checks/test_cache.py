@@ -48,6 +48,11 @@ def test_other_arguments_are_another_question():
     assert found(again("7", "8", cents=6)) == []
 
 
+def test_a_unit_of_the_persons_own_is_left_to_resume_for_nobody_sees_what_it_is_given():
+    story = Story("crash@model#1/before").life().unit("step:charge#1", key="7").crash()
+    assert found(story.life().unit("step:charge#1", key="8").kept("model#1").finished()) == []
+
+
 # Shared between steps of one run ------------------------------------------------------------------------------
 
 
