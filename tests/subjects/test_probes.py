@@ -260,6 +260,18 @@ def test_each_agent_run_inside_one_body_has_steps_of_its_own_and_a_new_attempt_h
     assert inner == ["tool:charge#1.model#1", "tool:charge#1.run#2.model#1"] * 2
 
 
+@pytest.mark.parametrize(("own", "tries"), [(True, 2), (False, 1)], ids=["own workflow", "agent"])
+def test_the_code_of_a_persons_own_workflow_is_the_run_and_says_so(tmp_path: Path, own: bool, tries: int) -> None:
+    probes = probes_for(tmp_path / "journal.jsonl", "", is_own=own)
+
+    for _try in range(tries):  # in the same process, after a failure
+        with probes.container(), probes.run():
+            pass
+
+    entered = load(tmp_path / "journal.jsonl").of(StepEntered)
+    assert [(event.step, event.own) for event in entered] == [("run", own)]
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 def test_a_unit_in_which_no_step_runs_is_a_step_of_its_own(tmp_path: Path, is_async: bool) -> None:
     path = tmp_path / "journal"
