@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -36,6 +36,11 @@ class Case:
     baseline: Baseline
     scenario: Scenario
     contract: Contract
+
+    @cached_property
+    def usual(self) -> Case:
+        """The fault-free run, beside itself."""
+        return replace(self, history=self.baseline.history)
 
     @cached_property
     def completed(self) -> bool:

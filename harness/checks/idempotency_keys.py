@@ -31,7 +31,7 @@ def _changed(case: Case) -> Iterator[Finding]:
         keyed = [(run, keys_of(case, run)) for run in runs]
         keyed = [(run, keys) for run, keys in keyed if keys.said and case.policy(run).may != "repeatable"]
         for (earlier, one), (later, other) in pairwise(keyed):
-            if same_key(one, other) is False:
+            if same_key(case, step, one, other) is False:
                 yield _change(case, step, (earlier, one), (later, other))
                 break
 

@@ -69,7 +69,7 @@ def _weighed(case: Case, pair: Repeat) -> Rerun:
     keys = keys_of(case, pair.earlier), keys_of(case, pair.later)
     declared = not any(found.from_policy for found in keys) and all(found.said for found in keys)
     policy = policy.model_copy(update={"may": "keyed"}) if policy.may == "unsaid" and declared else policy
-    severity = severity_of_repeat(policy, finished=pair.before.certain, same_key=same_key(*keys))
+    severity = severity_of_repeat(policy, finished=pair.before.certain, same_key=same_key(case, pair.step, *keys))
     if pair.is_retry and policy.may == "unsaid":
         severity = None  # a body that failed is tried again: that is what retries are for
     return Rerun(pair, severity, policy.may, keys)

@@ -69,6 +69,42 @@ def test_a_body_that_repeats_a_part_of_its_effects_keeps_their_keys(first, secon
     assert [finding.rule for finding in found(bodies(first, second))] == rules
 
 
+Declared = list[tuple[str, str]]
+PAID: Declared = [("pay", "0"), ("pay", "1"), ("pay", "2")]
+SAID: Declared = [("pay", "0"), ("mail", "m"), ("mail", "n")]
+RESUMED = [
+    pytest.param(PAID[:1], PAID[1:], [PAID], [], id="one attempt does all of it without faults"),
+    pytest.param(PAID[:1], PAID[1:], [PAID[:1], PAID[1:]], ["key-changed"], id="each attempt may have paid the same"),
+    pytest.param(PAID[:1], [*PAID[1:], ("pay", "x")], [PAID], ["key-changed"], id="a payment that is not known"),
+    pytest.param(PAID[1:2], PAID[:1], [PAID], ["key-changed"], id="the other way round"),
+    pytest.param(SAID[:1], SAID[1:], [SAID[:1], SAID[1:]], [], id="other effects come behind it"),
+    pytest.param(SAID[:1], [("mail", "x")], [SAID], [], id="their keys are of this run alone"),
+    pytest.param(SAID[:1], [("cheque", "c")], [SAID], ["key-changed"], id="another effect stands in for it"),
+]
+
+
+@pytest.mark.parametrize(("failed", "later", "usual", "rules"), RESUMED)
+def test_a_body_that_resumes_behind_all_that_a_failed_one_did_has_changed_no_key_where_the_fault_free_run_shows_it(
+    failed, later, usual, rules
+):
+    story = attempts(attempts(Story(f"crash@{CHARGE}/before").life(), failed, ok=False).crash().life(), later)
+    without_faults = attempts(Story().life(), *usual).finished()
+    case = a_case(story.finished(), without_faults, contract=KEEPS_MODELS)
+
+    assert [finding.rule for finding in idempotency_keys(case).findings] == rules
+    assert ("key-differs" in {finding.rule for finding in effects(case).findings}) is bool(rules)
+
+
+def attempts(story: Story, *each: Declared, ok: bool = True) -> Story:
+    """Attempts at one call, each declaring these effects; all but the last one fail, and that too unless it is `ok`."""
+    for number, declared in enumerate(each, 1):
+        story.entered(CHARGE)
+        for name, key in declared:
+            story.effect(name, CHARGE, key)
+        story.left(CHARGE, error=None if ok and number == len(each) else "ConnectionError: no")
+    return story
+
+
 def test_a_missing_key_is_the_business_of_effects():
     assert found(twice("k1", None)) == []
     assert found(twice(None, None)) == []
