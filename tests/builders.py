@@ -36,6 +36,7 @@ from harness.history import (
     Sent,
     StepEntered,
     StepLeft,
+    UnitAnswered,
     UnitEntered,
     UnitLeft,
     UnitTried,
@@ -167,16 +168,22 @@ class Story:
         """A whole body that the engine records."""
         return self.ran(step, result, recorded=True, **values)
 
-    def unit(self, step: str, *, key: str = "", until: str = "committed", given: str | None = None) -> Story:
+    def unit(
+        self, step: str, *, key: str = "", until: str = "committed", given: str | None = None, said: str | None = None
+    ) -> Story:
         """A unit that no other step's body claims, as far as `entered`, `left`, `committing` or `committed`."""
         key = key or f"u:{step}"
         self._units[step] = key
         self._write(UnitEntered(unit=key, name=step, step=step, given=given))
         if until != "entered":
-            self._write(UnitLeft(unit=key, step=step, claimed=False))
+            self._write(UnitLeft(unit=key, step=step, claimed=False, said=said))
         if until == "committing":
             self.committing(step)
         return self.committed(step) if until == "committed" else self
+
+    def had(self, step: str, said: str) -> Story:
+        """The engine has answered for a unit that has run before."""
+        return self._write(UnitAnswered(unit=self._units[step], said=said))
 
     def answered(self, step: str, **values: Any) -> Story:
         """A toolset of the engine's has answered a call, by its body or from a record."""

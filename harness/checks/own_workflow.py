@@ -7,6 +7,7 @@ or does less, and no engine can help it. That is told once, against the workflow
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from harness.checks.account import steps_of_units
 from harness.checks.base import Case
 from harness.checks.own_code import follows, retold
 from harness.checks.words import titled
-from harness.history import EngineRecord, Execution, StepEntered, UnitTried, located
+from harness.history import EngineRecord, Execution, StepEntered, UnitAnswered, UnitLeft, UnitTried, located
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 DIFFERS = "own-workflow-differs"
@@ -36,7 +37,7 @@ def blamed_on_own_workflow(case: Case, verdicts: Iterable[Verdict], beside: Iter
     told = next((each.rule for each in found if each.rule in _TOLD), None)
     step, tries = given_up(case) or ("", 0)
     rules = _CONSEQUENCES | ({"nothing-runs"} if told else {"failed"} if step else frozenset())
-    if _invented(case) or any(each.rule not in rules and _is_evidence(each) for each in found):
+    if _invented(case) or _mistaken(case) or any(each.rule not in rules and _is_evidence(each) for each in found):
         return verdicts
     mine = [each for one in verdicts for each in one.findings if follows(each, rules) and (told or _may_be(case, each))]
     if not mine:
@@ -78,6 +79,16 @@ def _invented(case: Case) -> bool:
     returned = {(run.entered.invocation, run.entered.unit) for run in case.history.executions if run.finished}
     kept = {(each.invocation, each.unit) for each in case.history.of(EngineRecord) if each.status == "recorded"}
     return bool(kept & (tried - returned))
+
+
+def _mistaken(case: Case) -> bool:
+    """Whether the engine has answered for a unit with what no body of it returned, as far as that can be compared."""
+    returned: dict[tuple[int, str], set[str | None]] = defaultdict(set)
+    for left in case.history.of(UnitLeft):
+        if left.outcome == "ok":
+            returned[left.invocation, left.unit].add(left.said)
+    answers = [(event.said, returned[event.invocation, event.unit]) for event in case.history.of(UnitAnswered)]
+    return any(known and not known & {said, None} for said, known in answers)
 
 
 def _may_be(case: Case, finding: Finding) -> bool:

@@ -60,6 +60,12 @@ class Hook(Protocol):
     def commit(self, key: str) -> AbstractContextManager[None]:
         """Surround the seam at which the engine makes the result of unit `key` durable."""
 
+    def answered(self, key: str, answer: Any) -> None:
+        """The engine gave `answer` to whoever asked for unit `key`, recorded or new: it is compared with what ran.
+
+        One that does not say it is not judged by it.
+        """
+
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
 
@@ -136,6 +142,9 @@ class Unwatched:
 
     def commit(self, key: str) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def answered(self, key: str, answer: Any) -> None:
+        pass
 
     def plans(self, *actions: str) -> bool:
         return False

@@ -160,13 +160,25 @@ class Paced(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UnitLeft(Event):
-    """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step."""
+    """The body of a unit returned or raised. `claimed` says whether the unit was the record of another step.
+
+    `said` is a digest of what it returned, where that is the same in every store.
+    """
 
     unit: str
     step: str
     claimed: bool
     outcome: str = "ok"
     error: str | None = None
+    said: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitAnswered(Event):
+    """The engine gave whoever asked for a unit what it has, and its body did not run. `said` as in `UnitLeft`."""
+
+    unit: str
+    said: str
 
 
 @dataclass(frozen=True, kw_only=True)

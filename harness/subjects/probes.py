@@ -7,9 +7,7 @@ key, carried in a context variable from the unit's entry to the body and looked 
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import math
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,7 +16,7 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from harness.faults import LATE
-from harness.history import CANCELLED, EngineWaited, Observation, StepEntered, StepLeft
+from harness.history import EngineWaited, StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects import units
@@ -144,7 +142,7 @@ class Probes:
     async def _run(self, body: Body, run: Callable[[], Awaitable[T]], unit: Unit | None) -> T:
         step = str(body.step)
         if seconds := self.strikes.at(step, "before"):
-            await self._pause(seconds)
+            await self.strikes.hold(seconds)
         return await self._finish(self._enter(body, step, unit), run())
 
     async def _finish(self, entered: Entered, running: Awaitable[T]) -> T:
@@ -155,7 +153,7 @@ class Probes:
             self._raised(entered, error)
             raise
         if seconds := self._returned(entered, result):
-            await self._pause(seconds)
+            await self.strikes.hold(seconds)
         return result
 
     def _run_sync(self, body: Body, run: Callable[[], T], unit: Unit | None) -> T:
@@ -340,14 +338,14 @@ class Probes:
                         with Setting(waiting_here, None):
                             return await self._run(waiting, lambda: body(*args, **kwargs), unit)
                     if seconds := units.entered(self, unit, name, attempt, (args, kwargs)):
-                        await self._pause(seconds)
+                        await self.strikes.hold(seconds)
                     try:
                         result = await body(*args, **kwargs)
                     except BaseException as error:
                         units.left(self, unit, error)
                         raise
-                    if seconds := units.left(self, unit):
-                        await self._pause(seconds)
+                    if seconds := units.left(self, unit, result=result):
+                        await self.strikes.hold(seconds)
                     return result
 
             return awaited
@@ -365,7 +363,7 @@ class Probes:
                 except BaseException as error:
                     units.left(self, unit, error)
                     raise
-                pause(units.left(self, unit))
+                pause(units.left(self, unit, result=result))
                 return result
 
         return called
@@ -428,6 +426,11 @@ class Probes:
         unit = self._units.get(key)
         return nullcontext() if unit is None else Commit(self, unit)
 
+    def answered(self, key: str, answer: Any) -> None:
+        """The engine gave `answer` to whoever asked for unit `key`."""
+        if key not in self._units:
+            units.answered(self, key, answer)
+
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""
         return any(fault.action in actions for fault in self.strikes.plan.faults)
@@ -487,13 +490,3 @@ class Probes:
         """Go on inside `step`, as `current` told it elsewhere."""
         with Setting(step_here, None if step is None else StepId.parse(step)):
             yield
-
-    async def _pause(self, seconds: float) -> None:
-        """Stand still as a fault wants. Whoever ends a hang cancels it, and that is written down; a thread goes on."""
-        if seconds < math.inf:
-            await asyncio.sleep(seconds)
-            return
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.journal.tell(Observation, name=CANCELLED, invocation=self.invocation)

@@ -5,6 +5,7 @@ How often a fault has fired is read from the journal after a restart; a counter 
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import math
 import os
@@ -19,7 +20,7 @@ from typing import NoReturn
 
 from harness.errors import UsageError
 from harness.faults import LATE, Fault, FaultPlan
-from harness.history import FaultFired, spelled
+from harness.history import CANCELLED, FaultFired, Observation, spelled
 from harness.journal import Journal
 from harness.subjects import clock
 from harness.subjects.bare import bare
@@ -99,6 +100,16 @@ class Strikes:
         if fault.action == "hang":
             return float("inf")
         return self._wait(fault)
+
+    async def hold(self, seconds: float) -> None:
+        """Stand still as a fault wants. Whoever ends a hang cancels it, and that is written down; a thread goes on."""
+        if seconds < math.inf:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.journal.tell(Observation, name=CANCELLED, invocation=self.invocation())
 
     def _wait(self, fault: Fault) -> float:
         """For how long nothing happens because of this fault: its delay, or until the last timeout must have acted."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from harness.history import UnitEntered, UnitLeft, UnitTried
+from harness.history import UnitAnswered, UnitEntered, UnitLeft, UnitTried
 from harness.subjects.clock import configured, shortened
 from harness.subjects.places import Unit, waiting_here
 
@@ -66,7 +66,21 @@ def _told(value: Any) -> str:
     return str(value) if isinstance(value, UUID | date | time | Decimal) else type(value).__qualname__
 
 
-def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> float:
+def said(answer: Any) -> str | None:
+    """What tells two answers apart, in whatever form a store gives them back; None of what only Python has."""
+    try:
+        return sha256(json.dumps(answer, sort_keys=True).encode()).hexdigest()[:16]
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def answered(probes: Probes, key: str, answer: Any) -> None:
+    """The engine answers for a unit whose body has not run here."""
+    if (told := said(answer)) is not None:
+        probes.journal.tell(UnitAnswered, unit=key, said=told, invocation=probes.invocation)
+
+
+def left(probes: Probes, unit: Unit, error: BaseException | None = None, *, result: Any = None) -> float:
     """It has returned or raised. A crash may follow either; that of what returned comes with the commit.
 
     Returns the seconds that its answer is held up; may raise what its caller gets in place of the answer.
@@ -78,6 +92,7 @@ def left(probes: Probes, unit: Unit, error: BaseException | None = None) -> floa
         claimed=unit.claimed,
         outcome="ok" if error is None else "error",
         error=named(error),
+        said=None if unit.claimed or error is not None else said(result),
         invocation=probes.invocation,
     )
     if unit.claimed:  # by the body in it, which was struck itself

@@ -115,10 +115,28 @@ def not_run_again() -> Story:
     return story.life().finished("not charged", messages=[])
 
 
-@pytest.mark.parametrize("story", [recorded_ran_again, denied, result_of_nothing, outcome_recorded, not_run_again])
+def answered_with_another() -> Story:
+    """What the engine gives for a step is none of what its body has returned."""
+    return ended(answered("marked", "charged"), "not charged")
+
+
+def answered(returned: str | None, later: str) -> Story:
+    return life(life(Story(PLAN)).unit(MARK, said=returned).crash()).had(MARK, later)
+
+
+WRONG = [recorded_ran_again, denied, result_of_nothing, outcome_recorded, not_run_again, answered_with_another]
+
+
+@pytest.mark.parametrize("story", WRONG)
 def test_an_engine_that_is_seen_to_be_wrong_is_not_excused_by_the_workflow(story):
     blamed = {finding.rule for finding in found(story()) if finding.owner is Owner.ENGINE}
     assert "output-differs" in blamed
+
+
+@pytest.mark.parametrize("returned", ["marked", None], ids=["the same", "nothing to compare"])
+def test_an_engine_that_gives_what_the_step_returned_is_not_to_blame(returned):
+    (finding,) = found(ended(answered(returned, "marked"), "not charged"))
+    assert (finding.rule, finding.owner) == ("own-workflow-differs", Owner.CONFIGURATION)
 
 
 def test_a_witness_that_is_not_asked_for_is_heard_all_the_same():

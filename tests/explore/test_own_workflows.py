@@ -175,6 +175,24 @@ def test_tasks_whose_results_nobody_keeps_are_steps_without_a_record(tmp_path: P
     assert "have `ship` called in a task with `persist_result=True`" in remedy
 
 
+OF_ITS_NEIGHBOUR = [
+    pytest.param(DBOS, "OverDBOS", marks=pytest.mark.engine(name="dbos"), id="dbos"),
+    pytest.param(PREFECT, "OverPrefect", marks=pytest.mark.engine(name="prefect"), id="prefect"),
+]
+
+
+@pytest.mark.parametrize(("module", "engine"), OF_ITS_NEIGHBOUR)
+def test_an_engine_that_gives_a_step_the_record_of_another_is_not_excused_by_the_workflow(
+    module: str, engine: str, tmp_path: Path
+) -> None:
+    engine, fault = f"tests.explore.neighbours:{engine}", "crash@step:ship#1/after"
+    report = run(Scenario.make(subject=f"{module}:settle", engine=engine, faults=fault), out=tmp_path)
+
+    [crashed] = [one for one in report.runs if one.crashes]
+    told = {(finding.rule, finding.owner) for finding in crashed.findings if finding.severity is Severity.ERROR}
+    assert told == {("output-differs", Owner.ENGINE)}
+
+
 @pytest.mark.engine(name="dbos")
 def test_a_workflow_may_be_named_by_its_file(tmp_path: Path) -> None:
     scenario = Scenario.make(subject="fixtures/workflows/dbos_orders.py:careless", engine="dbos")

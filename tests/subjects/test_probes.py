@@ -15,7 +15,17 @@ import pytest
 from pydantic_ai import CallDeferred, ModelRetry
 
 from harness.faults import FaultPlan
-from harness.history import CommitEntered, CommitLeft, FaultFired, History, StepEntered, StepLeft, UnitEntered
+from harness.history import (
+    CommitEntered,
+    CommitLeft,
+    FaultFired,
+    History,
+    StepEntered,
+    StepLeft,
+    UnitAnswered,
+    UnitEntered,
+    UnitLeft,
+)
 from harness.journal import Journal, load
 from harness.steps import StepId
 from harness.subjects.probes import Body, Probes
@@ -302,6 +312,24 @@ def test_a_unit_is_told_with_what_tells_its_arguments_apart_and_nothing_of_them_
     assert given[0] == given[1]
     assert len({*given}) == 3
     assert [*left] == ["one", "two"]
+
+
+def test_an_answer_for_a_unit_is_told_where_the_body_has_not_run_beside_what_the_body_had_returned(
+    tmp_path: Path,
+) -> None:
+    returned = {"orders": (7, 8), "ready": True}
+    stored = {"ready": True, "orders": [7, 8]}
+    first, second = (probes_for(tmp_path / "journal.jsonl", "", incarnation=life) for life in (1, 2))
+
+    first.answered("ship#1", first.unit(lambda: returned, "ship#1", "ship")())
+    first.unit(object, "pack#1", "pack")()
+    second.answered("ship#1", stored)
+    second.answered("pack#1", object())
+
+    history = load(tmp_path / "journal.jsonl")
+    [answer] = history.of(UnitAnswered)
+    assert [(left.unit, left.said) for left in history.of(UnitLeft)] == [("ship#1", answer.said), ("pack#1", None)]
+    assert (answer.unit, answer.incarnation) == ("ship#1", 2)
 
 
 def test_what_a_unit_of_a_workflows_own_tells_the_world_is_told_of_its_step(tmp_path: Path) -> None:

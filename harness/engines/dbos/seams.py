@@ -174,10 +174,24 @@ def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., 
         if (configured := options.get("timeout_seconds")) is not None:
             options["timeout_seconds"] = hook.limit(configured)
             around = partial(hook.limited, configured, options["timeout_seconds"])
-        body = func if is_their_own(func) else _attempted(hook, func, key, name, around, waits, _tries(options))
-        return original(dbos, step_ctx, body, args, kwargs, **options)
+        if is_their_own(func):
+            return original(dbos, step_ctx, func, args, kwargs, **options)
+        body = _attempted(hook, func, key, name, around, waits, _tries(options))
+        return _answered(hook, key, original(dbos, step_ctx, body, args, kwargs, **options))
 
     core.invoke_step = invoke_step
+
+
+def _answered(hook: Hook, key: str, answer: Any) -> Any:
+    """Pass on what DBOS gives for a step, or what it will once it is awaited."""
+
+    async def awaited() -> Any:
+        return _answered(hook, key, await answer)
+
+    if inspect.iscoroutine(answer):
+        return awaited()
+    hook.answered(key, answer)
+    return answer
 
 
 def _tries(options: dict[str, Any]) -> int:

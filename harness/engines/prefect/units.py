@@ -56,12 +56,18 @@ def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None
     @wraps(call_sync)
     def call_task_fn(self: Any, transaction: Any) -> Any:
         with _attempting(hook, self, transaction):
-            return call_sync(self, transaction)
+            result = call_sync(self, transaction)
+        if transaction.is_committed():
+            _had(hook, transaction, result)
+        return result
 
     @wraps(call_async)
     async def acall_task_fn(self: Any, transaction: Any) -> Any:
         with _attempting(hook, self, transaction):
-            return await call_async(self, transaction)
+            result = await call_async(self, transaction)
+        if transaction.is_committed():
+            _had(hook, transaction, result)
+        return result
 
     @wraps(call)
     def call_with_parameters(fn: Callable[..., Any], parameters: dict[str, Any]) -> Any:
@@ -107,6 +113,11 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
         raise
     finally:
         _attempted.set(before)
+
+
+def _had(hook: Hook, transaction: Any, record: Any) -> None:
+    """The transaction found a result, and no body has run for it."""
+    hook.answered(transaction.key, getattr(record, "result", record))
 
 
 def keeps(task: Task[Any, Any]) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 from temporalio import activity, workflow
@@ -248,7 +249,13 @@ class _Requests(WorkflowOutboundInterceptor):
         configured["initial_interval"] = _seconds(policy.initial_interval)
         input.retry_policy = _scaled(policy, self._watch.clock)
         input.headers = {**input.headers, HEADER: _header(key, self._watch.hook.current(), configured)}
-        return super().start_activity(input)
+        handle = super().start_activity(input)
+        handle.add_done_callback(partial(self._answered, key))
+        return handle
+
+    def _answered(self, key: str, handle: workflow.ActivityHandle[Any]) -> None:
+        if not handle.cancelled() and handle.exception() is None:
+            self._watch.hook.answered(key, handle.result())
 
     async def start_child_workflow(self, input: StartChildWorkflowInput) -> workflow.ChildWorkflowHandle[Any, Any]:  # noqa: A002
         info, children = workflow.info(), self._watch.children
