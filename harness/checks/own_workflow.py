@@ -37,7 +37,7 @@ def blamed_on_own_workflow(case: Case, verdicts: Iterable[Verdict], beside: Iter
     told = next((each.rule for each in found if each.rule in _TOLD), None)
     step, tries = given_up(case) or ("", 0)
     rules = _CONSEQUENCES | ({"nothing-runs"} if told else {"failed"} if step else frozenset())
-    if _invented(case) or _mistaken(case) or any(each.rule not in rules and _is_evidence(each) for each in found):
+    if _invented(case) or _mistaken(case) or any(each.rule not in rules and each.blames_others for each in found):
         return verdicts
     mine = [each for one in verdicts for each in one.findings if follows(each, rules) and (told or _may_be(case, each))]
     if not mine:
@@ -66,11 +66,6 @@ def _is_own(case: Case) -> bool:
 
 def _runs(case: Case) -> list[Execution]:
     return [run for run in case.history.executions if run.step == "run"]
-
-
-def _is_evidence(finding: Finding) -> bool:
-    """Whether a finding shows the engine to be wrong."""
-    return finding.blames_others
 
 
 def _invented(case: Case) -> bool:
