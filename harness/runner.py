@@ -483,6 +483,7 @@ def report(
         plan=str(scenario.plan),
         verdicts=verdicts,
         incarnations=history.incarnations,
+        crashes=history.kills,
         folder=str(folder),
         steps=history.steps,
         notes=tuple(dict.fromkeys([*(note.text for note in history.of(Note)), *called_again(history, baseline)])),

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from harness.faults import NO_FAULT
 from harness.steps import StepId
 
 
@@ -186,6 +185,8 @@ class RunReport:
     account: tuple[UnitAccount, ...] = ()
     time_scale: str = ""
     """How the engine's times were scaled, in words; empty where it has none."""
+    crashes: int = 0
+    """How often its process or the engine's server was killed. Another life is none: a second owner has one, too."""
 
     @property
     def status(self) -> Status:
@@ -194,11 +195,6 @@ class RunReport:
     @property
     def findings(self) -> tuple[Finding, ...]:
         return tuple(finding for verdict in self.verdicts for finding in verdict.findings)
-
-    @property
-    def crashes(self) -> int:
-        """How many lives were cut off. Without a fault none was: a scenario may ask for several lives by itself."""
-        return max(0, self.incarnations - 1) if self.plan != str(NO_FAULT) else 0
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -150,6 +150,7 @@ def test_a_second_owner_finds_what_the_first_one_recorded(tmp_path: Path) -> Non
 
     # The call in flight is made by both; what the second owner recorded after it is the first one's too.
     assert judged.status is Status.PASSED
+    assert judged.crashes == 0  # nobody was killed
     assert [started.worker for started in history.of(ProcessStarted)] == [0, 2]
     assert {step: len(runs) for step, runs in history.by_step.items() if step in ("tool:act#1", "model#2")} == {
         "tool:act#1": 2,

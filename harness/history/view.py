@@ -15,6 +15,7 @@ from harness.history.events import (
     Outcome,
     ProcessEnded,
     ProcessStarted,
+    ServerChanged,
     StepLeft,
 )
 from harness.history.executions import Execution, executions
@@ -83,6 +84,12 @@ class History:
     def deaths(self) -> tuple[ProcessEnded, ...]:
         """Ends of processes that were no orderly exits."""
         return tuple(end for end in self.of(ProcessEnded) if end.cause != "exit")
+
+    @property
+    def kills(self) -> int:
+        """How often the process or the engine's server was killed. What hung and was ended by the harness was not."""
+        servers = sum(changed.act == "kill" for changed in self.of(ServerChanged))
+        return servers + sum(end.cause in ("crash", "death") for end in self.of(ProcessEnded))
 
     def siblings(self) -> dict[str, tuple[str, ...]]:
         """For each tool step of a response with several calls: those calls of it that ran, in message order.

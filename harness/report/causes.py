@@ -164,8 +164,8 @@ def _nothing_wanted(report: SweepReport) -> Text:
         return Text("Nothing was crashed, so nothing is known.", "bold")
     partial = any(sweep.partial for sweep in report.engines)
     if report.status is Status.PASSED or (partial and worst(run.status for run in report.runs) is Status.PASSED):
-        deaths = sum(run.crashes > 0 for run in report.runs)
-        said = f"{counted(deaths, 'crash', 'crashes')} survived, " if deaths else ""
+        crashes = sum(run.crashes for run in report.runs)
+        said = f"{counted(crashes, 'crash', 'crashes')} survived, " if crashes else ""
         begin = "So far nothing" if partial else "Nothing"
         return Text(f"{begin} has to change: {said}no effect repeated or lost.", "bold green")
     reasons = dict.fromkeys(reason for run in report.runs for reason in run.reasons)

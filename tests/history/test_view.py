@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.history import FaultFired, History, Outcome, StepEntered, StepLeft
+import pytest
+
+from harness.history import FaultFired, History, Outcome, ServerChanged, StepEntered, StepLeft
 from tests.builders import Story
 
 CHARGE = "tool:charge#1"
@@ -34,6 +36,24 @@ def test_lives_deaths_and_faults_are_counted():
     assert history.incarnations == 3
     assert [death.cause for death in history.deaths()] == ["crash", "crash"]
     assert [fired.fault for fired in history.fired] == ["crash@model#1/before", "crash@model#1/before~2"]
+
+
+@pytest.mark.parametrize(
+    ("story", "kills"),
+    [
+        pytest.param(Story().life().dies("crash").life().dies("crash").life().finished(), 2, id="crashes"),
+        pytest.param(Story().life().dies("death").life().finished(), 1, id="killed by somebody else"),
+        pytest.param(Story().life().dies("hang").life().finished(), 0, id="ended by the harness"),
+        pytest.param(Story().life().dies("exit").life().finished(), 0, id="lives that the scenario asks for"),
+        pytest.param(Story("duplicate@model#1").life().life(twin=True).wakes().finished(), 0, id="a second owner"),
+    ],
+)
+def test_only_what_was_killed_counts_as_a_kill(story: Story, kills: int) -> None:
+    assert story.history().kills == kills
+
+
+def test_the_death_of_a_server_is_a_kill_and_its_new_start_is_none() -> None:
+    assert History((ServerChanged(act="kill"), ServerChanged(act="start"))).kills == 1
 
 
 def test_the_calls_of_one_response_are_siblings_in_message_order():

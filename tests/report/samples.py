@@ -45,7 +45,8 @@ def a_run(
     """A run with these findings of the check of effects, or one that could not be judged."""
     verdict = Verdict.unknown("faults fired", unknown) if unknown else Verdict("faults fired", Status.PASSED)
     verdicts = (Verdict("completion", Status.PASSED), Verdict.of("effects", findings), verdict)
-    return RunReport(engine, SUBJECT, plan, verdicts, 2, ".harness/1", cell=cell, **values)  # type: ignore[arg-type]
+    told: dict[str, object] = {"crashes": 1} | values
+    return RunReport(engine, SUBJECT, plan, verdicts, 2, ".harness/1", cell=cell, **told)  # type: ignore[arg-type]
 
 
 def a_sweep(

@@ -127,6 +127,11 @@ def test_when_nothing_is_wrong_the_last_line_says_that_nothing_has_to_change():
     assert text(*advice(a_good_report())) == "Nothing has to change: 18 crashes survived, no effect repeated or lost.\n"
 
 
+def test_crashes_are_counted_and_not_the_runs_that_had_some():
+    survived = SweepReport(SUBJECT, (EngineSweep("dbos", "step", runs=(a_run(crashes=3), a_run(crashes=0))),))
+    assert text(*advice(survived)) == "Nothing has to change: 3 crashes survived, no effect repeated or lost.\n"
+
+
 def test_an_interrupted_sweep_promises_nothing_about_the_rest():
     partial = SweepReport(SUBJECT, (a_sweep(partial=True),))
     assert text(*advice(partial)).startswith("So far nothing has to change")
