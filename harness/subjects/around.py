@@ -1,10 +1,10 @@
 """Watches the functions of a person that run around an agent's steps, where no engine records them.
 
-Instructions, functions that choose tools, output validators, history processors and handlers of the event stream are
-no steps: nothing can be struck there, and every recovery runs them again. That matters to whoever put an effect into
-one, so each call is written down; and with it what it was asked and what it said, because one that reads what died
-with a process says something else in the next life, and the engine is not to blame. A call from inside a body or a
-unit is left out: it runs again when that does, and not otherwise.
+Instructions, system prompts, functions that choose tools, output validators, history processors and handlers of the
+event stream are no steps: nothing can be struck there, and every recovery runs them again. That matters to whoever put
+an effect into one, so each call is written down; and with it what it was asked and what it said, because one that reads
+what died with a process says something else in the next life, and the engine is not to blame. A call from inside a body
+or a unit is left out: it runs again when that does, and not otherwise.
 
 Some of what is held here is private; where it has moved, these functions stay unseen.
 """
@@ -35,6 +35,7 @@ HELD = (
     ("pydantic_ai.toolsets", "FilteredToolset", "get_tools", "filter_func", "a filter of tools"),
 )
 """Module, class and method that call a person's function; the attribute that holds it; and what it is."""
+PROMPT = "a system prompt"
 
 
 def install() -> None:
@@ -62,11 +63,18 @@ def _watched(original: Callable[..., Any], attribute: str, role: str) -> Callabl
         if probes is None or not _is_theirs(function) or not probes.is_around:
             return original(self, *args, **kwargs)
         name = getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[2]
-        call = _Call(probes, name, role, (*args, *kwargs.values()))
+        context = next((value for value in (*args, *kwargs.values()) if isinstance(value, RunContext)), None)
+        call = _Call(probes, name, PROMPT if _is_prompt(self, context) else role, context)
         answer = original(self, *args, **kwargs)
         return call.awaited(answer) if inspect.iscoroutine(answer) else call.left(answer)
 
     return called
+
+
+def _is_prompt(runner: Any, context: RunContext[Any] | None) -> bool:
+    """Whether it runs a system prompt. Instructions have the same class, and only the agent keeps the two apart."""
+    known = getattr(getattr(context, "agent", None), "_system_prompt_functions", ())
+    return any(runner is each for each in known)
 
 
 def _is_theirs(function: Any) -> bool:
@@ -76,8 +84,7 @@ def _is_theirs(function: Any) -> bool:
 class _Call:
     """One call of a function, from what it was asked to what it said."""
 
-    def __init__(self, probes: Probes, name: str, role: str, given: Sequence[Any]) -> None:
-        context = next((value for value in given if isinstance(value, RunContext)), None)
+    def __init__(self, probes: Probes, name: str, role: str, context: RunContext[Any] | None) -> None:
         self._probes, self._name, self._role = probes, name, role
         self._at = context.run_step if context else None
         self._given = _digest(_spoken(context.messages)) if context else None

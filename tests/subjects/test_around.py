@@ -32,6 +32,14 @@ AGENT = """
     async def greet():
         return 'Be kind.'
 
+    @agent.system_prompt
+    async def introduce():
+        return 'You are a shop.'
+
+    @agent.system_prompt(dynamic=True)
+    def date():
+        return 'It is Monday.'
+
     async def openly(ctx, tool):
         return tool
 
@@ -66,6 +74,8 @@ def test_functions_around_the_steps_are_written_down_and_noted_when_a_recovery_r
     seen = {(call.name, call.role) for call in load(Path(judged.folder) / "journal.jsonl").of(Called)}
     assert seen == {
         ("greet", "instructions"),
+        ("introduce", "a system prompt"),
+        ("date", "a system prompt"),
         ("publish", "an output validator"),
         ("trim", "a history processor"),
         ("tell", "an event handler"),
