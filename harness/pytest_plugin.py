@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.plugin import PROPERTIES, options
+from harness.plugin import FIXTURES, MARKERS, PROPERTIES, options
 
 if TYPE_CHECKING:
     from harness.plugin.fixtures import Durable
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["durable_sweep"]
 
-MARKERS = {"durable", "retry_budget"}
-FIXTURES = {"durable", "durable_engine", "retry_audit"}
 HOOKS = "harness.plugin.hooks"
 
 
@@ -59,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "retry_budget(N, subject=..., engine=...): fail if a call can be tried more often"
     )
     options.Settings.of(config)  # a mistake in them is better told before anything is collected
-    if config.getoption("dist", "no") != "no":
+    if config.getoption("dist", "no") != "no" or options.asks_for_summary(config):
         wake(config)  # workers of pytest-xdist collect, and this process only hears of it
 
 

@@ -84,8 +84,14 @@ class Desk:
         judged = self._confirm(bench, found, plan, judged)
         line = replay or replay_line(scenario, scenario.plan, judged.folder, strict=self.settings.strict)
         history = load(Path(judged.folder) / "journal.jsonl")
-        points = (key_of(self._ground(scenario)), len(found.points))
+        points = self.points(scenario)
         return Report(judged, history, found.baseline, scenario, bench.engine.contract(), line, points)
+
+    def points(self, scenario: Scenario) -> tuple[str, int]:
+        """The name of a scenario's crash map and how many crash points it has: none if nobody has asked for it yet."""
+        key = key_of(self._ground(scenario))
+        found = self._maps.known(key)
+        return (key, len(found.points)) if found else ("", 0)
 
     def close(self) -> None:
         """End every process and server of this session."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import PROPERTIES
+from harness.plugin import PROPERTIES, is_ours
+from harness.plugin.options import asks_for_summary
 
 SUMMARY = "harness.plugin.summary"
 
@@ -66,7 +67,7 @@ class Hooks:
             from harness.plugin.reproducing import attach
 
             attach(report, call.excinfo.value)
-        if "harness.plugin.running" in sys.modules:
+        if "harness.plugin.running" in sys.modules or is_ours(item):
             from harness.plugin.running import forget
             from harness.plugin.summary import annotate, shorten
 
@@ -96,7 +97,7 @@ class Hooks:
             from harness.plugin.session import close
 
             close(session.config)
-        if SUMMARY in sys.modules:
+        if SUMMARY in sys.modules or asks_for_summary(session.config):
             from harness.plugin.summary import finish
 
             finish(session)

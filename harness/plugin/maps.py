@@ -103,6 +103,10 @@ class Maps:
                 self._known[key] = self._kept(key) or self._made(key, scenario)
         return self._known[key]
 
+    def known(self, key: str) -> CrashMap | None:
+        """The map of that name, if it has been asked for."""
+        return self._known.get(key)
+
     def _kept(self, key: str) -> CrashMap | None:
         """The map that is on disk, if it can be read and still holds."""
         try:

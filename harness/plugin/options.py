@@ -83,6 +83,16 @@ class Settings:
         )
 
 
+def typed(config: pytest.Config, name: str) -> bool:
+    """Whether an option stands on the command line itself, and not in the settings or in their `addopts`."""
+    return any(str(each).partition("=")[0] == f"--durable-{name}" for each in config.invocation_params.args)
+
+
+def asks_for_summary(config: pytest.Config) -> bool:
+    """Whether the command line wants something of the session as a whole, whatever tests that turns out to have."""
+    return typed(config, "min-coverage") or typed(config, "report")
+
+
 def _given(config: pytest.Config, option: Option) -> Any:
     """What the command line says, else what the settings say."""
     said = config.getoption(option.ini, None)

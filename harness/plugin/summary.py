@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.plugin import budgets
-from harness.plugin.options import Settings
+from harness.plugin import budgets, outcomes
+from harness.plugin.options import Settings, asks_for_summary, typed
 from harness.plugin.running import facts
 from harness.report.words import counted
 from harness.steps import readable
@@ -27,11 +27,14 @@ SHOWN = 10
 
 @dataclass
 class Tally:
-    """Every durable run and retry audit of a session, and the engines that were missing."""
+    """Every durable run and retry audit of a session, the engines that were missing, and what became of its tests."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    tests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    demanded: bool = False
+    """Whether a coverage was asked for on the command line, whatever tests there are."""
     trouble: str = ""
 
     @property
@@ -44,11 +47,14 @@ class Tally:
 
     @property
     def _swept(self) -> Iterable[tuple[set[tuple[str, ...]], int]]:
-        """For each crash map that a test took a point of: the points that were tried, and how many it has.
+        """For each crash map that a test has a point of: the points that were tried, and how many it has.
 
-        One subject has several maps under one engine: another script, say, or other deps, has other points.
+        One subject has several maps under one engine: another script, say, or other deps, has other points. A test
+        that was skipped has its point, too.
         """
-        found: dict[str, tuple[set[tuple[str, ...]], int]] = {}
+        found: dict[str, tuple[set[tuple[str, ...]], int]] = {
+            test["map"]: (set(), test["possible"]) for test in self.tests.values() if test["map"]
+        }
         for run in self.runs:
             if run["cell"]:
                 points, _possible = found.setdefault(run["map"], (set(), run["possible"]))
@@ -94,7 +100,7 @@ TALLY = pytest.StashKey[Tally]()
 def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
     """Put what is known of an item's runs on its report, once; and on the item, where JUnit's properties come from."""
     ended = report.when == "call" or not report.passed
-    known = {**facts(item), "audits": _audits(item)} if ended else {}
+    known = {**facts(item), "audits": _audits(item), "test": outcomes.test_of(item)} if ended else {}
     if report.skipped and hasattr(report, "wasxfail"):
         for run in known["runs"]:
             run["expected"] = run["status"]  # by pytest's own marker
@@ -133,14 +139,19 @@ def take(config: pytest.Config, report: pytest.TestReport) -> None:
     tally.audits = budgets.distinct([*tally.audits, *known["audits"]])
     if missing := known["missing"]:
         tally.missing[missing["engine"]] = missing["reason"]
+    if known["test"]:
+        tally.tests[report.nodeid] = {**known["test"], **outcomes.became(report)}
 
 
 def finish(session: pytest.Session) -> None:
     """Write the files that were asked for; let a session fail whose coverage is too low."""
-    tally = session.config.stash.get(TALLY, None)
-    if tally is None or hasattr(session.config, "workerinput"):
+    config = session.config
+    if hasattr(config, "workerinput") or any(config.getoption(name, default=False) for name in outcomes.SHOWING):
         return
-    settings = Settings.of(session.config)
+    if TALLY not in config.stash and not asks_for_summary(config):
+        return
+    settings, tally = Settings.of(config), config.stash.setdefault(TALLY, Tally())
+    tally.demanded = typed(config, "min-coverage")
     if settings.report is not None:
         _write(settings.report, tally, settings)
     if _too_little(tally, settings) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -160,9 +171,17 @@ def _write(folder: Path, tally: Tally, settings: Settings) -> None:
 
 
 def _too_little(tally: Tally, settings: Settings) -> bool:
-    if not (tally.runs or tally.missing):
-        return False  # retry audits alone have no crash points
-    return settings.min_coverage is not None and tally.coverage < settings.min_coverage
+    """Whether fewer crash points were tried than the settings want of durable tests, or the command line of any."""
+    asked = tally.demanded or bool(tally.runs) or any(test["durable"] for test in tally.tests.values())
+    return asked and settings.min_coverage is not None and tally.coverage < settings.min_coverage
+
+
+def _lack(tally: Tally, settings: Settings) -> str:
+    """What is said of a coverage that is too low."""
+    said = f"{tally.coverage:.0f} % is less than --durable-min-coverage {settings.min_coverage:g} %"
+    if tally.tried:
+        return said
+    return f"{said}, no crash point was tried: {outcomes.untried(tally.tests.values(), len(tally.runs))}"
 
 
 def show(reporter: Any, config: pytest.Config) -> None:
@@ -171,17 +190,15 @@ def show(reporter: Any, config: pytest.Config) -> None:
     if tally is None:
         return
     settings = Settings.of(config)
-    reporter.section("durable")
-    for line in filter(None, lines(tally)):
+    said = [*filter(None, lines(tally))]
+    low = f"crash-point coverage {_lack(tally, settings)}" if _too_little(tally, settings) else ""
+    wrong = [*filter(None, [tally.trouble, low])]
+    if said or wrong:
+        reporter.section("durable")
+    for line in said:
         reporter.line(line)
-    if tally.trouble:
-        reporter.line(tally.trouble, red=True)
-    if _too_little(tally, settings):
-        reporter.line(
-            f"crash-point coverage {tally.coverage:.0f} % is less than --durable-min-coverage"
-            f" {settings.min_coverage:g} %",
-            red=True,
-        )
+    for line in wrong:
+        reporter.line(line, red=True)
 
 
 def lines(tally: Tally) -> Iterator[str]:
@@ -210,7 +227,7 @@ def lines(tally: Tally) -> Iterator[str]:
 def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
     """The same for the summary of a CI job."""
     low = _too_little(tally, settings)
-    yield f"## Durable tests: {'something is wrong' if tally.wrong or low else 'everything held'}"
+    yield f"## Durable tests: {_headline(tally, low=low)}"
     if tally.runs or low:
         yield from _runs(tally, settings)
     yield from budgets.markdown(tally.audits)
@@ -219,20 +236,32 @@ def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
         yield f"- engine **{engine}** is missing: {_cell(reason)}"
 
 
+def _headline(tally: Tally, *, low: bool) -> str:
+    if tally.wrong or low:
+        return "something is wrong (coverage too low)" if low else "something is wrong"
+    return "everything held" if tally.runs or tally.audits else "nothing was tried"
+
+
 def _runs(tally: Tally, settings: Settings) -> Iterator[str]:
-    yield ""
-    yield "| subject | engine | crash points tried | passed | failed | unknown |"
-    yield "| -- | -- | -- | -- | -- | -- |"
-    pairs = dict.fromkeys((run["subject"], run["engine"]) for run in tally.runs)
+    maps = {run["map"] for run in tally.runs if run["cell"]}
+    skipped = {name: test for name, test in tally.tests.items() if test["map"] and test["map"] not in maps}
+    pairs = dict.fromkeys((each["subject"], each["engine"]) for each in (*tally.runs, *skipped.values()))
+    if pairs:
+        yield ""
+        yield "| subject | engine | crash points tried | passed | failed | unknown |"
+        yield "| -- | -- | -- | -- | -- | -- |"
     for subject, engine in pairs:
         own = Tally([run for run in tally.runs if (run["subject"], run["engine"]) == (subject, engine)])
+        own.tests = {
+            name: test for name, test in skipped.items() if (test["subject"], test["engine"]) == (subject, engine)
+        }
         statuses = [run["status"] for run in own.runs]
         counts = " | ".join(str(statuses.count(status)) for status in ("passed", "failed", "unknown"))
         tried = f"{own.tried} of {own.possible}" if own.possible else ""
         yield f"| `{subject}` | {engine} | {tried} | {counts} |"
     yield ""
-    low = f", less than {settings.min_coverage:g} %" if _too_little(tally, settings) else ""
-    yield f"Crash-point coverage: {tally.coverage:.0f} %{low}"
+    said = _lack(tally, settings) if _too_little(tally, settings) else f"{tally.coverage:.0f} %"
+    yield f"Crash-point coverage: {_cell(said)}"
     for finding in tally.findings:
         yield ""
         where = f"`{finding['about']}` of `{finding['subject']}` under {finding['engine']}"

@@ -185,10 +185,10 @@ def test_the_report_folder_has_the_audits_too(ran: Ran) -> None:
     assert summary.startswith("## Durable tests: something is wrong")
 
 
-def test_audits_of_workers_are_told_too_and_have_no_crash_points(project: Make) -> None:
+def test_audits_of_workers_are_told_too_and_are_asked_for_no_crash_points(project: Make) -> None:
     text = "import pytest\n@pytest.mark.retry_budget(3, subject='shop:agent')\ndef test_it(): pass\n"
 
-    ran = project({**ASKING, "test_one.py": text}).pytest("-n1", "--durable-min-coverage=50")
+    ran = project({**ASKING, "test_one.py": text}).pytest("-n1", "-o", "durable_min_coverage=50")
 
     assert ran.code == 0
     assert "1 retry audit: 1 passed" in ran.out
