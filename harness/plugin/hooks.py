@@ -73,9 +73,8 @@ class Hooks:
 
             if report.when == "teardown":
                 forget(item)
-            else:
-                annotate(item, report)
-                shorten(report, call.excinfo)
+            annotate(item, report)
+            shorten(report, call.excinfo)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

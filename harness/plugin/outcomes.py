@@ -1,4 +1,4 @@
-"""What became of the tests themselves: those that came to no run are in no count of runs."""
+"""What became of the tests themselves: those that came to no run are in no count of runs, and must be told, too."""
 
 from __future__ import annotations
 
@@ -31,9 +31,30 @@ def test_of(item: pytest.Item) -> dict[str, Any] | None:
 
 
 def became(report: pytest.TestReport) -> dict[str, str]:
-    """How a test ended, and why if it did not pass."""
+    """How one phase of a test ended, and why if it did not pass."""
+    wrong = "failed" if report.when == "call" else "error"
     outcome = "xfailed" if report.skipped and hasattr(report, "wasxfail") else report.outcome
-    return {"test": report.nodeid, "outcome": outcome, "why": _why(report)}
+    return {"test": report.nodeid, "outcome": wrong if report.failed else outcome, "why": _why(report)}
+
+
+def uncollected(config: pytest.Config) -> dict[str, str]:
+    """What could not be collected, and why: nobody knows whether it has tests of ours."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    errors = reporter.stats.get("error", []) if reporter is not None else []
+    return {each.nodeid: _why(each) for each in errors if isinstance(each, pytest.CollectReport)}
+
+
+def is_wrong(test: dict[str, Any]) -> bool:
+    """Whether a test did not come to what was expected of it."""
+    return test["outcome"] in ("failed", "error")
+
+
+def counts(tests: Iterable[dict[str, Any]], missed: int) -> list[str]:
+    """`2 failed` and `1 error`, and how many files could not be collected; nothing if nothing is wrong."""
+    found = [test["outcome"] for test in tests]
+    failed, errors = found.count("failed"), found.count("error")
+    said = {f"{failed} failed": failed, counted(errors, "error"): errors, f"{missed} not collected": missed}
+    return [words for words, count in said.items() if count]
 
 
 def untried(tests: Iterable[dict[str, Any]], runs: int) -> str:
@@ -53,7 +74,7 @@ def untried(tests: Iterable[dict[str, Any]], runs: int) -> str:
     return "no durable test came to a run"
 
 
-def _why(report: pytest.TestReport) -> str:
+def _why(report: pytest.TestReport | pytest.CollectReport) -> str:
     """The line that says it: of a skip its reason, else where pytest has its message."""
     told = report.longrepr
     if isinstance(told, tuple):

@@ -33,6 +33,7 @@ class Tally:
     audits: list[dict[str, Any]] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    uncollected: dict[str, str] = field(default_factory=dict)
     demanded: bool = False
     """Whether a coverage was asked for on the command line, whatever tests there are."""
     trouble: str = ""
@@ -85,9 +86,18 @@ class Tally:
 
     @property
     def wrong(self) -> bool:
-        """Whether any run came to something else than was expected of it, or an audit did not pass."""
+        """Whether a run came to something else than was expected of it, an audit did not pass, or a test failed."""
         unexpected = any(run["status"] != run["expected"] for run in self.runs)
-        return unexpected or any(audit["status"] not in ("passed", budgets.ASKED) for audit in self.audits)
+        audits = any(audit["status"] not in ("passed", budgets.ASKED) for audit in self.audits)
+        return unexpected or audits or bool(self.uncollected) or any(map(outcomes.is_wrong, self.tests.values()))
+
+    @property
+    def untold(self) -> dict[str, str]:
+        """The tests that failed without a finding to show for it, and what could not be collected, each with why."""
+        told = {run["test"] for run in self.runs if run["status"] == "failed" != run["expected"]}
+        told |= {audit["test"] for audit in self.audits if audit["status"] == "failed"}
+        failed = {name: test["why"] for name, test in self.tests.items() if outcomes.is_wrong(test)}
+        return {**self.uncollected, **{name: why for name, why in failed.items() if name not in told}}
 
 
 def _origin(run: dict[str, Any]) -> dict[str, str]:
@@ -139,7 +149,8 @@ def take(config: pytest.Config, report: pytest.TestReport) -> None:
     tally.audits = budgets.distinct([*tally.audits, *known["audits"]])
     if missing := known["missing"]:
         tally.missing[missing["engine"]] = missing["reason"]
-    if known["test"]:
+    before = tally.tests.get(report.nodeid)
+    if known["test"] and not (before and outcomes.is_wrong(before)):  # a teardown may fail after the test
         tally.tests[report.nodeid] = {**known["test"], **outcomes.became(report)}
 
 
@@ -151,7 +162,7 @@ def finish(session: pytest.Session) -> None:
     if TALLY not in config.stash and not asks_for_summary(config):
         return
     settings, tally = Settings.of(config), config.stash.setdefault(TALLY, Tally())
-    tally.demanded = typed(config, "min-coverage")
+    tally.demanded, tally.uncollected = typed(config, "min-coverage"), outcomes.uncollected(config)
     if settings.report is not None:
         _write(settings.report, tally, settings)
     if _too_little(tally, settings) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -161,7 +172,8 @@ def finish(session: pytest.Session) -> None:
 def _write(folder: Path, tally: Tally, settings: Settings) -> None:
     """The files for CI. A folder that cannot be written is said at the end, and fails nothing that has been found."""
     counts = {"tried": tally.tried, "possible": tally.possible}
-    content = {"runs": tally.runs, "audits": tally.audits, "missing": tally.missing, **counts}
+    tests = {"tests": list(tally.tests.values()), "uncollected": tally.uncollected}
+    content = {"runs": tally.runs, "audits": tally.audits, "missing": tally.missing, **tests, **counts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "summary.md").write_text("\n".join(markdown(tally, settings)) + "\n", "utf-8")
@@ -230,6 +242,7 @@ def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
     yield f"## Durable tests: {_headline(tally, low=low)}"
     if tally.runs or low:
         yield from _runs(tally, settings)
+    yield from _untold(tally)
     yield from budgets.markdown(tally.audits)
     for engine, reason in tally.missing.items():
         yield ""
@@ -238,8 +251,16 @@ def markdown(tally: Tally, settings: Settings) -> Iterator[str]:
 
 def _headline(tally: Tally, *, low: bool) -> str:
     if tally.wrong or low:
-        return "something is wrong (coverage too low)" if low else "something is wrong"
+        counts = outcomes.counts(tally.tests.values(), len(tally.uncollected))
+        said = ", ".join(counts + ["coverage too low"] * low)
+        return f"something is wrong ({said})" if said else "something is wrong"
     return "everything held" if tally.runs or tally.audits else "nothing was tried"
+
+
+def _untold(tally: Tally) -> Iterator[str]:
+    for name, why in tally.untold.items():
+        yield ""
+        yield f"- **{tally.tests[name]['outcome'] if name in tally.tests else 'not collected'}** `{name}`: {_cell(why)}"
 
 
 def _runs(tally: Tally, settings: Settings) -> Iterator[str]:
