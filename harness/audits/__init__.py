@@ -7,6 +7,7 @@ The room is called `audits`, because `harness.audit` is the function.
     asked.py      the units that ask a provider: a model, a client without any
     own.py        the same for a workflow or flow of the person's own
     reach.py      what a person's function can reach: the clients and agents that its code names
+    naming.py     what code names, and in what way
     holding.py    what objects and containers hold, seen without running them
     running.py    the units that a call makes of what it is given, with the options that it says
     calling.py    what the calls of units say of how they are tried, where no object knows it

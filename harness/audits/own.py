@@ -21,7 +21,7 @@ from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
-from harness.audits.reach import Reached, Unseen, explored, names_in, own_function, reached
+from harness.audits.reach import Reached, Unseen, explored, names_used, own_function, reached
 from harness.retries.live import Live, MadeInCall, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -126,7 +126,7 @@ def _told(engine: Engine, calls: Sequence[MadeInCall]) -> Engine:
 
     def lives(unit: Unit) -> Sequence[Live]:
         if calls and unit.kind == "own":
-            unit = replace(unit, calls=tuple(calls), names=names_in(unit.function))
+            unit = replace(unit, calls=tuple(calls), names=names_used(unit.function))
         return engine(unit)
 
     return lives

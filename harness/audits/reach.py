@@ -7,7 +7,6 @@ themselves. What a function makes while it runs cannot be seen before: then its 
 
 from __future__ import annotations
 
-import dis
 import functools
 import importlib
 import inspect
@@ -21,8 +20,9 @@ from typing import Any
 from harness.audits.asking.clients import MAKERS, asks, taken_out
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
 from harness.audits.lending import lent_out, passed_to, without
+from harness.audits.naming import Names, calls_parameter, names_of, parameters_of, steps_of
 from harness.audits.running import Runs, runs_of
-from harness.audits.sources import named_in
+from harness.audits.sources import scope_of
 from harness.subjects.importing import is_theirs
 
 DEEPEST = 2000
@@ -49,7 +49,7 @@ class Reached:
     @property
     def is_changed(self) -> bool:
         """Whether the code asks a changed copy of it: `client.with_options(...)`."""
-        steps = [name for _opcode, name in _steps(self.by)]
+        steps = [name for _opcode, name in steps_of(self.by)]
         return any(one == self.name and then in COPIES for one, then in pairwise(steps))
 
 
@@ -90,23 +90,23 @@ def explored(value: Any) -> tuple[list[Reached], list[FunctionType]]:
     return list(search.of(value)), list(search.looked.values())
 
 
-def names_in(value: Any) -> frozenset[str]:
+def names_used(value: Any) -> frozenset[str]:
     """All names that a function's code uses, and the code of the person's functions that it calls."""
-    every = [_names(function.__code__) for function in explored(value)[1]]
+    every = [names_of(function.__code__) for function in explored(value)[1]]
     return frozenset(name for names in every for name in (*names.variables, *names.attributes))
 
 
 def taken(*values: Any) -> frozenset[str]:
     """The names of all attributes that the person's own functions among these take from anything."""
     functions = {function for value in values for function, *_ in _entries(value)}
-    return frozenset(name for function in functions for name in _names(function.__code__).attributes)
+    return frozenset(name for function in functions for name in names_of(function.__code__).attributes)
 
 
 @dataclass(frozen=True)
 class _Place:
     """Code that names things, and the decorated functions on the way to it."""
 
-    names: _Names
+    names: Names
     code: CodeType
     through: tuple[Any, ...]
 
@@ -183,10 +183,10 @@ class _Search:
         first = taking = self._called_like(takers)
         asked = set[_Place]()
         while taking:
-            if running := [place for place in taking if _calls_parameter(place.code)]:
+            if running := [place for place in taking if calls_parameter(place.code)]:
                 return running
             asked.update(taking)
-            given = ((place.code, name) for place in taking for name in _parameters(place.code))
+            given = ((place.code, name) for place in taking for name in parameters_of(place.code))
             onward = frozenset[str]().union(*(passed_to(code, name)[0] for code, name in given))
             taking = [place for place in self._called_like(onward) if place not in asked]
         return first
@@ -207,7 +207,7 @@ class _Search:
 
     def bound(self, value: Any, function: FunctionType) -> Iterator[Reached]:
         """What a function that the search begins with has for arguments already."""
-        place = _Place(_names(function.__code__), function.__code__, ())
+        place = _Place(names_of(function.__code__), function.__code__, ())
         for name, inner in _bound(function.__name__, value):
             yield from self._found(name, inner, None, place)
 
@@ -215,7 +215,7 @@ class _Search:
         runs = runs_of(function)
         lent = lent_out(function, [call.line for call, _names in runs.made])
         code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
-        names = _names(code)
+        names = names_of(code)
         place = _Place(names, code, through)
         self.passed += [_Passed(one.takers, one.function.__name__, one.function, owner, place) for one in lent]
         self.looked[function.__code__] = function
@@ -239,8 +239,8 @@ class _Search:
         self.tried |= {(id(holder), *place.key) for holder, place in fresh}
         return fresh
 
-    def _named(self, function: FunctionType, names: _Names) -> Iterator[tuple[str, Any]]:
-        known = named_in(function)
+    def _named(self, function: FunctionType, names: Names) -> Iterator[tuple[str, Any]]:
+        known = scope_of(function)
         yield from ((name, known[name]) for name in names.variables if name in known)
         yield from _defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)
@@ -308,34 +308,22 @@ class _Search:
 
     def _taken(self, holder: Any, place: _Place) -> Iterator[Reached]:
         """What code takes from an object or a class, by the names that it knows."""
-        for attribute, inner in attributes(holder, place.names.of(holder)):
+        for attribute, inner in attributes(holder, _may_take(place.names, holder)):
             yield from self._found(attribute, inner, holder, place)
 
     def _of_a_module(self, name: str, module: ModuleType, place: _Place) -> Iterator[Reached]:
         """The same of a module; what a library's has goes by names that many things have."""
         mine = is_theirs(getattr(module, "__file__", None) or "<built-in>")
-        for attribute, inner in attributes(module, place.names.of(module)):
+        for attribute, inner in attributes(module, _may_take(place.names, module)):
             if mine or place.names.takes(name, attribute):
                 yield from self._found(attribute, inner, None, place)
 
 
-def _parameters(code: CodeType) -> tuple[str, ...]:
-    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-
-
 def _borrows(place: _Place, client: Any) -> bool:
     """Whether code takes from one of its parameters what this client has."""
-    parameters = _parameters(place.code)
+    parameters = parameters_of(place.code)
     taken = (attribute for name, attribute in place.names.chained if name in parameters)
     return any(inspect.getattr_static(client, attribute, None) is not None for attribute in taken)
-
-
-def _calls_parameter(code: CodeType) -> bool:
-    """Whether code calls what one of its parameters is."""
-    parameters = _parameters(code)
-    steps = pairwise(dis.get_instructions(code))
-    marked = (reversed(pair) if sys.version_info < (3, 13) else pair for pair in steps)
-    return any(mark.opname == "PUSH_NULL" and loaded.argval in parameters for loaded, mark in marked)
 
 
 def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:
@@ -404,7 +392,7 @@ def _entries(value: Any) -> Iterator[tuple[FunctionType, Any, tuple[Any, ...]]]:
             yield function, _owner(value), ()
         return
     own = [(one, function) for one in vars(value).values() if (function := own_function(one)) is not None]
-    named = {name for _one, function in own for name in _names(function.__code__).attributes}
+    named = {name for _one, function in own for name in names_of(function.__code__).attributes}
     for one, function in sorted(own, key=lambda pair: pair[1].__name__ in named):
         yield function, _owner(one) or value, (one,) if _is_decorated(one, function) else ()
 
@@ -423,7 +411,7 @@ def _methods(kind: type[Any]) -> Iterator[FunctionType]:
             yield function
 
 
-def _unseen(function: FunctionType, owner: Any, names: _Names) -> Iterator[str]:
+def _unseen(function: FunctionType, owner: Any, names: Names) -> Iterator[str]:
     """What a method, or a function inside one, takes from its object that the class, which is known, does not have."""
     code = function.__code__
     itself = code.co_varnames[: min(1, code.co_argcount)] if "self" not in code.co_freevars else ("self",)
@@ -442,65 +430,8 @@ def is_own(kind: type[Any]) -> bool:
     return file is not None and is_theirs(file)
 
 
-@dataclass(frozen=True)
-class _Names:
-    """What a function's code and the functions inside it name: variables outside of it, attributes, imports.
-
-    `handed` are names of what is not only taken something from, but stored, returned or passed on; `chained` are names
-    with what is taken from them at once (`httpx.get`).
-    """
-
-    variables: tuple[str, ...]
-    attributes: tuple[str, ...]
-    modules: tuple[str, ...]
-    handed: frozenset[str]
-    chained: frozenset[tuple[str, str]]
-
-    def takes(self, name: str, attribute: str) -> bool:
-        """Whether an attribute is this one's: `get` may be anybody's. What is imported here may have any name."""
-        return (name, attribute) in self.chained or name in self.modules
-
-    def uses(self, name: str) -> bool:
-        """Whether something is taken from a variable."""
-        return any((name, attribute) in self.chained for attribute in self.attributes)
-
-    def of(self, holder: Any) -> tuple[str, ...]:
-        """The names of what this code may take from an object: all there are, if it makes names itself."""
-        mine = is_own(holder if inspect.isclass(holder) else type(holder))
-        made = every_name(holder) if mine and not {"getattr", "vars"}.isdisjoint(self.variables) else ()
-        return (*self.attributes, *made, *(IMPLICIT if mine else ()))
-
-
-def _names(code: CodeType) -> _Names:
-    """Code that runs in a class body or under `exec` loads names in its own way, and is no function's."""
-    steps = list(_steps(code))
-    told = {
-        kind: tuple(dict.fromkeys(name for found, name in steps if found in opcodes)) for kind, opcodes in _OF.items()
-    }
-    chained = frozenset(pairwise(name for _opcode, name in steps))
-    return _Names(**told, handed=frozenset(_handed(code)), chained=chained)
-
-
-_OF = {
-    "variables": ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_NAME"),
-    "attributes": ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"),
-    "modules": ("IMPORT_NAME",),
-}
-"""The opcodes that name something, by what they name."""
-_LOADED = (*_OF["variables"], "LOAD_ATTR", "LOAD_FAST")
-
-
-def _handed(code: CodeType) -> Iterator[str]:
-    for step, then in pairwise(dis.get_instructions(code)):
-        if step.opname in _LOADED and then.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
-            yield str(step.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _handed(constant)
-
-
-def _steps(code: CodeType) -> Iterator[tuple[str, str]]:
-    yield from ((step.opname, str(step.argval)) for step in dis.get_instructions(code) if step.argval is not None)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _steps(constant)
+def _may_take(names: Names, holder: Any) -> tuple[str, ...]:
+    """The names of what code may take from an object: all there are, if it makes names itself."""
+    mine = is_own(holder if inspect.isclass(holder) else type(holder))
+    made = every_name(holder) if mine and not {"getattr", "vars"}.isdisjoint(names.variables) else ()
+    return (*names.attributes, *made, *(IMPLICIT if mine else ()))

@@ -10,7 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 
-def named_in(function: FunctionType) -> dict[str, Any]:
+def scope_of(function: FunctionType) -> dict[str, Any]:
     """What every name is that a function does not make itself: in its closure, else in its module."""
     return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from harness.audits.sources import named_in
+from harness.audits.sources import scope_of
 
 MAKERS = ("datetime", "dbos.", "temporalio.")
 """Modules whose classes are called to know what they make: they only keep what they are given."""
@@ -24,7 +24,7 @@ class Spelled:
         bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
         assigned = (pair for node in ast.walk(tree) for pair in _assigned(node))
         self._once = {name: value for name, value in assigned if bound[name] == 1}
-        self._known = {name: value for name, value in named_in(function).items() if name not in bound}
+        self._known = {name: value for name, value in scope_of(function).items() if name not in bound}
 
     def value(self, said: ast.expr) -> Any:
         """What an expression is. Raises `ValueError` for one that only a run knows."""

@@ -16,7 +16,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from harness.audits.reach import Reached, is_own
-from harness.audits.sources import named_in, tree_of
+from harness.audits.sources import scope_of, tree_of
 from harness.subjects.bare import bare
 from harness.subjects.importing import is_theirs
 from harness.subjects.wrapping import wrappers
@@ -101,7 +101,7 @@ def _wrapping(value: Any) -> Iterator[FunctionType]:
 
 def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """What a function names, in its module, its closure and the modules that it names."""
-    known = named_in(function)
+    known = scope_of(function)
     code = function.__code__
     found = {name: known[name] for name in (*code.co_names, *code.co_freevars) if name in known}
     modules = [vars(one) for one in found.values() if isinstance(one, ModuleType)]
