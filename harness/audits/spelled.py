@@ -24,7 +24,8 @@ class Spelled:
         bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
         assigned = (pair for node in ast.walk(tree) for pair in _assigned(node))
         self._once = {name: value for name, value in assigned if bound[name] == 1}
-        self._known = {name: value for name, value in scope_of(function).items() if name not in bound}
+        named = {"dict": dict} | scope_of(function)
+        self._known = {name: value for name, value in named.items() if name not in bound}
 
     def value(self, said: ast.expr) -> Any:
         """What an expression is. Raises `ValueError` for one that only a run knows."""

@@ -32,7 +32,8 @@ class Tally:
         self._rest = b""
         self._entered: Counter[tuple[int, str]] = Counter()
         self._refused: Counter[tuple[int, str]] = Counter()
-        self._units: Counter[tuple[int, str]] = Counter()
+        self._begun: Counter[tuple[int, str]] = Counter()
+        self._over: Counter[tuple[int, str]] = Counter()
         self._tried = 1
         self.waits = 0.0
         """For how many seconds the life may be silent: a fault or its engine made it wait, or hang until a timeout."""
@@ -52,7 +53,9 @@ class Tally:
         if (start := line.rfind(_ENTERED)) >= 0:  # behind what a death has torn off
             self._entered[_body(json.loads(line[start:]))] += 1
         if (start := line.rfind(_TRIED)) >= 0:
-            self._units[_body(json.loads(line[start:]))] += 1
+            body = _body(json.loads(line[start:]))
+            self._over[body] = self._begun[body]  # what begins now may go well
+            self._begun[body] += 1
         if (start := line.rfind(_FIRED)) >= 0:
             event = json.loads(line[start:])
             self.waits = max(self.waits, event["wait"])
@@ -70,7 +73,7 @@ class Tally:
     def endless(self) -> str | None:
         """Why this life should end now, or None."""
         # An error may come before a body begins or after: one attempt may be in several counts, so they are not added.
-        tried = self._entered | self._refused | self._units
+        tried = self._entered | self._refused | self._over
         (_invocation, step), count = max(tried.items(), key=lambda item: item[1], default=((0, ""), 0))
         return f"`{step}` was tried {count} times in one life, and again" if count >= self._most else None
 

@@ -158,7 +158,7 @@ def test_an_agent_in_a_flow_that_another_one_calls_has_that_around_it():
     units = found(hires)
     assert units["runs_an_agent.recorded.model"].cell(F.UNAVAILABLE).chain == "3 (openai) × 2 (flow runs-an-agent) = 6"
     tool = units["runs_an_agent.recorded.tool:calls"].cell(F.TOOL_EXCEPTION)
-    assert tool.chain == "2 (prefect task) × 2 (flow runs-an-agent) = 4"
+    assert tool.chain == "2 (prefect task of calls) × 2 (flow runs-an-agent) = 4"
 
 
 def test_a_tool_that_calls_a_flow_has_that_around_what_it_asks():
@@ -168,7 +168,7 @@ def test_a_tool_that_calls_a_flow_has_that_around_what_it_asks():
 
     agent = Agent(clients.openai(), name="asks", capabilities=[PrefectDurability()], tools=[asks])
     units = {unit.unit: unit for unit in collect.units_of(agent, partial(_layers, agent, prefect))}
-    chain = "2 (prefect task) × 5 (flow sub) = 10"
+    chain = "2 (prefect task of helper) × 5 (flow sub) = 10"
     assert units["tool:asks.sub.helper.client"].cell(F.UNAVAILABLE).chain == chain
 
 

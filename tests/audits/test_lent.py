@@ -423,7 +423,7 @@ IN_RUN_TRIED = {"step:run.persist.client": "3 (openai) × 4 (tenacity of persist
 IN_ASIDE_TRIED = {"step:run_aside.persist.client": "3 (openai) × 4 (tenacity of persist) × 7 (dbos step) = 84"}
 ALONE_TRIED = {"persist.client": "3 (openai) × 4 (tenacity of persist) = 12"}
 SUBMITTED_TRIED = {"step:runs.persist.client": "3 (openai) × 4 (tenacity of persist) × 2 (prefect task) = 24"}
-NESTED = {"step:runs.inner_task.client": "3 (openai) × 5 (prefect task) × 2 (prefect task) = 30"}
+NESTED = {"step:runs.inner_task.client": "3 (openai) × 5 (prefect task of inner_task) × 2 (prefect task of runs) = 30"}
 IN_RUN_ASIDE = {"step:run_aside.client": "3 (openai) × 7 (dbos step) = 21"}
 
 
