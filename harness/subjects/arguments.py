@@ -14,15 +14,16 @@ from typing import Any
 
 from harness.errors import UsageError
 from harness.subjects.scalars import numbers, texts
-from harness.subjects.schemas import Schema, fits, resolve
+from harness.subjects.schemas import Schema, alternatives, fits, is_null, resolve
 
 
 def arguments(schema: Schema) -> Any:
     """The smallest readable example of a JSON schema: required fields only, one item per list.
 
     A text is called like its field. A default, an entry of `examples` or the first member of an enum is used where the
-    schema gives one. The value fits the schema; whether it also satisfies validators that the schema does not show is
-    for the agent to say. Raises `UsageError` that names the place in the schema where no value can be made.
+    schema gives one. What tells the members of a union apart counts as required. The value fits the schema; whether it
+    also satisfies validators that the schema does not show is for the agent to say. Raises `UsageError` that names the
+    place in the schema where no value can be made.
     """
     try:
         return _Place(schema, schema).example()
@@ -102,7 +103,8 @@ class _Place:
     def _branches(self) -> Iterator[_Place]:
         """The alternatives of a union, `null` last, and all parts of an `allOf` taken together."""
         for keyword in ("anyOf", "oneOf"):
-            options = sorted(enumerate(self.schema.get(keyword, ())), key=lambda option: _is_null(option[1]))
+            members = alternatives(self.schema, keyword, self.root)
+            options = sorted(enumerate(members), key=lambda option: is_null(option[1]))
             for index, option in _turned(options, self.branch):
                 yield self.at(option, f"{keyword}/{index}")
         if "allOf" in self.schema:
@@ -211,10 +213,6 @@ def _kinds(schema: Schema) -> list[str]:
     if "items" in schema or "prefixItems" in schema:
         return ["array"]
     return ["string", "integer", "object", "array"]
-
-
-def _is_null(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and (schema.get("type") == "null" or schema.get("const", "") is None)
 
 
 def _merged(schema: Schema, root: Schema) -> Schema:

@@ -33,6 +33,35 @@ def resolve(schema: Any, root: Schema) -> Schema:
     return result
 
 
+def alternatives(schema: Schema, keyword: str, root: Schema) -> list[Any]:
+    """The members of a union (`anyOf`, `oneOf`). Among several, each requires the fields that can tell them apart.
+
+    Such a field, a `const` or an `enum`, may have a default, and pydantic wants it in the value all the same. It is
+    known by its own schema, because many a provider's dialect leaves the `discriminator` out, which would name it.
+    """
+    options = list(schema.get(keyword, ()))
+    several = sum(not is_null(option) for option in options) > 1
+    return [_tagged(option, root) for option in options] if several else options
+
+
+def _tagged(option: Any, root: Schema) -> Any:
+    try:
+        member = resolve(option, root)
+    except (KeyError, TypeError):  # it is refused where a value is made for it
+        return option
+    tags = [name for name, field in member.get("properties", {}).items() if _is_fixed(field)]
+    return {**option, "required": list(dict.fromkeys([*member.get("required", ()), *tags]))} if tags else option
+
+
+def _is_fixed(schema: Any) -> bool:
+    return isinstance(schema, Mapping) and ("const" in schema or "enum" in schema)
+
+
+def is_null(schema: Any) -> bool:
+    """Whether nothing but `null` fits."""
+    return isinstance(schema, Mapping) and (schema.get("type") == "null" or schema.get("const", "") is None)
+
+
 def fits(value: Any, schema: Any, root: Schema | None = None) -> bool:
     """Whether a JSON value fits a schema. `root` holds the definitions, if they are not in the schema itself."""
     root = schema if root is None else root
@@ -139,6 +168,11 @@ def _required(case: _Case, names: Any) -> bool:
     return not isinstance(case.value, Mapping) or set(names) <= set(case.value)
 
 
+def _discriminator(case: _Case, discriminator: Any) -> bool:
+    tag = discriminator.get("propertyName") if isinstance(discriminator, Mapping) else None
+    return tag is None or not isinstance(case.value, Mapping) or tag in case.value
+
+
 def _properties(case: _Case, properties: Any) -> bool:
     if not isinstance(case.value, Mapping):
         return True
@@ -200,6 +234,7 @@ _KEYWORDS: dict[str, _Check] = {
     "minProperties": _long(dict, operator.ge),
     "maxProperties": _long(dict, operator.le),
     "required": _required,
+    "discriminator": _discriminator,
     "properties": _properties,
     "patternProperties": _pattern_properties,
     "additionalProperties": _additional,

@@ -34,6 +34,9 @@ from pydantic import (
     create_model,
 )
 from pydantic.json_schema import JsonSchemaValue
+from pydantic_ai import JsonSchemaTransformer
+from pydantic_ai.profiles.google import GoogleJsonSchemaTransformer
+from pydantic_ai.profiles.openai import OpenAIJsonSchemaTransformer
 from typing_extensions import TypeAliasType, TypedDict
 
 from harness.errors import UsageError
@@ -75,6 +78,29 @@ class Card(BaseModel):
 class Transfer(BaseModel):
     kind: Literal["transfer"]
     iban: str
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog", "puppy"] = "dog"
+    name: str
+
+
+Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+class Hidden(Cat):
+    """A cat in a union of its own."""
+
+    coat: Literal["black"] = "black"
+
+
+class Bright(Cat):
+    coat: Literal["white"] = "white"
 
 
 class Strict(BaseModel):
@@ -120,6 +146,11 @@ TYPES: dict[str, Any] = {
         Annotated[Card, Tag("card")] | Annotated[Transfer, Tag("transfer")],
         Discriminator(lambda value: value["kind"] if isinstance(value, dict) else getattr(value, "kind", None)),
     ],
+    "a tag with a default": Pet,
+    "a list of tags with a default": list[Pet],
+    "tags in tags": Annotated[
+        Annotated[Hidden | Bright, Field(discriminator="coat")] | Dog, Field(discriminator="kind")
+    ],
     "recursive model": Tree,
     "recursive alias": Nested,
     "typed dict": Line,
@@ -161,6 +192,14 @@ def test_pydantic_accepts_the_example_of(kind: Any) -> None:
     assert arguments(adapter.json_schema()) == example
 
 
+@pytest.mark.parametrize("dialect", [OpenAIJsonSchemaTransformer, GoogleJsonSchemaTransformer])
+def test_a_tag_is_known_where_a_dialect_does_not_name_it(dialect: type[JsonSchemaTransformer]) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(Pet | None)
+    schema = dialect(adapter.json_schema()).walk()
+    assert "discriminator" not in json.dumps(schema)
+    assert adapter.validate_python(arguments(schema)) == Cat(lives=1)
+
+
 SCHEMAS: dict[str, tuple[JsonSchemaValue, Any]] = {
     "a text is called like its field": (
         {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]},
@@ -182,6 +221,15 @@ SCHEMAS: dict[str, tuple[JsonSchemaValue, Any]] = {
     "an example that does not fit is passed over": ({"type": "integer", "examples": ["x"]}, 1),
     "a default": ({"type": "integer", "default": 30}, 30),
     "null only if there is nothing else": ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, 1),
+    "what may be nothing is no choice, and needs no tag": (
+        {
+            "anyOf": [
+                {"type": "object", "properties": {"kind": {"const": "cat", "default": "cat"}}},
+                {"type": "null"},
+            ]
+        },
+        {},
+    ),
     "several types in one": ({"type": ["null", "string"]}, "text"),
     "parts that hold together": (
         {

@@ -71,5 +71,14 @@ def test_a_tagged_union_is_any_of_its_members() -> None:
     assert fits(1, {"oneOf": [{"type": "integer"}, {"type": "number"}]})
 
 
+def test_a_tag_must_be_there_even_if_it_has_a_default() -> None:
+    cat = {"type": "object", "properties": {"kind": {"const": "cat", "default": "cat"}}}
+    tagged = {"oneOf": [cat], "discriminator": {"propertyName": "kind", "mapping": {"cat": "#/$defs/Cat"}}}
+    assert fits({"kind": "cat"}, tagged)
+    assert not fits({}, tagged)
+    assert fits({}, {"oneOf": [cat]})
+    assert fits({}, {**cat, "discriminator": "kind"})  # an older dialect's
+
+
 def test_a_set_holds_true_and_one_only_once_as_in_python() -> None:
     assert not fits([True, 1], {"type": "array", "uniqueItems": True})

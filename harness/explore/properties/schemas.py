@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.subjects.arguments import arguments
-from harness.subjects.schemas import Schema, fits, resolve
+from harness.subjects.schemas import Schema, alternatives, fits, resolve
 
 Values = st.SearchStrategy[Any]
 DEEPEST = 4
@@ -77,7 +77,7 @@ class _Place:
             return st.just(schema["const"])
         if "enum" in schema:
             return st.sampled_from(list(schema["enum"]))
-        options = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+        options = [member for union in ("anyOf", "oneOf") for member in alternatives(schema, union, self.root)]
         if options:
             return st.one_of([self.at(option, NOTHING).values() for option in options])
         kinds = schema.get("type", [])

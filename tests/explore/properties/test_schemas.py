@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import find, given
+from hypothesis.errors import NoSuchExample
 
 from harness.explore.properties.profile import durable
 from harness.explore.properties.schemas import values
@@ -30,6 +31,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "a pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "minItems": 2, "maxItems": 2},
     "a mapping": {"type": "object", "additionalProperties": {"type": "integer"}},
     "itself again": {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}},
+    "tags with a default": {
+        "oneOf": [
+            {"type": "object", "properties": {"kind": {"const": kind, "default": kind}, "n": {"type": "integer"}}}
+            for kind in ("cat", "dog")
+        ],
+        "discriminator": {"propertyName": "kind"},
+    },
     "all of": {"allOf": [{"type": "integer"}, {"minimum": 3}]},
 }
 QUIETLY = durable(max_examples=25, derandomize=True, database=None)
@@ -48,6 +56,15 @@ def test_what_is_drawn_fits_and_is_json(schema: dict[str, Any]) -> None:
 
 def test_the_simplest_value_is_the_readable_example() -> None:
     assert find(values(ORDER), lambda _: True, settings=QUIETLY) == {"order_id": "order_id", "cents": 1}
+
+
+def test_a_tag_is_always_drawn() -> None:
+    unnamed = {"oneOf": SCHEMAS["tags with a default"]["oneOf"]}
+
+    for schema in (SCHEMAS["tags with a default"], unnamed):
+        with pytest.raises(NoSuchExample):
+            find(values(schema), lambda value: "kind" not in value, settings=QUIETLY)
+        assert find(values(schema), lambda value: value["kind"] == "dog", settings=QUIETLY) == {"kind": "dog"}
 
 
 def test_a_field_that_matters_shrinks_and_the_others_stay_readable() -> None:
