@@ -15,9 +15,10 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from harness.explore.properties.asked import at_least, base, names
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
-from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
+from harness.explore.properties.offered import Offer, offer_of, point_out_idle
 from harness.explore.properties.plans import Strike, points, strikes
 from harness.explore.properties.reproduction import DoesNotSurvive
 from harness.explore.properties.trials import Guess, Unfit, fair
@@ -33,11 +34,11 @@ POINTS = 48
 
 def scenarios(
     subject: Any,
-    engines: Sequence[str] = ("journal",),
+    engines: Sequence[str] | str = ("journal",),
     *,
     max_faults: int = 2,
     rounds: int = ROUNDS,
-    actions: Sequence[str] = ("crash",),
+    actions: Sequence[str] | str = ("crash",),
     aim: bool = False,
     **given: Any,
 ) -> st.SearchStrategy[Scenario]:
@@ -48,11 +49,12 @@ def scenarios(
     first on. Made-up conversations that the agent cannot have are left out; one that fails without any fault although
     the agent can have it comes without faults. With `aim` so are, every second time,
     scenarios whose faults would strike where others have struck: more is reached, and the same test run twice in one
-    process draws other scenarios. Raises `UsageError`, when it is first drawn from, for a subject, an engine or a
-    `script` that cannot be used.
+    process draws other scenarios. Raises `UsageError` for arguments that make no sense and, when it is first drawn
+    from, for a subject, an engine or a `script` that cannot be used.
     """
-    base = [Scenario.make(subject=path_of(subject), engine=engine, **given) for engine in engines]
-    return _scenarios(base, strikes(actions), max_faults, rounds, aim=aim)
+    bases = [base(subject, engine, given, drawn=["faults"]) for engine in names("engines", engines)]
+    most, longest = at_least(1, "max_faults", max_faults), at_least(0, "rounds", rounds)
+    return _scenarios(bases, strikes(actions), most, longest, aim=aim)
 
 
 @st.composite

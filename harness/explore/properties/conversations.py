@@ -11,9 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.explore.properties.offered import Offer, offer_of, path_of
+from harness.explore.properties.asked import at_least, base
+from harness.explore.properties.offered import Offer, offer_of
 from harness.explore.properties.schemas import values
-from harness.scenario import Scenario
 from harness.subjects.automatic import TEXT
 from harness.subjects.script import Call, Conversation, Script, Turn
 
@@ -28,10 +28,11 @@ def scripts(agent: Any, *, engine: str = "none", deps: Any = None, rounds: int =
 
     `agent` is an import path, or an agent that a module's variable holds. They vary in number, order and parallelism of
     calls, in arguments, in calls that the agent rejects and the model then corrects, in refusals, structured outputs,
-    and long and foreign texts. Raises `UsageError`, when it is first drawn from, for a subject that cannot be used.
+    and long and foreign texts. Raises `UsageError` for `rounds` that make no sense and, when it is first drawn from,
+    for a subject that cannot be used.
     """
-    scenario = Scenario.make(subject=path_of(agent), engine=engine, deps=deps)
-    return st.deferred(lambda: _scripts(offer_of(scenario), rounds))
+    scenario, longest = base(agent, engine, {"deps": deps}), at_least(0, "rounds", rounds)
+    return st.deferred(lambda: _scripts(offer_of(scenario), longest))
 
 
 def _scripts(offer: Offer, rounds: int) -> st.SearchStrategy[Script]:

@@ -13,6 +13,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from harness.explore.properties.asked import at_least, base
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
@@ -21,7 +22,6 @@ from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch
 from harness.explore.properties.trials import Unfit
 from harness.faults import WINDOWS, Fault, Window
 from harness.history import spelled
-from harness.scenario import Scenario
 from harness.subjects.script import Turn
 from harness.verdict import Owner, RunReport, Severity
 
@@ -34,6 +34,8 @@ MISHAPS: tuple[tuple[str, Window], ...] = (
     ("hang", "before"),
 )
 
+DRAWN = ("script", "prompt", "faults", "invocations", "lives")
+"""The fields of the scenario that the rules write."""
 CHANCE = "The same story does not always end like this: chance decides in it, and the file may pass."
 """Said of a story that came to two ends."""
 
@@ -47,7 +49,7 @@ class DurableMachine(RuleBasedStateMachine):
     replays without Hypothesis.
     """
 
-    subject: ClassVar[str]
+    subject: ClassVar[Any] = None
     engine: ClassVar[str] = "journal"
     scenario: ClassVar[dict[str, Any]] = {}
     """Other fields of the scenario: `tools`, `deps`, `world`, `options`, …"""
@@ -60,7 +62,8 @@ class DurableMachine(RuleBasedStateMachine):
     @initialize()
     def open_the_store(self) -> None:
         """An empty store, and a service that knows what its agent can do."""
-        given = Scenario.make(subject=self.subject, engine=self.engine, **{"stall": 2.0, **self.scenario})
+        at_least(1, "most_runs", self.most_runs)
+        given = base(self.subject, self.engine, {"stall": 2.0, **self.scenario}, drawn=DRAWN)
         self.offer = offer_of(given)
         point_out_idle(given, self.offer.history)
         self.episode = Episode(given, self.offer)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
+from pydantic_ai.agent import AbstractAgent
+
 from harness.errors import UsageError
 from harness.explore import policies
 from harness.explore.properties.benches import bench_for
@@ -99,10 +101,16 @@ def _offer(asked: _Asked) -> Offer:
 def path_of(subject: Any) -> str:
     """The import path of a subject: a path as it is, an agent by the module-level variable that holds it.
 
-    Raises `UsageError` for an agent that no imported module holds: another process could not import it either.
+    Raises `UsageError` for what is no subject, and for an agent that no imported module holds: another process could
+    not import it either.
     """
     if isinstance(subject, str):
         return subject
+    if not isinstance(subject, AbstractAgent) and not callable(subject):
+        raise UsageError(
+            f"the subject {subject!r} is no agent and no workflow; name one as 'package.module:agent', or give the"
+            " variable that holds it"
+        )
     for name, module in list(sys.modules.items()):
         for attribute, value in list(getattr(module, "__dict__", {}).items()):
             if value is subject and name != "__main__":

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from harness.checks import Baseline
 from harness.errors import UsageError
-from harness.explore.properties.offered import path_of
+from harness.explore.properties.asked import at_least, base, names
 from harness.explore.properties.trials import fair
 from harness.faults import ACTIONS, Fault, FaultPlan, Window, can_strike
 from harness.history import History
-from harness.scenario import Scenario
 from harness.steps import StepId
 
 ARGUMENTS = {"error": "503", "delay": "100ms", "slow": "100ms"}
@@ -38,28 +37,35 @@ class Strike:
         return Fault(self.action, step, window, ARGUMENTS.get(self.action), incarnation=incarnation)
 
 
-def strikes(actions: Sequence[str] = ("crash",)) -> tuple[Strike, ...]:
-    """Every action in each of its windows, in this order. Raises `UsageError` for an action that does not exist."""
-    unknown = [action for action in actions if action not in ACTIONS]
+def strikes(actions: Sequence[str] | str = ("crash",)) -> tuple[Strike, ...]:
+    """Every action in each of its windows, in this order. Raises `UsageError` for none, or one that does not exist."""
+    named = names("actions", actions)
+    unknown = [action for action in named if action not in ACTIONS]
     if unknown:
         raise UsageError(f"there is no action {unknown[0]!r}; known are {', '.join(ACTIONS)}")
-    return tuple(Strike(action, window) for action in actions for window in ACTIONS[action].windows)
+    return tuple(Strike(action, window) for action in named for window in ACTIONS[action].windows)
 
 
 def fault_plans(
-    known: Any, *, engine: str = "journal", max_faults: int = 2, actions: Sequence[str] = ("crash",), **given: Any
+    known: Any,
+    *,
+    engine: str = "journal",
+    max_faults: int = 2,
+    actions: Sequence[str] | str = ("crash",),
+    **given: Any,
 ) -> st.SearchStrategy[FaultPlan]:
     """Plans of one to `max_faults` faults at the steps of a fault-free run.
 
     `known` is that run (a `Baseline` or a `History`), or a subject, which is then run once under `engine` (`given` are
     other fields of its scenario: `script`, `deps`, …). The second fault is armed in the second life, the third in the
-    third: a plan whose fault never happens tested nothing, and `survives` discards it.
+    third: a plan whose fault never happens tested nothing, and `survives` discards it. Raises `UsageError` for
+    arguments that make no sense.
     """
-    kinds = strikes(actions)
+    kinds, most = strikes(actions), at_least(1, "max_faults", max_faults)
     if isinstance(known, Baseline | History):
-        return _plans(known.history if isinstance(known, Baseline) else known, kinds, max_faults)
-    scenario = Scenario.make(subject=path_of(known), engine=engine, **given)
-    return st.deferred(lambda: _plans(fair(scenario).history, kinds, max_faults))
+        return _plans(known.history if isinstance(known, Baseline) else known, kinds, most)
+    scenario = base(known, engine, given, drawn=["faults"])
+    return st.deferred(lambda: _plans(fair(scenario).history, kinds, most))
 
 
 @st.composite

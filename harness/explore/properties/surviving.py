@@ -8,6 +8,7 @@ from contextlib import suppress
 from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
 
+from harness.errors import UsageError
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.blame import is_stuck
 from harness.explore.properties.patience import HANGS
@@ -27,7 +28,7 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     Inside a Hypothesis test an example that tested nothing is discarded: a planned fault that never happened, or a
     conversation that the agent cannot have, even without the engine. Elsewhere both are errors. One that fails without
     any fault, and not because of the agent, does not survive. `strict` makes warnings fail. Raises
-    `UsageError` for a subject or engine that cannot be used.
+    `UsageError` for what is no scenario, and for a subject or engine that cannot be used.
 
     When Hypothesis has finished and shows what is left, everything that is one step simpler is tried, too; the
     exception is about the simplest scenario that fails. That one is run once more, and if it passes then the exception
@@ -35,6 +36,8 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     ends the search at once.
     """
     __tracebackhide__ = True
+    if not isinstance(scenario, Scenario):
+        raise UsageError(f"`survives` takes a scenario, as `scenarios` draws it, and this is {scenario!r}")
     opened = opened_for(scenario)
     if stuck_in(opened) not in (None, scenario):
         reject()
