@@ -99,8 +99,9 @@ class Case:
     def policy(self, execution: Execution) -> ToolPolicy:
         """What may happen when this body runs twice: the scenario's word before the tool's own."""
         name = StepId.parse(execution.step).name
-        if name in self.scenario.tools:
-            return self.scenario.tools[name]
+        for called in (name, execution.function):
+            if called in self.scenario.tools:
+                return self.scenario.tools[called]
         said = execution.entered.may if isinstance(execution.entered, StepEntered) else None
         return ToolPolicy.declared(str(name), said)
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from harness.checks.base import Case, family
 from harness.checks.keys import Keys, keys_of, same_key, steadied
-from harness.checks.words import between, evidence, life, lines, titled, tool_of
+from harness.checks.words import between, body_of, evidence, life, lines, titled_body
 from harness.history import Effect, Execution
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -45,8 +45,8 @@ def _change(case: Case, step: str, first: tuple[Execution, Keys], second: tuple[
         step=step,
         severity=Severity.ERROR,
         owner=owner,
-        message=f"the idempotency key of {titled(step)} changed: {one} in {life(earlier)}, {other} in {life(later)}"
-        f" ({between(case.history, earlier.entered, later.entered)})",
+        message=f"the idempotency key of {titled_body(later)} changed: {one} in {life(earlier)}, {other} in"
+        f" {life(later)} ({between(case.history, earlier.entered, later.entered)})",
         remedy=remedy,
         incarnation=later.incarnation,
         events=evidence(earlier, later),
@@ -92,7 +92,7 @@ def _are_two_calls(first: tuple[str, Execution], other: tuple[str, Execution]) -
 
 def _sharing(name: str, key: str, first: tuple[str, Execution], other: tuple[str, Execution]) -> Finding:
     same = " with the same arguments" if first[1].arguments == other[1].arguments else ""
-    tools = {tool_of(first[0]), tool_of(other[0])}
+    tools = {body_of(first[1]), body_of(other[1])}
     name = tools.pop() if len(tools) == 1 else name  # a person knows the tool better than what it sends
     return Finding(
         check=NAME,

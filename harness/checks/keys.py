@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.checks.base import Case
-from harness.checks.words import asked_alike, tool_of
+from harness.checks.words import asked_alike, body_of
 from harness.history import Execution, StepEntered, UnitEntered
 from harness.steps import StepId
 from harness.verdict import Owner
@@ -65,7 +65,7 @@ def steadied(case: Case, earlier: Execution, later: Execution) -> tuple[Owner, s
     if is_own and isinstance(one, UnitEntered) and isinstance(other, UnitEntered) and one.given != other.given:
         return Owner.CONFIGURATION, asked_alike(later.step, case.contract.unit)
     return Owner.TOOL, (
-        f"derive the key of `{tool_of(later.step)}` from the call itself (an argument or the tool call id), so that"
+        f"derive the key of `{body_of(later)}` from the call itself (an argument or the tool call id), so that"
         " every attempt carries the same one"
     )
 

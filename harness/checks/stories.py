@@ -9,7 +9,7 @@ from harness.checks.keys import steadied
 from harness.checks.repeats import Before
 from harness.checks.reruns import Rerun
 from harness.checks.resume import blame
-from harness.checks.words import between, evidence, life, plural, times, titled, tool_of
+from harness.checks.words import between, body_of, evidence, life, plural, times, titled_body
 from harness.history import StepEntered
 from harness.verdict import Finding, Owner, Severity
 
@@ -38,7 +38,7 @@ def _message(case: Case, rerun: Rerun) -> str:
     pair = rerun.pair
     verb = "was tried again" if pair.is_retry else "was entered again"
     return (
-        f"{titled(rerun.step)} ran {times(len(pair.runs))}: {_state(case, rerun)} in {life(pair.earlier)},"
+        f"{titled_body(pair.later)} ran {times(len(pair.runs))}: {_state(case, rerun)} in {life(pair.earlier)},"
         f" {between(case.history, pair.earlier.entered, pair.later.entered)}, and its body {verb}"
         f" in {life(pair.later)}{_key_clause(rerun)}{_inside_clause(rerun)}"
     )
@@ -79,7 +79,7 @@ def _inside_clause(rerun: Rerun) -> str:
 
 def _cause(case: Case, rerun: Rerun) -> tuple[str, Owner, str]:
     """Rule, owner and remedy: the engine broke its word, the key does not hold, or nobody promised anything."""
-    name, unit = tool_of(rerun.step), case.contract.unit
+    name, unit = body_of(rerun.pair.later), case.contract.unit
     if rerun.pair.before is Before.RECORDED:
         owner, _why, remedy = blame(case, rerun.pair)
         return "recorded-ran-again", owner, remedy
@@ -122,7 +122,7 @@ def _have_it_recorded(case: Case, rerun: Rerun) -> str:
 
     What makes an engine keep its tools does nothing for a function that is none.
     """
-    name = f"`{tool_of(rerun.step)}`"
+    name = f"`{body_of(rerun.pair.later)}`"
     said = case.contract.remedy
     if case.contract.claims("tool") and case.is_output_function(rerun.step):
         return (

@@ -30,6 +30,16 @@ def titled(step: str) -> str:
     return f"`{last.name}`" if last.kind == "tool" and last.name else f"`{step}`"
 
 
+def body_of(execution: Execution) -> str:
+    """The bare name of what ran, for a remedy: an output function by its own, whatever the model calls it."""
+    return execution.function or tool_of(execution.step)
+
+
+def titled_body(execution: Execution) -> str:
+    """What a person calls the step of what ran: an output function by its own name."""
+    return f"`{execution.function}`" if execution.function else titled(execution.step)
+
+
 def tool_of(step: str) -> str:
     """The bare name for a remedy: `charge`."""
     return StepId.parse(step).name or step

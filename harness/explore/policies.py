@@ -5,7 +5,7 @@ The arguments that the fault-free run was seen to give decide, because nothing e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.contract import ToolPolicy
@@ -16,12 +16,14 @@ from harness.steps import StepId
 from harness.typos import nearest
 
 
-def idle(scenario: Scenario, history: History) -> Iterator[str]:
-    """A note for each tool of the scenario that the fault-free run never called.
+def idle(scenario: Scenario, history: History, others: Iterable[str] = ()) -> Iterator[str]:
+    """A note for each tool of the scenario that the fault-free run never called, and that is none of `others`.
 
     A note and no error, because the same words may serve several scripts, and not every script calls every tool.
     """
-    names = sorted({name for step in history.steps if (name := StepId.parse(step).name)})
+    called = {name for step in history.steps if (name := StepId.parse(step).name)}
+    own = {run.function for run in history.executions if run.function}
+    names = sorted({*called, *own, *others})
     for tool in scenario.tools:
         if tool not in names:
             yield f"what may happen to {tool!r} was said, but the fault-free run never calls it{nearest(tool, names)}"
@@ -36,7 +38,7 @@ def refuse_lost_keys(scenario: Scenario, history: History) -> None:
 def lost_key(scenario: Scenario, history: History) -> str:
     """What is wrong with the first such key; empty if nothing is."""
     for tool, policy in scenario.tools.items():
-        named = [run for run in history.executions if StepId.parse(run.step).name == tool]
+        named = [run for run in history.executions if tool in (StepId.parse(run.step).name, run.function)]
         calls = [run for run in named if isinstance(run.entered, StepEntered)]  # a unit's arguments are not seen
         if calls and not any(policy.has_its_key(run.arguments) for run in calls):
             return _no_such_place(tool, policy, calls)

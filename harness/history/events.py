@@ -187,12 +187,13 @@ class StepEntered(Event):
 
     `within` is the key of a unit that holds that unit and nothing else, and so is no step of its own. `own`: the unit
     is the person's own function, whose key is theirs to choose, or the run their own workflow. `limits` and `effective`
-    as in `UnitEntered`.
+    as in `UnitEntered`. `function` is what a person calls an output function whose step is called as the model does.
     """
 
     step: str
     unit: str | None = None
     attempt: int = 1
+    function: str | None = None
     arguments: Any = None
     call: str | None = None
     may: dict[str, Any] | None = None

@@ -37,6 +37,11 @@ class Execution:
         return self.entered.step
 
     @property
+    def function(self) -> str | None:
+        """What a person calls an output function, where its step is called otherwise."""
+        return self.entered.function if isinstance(self.entered, StepEntered) else None
+
+    @property
     def incarnation(self) -> int:
         return self.entered.incarnation
 

@@ -2,7 +2,7 @@
 
 The function behind an output runs after the last model request and outside every toolset, so it needs a probe of its
 own: a step like a tool call, named after the output tool that the model called, or after the function where the answer
-is plain text.
+is plain text. A person, who never wrote `final_result`, is told of the function by its own name.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def _probed(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
         if probes is None or run_context.partial_output:
             return await run()
         function = function_schema.function
-        body = Body(step=_step(function, run_context), arguments=plain(args), call=run_context.tool_call_id)
+        step, own = _step(function, run_context), getattr(function, "__name__", None)
+        own = None if own == step.name else own
+        body = Body(step=step, arguments=plain(args), call=run_context.tool_call_id, function=own)
         if bodies.opens_unit(function):
             return await probes.body(body, run, opens_unit=True)
 

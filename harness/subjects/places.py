@@ -36,6 +36,7 @@ class Body:
     arguments: Any = None
     call: str | None = None
     may: dict[str, Any] | None = None
+    function: str | None = None
     calls: Callable[[Any], list[str]] = lambda _result: []
     within: str | None = None
     own: bool = False

@@ -183,6 +183,7 @@ class Probes:
             step=step,
             unit=key,
             attempt=entered.attempt,
+            function=body.function,
             arguments=body.arguments,
             call=body.call,
             may=body.may,

@@ -8,6 +8,8 @@ from textwrap import dedent
 import pytest
 from pydantic_ai import _output
 
+from harness.errors import UsageError
+from harness.explore import policies
 from harness.explore import sweep as exploring
 from harness.history import History
 from harness.journal import load
@@ -35,15 +37,16 @@ AGENT = """
 
     tool = Agent('openai:gpt-5', name='tool', output_type=ToolOutput(bill, name='send_bill'))
     text = Agent('openai:gpt-5', name='text', output_type=TextOutput(mail))
+    several = Agent('openai:gpt-5', name='several', output_type=[bill, mail])
     again = Agent('openai:gpt-5', name='again', output_type=picky, retries=2)
     plain = Agent('openai:gpt-5', name='plain', output_type=int)
 """
 
 
-def run(folder: Path, agent: str, *plan: str) -> tuple[RunReport, History]:
+def run(folder: Path, agent: str, *plan: str, **said: object) -> tuple[RunReport, History]:
     file = folder / "outputs.py"
     file.write_text(dedent(AGENT))
-    scenario = Scenario.make(subject=f"{file}:{agent}", engine="journal", faults=list(plan))
+    scenario = Scenario.make(subject=f"{file}:{agent}", engine="journal", faults=list(plan), **said)
     (judged,) = exploring.run(scenario, out=folder / "out").runs
     return judged, load(Path(judged.folder) / "journal.jsonl")
 
@@ -57,6 +60,29 @@ def test_an_output_function_that_runs_again_after_a_crash_is_found(tmp_path: Pat
         Status.FAILED,
         [("finished-ran-again", step)],
     )
+
+
+def test_a_finding_calls_an_output_function_as_the_person_does(tmp_path: Path) -> None:
+    judged, _history = run(tmp_path, "several", "crash@run/between")
+
+    (found,) = judged.findings
+    assert found.step == "tool:final_result_bill#1"
+    assert found.message.startswith("`bill` ran twice")
+    assert "`bill`" in found.remedy
+    assert "final_result" not in found.message + found.remedy
+
+
+@pytest.mark.parametrize("name", ["bill", "final_result_bill"])
+def test_what_may_happen_to_an_output_function_is_said_by_either_name(tmp_path: Path, name: str) -> None:
+    judged, history = run(tmp_path, "several", "crash@run/between", tools={name: "keyed:cents"})
+
+    assert (judged.status, judged.findings) == (Status.PASSED, ())
+    assert list(policies.idle(Scenario.make(subject="x", tools={name: "once"}), history)) == []
+
+
+def test_the_key_of_an_output_function_is_looked_up_by_its_own_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'bill' is said to be keyed by 'cent'.*did you mean 'cents'\?"):
+        run(tmp_path, "several", tools={"bill": "keyed:cent"})
 
 
 def test_an_output_function_can_be_crashed_in(tmp_path: Path) -> None:

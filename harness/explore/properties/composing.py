@@ -67,7 +67,7 @@ def _scenarios(
     guess = None
     if made_up:
         offer = offer_of(scenario)
-        point_out_idle(scenario, offer.history)
+        point_out_idle(scenario, offer.history, offer.outputs)
         turns = _turns(draw, offer, longest)
         scenario = scenario.model_copy(update={"script": to_data(script_of(offer, turns))})
         opened = opened_for(scenario)

@@ -65,7 +65,7 @@ class DurableMachine(RuleBasedStateMachine):
         at_least(1, "most_runs", self.most_runs)
         given = base(self.subject, self.engine, {"stall": 2.0, **self.scenario}, drawn=DRAWN)
         self.offer = offer_of(given)
-        point_out_idle(given, self.offer.history)
+        point_out_idle(given, self.offer.history, self.offer.outputs)
         self.episode = Episode(given, self.offer)
         self.turns: list[Turn] = []
         self.judged = 0

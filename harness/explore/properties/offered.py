@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -21,6 +22,8 @@ from harness.scenario import Scenario
 from harness.subjects.offers import OFFER
 
 Schema = dict[str, Any]
+SEVERAL = "final_result_"
+"""What pydantic-ai puts before the name of each output where there are several."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +54,13 @@ def offer_of(scenario: Scenario) -> Offer:
     return _offer(_Asked(scenario.subject, scenario.engine, deps, unscripted))
 
 
-def point_out_idle(scenario: Scenario, history: History) -> None:
-    """Warn of each tool that something was said of and that this run never calls, once in a process."""
-    for note in policies.idle(scenario, history):
+def point_out_idle(scenario: Scenario, history: History, outputs: Collection[str] = ()) -> None:
+    """Warn of each tool that something was said of and that this run never calls, once in a process.
+
+    `outputs` are the output tools that other conversations end with. There may be a function behind each, for which its
+    own name does as well.
+    """
+    for note in policies.idle(scenario, history, [*outputs, *(each.removeprefix(SEVERAL) for each in outputs)]):
         warn_once(note)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from unittest import SkipTest
 
@@ -120,6 +121,22 @@ def test_a_tool_that_is_not_there_is_pointed_out_once(tool: str, script: object)
         holds()
 
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("tool", ["round_off", "final_result_round_off"])
+def test_an_output_function_is_known_by_either_name(
+    tool: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    shop = tmp_path / "shop.py"
+    shop.write_text(
+        "from pydantic_ai import Agent\n"
+        "def round_off(cents: int) -> int: return cents // 100\n"
+        "agent = Agent('openai:gpt-5', name='shop', output_type=[int, round_off])\n"
+    )
+
+    find(scenarios(f"{shop}:agent", tools={tool: "repeatable"}), lambda _: True, settings=durable(max_examples=1))
+
+    assert [told for told in recwarn if "never calls it" in str(told.message)] == []
 
 
 def test_a_key_that_is_no_argument_of_its_tool_is_a_mistake_whatever_the_conversation() -> None:
