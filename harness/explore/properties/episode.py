@@ -17,15 +17,15 @@ from harness.explore import unusable
 from harness.explore.properties.benches import bench_for
 from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
-from harness.explore.properties.trials import fair
-from harness.faults import NO_FAULT, Fault, FaultPlan
-from harness.history import History, ProcessEnded, RunEnded, RunStarted
+from harness.explore.properties.plans import Strike, in_order
+from harness.explore.properties.reproduction import DoesNotSurvive
+from harness.explore.properties.trials import Fair, Unfit, fair
+from harness.faults import NO_FAULT, Fault, FaultPlan, can_strike
+from harness.history import History, ProcessEnded, RunEnded, RunStarted, located
 from harness.runner import Run
 from harness.scenario import Invocation, Scenario
-from harness.subjects.numbering import Numbering
-from harness.subjects.script import Conversation, Turn
+from harness.subjects.script import Turn
 from harness.subjects.script_yaml import to_data
-from harness.subjects.stamps import CallStamp, Stamp
 from harness.verdict import RunReport
 
 
@@ -75,7 +75,7 @@ class Episode(Run):
         A fault that did not happen is forgotten: it is no part of the story. A process that hangs is ended.
         """
         life = len(self.scenario.lives) + 1
-        armed = () if fault is None else (replace(fault, incarnation=life),)
+        armed = () if fault is None else (fault,)
         before = self.plan
         self.plan = FaultPlan((*before.faults, *armed))
         lives = (*self.scenario.lives, (number,))
@@ -100,19 +100,28 @@ class Episode(Run):
         why = unusable.by_chance(words, "ends-differ")
         return unusable.told(why, self.history, self.scenario, self.bench.engine.name, self.folder)
 
-    def steps(self, number: int) -> list[str]:
-        """The steps that a run's conversation asks for, in order: its requests and calls."""
-        found: list[str] = []
-        numbering = Numbering(Conversation(tuple(self.talks[number - 1])))
-        for turn in range(1, len(self.talks[number - 1]) + 1):
-            found.append(Stamp(turn).step)
-            found += [CallStamp(Stamp(turn), each.call.tool, each.number).step for each in numbering.of_turn(turn)]
-        return found
+    def fault(self, number: int, strike: Strike, at: int) -> Fault | None:
+        """What a strike does in the next life of run `number`, at a step that this run has where nothing goes wrong.
+
+        Past the last step, `at` counts from the first again. None if it fails even so, which `judge` tells, or has
+        nothing to strike.
+        """
+        try:
+            history = self._without_faults().history
+        except (Unfit, DoesNotSurvive):
+            return None
+        mine = [step for step in in_order(history) if located(step)[0] == number and can_strike(strike.action, step)]
+        if not mine:
+            return None
+        step = mine[at % len(mine)]
+        return strike.at(step, recorded=step in history.recorded_steps(), incarnation=len(self.scenario.lives) + 1)
 
     def judge(self) -> RunReport:
         """Compare what happened so far with the same runs without faults. For when no run is pending."""
-        known = fair(self.scenario.model_copy(update={"lives": ()}))
-        return known.judge(self.scenario, self._so_far())
+        return self._without_faults().judge(self.scenario, self._so_far())
+
+    def _without_faults(self) -> Fair:
+        return fair(self.scenario.model_copy(update={"lives": ()}))
 
     def _so_far(self) -> History:
         """The history with the engine's own records and an end, as a run that is over has them."""

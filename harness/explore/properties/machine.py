@@ -6,7 +6,11 @@ no run is left lying, everything that happened is compared with the same prompts
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache, wraps
 from typing import Any, ClassVar
 
 from hypothesis import reject
@@ -18,21 +22,16 @@ from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
 from harness.explore.properties.patience import patience
+from harness.explore.properties.plans import Strike, strikes
 from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch
 from harness.explore.properties.trials import Unfit
-from harness.faults import WINDOWS, Fault, Window
-from harness.history import spelled
 from harness.subjects.script import Turn
 from harness.verdict import Owner, RunReport, Severity
 
-AT = st.integers(0, 5)
-"""Which step a fault strikes, by its place in the conversation; past the end is at the end."""
-WHEN = st.sampled_from(WINDOWS)
-MISHAPS: tuple[tuple[str, Window], ...] = (
-    *(("crash", window) for window in WINDOWS),
-    ("lost", "between"),
-    ("hang", "before"),
-)
+AT = st.integers(0, 11)
+"""Which step of a run a fault strikes, by its place; past the end counts from the start again."""
+CRASHES = strikes(["crash"])
+MISHAPS = (*CRASHES, Strike("lost", "between"), Strike("hang", "before"))
 
 DRAWN = ("script", "prompt", "faults", "invocations", "lives")
 """The fields of the scenario that the rules write."""
@@ -56,8 +55,17 @@ class DurableMachine(RuleBasedStateMachine):
     most_runs: ClassVar[int] = 3
     owners: ClassVar[frozenset[Owner]] = frozenset({Owner.ENGINE, Owner.INTEGRATION})
 
+    faults: ClassVar[Counter[str]] = Counter()
+    """How many faults were planned, and how many happened, in all stories of a test."""
     episode: Episode
     offer: Offer
+
+    @classmethod
+    @cache
+    def _to_test_case(cls) -> Any:  # what `TestCase` is made by
+        case: Any = super()._to_test_case()
+        case.runTest = _never_idle(cls, case.runTest)
+        return case
 
     @initialize()
     def open_the_store(self) -> None:
@@ -87,9 +95,9 @@ class DurableMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), what=st.sampled_from(MISHAPS), at=AT)
     @precondition(lambda self: self._may_begin())
-    def prompt_and_fail(self, data: st.DataObject, what: tuple[str, Window], at: int) -> None:
+    def prompt_and_fail(self, data: st.DataObject, what: Strike, at: int) -> None:
         """The process that works on a prompt dies; or an answer is lost; or a step hangs, and the process is ended."""
-        self._live(self._begin(data), *what, at)
+        self._live(self._begin(data), what, at)
 
     @rule(data=st.data(), siblings=st.integers(1, 2))
     @precondition(lambda self: self._may_begin() and self.episode.settled)
@@ -105,11 +113,11 @@ class DurableMachine(RuleBasedStateMachine):
         """A new process picks up a run that lies dead."""
         self._live(data.draw(st.sampled_from(self.episode.pending), label="run"))
 
-    @rule(data=st.data(), at=AT, window=WHEN)
+    @rule(data=st.data(), at=AT, what=st.sampled_from(CRASHES))
     @precondition(lambda self: self._pending() and len(self.episode.scenario.lives) < 2 * self.most_runs)
-    def recover_and_crash(self, data: st.DataObject, at: int, window: Window) -> None:
+    def recover_and_crash(self, data: st.DataObject, at: int, what: Strike) -> None:
         """The process that picks up a run dies, too."""
-        self._live(data.draw(st.sampled_from(self.episode.pending), label="run"), "crash", window, at)
+        self._live(data.draw(st.sampled_from(self.episode.pending), label="run"), what, at)
 
     @rule()
     @precondition(lambda self: not self._may_begin() and not self._pending())
@@ -158,13 +166,13 @@ class DurableMachine(RuleBasedStateMachine):
         self.turns = []
         return self.episode.begin(said, f"This is prompt {len(self.episode.talks) + 1}.", after=after)
 
-    def _live(self, number: int, action: str = "", window: Window = "before", at: int = 0) -> None:
-        fault = None
-        if action:
-            steps = self.episode.steps(number)
-            fault = Fault(action, spelled(steps[min(at, len(steps) - 1)], number), window)
+    def _live(self, number: int, what: Strike | None = None, at: int = 0) -> None:
+        fault = None if what is None else self.episode.fault(number, what, at)
         self.asked.append(f"{number} {fault}")
+        struck = len(self.episode.plan)
         self.episode.live(number, fault)
+        self.faults["planned"] += fault is not None
+        self.faults["happened"] += len(self.episode.plan) - struck
 
     def _expect(self, end: str, seen: str = "") -> None:
         """Compare what the story so far has come to, as `seen` by the checks or not, with the same in earlier examples.
@@ -212,3 +220,22 @@ class DurableMachine(RuleBasedStateMachine):
     def blames(self, report: RunReport) -> bool:
         """Whether a report holds an error that one of `owners` must answer for."""
         return any(found.severity is Severity.ERROR and found.owner in self.owners for found in report.findings)
+
+
+def _never_idle(machine: type[DurableMachine], test: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A machine's test that passes, and warns when it has tried no fault."""
+
+    @wraps(test)
+    def run(case: Any) -> None:
+        __tracebackhide__ = True
+        machine.faults = Counter()
+        test(case)
+        if not machine.faults["happened"]:
+            warnings.warn(
+                f"{machine.__name__} tried no fault: in its stories {machine.faults['planned']} were planned and none"
+                f" happened, so it says nothing of how {machine.subject} survives under {machine.engine};"
+                " let `durable(max_examples=...)` try more stories, and see by `harness steps` what there is to strike",
+                stacklevel=1,
+            )
+
+    return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from harness.explore.properties import DoesNotSurvive, DurableMachine, close_ben
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
 from harness.explore.properties.patience import HANGS
+from harness.explore.properties.plans import Strike
 from harness.explore.properties.reproduction import to_yaml
 from harness.explore.properties.trials import Unfit
 from harness.explore.sweep import sweep
+from harness.faults import Fault
 from harness.scenario import Scenario
-from harness.subjects.script import Turn
-from harness.verdict import Status
+from harness.subjects.script import Call, Turn
+from harness.verdict import Owner, Status
 
+CRASH = Strike("crash", "before")
 SHARED = [name for name in RARE if name != "forgets_in_the_third_life"]
 
 
@@ -66,7 +70,7 @@ def test_what_is_wrong_between_runs_is_found_and_replays_without_the_machine(nam
     shrunk = [Phase.shrink] if name in SHORTEST else []
 
     with pytest.raises(DoesNotSurvive) as caught:
-        tried(service, 80, *shrunk)
+        tried(service, 150, *shrunk)
 
     assert story(caught.value.scenario) == SHORTEST.get(name, story(caught.value.scenario))
     file = tmp_path / "found.yaml"
@@ -136,6 +140,47 @@ def test_a_search_does_not_hang_again_and_again(monkeypatch: pytest.MonkeyPatch)
         tried(type("Machine", (Till,), waits), 80, Phase.shrink)
 
     assert 0 < sum(hung) <= HANGS + 2
+
+
+def test_a_fault_strikes_a_step_of_an_agent_that_a_tool_asks() -> None:
+    given = Scenario.make(subject="fixtures.agents.gallery:outer")
+    episode = Episode(given, offer_of(given))
+    number = episode.begin([Turn(calls=(Call("delegate", {"task": "a"}),)), Turn(text="done")], "This is prompt 1.")
+    asked = "tool:delegate#1.model#1"
+
+    fault = next(fault for at in range(6) if (fault := episode.fault(number, CRASH, at)) and fault.step == asked)
+    episode.live(number, fault)
+
+    assert episode.scenario.faults == (f"crash@{asked}/before",)
+    episode.close()
+
+
+class Idle(Till):
+    """A till that is given no fault that could happen."""
+
+
+def test_a_machine_that_tried_no_fault_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Episode, "fault", lambda *_: Fault("crash", "tool:nothing#1", "before"))
+    case = type("Idle", (Till,), {}).TestCase
+    case.settings = durable(max_examples=6, stateful_step_count=3, derandomize=True, database=None)
+
+    with pytest.warns(
+        UserWarning, match=r"Idle tried no fault: in its stories [1-9]\d* were planned and none happened"
+    ):
+        case("runTest").runTest()
+
+
+@pytest.mark.engine(name="dbos")
+def test_a_workflows_own_steps_are_struck_and_so_is_what_it_does_outside_of_them() -> None:
+    class Orders(DurableMachine):
+        subject = "fixtures.workflows.dbos_orders:settle"
+        engine = "dbos"
+        owners = frozenset(Owner)
+
+    with pytest.raises(DoesNotSurvive, match="the effect `letter` happened") as caught:
+        tried(Orders, 40)
+
+    assert re.search(r"crash@run(#\d)?/between", str(caught.value.scenario.plan))
 
 
 @pytest.mark.engine(name="dbos")
