@@ -144,6 +144,14 @@ class Scenario(BaseModel):
         """The same scenario under other faults."""
         return self.model_copy(update={"faults": tuple(map(str, plan.faults))})
 
+    @property
+    def peaceful(self) -> Scenario:
+        """The same where nothing ever dies: without faults, and all runs one after another in one process.
+
+        That is what every run of the scenario is compared with, also one that has no faults but `lives`.
+        """
+        return self.model_copy(update={"faults": (), "lives": ()})
+
     def under(self, engine: str) -> Scenario:
         """The same scenario for one engine, without the options of others (`prefect.api_url` is only Prefect's)."""
         mine: dict[str, Any] = {}

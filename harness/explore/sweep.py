@@ -222,8 +222,9 @@ class _Sweep:
         empty = EngineSweep(bench.engine.name, bench.engine.unit, notes=bench.notes)
         if bench.refused:
             return replace(empty, refused=bench.refused), None
-        first = bench.run(NO_FAULT, name="baseline")
-        second = bench.run(NO_FAULT, name="baseline", turn=1)  # another hash seed: an order of sets is volatile, too
+        alone = {"name": "baseline", "scenario": self.scenario.peaceful}
+        first = bench.run(NO_FAULT, **alone)
+        second = bench.run(NO_FAULT, turn=1, **alone)  # another hash seed: an order of sets is volatile, too
         histories = load(first / JOURNAL), load(second / JOURNAL)
         settled = unusable.settle(histories, self.scenario, bench.engine.contract())
         if not isinstance(settled, Baseline):

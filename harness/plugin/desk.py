@@ -158,7 +158,7 @@ class Desk:
         imported = tuple(str(fault) for fault in errors if not (fault.argument or "").isdigit())
         judged: dict[str, Any] = {"why": "", "expected": None, "checks": (), "tools": {}, "incarnations": None}
         stall = max(scenario.stall, Scenario.model_fields["stall"].default)  # a shorter one is for faults
-        return self._timed(scenario).model_copy(update={**judged, "faults": imported, "stall": stall})
+        return self._timed(scenario).peaceful.model_copy(update={**judged, "faults": imported, "stall": stall})
 
 
 def _forget(runs: Path, run_id: str) -> None:

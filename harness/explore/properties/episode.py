@@ -19,7 +19,7 @@ from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
 from harness.explore.properties.plans import Strike, in_order
 from harness.explore.properties.reproduction import DoesNotSurvive
-from harness.explore.properties.trials import Fair, Unfit, fair
+from harness.explore.properties.trials import Unfit, fair
 from harness.faults import NO_FAULT, Fault, FaultPlan, can_strike
 from harness.history import History, ProcessEnded, RunEnded, RunStarted, located
 from harness.runner import Run
@@ -39,7 +39,7 @@ class Episode(Run):
         bench = bench_for(scenario)
         self.offer = offer
         self.talks: list[list[Turn]] = []
-        self._mute = scenario.model_copy(update={"invocations": (), "lives": ()}).with_plan(NO_FAULT)
+        self._mute = scenario.peaceful.model_copy(update={"invocations": ()})
         super().__init__(bench, NO_FAULT, bench.new_folder("episode"), None, cold=False, scenario=self._mute)
         self.journal.append(
             RunStarted(run=self.folder.name, engine=bench.engine.name, subject=scenario.subject, plan=str(NO_FAULT))
@@ -107,7 +107,7 @@ class Episode(Run):
         nothing to strike.
         """
         try:
-            history = self._without_faults().history
+            history = fair(self.scenario).history
         except (Unfit, DoesNotSurvive):
             return None
         mine = [step for step in in_order(history) if located(step)[0] == number and can_strike(strike.action, step)]
@@ -118,10 +118,7 @@ class Episode(Run):
 
     def judge(self) -> RunReport:
         """Compare what happened so far with the same runs without faults. For when no run is pending."""
-        return self._without_faults().judge(self.scenario, self._so_far())
-
-    def _without_faults(self) -> Fair:
-        return fair(self.scenario.model_copy(update={"lives": ()}))
+        return fair(self.scenario).judge(self.scenario, self._so_far())
 
     def _so_far(self) -> History:
         """The history with the engine's own records and an end, as a run that is over has them."""

@@ -190,12 +190,12 @@ def forget(scenario: Scenario) -> None:
 
 
 def _key(scenario: Scenario) -> str:
-    peaceful = scenario.with_plan(NO_FAULT)
+    peaceful = scenario.peaceful
     return f"{opened_for(peaceful).bench.folder} {peaceful.model_dump_json(exclude_defaults=True)}"
 
 
 def _known(scenario: Scenario, guess: Guess | None = None) -> Fair | Failed:
-    peaceful = scenario.with_plan(NO_FAULT)
+    peaceful = scenario.peaceful
     opened, key = opened_for(peaceful), _key(scenario)
     if key not in _fair:
         _fair[key] = _made(opened, peaceful, guess)
