@@ -49,6 +49,7 @@ class DurableMachine(RuleBasedStateMachine):
     """
 
     subject: ClassVar[Any] = None
+    """Its import path, or what a module's variable holds."""
     engine: ClassVar[str] = "journal"
     scenario: ClassVar[dict[str, Any]] = {}
     """Other fields of the scenario: `tools`, `deps`, `world`, `options`, …"""
@@ -71,7 +72,8 @@ class DurableMachine(RuleBasedStateMachine):
     def open_the_store(self) -> None:
         """An empty store, and a service that knows what its agent can do."""
         at_least(1, "most_runs", self.most_runs)
-        given = base(self.subject, self.engine, {"stall": 2.0, **self.scenario}, drawn=DRAWN)
+        subject = type(self).subject  # of the class: a workflow would be bound as a method
+        given = base(subject, self.engine, {"stall": 2.0, **self.scenario}, drawn=DRAWN)
         self.offer = offer_of(given)
         point_out_idle(given, self.offer.history, self.offer.outputs)
         self.episode = Episode(given, self.offer)
@@ -233,7 +235,7 @@ def _never_idle(machine: type[DurableMachine], test: Callable[[Any], None]) -> C
         if not machine.faults["happened"]:
             warnings.warn(
                 f"{machine.__name__} tried no fault: in its stories {machine.faults['planned']} were planned and none"
-                f" happened, so it says nothing of how {machine.subject} survives under {machine.engine};"
+                f" happened, so it says nothing of how {path_of(machine.subject)} survives under {machine.engine};"
                 " let `durable(max_examples=...)` try more stories, and see by `harness steps` what there is to strike",
                 stacklevel=1,
             )

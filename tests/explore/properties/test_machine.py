@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase
 from hypothesis.stateful import run_state_machine_as_test
+from pydantic_ai import Agent
 
 import harness
 from fixtures.engines.rare import RARE
@@ -153,6 +154,18 @@ def test_a_fault_strikes_a_step_of_an_agent_that_a_tool_asks() -> None:
 
     assert episode.scenario.faults == (f"crash@{asked}/before",)
     episode.close()
+
+
+held = Agent("test", name="held")
+
+
+def test_the_subject_may_be_what_a_module_holds() -> None:
+    service = type("Held", (DurableMachine,), {"subject": held})()
+
+    service.open_the_store()
+
+    assert service.episode.scenario.subject == f"{__name__}:held"
+    service.teardown()
 
 
 class Idle(Till):
