@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from harness.explore.properties.asked import at_least, base
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
-from harness.explore.properties.offered import Offer, offer_of, point_out_idle
+from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
 from harness.explore.properties.patience import patience
 from harness.explore.properties.plans import Strike, strikes
 from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch
