@@ -18,6 +18,8 @@ from harness.retries.live import UNPACKED, MadeInCall
 ASKING = frozenset(f"{how}_activity{kind}" for how in ("execute", "start") for kind in ("", "_method", "_class"))
 """Functions that ask for a unit: what it runs comes first, or its name; then its arguments, and options by their names.
 """
+FIRST = "activity"
+"""The name of what comes first."""
 
 
 def calls_in(functions: Iterable[FunctionType]) -> tuple[MadeInCall, ...]:
@@ -51,6 +53,7 @@ def _asks(call: ast.Call, spelled: Spelled) -> bool:
 
 
 def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
+    named = [one.value for one in call.keywords if one.arg == FIRST]
     options: dict[str, Any] = {}
     hidden: set[str] = set()
     for one in call.keywords:
@@ -59,10 +62,9 @@ def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
             options |= {one.arg: value} if one.arg else dict(value)
         except (TypeError, ValueError):
             hidden.add(one.arg or UNPACKED)
-    first = call.args[0] if call.args else None
     try:
-        runs = None if first is None else spelled.value(first)
-    except ValueError:
+        runs = spelled.value([*call.args, *named][0])
+    except (IndexError, ValueError):
         runs = None
     name = runs if isinstance(runs, str) else str(getattr(runs, "__name__", ""))
     return MadeInCall(name, options, "", file, line, runs, frozenset(hidden))

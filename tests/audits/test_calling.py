@@ -60,6 +60,7 @@ def test_a_helper_that_asks_for_any_activity_says_it_of_each():
         ("Unlike", ASKED, "not every call of it says the same"),
         ("Made", ASKED, "only a run knows its `start_to_close_timeout`"),
         ("Timeless", ASKED, "Temporal begins no activity without one of"),
+        ("OfAWrongKind", ASKED, "`start_to_close_timeout=30`, and Temporal takes a `timedelta`"),
         ("ByName", "step:charge", "the workflow asks for it by its name, as text"),
     ],
 )

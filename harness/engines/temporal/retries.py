@@ -229,6 +229,11 @@ def _called(function: Any, unit: Unit) -> Live:
             return _hidden(f"{_CALLED}: only a run knows its `{hidden[0]}`", where, name)
         if options != said[0]:
             return _hidden(f"{_CALLED}, and not every call of it says the same", where, name)
+    for option, value in said[0].items():
+        kind = RetryPolicy if option == "retry_policy" else timedelta
+        if not isinstance(value, kind | None):
+            reason = f"its call says `{option}={value!r}`, and Temporal takes a `{kind.__name__}`"
+            return _hidden(reason, at(calls[0].file, calls[0].line), name)
     if not any(said[0].get(timeout) for timeout in TIMEOUTS[:2]):
         return _hidden(_ENDED_BY_NOTHING, at(calls[0].file, calls[0].line), name)
     beats = any("heartbeat" in used.lower() for used in unit.names)
