@@ -21,7 +21,7 @@ from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, layers_of
 from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
-from harness.retries.arithmetic import Course, product, times
+from harness.retries.arithmetic import Course, Expression, product, times
 from harness.retries.live import Answer, Died, Live, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import Failure, RetryLayer
@@ -42,7 +42,9 @@ def units_of(
     def around(unit: Unit) -> Sequence[Live]:
         return apart(engine(unit))
 
+    hidden: list[str] = []
     for model in model_units(agent, around, usage):
+        hidden += [layer.name for layer in model.unknown if layer.kind == "transport"]
         yield mortal(model, around(Unit("model")), around)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)
@@ -50,8 +52,8 @@ def units_of(
     for name, toolset in others_of(agent):
         yield from server_units(name, toolset, agent, around, usage)
     yield from units_beside(agent, engine, deps, wrapper)
-    yield from output_units(agent, around, usage)
-    yield run_unit(agent, around, usage)
+    yield from output_units(agent, around, usage, hidden)
+    yield run_unit(agent, around, usage, hidden)
 
 
 def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
@@ -218,12 +220,15 @@ def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
     return (died.model_copy(update={"seconds": None}),)
 
 
-def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
-    """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
+def run_unit(agent: Any, engine: Engine, usage: Usage, hidden: Sequence[str] = ()) -> UnitAudit:
+    """The run: how often the model is asked for a better output, and how often a run that died is begun again.
+
+    What the model is asked through and nobody could find out (`hidden`) may send each of its turns several times.
+    """
     asks, lives = output_layer(agent), engine(Unit("run"))
     unknown: Unknowns = {}
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
-    spent = Outcome(turns, Course(), Unfit())
+    spent = Outcome(_through_hidden(turns, hidden), Course(), Unfit())
     again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
@@ -232,7 +237,12 @@ def run_unit(agent: Any, engine: Engine, usage: Usage) -> UnitAudit:
     return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)
 
 
-def output_units(agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
+def _through_hidden(turns: Expression, hidden: Sequence[str]) -> Expression:
+    """The requests of so many turns: each goes through layers of which nobody knows how often they send it."""
+    return product(*(times(None, name) for name in hidden), turns)
+
+
+def output_units(agent: Any, engine: Engine, usage: Usage, hidden: Sequence[str] = ()) -> Iterator[UnitAudit]:
     """The output tools that have a number of their own: `ToolOutput(..., max_retries=4)`."""
     kept = getattr(getattr(agent, "_output_toolset", None), "_max_retries_overrides", None) or {}
     for name, retries in kept.items():
@@ -240,7 +250,7 @@ def output_units(agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit
         layer = RetryLayer(name="output tool", kind="agent", settings={"max_retries": str(retries)}, origin=origin)
         turns = usage.over(times(tries(retries), layer.name))
         around = _containers(engine(Unit("run")))
-        spent = enclosed(Outcome(turns, Course(), Unfit()), around, Failure.INVALID_OUTPUT, {})
+        spent = enclosed(Outcome(_through_hidden(turns, hidden), Course(), Unfit()), around, Failure.INVALID_OUTPUT, {})
         layers = (layer, usage.layer, *(live.layer for live in around))
         cells = (spent.model_copy(update={"seconds": None}),)
         yield UnitAudit(unit=f"output:{name}", layers=layers, cells=cells)

@@ -121,7 +121,8 @@ def asking(
         around = [*_units_of(value, lives, engine), *lives]
         (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of)
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
-        yield unit.model_copy(update={"unit": f"{name}.model", "cells": cells})
+        said = {"unit": f"{name}.model", "agent": str(unwrapped(value).name or ""), "cells": cells}
+        yield unit.model_copy(update=said)
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
         if reason:

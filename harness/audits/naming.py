@@ -32,6 +32,10 @@ class Names:
         """Whether something is taken from a variable."""
         return any((name, attribute) in self.chained for attribute in self.attributes)
 
+    def may_call(self, name: str) -> bool:
+        """Whether code may call what has this name: of a variable it may only take something (`Shop.check()`)."""
+        return name not in self.variables or name in self.handed or not self.uses(name)
+
 
 def names_of(code: CodeType) -> Names:
     """What some code names. In a class body or under `exec` code loads names in its own way, and is no function's."""

@@ -7,7 +7,7 @@ between are followed. What a function makes while it runs cannot be seen before,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
-from harness.audits.reach import Reached, Unseen, explored, names_used, own_function, reached
+from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
 from harness.retries.live import Live, MadeInCall, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -33,6 +33,9 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
     every, functions = explored(workflow)
     calls = calls_in(functions)
+    meant = _meant(calls, engine)
+    if known := [one for one, *others in meant.values() if not others]:
+        every, _functions = explored(workflow, *known)
     engine = _told(deciding(engine), calls)
     run = engine(Unit("run"))
     body = _body(workflow)
@@ -55,7 +58,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     ]
     asked = list(asked_inside("", beside, around, engine))
     found += [unit for one in _agents(named, way) for unit in one] + asked
-    found += _by_name(calls, {live.layer.called for one in steps for live in engine(_own(one))}, run)
+    found += _by_name(calls, {live.layer.called for one in steps for live in engine(_own(one))}, run, meant)
     yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
@@ -64,12 +67,35 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
 
 
-def _by_name(calls: Sequence[MadeInCall], found: Collection[str], run: Sequence[Live]) -> list[UnitAudit]:
-    """What the workflow asks for by a name, as text: nobody sees whom that asks, unless it was found by itself."""
+def _meant(calls: Sequence[MadeInCall], engine: Engine) -> dict[str, list[Any]]:
+    """What the workflow asks for by a name, as text, and the person's own functions that the engine calls so."""
+    names = {call.runs for call in calls if isinstance(call.runs, str)}
+    found: dict[str, list[Any]] = {}
+    for function in functions_of_modules() if names else ():
+        called = {live.layer.called for live in engine(Unit("own", function=function))}
+        for name in names & called:
+            found.setdefault(name, []).append(function)
+    return found
+
+
+def _by_name(
+    calls: Sequence[MadeInCall], found: Collection[str], run: Sequence[Live], meant: Mapping[str, Sequence[Any]]
+) -> list[UnitAudit]:
+    """What the workflow asks for by a name, as text, where nobody sees whom that asks, as it is not among the `found`.
+
+    None of the person's modules holds a function of that name, or there are several that may be `meant`.
+    """
     names = dict.fromkeys(call.runs for call in calls if isinstance(call.runs, str) and call.runs not in found)
-    reason = "the workflow asks for it by its name, as text; name the function, so that it can be looked into"
     containers = [live for live in run if live.layer.kind == "container"]
-    return [nobody_sees(f"step:{name}", name, reason, containers) for name in names]
+    return [nobody_sees(f"step:{name}", name, _nameless(meant.get(name, ())), containers) for name in names]
+
+
+def _nameless(several: Sequence[Any]) -> str:
+    """Why nobody knows what a name means, which is that of several functions or of none."""
+    if not several:
+        return "the workflow asks for it by its name, as text; name the function, so that it can be looked into"
+    whole = " and ".join(sorted(f"{one.__module__}.{one.__qualname__}" for one in several))
+    return f"the workflow asks for it by its name, as text, which is that of {whole}; name the function that is meant"
 
 
 def _in_its_workflow(one: Reached, engine: Engine, unit: UnitAudit) -> UnitAudit:
@@ -187,7 +213,7 @@ def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Itera
         return engine(replace(unit, owner=agent))
 
     for unit in collect.units_of(unwrapped(agent), lives, usage, wrapper=agent):
-        yield unit.model_copy(update={"unit": f"{key}.{unit.unit}"})
+        yield unit.model_copy(update={"unit": f"{key}.{unit.unit}", "agent": str(unwrapped(agent).name or "")})
 
 
 def _hidden(run: Sequence[Live]) -> UnitAudit:

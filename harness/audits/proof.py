@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from math import isfinite
 
-from harness.audits.targets import MODEL, STEP, Target, is_asked, target
+from harness.audits.targets import ALONE, MODEL, STEP, TOGETHER, Target, is_asked, target
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
@@ -17,7 +17,7 @@ from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
 from harness.retries.arithmetic import factors
 from harness.retries.report import Cell, Measured, UnitAudit
-from harness.retries.values import MEASURED_TO, Failure
+from harness.retries.values import MEASURED_TO, MOST_MEASURED, Failure
 from harness.runner import Bench
 from harness.steps import StepId
 
@@ -43,7 +43,12 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     names = frozenset(unit.called for unit in units if unit.called or unit in asked)
     targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
     targets = [
-        replace(one, others=names - {unit.called} - ({""} if unit.tool else set()), host=_host(unit, asked))
+        replace(
+            one,
+            others=names - {unit.called} - ({""} if unit.tool else set()),
+            host=_host(unit, asked),
+            ways=_ways(unit, one, asked),
+        )
         if isinstance(one, Target)
         else one
         for (unit, _cell), one in zip(every, targets, strict=True)
@@ -61,12 +66,29 @@ def _host(unit: UnitAudit, asked: Sequence[UnitAudit]) -> str:
     return unit.host if any(unit.is_apart(one) for one in others) else ""
 
 
+def _ways(unit: UnitAudit, target: Target, asked: Sequence[UnitAudit]) -> tuple[str, ...]:
+    """How what a unit asks for is made to fail. Where another agent's requests look the same, it has to be alone.
+
+    What comes after something else in a workflow is only asked where that works; what stands in for it, more rarely,
+    only where that fails.
+    """
+    if target.step or target.beside or not (target.called or target.agent):
+        return (TOGETHER,)
+    alike = (one for one in asked if one.called == unit.called and not unit.is_elsewhere(one))
+    return (ALONE,) if any(one.agent != unit.agent for one in alike) else (ALONE, TOGETHER)
+
+
 def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
-    """The cell, unmeasured where its requests may be those of another unit that asks in the same step or tool."""
+    """The cell, unmeasured where its requests may be those of another unit that asks in the same step or tool.
+
+    What is as predicted is told, but once only: where several are predicted so, it is put down to the first of them.
+    """
     counted = cell.counted
-    others = [one.cell(cell.failure) for one in units if one is not unit and _is_beside(one, unit)]
-    asked = [one.predicted for one in others if one is not None and is_asked(one)]
-    if counted is None or not asked or not is_asked(cell) or counted == cell.predicted:
+    others = [(one, one.cell(cell.failure)) for one in units if one is not unit and _is_beside(one, unit)]
+    asked = [one.predicted for _, one in others if one is not None and is_asked(one)]
+    before = units[: units.index(unit)]
+    taken = any(one in before and seen is not None and seen.predicted == counted for one, seen in others)
+    if counted is None or not asked or not is_asked(cell) or (counted == cell.predicted and not taken):
         return cell
     known = [number for number in (cell.predicted, *asked) if number is not None]
     if len(known) > len(asked) and counted > sum(known):  # more than all of them together
@@ -108,13 +130,17 @@ def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
 def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str]) -> dict[str, str]:
     """One tool for each unit that is about a server: what is offered that is no function of the agent's.
 
-    Of several servers, the ids tell whose a tool is; those without one are told apart by nothing, and have none.
+    Of several servers, the ids tell whose a tool is. Under a prefix, where a model is asked in an activity, a tool has
+    none: what is left is that server's which alone has nothing yet. Several of these are told apart by nothing.
     """
     theirs = {name: toolset for name, toolset in offered.items() if name not in own}
     if len(served) == 1:
         return {unit: name for unit in served for name in islice(theirs, 1)}
     first = {toolset: name for name, toolset in reversed(theirs.items()) if toolset}
     named = {unit: unit.removeprefix("tool:").removesuffix(EVERY) for unit in served if served.count(unit) == 1}
+    nameless = [name for name, toolset in theirs.items() if not toolset]
+    if nameless and len(left := [server for server in named.values() if server not in first]) == 1:
+        first[left[0]] = nameless[0]
     return {unit: first[server] for unit, server in named.items() if server in first}
 
 
@@ -129,8 +155,10 @@ def _measured(
         }
         try:
             return [begun[place].result() for place in range(len(every))]
-        except BaseException:  # nobody waits for the others any more
+        except BaseException:  # nobody waits for the others any more: what is under way ends with its processes
             pool.shutdown(wait=False, cancel_futures=True)
+            for zygote in bench.zygotes:
+                zygote.close()
             raise
 
 
@@ -147,6 +175,16 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
 def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
+    way, *others = target.ways
+    found = _measured_so(unit, cell, target, way, bench, missing)
+    for way in others:
+        if found.measured is None:
+            found = _measured_so(unit, cell, target, way, bench, missing)
+    return found
+
+
+def _measured_so(unit: UnitAudit, cell: Cell, target: Target, way: str, bench: Bench, missing: str) -> Cell:
+    """The cell as one way to make it fail shows it."""
 
     def numbers(seen: measuring.Measured) -> tuple[dict[str, int], dict[str, int]]:
         """How often each call asked, and how often each ran."""
@@ -155,7 +193,9 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
 
     def is_enough(seen: measuring.Measured) -> bool:
         asked, ran = numbers(seen)
-        return max((asked if cell.counts == "requests" else ran).values(), default=0) >= _fewest(cell)
+        return max((asked if cell.counts == "requests" else ran).values(), default=0) >= min(
+            _fewest(cell), _limit(cell)
+        )
 
     seen = measuring.measure(
         bench.scenario,
@@ -168,12 +208,18 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
         beside=target.beside,
         others=target.others,
         host=target.host,
+        alone=(target.called, target.agent) if way == ALONE else None,
         around=_around(unit, cell),
+        waits=cell.seconds if cell.seconds and isfinite(cell.seconds) else 0.0,
+        hangs=cell.failure is Failure.READ_TIMEOUT and any(layer.waits_for_ever for layer in unit.layers),
         is_enough=is_enough,
     )
     asked, ran = numbers(seen)
     bodies = max(ran.values(), default=0)
-    if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
+    reasons = _why_not(cell, target, seen, asked, bodies, missing)
+    if way == ALONE and not seen.requests:
+        reasons = iter(("the run never came to this: its code went another way",))
+    if reason := next(reasons, ""):
         return cell.model_copy(update={"unmeasured": reason})
     measured = Measured(
         requests=max(asked.values(), default=0),
@@ -223,7 +269,7 @@ def _why_not(
     nothing = not bodies and not seen.requests
     if nothing and missing and not target.beside:
         yield missing
-    if seen.outcome in ("stuck", "broken"):
+    if seen.outcome in ("stuck", "broken") and not (cell.hangs and seen.requests):
         yield f"the run came to no end ({seen.outcome})"
     if target.step and cell.failure in IN_A_BODY and not seen.fired:
         yield f"the run never came to {target.step}, where it was to fail"
@@ -257,11 +303,11 @@ def _fewest(cell: Cell) -> float:
 def _limit(cell: Cell) -> int:
     """How many attempts are let through: what is predicted and some more, or as many as what never ends is given.
 
-    Deaths take their time, so of many only a few are measured.
+    So is what would take too long. Deaths take their time, so of many only a few are measured.
     """
     if cell.failure is Failure.CRASH:
         return DEATHS if cell.predicted is None or cell.predicted > MOST_DEATHS else int(cell.predicted) + 1
-    if cell.predicted is None or not isfinite(cell.predicted):
+    if cell.predicted is None or cell.predicted > MOST_MEASURED:
         return MEASURED_TO
     beyond = int(cell.predicted) + BEYOND
     return max(beyond, MEASURED_TO) if cell.bound else beyond  # what a loop in between comes to is to be seen

@@ -84,10 +84,15 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
     yield from _Search(leaving, given or {}).of(value)
 
 
-def explored(value: Any) -> tuple[list[Reached], list[FunctionType]]:
-    """The same, and every function of the person's own that was looked into for it, the function itself among them."""
+def explored(value: Any, *asked: Any) -> tuple[list[Reached], list[FunctionType]]:
+    """The same, and every function of the person's own that was looked into for it, the function itself among them.
+
+    What is `asked` for besides is there as if the code named it.
+    """
     search = _Search((), {})
-    return list(search.of(value)), list(search.looked.values())
+    found = list(search.of(value))
+    found += [one for other in asked for one in search.besides(other)]
+    return found, list(search.looked.values())
 
 
 def names_used(value: Any) -> frozenset[str]:
@@ -160,6 +165,12 @@ class _Search:
                 yield from self.bound(value, function)
                 yield from self.run()
 
+    def besides(self, value: Any) -> Iterator[Reached]:
+        """What is behind something that no code names; a method's object is nowhere to be seen."""
+        code = next(iter(self.looked))
+        yield from self._found(value.__name__, value, _class_of(value), _Place(names_of(code), code, ()))
+        yield from self.run()
+
     def run(self) -> Iterator[Reached]:
         for _ in range(DEEPEST):
             if self.waiting:
@@ -223,6 +234,8 @@ class _Search:
             self.taking.append(place)
         if owner is not None and code.co_varnames[:1] and code.co_varnames[0] in names.handed:
             self.handed[id(owner)] = owner
+            if isinstance(inspect.getattr_static(owner, function.__name__, None), classmethod):  # it may call `cls`
+                self.waiting += [(one, owner, through) for one in _methods(owner)]
         yield from (Reached(call.name, call, code, through) for call, _names in runs.made)
         for name, found in self._named(function, names):
             for here in _places(place, runs, name):
@@ -258,7 +271,8 @@ class _Search:
     def _entered(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         through = place.through
         key = (id(found), *map(id, through))
-        entry = (key, id(owner) if own_function(found) else 0)  # a method takes something else from each object
+        # A method takes something else from each object, and a class that is only named makes none.
+        entry = (key, id(owner) if own_function(found) else int(place.names.may_call(name)))
         if entry in self.entered or id(found) in self.leaving or any(found is one for one in through):
             return
         self.entered[entry] = found  # kept, for its id to stay its own
@@ -283,8 +297,11 @@ class _Search:
             self.waiting.append((function, _owner(found) or owner, through))
             yield from self._kept(name, found, place)
         elif inspect.isclass(found) and is_own(found):
-            self.waiting += [(one, found, place.through) for one in _methods(found)]
-            yield from self._taken(found, place)
+            if place.names.may_call(name):
+                self.waiting += [(one, found, place.through) for one in _methods(found)]
+                yield from self._taken(found, place)
+            else:
+                yield from self._named_of(name, found, place)
         elif isinstance(found, ModuleType):
             yield from self._of_a_module(name, found, place)
         elif self._is_holder(found):
@@ -313,10 +330,17 @@ class _Search:
 
     def _of_a_module(self, name: str, module: ModuleType, place: _Place) -> Iterator[Reached]:
         """The same of a module; what a library's has goes by names that many things have."""
-        mine = is_theirs(getattr(module, "__file__", None) or "<built-in>")
-        for attribute, inner in attributes(module, _may_take(place.names, module)):
-            if mine or place.names.takes(name, attribute):
+        if is_theirs(getattr(module, "__file__", None) or "<built-in>"):
+            for attribute, inner in attributes(module, _may_take(place.names, module)):
                 yield from self._found(attribute, inner, None, place)
+        else:
+            yield from self._named_of(name, module, place)
+
+    def _named_of(self, name: str, holder: Any, place: _Place) -> Iterator[Reached]:
+        """What code takes by a name from what has it, and from nothing else: `Shop.check`, `httpx.get`."""
+        for attribute, inner in attributes(holder, place.names.attributes):
+            if place.names.takes(name, attribute):
+                yield from self._found(attribute, inner, holder if inspect.isclass(holder) else None, place)
 
 
 def _borrows(place: _Place, client: Any) -> bool:
@@ -402,6 +426,23 @@ def _owner(value: Any) -> Any:
     bare = value.func if isinstance(value, functools.partial) else value
     called = bare if callable(bare) and not isinstance(bare, FunctionType | MethodType | type) else None
     return getattr(bare, "__self__", None if hasattr(bare, "fn") else called)
+
+
+def functions_of_modules() -> list[Any]:
+    """Every function that the person's own modules hold, and every method of their classes, each once."""
+    modules = [one for one in [*sys.modules.values()] if is_theirs(getattr(one, "__file__", None) or "<")]
+    held = [value for module in modules for value in [*vars(module).values()]]
+    methods = [one for kind in held if inspect.isclass(kind) and is_own(kind) for one in vars(kind).values()]
+    return list({id(one): one for one in (*held, *methods) if inspect.isfunction(one) and own_function(one)}.values())
+
+
+def _class_of(function: Any) -> Any:
+    """The class whose method a function is; None if it is none, or of a class that another function makes."""
+    *outer, _name = function.__qualname__.split(".")
+    found = sys.modules.get(function.__module__) if outer else None
+    for name in outer:
+        found = getattr(found, name, None)
+    return found
 
 
 def _methods(kind: type[Any]) -> Iterator[FunctionType]:

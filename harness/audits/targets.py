@@ -11,6 +11,7 @@ from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 
 MODEL, STEP = "model", "step"
+TOGETHER, ALONE = "together", "alone"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,9 @@ class Target:
     the request in which the process dies, and not those that come after it. `beside` is a function of the
     agent's that is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's
     own that asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several
-    ask in them, only what `host` is asked for.
+    ask in them, only what `host` is asked for. `agent` is the name of the workflow's agent whose requests these are.
+    `ways` are the ways to make it fail, until one shows how often it is tried: together with everything that is asked,
+    or `ALONE`, where everything else works.
     """
 
     step: str | None = None
@@ -31,6 +34,8 @@ class Target:
     called: str = ""
     others: frozenset[str] = frozenset()
     host: str = ""
+    agent: str = ""
+    ways: tuple[str, ...] = (TOGETHER,)
 
 
 def target(
@@ -57,7 +62,7 @@ def target(
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking.unit or cell.failure is Failure.INVALID_OUTPUT or unit.is_apart(asking)
         first = f"{asking.unit} asks first, and what fails here fails there, too"
-        return Target(kind=MODEL, called=unit.called) if seen else first
+        return Target(kind=MODEL, called=unit.called, agent=unit.agent) if seen else first
     return _served(unit, cell, called) if unit.served else _failing(unit)
 
 

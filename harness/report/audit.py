@@ -26,7 +26,7 @@ def render(report: AuditReport, paper: Paper = PLAIN) -> str:
 def amount(cell: Cell) -> str:
     """What is predicted, as one word."""
     predicted = cell.predicted
-    return "?" if predicted is None else "unlimited" if math.isinf(predicted) else f"{predicted:g}"
+    return "?" if predicted is None else "unlimited" if math.isinf(predicted) else str(int(predicted))
 
 
 def measured(cell: Cell) -> str:
@@ -34,6 +34,11 @@ def measured(cell: Cell) -> str:
     if cell.measured is None:
         return ""
     return f"{cell.counted}{'+' if cell.measured.capped else ''}"
+
+
+def takes(cell: Cell) -> str:
+    """How long a cell takes at worst, as far as that is known."""
+    return "for ever" if cell.hangs else lasting(cell.seconds)
 
 
 def lasting(seconds: float | None) -> str:
@@ -76,9 +81,7 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
         over = (cell.predicted or 0) > report.budget and unit.unit != "run" and cell.is_budgeted
         shown = Text(amount(cell), "bold red" if over else "")
         proof = (Text(measured(cell), "bold red" if cell.agrees is False else ""),) if report.proven else ()
-        cells.add_row(
-            cell.failure, clean(str(cell.expression)), shown, *proof, lasting(cell.seconds), clean(cell.stops)
-        )
+        cells.add_row(cell.failure, clean(str(cell.expression)), shown, *proof, takes(cell), clean(cell.stops))
     yield indented(cells)
     if several := [cell.failure for cell in unit.cells if cell.measured is not None and cell.measured.calls > 1]:
         yield indented(Text(f"several calls of it failed ({', '.join(several)}): measured is the most of one", "dim"))

@@ -6,9 +6,12 @@ Rules come from the caller, because a report must not know the audit: id, one li
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from harness.retries.findings import AuditFinding
 from harness.retries.report import AuditReport
@@ -93,8 +96,14 @@ def _location(finding: AuditFinding, report: AuditReport) -> dict[str, Any]:
     names: Iterable[dict[str, str]] = [{"fullyQualifiedName": f"{report.subject}/{finding.unit}", "kind": "member"}]
     location: dict[str, Any] = {"logicalLocations": list(names)}
     if finding.origin.file:
-        place: dict[str, Any] = {"artifactLocation": {"uri": finding.origin.file.replace("\\", "/")}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.origin.file)}}
         if finding.origin.line:
             place["region"] = {"startLine": finding.origin.line}
         location["physicalLocation"] = place
     return location
+
+
+def _uri(file: str) -> str:
+    """A path as a reference: relative to where the audit ran, or a whole URI for a file that is not below."""
+    path = Path(file)
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

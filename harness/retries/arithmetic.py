@@ -170,6 +170,11 @@ class Course:
         if self.requests < 0:
             object.__setattr__(self, "requests", math.inf if self.endless else len(self.begun))
 
+    @property
+    def hangs(self) -> bool:
+        """Whether it never ends because its last request is never answered."""
+        return self.endless and math.isfinite(self.requests)
+
     def then(self, other: Course) -> Course:
         """The other one after this one."""
         if self.endless:
@@ -184,12 +189,13 @@ class Course:
             return self
         done, moment = self, self.seconds
         begun = list(self.begun)
-        for attempt in range(1, min(attempts or LONGEST, LONGEST)):
+        counted = min(attempts or LONGEST, LONGEST)
+        for attempt in range(1, counted):
             moment += wait(attempt)
-            begun += [moment + each for each in self.begun]
+            begun += [moment + each for each in self.begun] if len(begun) < LONGEST else ()
             moment += self.seconds
-            if len(begun) > LONGEST:
-                break
+        if attempts is not None and attempts > counted:  # those that nobody counts wait as long as the last one
+            moment += (attempts - counted) * (wait(counted - 1) + self.seconds)
         endless = attempts is None
         requests = math.inf if attempts is None else done.requests * attempts
         seconds = math.inf if endless else moment
@@ -214,3 +220,7 @@ class Course:
         if len(begun) == LONGEST:
             return self
         return Course(begun, deadline, False, len(begun))
+
+
+FOR_EVER = Course(seconds=math.inf, endless=True, requests=1)
+"""One request whose answer is waited for without end: no try comes after it, unless a deadline further out ends it."""

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.retries.arithmetic import Expression, spelled
 from harness.retries.findings import AuditFinding
-from harness.retries.values import Failure, RetryLayer, Value
+from harness.retries.values import MOST_MEASURED, Failure, RetryLayer, Value
 from harness.verdict import Severity, Status
 
 May = Literal["repeatable", "unsaid", "keyed", "once"]
@@ -37,7 +37,7 @@ class Cell(Value):
     can happen, and fewer may: code of the person's own is in between, which need not pass on what fails. `raises` is
     the exception of a body that fails; `short` says that this is the worst where chance makes waits short, and a clock
     stops the retries; `least` is what it comes to where chance makes them long, and each number in between is as
-    predicted.
+    predicted. `hangs` says that the last request is never answered, and that nothing ends it.
     """
 
     failure: Failure
@@ -51,6 +51,7 @@ class Cell(Value):
     raises: str = ""
     short: bool = False
     least: int | None = None
+    hangs: bool = False
 
     @property
     def is_budgeted(self) -> bool:
@@ -78,11 +79,12 @@ class Cell(Value):
     def agrees(self) -> bool | None:
         """Whether prediction and measurement are equal, as far as chance allows. None: one of them is missing.
 
-        So it is where the measurement was stopped below a prediction that is a number.
+        So it is where the measurement was stopped below a prediction that is a number: of deaths, or too large.
         """
         if self.measured is None or self.predicted is None:
             return None
-        if self.failure is Failure.CRASH and self.measured.capped and (self.counted or 0) < self.predicted < math.inf:
+        is_stopped = self.failure is Failure.CRASH or self.predicted > MOST_MEASURED
+        if is_stopped and self.measured.capped and (self.counted or 0) < self.predicted < math.inf:
             return None
         if math.isinf(self.predicted):
             return self.measured.capped
@@ -104,7 +106,8 @@ class UnitAudit(Value):
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
     tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
     function's name in `beside`. Of a run, `toolsets` are the ids of the agent's. `step` is the step that a unit of the
-    person's own is in a run, if that is known, and `host` the one that it asks.
+    person's own is in a run, if that is known, `host` the one that it asks, and `agent` the name of the agent whose it
+    is, where that is not the subject.
     """
 
     unit: str
@@ -115,12 +118,17 @@ class UnitAudit(Value):
     toolsets: tuple[str, ...] = ()
     step: str = ""
     host: str = ""
+    agent: str = ""
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
 
     def is_apart(self, other: UnitAudit) -> bool:
-        """Whether a run shows which of the two it is that asks: in calls of other names, or by whom they ask."""
-        return self.called != other.called or ("" != self.host != other.host != "")
+        """Whether a run shows which of the two it is that asks: in calls of other names, by whom they ask, or alone."""
+        return self.called != other.called or self.agent != other.agent or self.is_elsewhere(other)
+
+    def is_elsewhere(self, other: UnitAudit) -> bool:
+        """Whether the two ask different hosts."""
+        return "" != self.host != other.host != ""
 
     @property
     def tool(self) -> str:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 MEASURED_TO = 25
 """Attempts after which an owner that never stops is believed."""
+MOST_MEASURED = 1000
+"""The highest prediction that is measured to its end; above it, an owner is believed as if it never stopped."""
 
 
 class Failure(StrEnum):
@@ -145,6 +147,11 @@ class RetryLayer(Value):
     recalls: bool = False
     decided: Decided = ""
     heeds: bool = False
+
+    @property
+    def waits_for_ever(self) -> bool:
+        """Whether it is a client that gives up no request, however long nobody answers it."""
+        return self.kind in ("sdk", "mcp") and not self.unknown and self.each is None
 
     @property
     def decides(self) -> bool:

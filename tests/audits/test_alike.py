@@ -182,6 +182,21 @@ def test_models_of_a_fallback_whose_clients_are_told_the_same_share_its_name():
     assert chain(unit, Failure.UNAVAILABLE) == "2 (openai) + 2 (openai) = 4"
 
 
+def test_fallbacks_inside_fallbacks_have_names_of_their_own_as_all_of_their_models_do():
+    inner = FallbackModel(named("a", max_retries=1), named("b", max_retries=2))
+    unit, *_ = asked(FallbackModel(inner, named("c", max_retries=3), fallback_on=(Exception,)))
+    assert chain(unit, Failure.UNAVAILABLE) == "2 (openai of a) + 3 (openai of b) + 4 (openai of c) = 9"
+    models = {one.name: one.settings["models"] for one in unit.layers if one.kind == "fallback"}
+    assert models == {"fallback #1": "a, b", "fallback #2": "fallback:a,b, c"}
+    assert advised(report(unit, budget=8))[0].changes[0].layer == "openai of a"
+
+
+def test_a_fallback_whose_condition_nobody_knows_is_the_one_that_is_unknown():
+    inner = FallbackModel(named("a"), named("b"), fallback_on=lambda error: error.made_in_a_run)
+    unit, *_ = asked(FallbackModel(inner, named("c")))
+    assert [one.name for one in unit.layers if one.unknown] == ["fallback #1"]
+
+
 def test_a_transport_in_a_transport_is_judged_by_what_it_does_itself():
     wait = {"wait": wait_fixed(2)}
     transport = waiting(waiting(None, stop=stop_after_attempt(2)), stop=stop_after_attempt(3), **wait)

@@ -285,6 +285,7 @@ UNKNOWN = {
     "a negative number of attempts, among others": (awkward.never, "tenacity transport", "(-1)) makes no sense"),
     "a negative delay to stop after": (awkward.late, "tenacity transport", "stop_after_delay(-1) makes no sense"),
     "a negative number": (awkward.negative, "openai", "max_retries=-1 makes no sense"),
+    "a number in words": (awkward.worded, "openai", "max_retries='five' makes no sense"),
 }
 
 
@@ -294,6 +295,13 @@ def test_what_cannot_be_asked_is_unknown_and_never_one(agent, name, reason):
     assert asker.ask(F.UNAVAILABLE).expression.total is None
     told = {layer.name: layer.unknown for layer in asker.layers} | asker.unknown
     assert reason in told[name]
+
+
+@pytest.mark.parametrize("agent", [awkward.broken, awkward.dark], ids=["raises", "shows nothing"])
+def test_the_turns_of_a_run_are_unknown_that_go_through_what_is_unknown(agent):
+    asked = Agent(agent.model, output_type=ToolOutput(int, name="sum", max_retries=2), retries=2)
+    found = {unit.unit: unit for unit in collect.units_of(asked, lambda _unit: ())}
+    assert [found[name].cell(F.INVALID_OUTPUT).predicted for name in ("run", "output:sum")] == [None, None]
 
 
 def test_an_agent_with_a_negative_patience_is_unknown():
@@ -361,9 +369,14 @@ def test_a_large_number_is_tried_to_its_end():
     assert decorator.answer(ValueError()).attempts == 1100
 
 
-def test_an_absurd_number_never_ends():
-    assert Asker(awkward.absurd.model).ask(F.UNAVAILABLE).expression.total == float("inf")
-    assert Asker(awkward.absurd.model).ask(F.BAD_REQUEST).expression.total == 1
+def test_an_absurd_number_is_a_number():
+    asker = Asker(awkward.absurd.model)
+    asked = asker.ask(F.UNAVAILABLE)
+    assert (asked.expression.total, asked.course.requests, asked.course.endless) == (10**7 + 1, 10**7 + 1, False)
+    assert 8 * (10**7 - 10) < asked.course.seconds < 8 * 10**7  # each wait but for the first few is the longest
+    assert asker.ask(F.BAD_REQUEST).expression.total == 1
+    assert Asker(google.absurd.model).ask(F.UNAVAILABLE).expression.total == 10**7
+    assert Asker(google.absurd.model).ask(F.BAD_REQUEST).expression.total == 1
 
 
 def test_waits_take_no_time_and_move_the_clock():

@@ -54,6 +54,13 @@ def test_a_helper_that_asks_for_any_activity_says_it_of_each():
     assert chains(calling_temporal.Helped, F.UNAVAILABLE) == {ASKED: "2 (openai) × 4 (temporal activity) = 8"}
 
 
+def test_an_activity_that_is_named_as_text_is_the_one_function_that_temporal_calls_so():
+    known, four = calling_temporal.KnownByName, "4 (temporal activity) = 4"
+    assert chains(known, F.UNAVAILABLE) == {ASKED: "2 (openai) × 4 (temporal activity) = 8"}
+    assert chains(known, F.TOOL_EXCEPTION) == {"step:beat": four}
+    assert chains(calling_temporal.KnownMethod, F.TOOL_EXCEPTION) == {"step:save": four}
+
+
 @pytest.mark.parametrize(
     ("name", "unit", "why"),
     [
@@ -61,7 +68,8 @@ def test_a_helper_that_asks_for_any_activity_says_it_of_each():
         ("Made", ASKED, "only a run knows its `start_to_close_timeout`"),
         ("Timeless", ASKED, "Temporal begins no activity without one of"),
         ("OfAWrongKind", ASKED, "`start_to_close_timeout=30`, and Temporal takes a `timedelta`"),
-        ("ByName", "step:charge", "the workflow asks for it by its name, as text"),
+        ("ByName", "step:charge", "the workflow asks for it by its name, as text; name the function"),
+        ("Doubtful", "step:twin", "calling_temporal.Twins.first and fixtures.audit.calling_temporal.Twins.second"),
     ],
 )
 def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
@@ -70,8 +78,9 @@ def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
     assert {cell.predicted for cell in unknown.cells} == {None}
 
 
-def test_what_the_calls_say_is_what_is_measured():
-    proven = audit("fixtures.audit.calling_temporal:Helped", "temporal", options=OPTIONS)
+@pytest.mark.parametrize("name", ["Helped", "KnownByName"])
+def test_what_the_calls_say_is_what_is_measured(name):
+    proven = audit(f"fixtures.audit.calling_temporal:{name}", "temporal", options=OPTIONS)
     (asked,) = [unit for unit in proven.units if unit.unit == ASKED]
     counted = {cell.failure: (cell.predicted, cell.counted) for cell in asked.cells}
     assert counted.pop(F.INVALID_RESPONSE)[1] == 1  # the body takes it for an answer

@@ -56,6 +56,11 @@ def test_few_deaths_are_measured_to_their_end_and_of_many_some(factor, deaths):
     assert _limit(cell(F.CRASH, factor)) == deaths
 
 
+@pytest.mark.parametrize(("number", "most"), [(10, 15), (1000, 1005), (1001, 25), (10**9, 25)])
+def test_of_what_would_take_too_long_as_many_are_measured_as_of_what_never_ends(number, most):
+    assert _limit(cell(F.UNAVAILABLE, times(number, "openai"))) == most
+
+
 AGREES = {
     "equal": (times(3, "dbos recovery"), measured(3), True),
     "fewer": (times(3, "dbos recovery"), measured(2), False),

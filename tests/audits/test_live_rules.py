@@ -67,6 +67,22 @@ def test_what_a_retried_flow_does_in_no_task_is_lost_where_it_is_more_than_one_t
     assert "flow-retries-without-results" not in rules([body_unit("a", one), *run], "prefect")
 
 
+@pytest.mark.parametrize(
+    ("given", "origin", "usual"),
+    [
+        (TaskConfig(), "default", {"retries"}),
+        (TaskConfig(retries=3), "explicit", {"retry_delay_seconds"}),
+        (TaskConfig(retries=3, retry_delay_seconds=5.0), "explicit", set()),
+        (TaskConfig(timeout_seconds=40.0), "explicit", {"retries"}),
+    ],
+)
+def test_of_a_tasks_configuration_it_is_told_what_pydantic_ai_said(given, origin, usual):
+    agent = Agent(clients.openai(), name="a", capabilities=[PrefectDurability(model_task_config=given)])
+    one, *_rest = prefect.layers(agent, Unit("model"), {})
+    assert (one.layer.origin.said, one.layer.usual.keys()) == (origin, usual)
+    assert {whose.partition(" ")[0] for whose in one.layer.usual.values()} <= {"pydantic_ai"}
+
+
 def under_a_flow(*tasks, **said):
     one = flow(lambda: None, name="around", retries=2, **said)
     lives = [prefect.layers(one, Unit("own", task.name, task), {}) for task in tasks]

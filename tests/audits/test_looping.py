@@ -8,12 +8,15 @@ import math
 
 import httpx2
 import pytest
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 from pydantic_ai import Agent
 from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from harness.audits import collect
@@ -108,6 +111,15 @@ class RelentlessSdk(AsyncOpenAI):
                 pass
 
 
+class RelentlessInside(AsyncAnthropic):
+    async def _request(self, *given, **more):
+        while True:
+            try:
+                return await super()._request(*given, **more)
+            except Exception:  # noqa: BLE001
+                pass
+
+
 class Picky(RelentlessClient):
     def _should_retry(self, response):
         return response.status_code == 400
@@ -167,12 +179,31 @@ CHAINS = {
         F.UNAVAILABLE,
         "4 (Persistent) × 2 (openai) × unlimited (RelentlessSdk) = unlimited",
     ),
+    "the SDK's client, which never ends, in what the SDK calls inside that": (
+        AnthropicModel("claude", provider=AnthropicProvider(anthropic_client=RelentlessInside(api_key="k"))),
+        F.UNAVAILABLE,
+        "3 (anthropic) × unlimited (RelentlessInside) = unlimited",
+    ),
     "the SDK's client, which never ends, and tries what the SDK would not": (
         made(retries=3, client=Picky),
         F.BAD_REQUEST,
         "4 (openai) × unlimited (Picky) = unlimited",
     ),
-    "an SDK that never ends": (made(Many, retries=10**9), F.UNAVAILABLE, "unlimited (openai) = unlimited"),
+    "an SDK that ends at some time": (
+        made(Many, retries=10**9),
+        F.UNAVAILABLE,
+        "1000000001 (openai) × 10 (Many) = 10000000010",
+    ),
+    "an SDK that ends at some time, and does not retry that": (
+        made(retries=10**9),
+        F.BAD_REQUEST,
+        "1 (openai) = 1",
+    ),
+    "an SDK that ends at some time, around what retries": (
+        made(retries=10**9, http=Persistent()),
+        F.UNAVAILABLE,
+        "4 (Persistent) × 1000000001 (openai) = 4000000004",
+    ),
 }
 
 

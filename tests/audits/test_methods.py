@@ -194,3 +194,82 @@ def test_of_a_librarys_module_only_what_is_taken_from_it_is_looked_at(monkeypatc
     for name in ("_client", "api_type"):
         monkeypatch.setattr(openai, name, None)
     assert chains(carefully) == {"step:careful.client": "3 (openai) × 2 (dbos step) = 6"}
+
+
+class Shop:
+    """Holds a client, where somebody makes one of these; a step of its own needs none."""
+
+    def __init__(self) -> None:
+        self.client = OpenAI(api_key=KEY)
+
+    @DBOS.step(retries_allowed=True, max_attempts=4)
+    def price(self) -> Any:
+        """Ask with what this one has."""
+        return self.client.models.list()
+
+    @staticmethod
+    @DBOS.step(retries_allowed=True, max_attempts=2)
+    def check() -> Any:
+        """Ask with the module's."""
+        return client.models.list()
+
+    @classmethod
+    def opened(cls) -> Any:
+        """Make one."""
+        return cls().client.models.list()
+
+
+shop = Shop()
+
+
+@DBOS.workflow()
+def names_the_class(prompt: str) -> None:
+    """Take a step from a class, and make nothing of it."""
+    Shop.check()
+
+
+@DBOS.workflow()
+def names_both(prompt: str) -> None:
+    """Take a step from a class, and another one from an object of it."""
+    shop.price()
+    Shop.check()
+
+
+@DBOS.workflow()
+def calls_it_later(prompt: str) -> None:
+    """Take a step from a class here, and make one of these elsewhere."""
+    Shop.check()
+    _make()
+
+
+def _make() -> Any:
+    return Shop()
+
+
+@DBOS.workflow()
+def class_that_makes_one(prompt: str) -> None:
+    """Let a class make one of itself."""
+    Shop.opened()
+
+
+CHECKED, PRICED = (
+    {"step:check.client": "3 (openai) × 2 (dbos step) = 6"},
+    {"step:price.client": "3 (openai) × 4 (dbos step) = 12"},
+)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "steps", "unknown"),
+    [
+        (names_the_class, CHECKED, []),
+        (names_both, CHECKED | PRICED, []),
+        (calls_it_later, CHECKED, ["OpenAI"]),
+        (class_that_makes_one, {}, ["OpenAI"]),
+    ],
+)
+def test_a_class_that_is_only_named_makes_nothing(workflow, steps, unknown):
+    units = found(workflow)
+    assert {name: chain for name, chain in chains(workflow).items() if name.startswith("step:")} == steps
+    assert [
+        name for name, unit in units.items() if unit.unknown and "made in the call" in unit.unknown[0].unknown
+    ] == unknown

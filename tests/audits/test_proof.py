@@ -179,6 +179,14 @@ def test_what_two_ask_in_steps_of_one_name_is_measured_for_neither_unless_it_is_
     assert told_apart(first, seen, [first]) == seen
 
 
+def test_what_two_in_one_tool_are_predicted_alike_is_measured_once():
+    cell = Cell(failure=F.BAD_REQUEST, expression=times(1, "openai"), bound=True)
+    seen = cell.model_copy(update={"measured": Measured(requests=1, bodies=1)})
+    units = [UnitAudit(unit=f"tool:ask.{name}", inside="ask", cells=(cell,)) for name in ("few", "many")]
+    assert [told_apart(unit, seen, units).counted for unit in units] == [1, None]
+    assert told_apart(units[1], seen, units).unmeasured.startswith("more than one is asked in what the run calls 'ask'")
+
+
 def test_of_a_unit_that_asks_later_it_is_not_said_that_the_run_ends_before():
     later = UnitAudit(unit="step:later.client")
     cell = Cell(failure=Failure.UNAVAILABLE, expression=times(3, "openai"))

@@ -108,6 +108,15 @@ CASES = {
         report(model(layers=(SDK, STEP.model_copy(update={"each": 60.0})))),
         report(model(layers=(SDK.model_copy(update={"each": 20.0}), STEP.model_copy(update={"each": 60.0})))),
     ),
+    "waits-for-ever": (
+        report(
+            model(
+                cell(F.READ_TIMEOUT, times(1, "openai"), hangs=True),
+                layers=(SDK.model_copy(update={"each": None}), STEP),
+            )
+        ),
+        report(model(cell(F.READ_TIMEOUT, times(1, "openai")), layers=(SDK, STEP))),
+    ),
     "inner-retries-cut": (
         report(
             model(cell(F.UNAVAILABLE, cut("dbos step", 5, SDK_3)), layers=(SDK, STEP.model_copy(update={"each": 5.0})))
@@ -220,6 +229,8 @@ def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
     assert cell(F.UNAVAILABLE, endless, measured=measured(25, capped=True)).agrees is True
     assert cell(F.UNAVAILABLE, endless, measured=measured(7)).agrees is False
     assert cell(F.UNAVAILABLE, SDK_3, measured=measured(3, capped=True)).agrees is False
+    assert cell(F.UNAVAILABLE, growing(10**9, "openai"), measured=measured(26, capped=True)).agrees is None
+    assert cell(F.UNAVAILABLE, growing(10**9, "openai"), measured=measured(3)).agrees is False
 
 
 OVER = layer("dbos workflow timeout", "limit", all=30.0, interrupts=False)
@@ -266,6 +277,13 @@ def test_a_tool_that_is_configured_by_name_is_there(engine, setting):
     assert (finding.unit, finding.message) == ("run", f"`{setting}` configures 'pya', and the agent has no such tool")
     hidden = report(*units, UnitAudit(unit="tools:server"), engine=engine)  # one of its tools may have that name
     assert "tool-config-ignored" not in rules_of(hidden)
+
+
+@pytest.mark.parametrize(("ended", "past"), [(90.0, False), (300.0, True)])
+def test_what_ends_one_attempt_is_no_deadline(ended, past):
+    both = STEP.model_copy(update={"each": 90.0, "all": 300.0})
+    ends = cell(F.READ_TIMEOUT, cut("dbos step", ended, SDK_3), STEP_3)
+    assert ("past-deadline" in rules_of(report(model(ends, layers=(SDK, both))))) is past
 
 
 def test_a_usage_limit_is_no_deadline():

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.audits.scratch import PREFIX, scratch
+from tests.process.families import MARK, family, happens
 
 HOLDING = """
 import time
@@ -26,6 +27,21 @@ import os, time
 from pathlib import Path
 Path(os.environ["BEGUN"]).touch()
 time.sleep(60)
+"""
+
+
+RUNNING = """
+import os, select
+from pathlib import Path
+from pydantic_ai import Agent
+from pydantic_ai.models.test import TestModel
+agent = Agent(TestModel(), name="slow")
+@agent.tool_plain
+def wait() -> str:
+    Path(os.environ["BEGUN"]).touch()
+    select.select([], [], [], 8)
+    Path(os.environ["BEGUN"]).with_name("done").touch()
+    return "done"
 """
 
 
@@ -81,12 +97,16 @@ def test_a_folder_that_was_made_just_now_is_left_alone(temporary):
     assert sorted(path.name for path in temporary.iterdir()) == ["another", fresh.name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
-def test_an_audit_that_is_told_to_end_takes_its_folder_along(temporary, number):
-    (temporary / "slow.py").write_text(SLOW)
-    begun = temporary / "begun"
-    command = [sys.executable, "-m", "harness", "audit", f"{temporary / 'slow.py'}:agent", "--static"]
-    environment = {**os.environ, "BEGUN": str(begun)}
+ENDINGS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
+@pytest.mark.parametrize(("source", "how"), [(SLOW, ["--static"]), (RUNNING, [])], ids=["importing", "proving"])
+def test_an_audit_that_is_told_to_end_takes_its_folder_along(temporary, number, source, how):
+    (temporary / "slow.py").write_text(source)
+    begun, mark = temporary / "begun", f"{os.getpid()}-{temporary.name}"
+    command = [sys.executable, "-m", "harness", "audit", f"{temporary / 'slow.py'}:agent", *how]
+    environment = {**os.environ, "BEGUN": str(begun), MARK: mark}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         while not begun.exists() and process.poll() is None:
             time.sleep(0.02)
@@ -94,3 +114,5 @@ def test_an_audit_that_is_told_to_end_takes_its_folder_along(temporary, number):
         process.send_signal(number)
         assert process.wait() == (130 if number is signal.SIGINT else 128 + number)
     assert list(temporary.glob(f"{PREFIX}*")) == []
+    assert happens(lambda: family(mark) == [])
+    assert not (temporary / "done").exists()  # nobody waited for what was under way

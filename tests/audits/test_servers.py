@@ -152,6 +152,16 @@ WHOSE = {
         {"tool:near/*": "near_look", "tool:far/*": "far_look"},
     ),
     "of a server that offers nothing": (["tool:near/*", "tool:far/*"], {"look": "near"}, {"tool:near/*": "look"}),
+    "of what is left to one server": (
+        ["tool:near/*", "tool:far/*"],
+        {"look": "near", "far_look": "", "far_find": ""},
+        {"tool:near/*": "look", "tool:far/*": "far_look"},
+    ),
+    "of what is left to two": (
+        ["tool:near/*", "tool:far/*", "tool:back/*"],
+        {"look": "near", "far_look": "", "back_look": ""},
+        {"tool:near/*": "look"},
+    ),
     "without ids": (["tool:MCPToolset/*", "tool:MCPToolset/*"], {"look": ""}, {}),
 }
 

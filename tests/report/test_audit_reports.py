@@ -14,7 +14,7 @@ from harness.audits.run import judged
 from harness.report import audit, markdown, sarif
 from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted
-from harness.retries.values import Failure
+from harness.retries.values import Failure, Origin
 from harness.verdict import Status
 from tests.audits.reports import SDK, STEP, cell, growing, layer, measured, model, report, tool
 
@@ -73,6 +73,22 @@ def test_sarif_shows_the_line_that_set_it_and_what_was_accepted():
     assert stacked["suppressions"][0]["justification"] == "it is | cheap\n"
     place = stacked["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("app.py", 7)
+
+
+PLACES = {
+    "a b/é.py": "a%20b/%C3%A9.py",
+    "a:b#c?.py": "a%3Ab%23c%3F.py",
+    "/some where/é.py": "file:///some%20where/%C3%A9.py",
+}
+
+
+@pytest.mark.parametrize(("file", "uri"), PLACES.items(), ids=PLACES.keys())
+def test_sarif_names_a_file_by_a_reference(file, uri):
+    step = STEP.model_copy(update={"origin": Origin(said="explicit", file=file)})
+    told = judged(report(model(UNAVAILABLE, layers=(SDK, step))))
+    locations = [result["locations"][0] for result in sarif.document(told, RULES)["runs"][0]["results"]]
+    places = [location["physicalLocation"] for location in locations if "physicalLocation" in location]
+    assert {place["artifactLocation"]["uri"] for place in places} == {uri}
 
 
 @pytest.mark.parametrize("told", REPORTS.values(), ids=REPORTS.keys())

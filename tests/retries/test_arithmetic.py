@@ -83,6 +83,11 @@ def test_a_deadline_leaves_what_has_begun(deadline, left):
     assert course.ended(deadline).requests == left
 
 
+def test_what_is_too_long_to_be_written_down_still_takes_its_time():
+    course = Course(seconds=1.0).repeated(10**6, lambda _attempt: 2.0)
+    assert (course.requests, course.seconds, course.endless) == (10**6, 3 * 10**6 - 2, False)
+
+
 def test_a_course_without_end_ends_at_its_deadline():
     endless = Course().repeated(None, lambda _attempt: 10)
     assert math.isinf(endless.requests)

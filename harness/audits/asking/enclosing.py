@@ -38,13 +38,15 @@ def enclosed(
             hasty = through(replace(outcome, course=course), lives, {})
         most = hasty if _total(hasty) > _total(passed) else passed
     known = passed.expression.total is not None and math.isfinite(passed.course.seconds)
+    hangs = passed.expression.total is not None and passed.course.hangs
     return Cell(
         failure=failure,
         expression=most.expression,
-        stops=most.stops or first_to_stop(most.expression),
+        stops=most.stops or ("" if hangs else first_to_stop(most.expression)),
         seconds=passed.course.seconds if known else None,
         counts=counts,
         short=outcome.short or most is not passed,
+        hangs=hangs,
         least=None if most is passed else int(_total(passed)),
     )
 
@@ -69,7 +71,8 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
         if (cut := course.ended(each)) is not course:
             expression = _cut(expression, int(cut.requests), each, live.layer)
             course, error, ended_by = cut, ended, live.layer.name
-        if not course.endless:  # of what never ends, only a deadline further out hears
+        # Of what never ends, only a deadline further out hears; and who may have one, if nobody knows that.
+        if not course.endless or (course.hangs and live.layer.unknown and live.layer.decides):
             answer = _asked(live, error, unknown)
             expression = product(expression, _factor(live.layer, answer))
             course, error = course.lasting(answer.noticed).repeated(answer.attempts, answer.wait), answer.raises

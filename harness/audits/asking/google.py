@@ -50,8 +50,10 @@ class Google(Sdk):
         counter, tenacity = stub(self.http, trouble), sys.modules["tenacity"]
         given: dict[str, Any] = {}
         if retries is not None:
-            once = {"stop": tenacity.stop_after_attempt(retries + 1), "reraise": True}
-            given = {"_async_retry": tenacity.AsyncRetrying(**once), "_retry": tenacity.Retrying(**once)}
+            tries = tenacity.stop_after_attempt(retries + 1)
+            given = {
+                name: getattr(self.api, name).copy(stop=tries, reraise=True) for name in ("_async_retry", "_retry")
+            }
         with ExitStack() as stack:
             for http in (self.api._async_httpx_client, self.api._httpx_client):  # noqa: SLF001
                 stack.enter_context(sending_to(counter, http))

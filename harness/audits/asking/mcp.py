@@ -17,7 +17,7 @@ from harness.audits.asking.sdks import in_seconds
 from harness.audits.asking.transports import TransportLayer, layers_of
 from harness.audits.asking.trouble import first, library_of
 from harness.audits.asking.watching import absurd
-from harness.retries.arithmetic import Course, Expression, product, times
+from harness.retries.arithmetic import FOR_EVER, Course, Expression, product, times
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import default_of, explicit
@@ -94,8 +94,7 @@ class Server:
         if self.layer.unknown:
             return self.refused()
         patience = self.layer.each
-        for_ever = Course(seconds=float("inf"), endless=True, requests=1)
-        return times(1, self.layer.name), for_ever if patience is None else Course(seconds=patience)
+        return times(1, self.layer.name), FOR_EVER if patience is None else Course(seconds=patience)
 
     def _client_layer(self) -> RetryLayer:
         session = getattr(self.client, "_session_kwargs", None)

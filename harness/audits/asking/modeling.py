@@ -29,10 +29,10 @@ from harness.audits.asking.limits import concurrency
 from harness.audits.asking.looping import Owner, looping, owners, post_alone
 from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
-from harness.audits.asking.trouble import MOST, Enough, Trouble, first, most
+from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
-from harness.retries.arithmetic import Course, Expression, Times, added, product, times
-from harness.retries.values import Failure, RetryLayer
+from harness.retries.arithmetic import FOR_EVER, Course, Expression, Times, added, product, times
+from harness.retries.values import MEASURED_TO, Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import explicit
 
@@ -56,41 +56,47 @@ class Outcome:
 
 
 class Asker:
-    """One model of an agent, with everything below it; or a provider's client without any model, `client`."""
+    """One model of an agent, with everything below it; or a provider's client without any model, `client`.
 
-    def __init__(self, model: Any, settings: Any = None, *, client: Any = None, sdk: Sdk | None = None) -> None:
+    One that is `inside` a fallback is told apart from the others by the outermost one.
+    """
+
+    def __init__(
+        self, model: Any, settings: Any = None, *, client: Any = None, sdk: Sdk | None = None, inside: bool = False
+    ) -> None:
         self.model = to_ask(model)
         self.settings = settings if isinstance(settings, dict) else None  # a function of the run is only known in one
         self.wrappers = list(_wrapping(model))
         self.fallbacks: Sequence[Asker] = ()
+        self.chain: Chain | None = None
         self.unknown: dict[str, str] = {}
         self.loops: dict[str, Owner] = {}
         self.sdk: Sdk | None = None
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
             self.model = bare
-            self.fallbacks = [Asker(one, settings) for one in bare.models]
-            _tell_apart([*self.leaves])
+            self.fallbacks = [Asker(one, settings, inside=True) for one in bare.models]
+            self.chain = Chain([asker.model.model_name for asker in self.fallbacks])
+            if not inside:
+                _tell_apart([*self.every])
         else:
             self.sdk = sdk or (_sdk_below(bare) if client is None else sdk_of(client))
             self.sdk.layer = self._said(self.sdk.layer)
 
     @property
-    def leaves(self) -> Iterator[Asker]:
-        """The models that are asked in the end: itself, or those of a fallback, and of fallbacks inside it."""
+    def every(self) -> Iterator[Asker]:
+        """Itself, and before it the models of a fallback, and of fallbacks inside it."""
         for asker in self.fallbacks:
-            yield from asker.leaves
-        if not self.fallbacks:
-            yield self
+            yield from asker.every
+        yield self
 
     @property
     def layers(self) -> Iterator[RetryLayer]:
         """The innermost first. Loops that no setting tells of are among them once they were seen."""
         for asker in self.fallbacks:
             yield from asker.layers
-        if self.fallbacks:
-            settings = {"models": ", ".join(asker.model.model_name for asker in self.fallbacks)}
-            yield RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
+        if self.chain is not None:
+            yield self.chain.layer
         if self.sdk is not None:
             yield from (transport.layer for transport in self.sdk.transports)
             yield from (loop.layer for loop in self.loops.values() if loop.inside)
@@ -147,8 +153,8 @@ class Asker:
     def _asked(self, failure: Failure) -> Outcome:
         if hidden := [layer.name for layer in self.wrappers if layer.unknown and layer.decides]:
             return nobody_knows(hidden[0])
-        if self.fallbacks:
-            return self._fall_back(failure)
+        if self.chain is not None:
+            return self._fall_back(self.chain.layer.name, failure)
         assert self.sdk is not None
         if self.sdk.layer.unknown:
             return nobody_knows(self.sdk.layer.name)
@@ -161,7 +167,9 @@ class Asker:
         return nobody_knows(self.sdk.layer.name)
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
-        patience = self._patience(sdk, failure)
+        if failure is Failure.READ_TIMEOUT and _waits_for_ever(sdk):
+            return self._unanswered(sdk)
+        patience = (sdk.layer.each or 0.0) if failure is Failure.READ_TIMEOUT else 0.0
         below, trouble, course = [], replace(first(failure), takes=patience), Course(seconds=patience)
         short = False
         for transport in sdk.transports:
@@ -177,11 +185,9 @@ class Asker:
         if course.endless:
             return Outcome(product(*below), course, None, short=short)
         own, error = self._rehearsed(sdk, trouble, retries=0)
-        asked, error = (own, None) if own.endless else self._rehearsed(sdk, trouble, inside=own.sends)
+        asked, error = (own, None) if own.endless else self._as_often_as_said(sdk, trouble, own.sends)
         if not asked.sends:
-            raise _PassedBy(
-                f"a request goes past the client that is there before, and only a run shows through which: {error}"
-            )
+            raise _PassedBy(error)
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
@@ -229,11 +235,24 @@ class Asker:
                 return
             sends *= tries.times
 
-    def _patience(self, sdk: Sdk, failure: Failure) -> float:
-        """The seconds that one request takes: none, unless nobody answers it."""
-        if failure is not Failure.READ_TIMEOUT:
-            return 0.0
-        return float("inf") if sdk.layer.each is None else sdk.layer.each
+    def _unanswered(self, sdk: Sdk) -> Outcome:
+        """What becomes of a request whose answer is waited for without end: no client gives up, so none tries again."""
+        asked, error = self._rehearsed(sdk, first(Failure.READ_TIMEOUT), retries=0)
+        if not asked.sends:
+            raise _PassedBy(error)
+        return Outcome(times(1, sdk.layer.name), FOR_EVER, None)
+
+    def _as_often_as_said(self, sdk: Sdk, trouble: Trouble, once: int) -> tuple[Asked, BaseException | None]:
+        """Send one request with all tries of the SDK, each of which sends `once`. Of too many, only some are made."""
+        if (said := self._retries(sdk)) <= FURTHEST:
+            return self._rehearsed(sdk, trouble, inside=once)
+        some, error = self._rehearsed(sdk, trouble, retries=MEASURED_TO, inside=once)
+        return (some.carried_on(said + 1, once) if some.sends == once * (MEASURED_TO + 1) else some), error
+
+    def _retries(self, sdk: Sdk) -> int:
+        """How often the SDK tries again: as the model's settings say, else as the client does."""
+        said = self._setting("max_retries")
+        return int(sdk.retries if said is None else said)
 
     def _rehearsed(
         self,
@@ -251,8 +270,7 @@ class Asker:
         if send is None:
             send = sdk.post if self.model is None else partial(self._send, self.model, retries)
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
-            said = self._setting("max_retries")
-            counter.most = most(inside * (sdk.retries if said is None else said))
+            counter.most = most(inside * self._retries(sdk), inside * (retries or 0))
             counter.slept = slept
             try:
                 send()
@@ -269,7 +287,7 @@ class Asker:
             settings = {**(settings or {}), "max_retries": retries}
         run_once(_requested(model, settings))
 
-    def _fall_back(self, failure: Failure) -> Outcome:
+    def _fall_back(self, name: str, failure: Failure) -> Outcome:
         """One model after the other, as long as the fallback's own condition says so."""
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
@@ -277,12 +295,13 @@ class Asker:
         watch, fallen = Watch(), _Fallen([outcome.error for outcome in outcomes])
         error = fallen.ask(self.model, watch)
         if watch.reason:
-            self.unknown["fallback"] = f"fallback_on {watch.reason}"
-            return nobody_knows("fallback")
+            self.unknown[name] = f"fallback_on {watch.reason}"
+            return nobody_knows(name)
         taken = [outcomes[number] for number in fallen.turn] or outcomes[:1]
         course = taken[0].course
         for outcome in taken[1:]:
             course = course.then(outcome.course)
+        taken = taken[: next((place for place, one in enumerate(taken, 1) if one.course.hangs), None)]
         short = any(outcome.short for outcome in taken)
         expression = added(*(outcome.expression for outcome in taken))
         if fallen.turns != 1 and not course.endless:
@@ -293,8 +312,16 @@ class Asker:
         return Outcome(expression, course, error, short=short)
 
 
+class Chain:
+    """A fallback as a layer: one model after the other."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        settings = {"models": ", ".join(names)}
+        self.layer = RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
+
+
 def _tell_apart(models: Sequence[Asker]) -> None:
-    """Let the layers of a fallback's models have names of their own. Those that are alike keep the one they have.
+    """Let the layers of a fallback, and of its models, have names of their own. Those that are alike keep theirs.
 
     What is said of one of those is true of the others: they may even be one client.
     """
@@ -303,6 +330,8 @@ def _tell_apart(models: Sequence[Asker]) -> None:
         if asker.sdk is not None:
             own: list[Layered] = [*asker.sdk.transports, asker.sdk]
             every += [(one, asker.model.model_name) for one in own]
+        if asker.chain is not None:
+            every.append((asker.chain, ""))
     pairs = [(one.layer, other.layer) for (one, _), (other, _) in combinations(every, 2)]
     unlike = {one.name for one, other in pairs if one.name == other.name and one != other}
     told = [(one, whose) for one, whose in every if one.layer.name in unlike]
@@ -316,13 +345,18 @@ def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
 
     What is no whole number is the next one: never fewer than were sent.
     """
-    tries = None if met.endless else max(1, ceil(met.sends / once))
+    tries = None if met.endless else max(1, -(-met.sends // once))
     return times(tries, layer, endless=met.endless, wait=lambda attempt: met.answer.wait(attempt * inside))
 
 
 def nobody_knows(layer: str) -> Outcome:
     """The outcome of a request through a layer that cannot be asked."""
     return Outcome(times(None, layer), Course(seconds=float("nan")), None)
+
+
+def _waits_for_ever(sdk: Sdk) -> bool:
+    """Whether a client has no read timeout. A transport into which nobody can look may have one of its own."""
+    return sdk.layer.each is None and not any(transport.layer.unknown for transport in sdk.transports)
 
 
 def to_ask(model: Any) -> Any:
@@ -372,6 +406,11 @@ def _sdk_below(model: Any) -> Sdk:
 
 class _PassedBy(Exception):
     """A model asked without the client that it shows."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        super().__init__(
+            f"a request goes past the client that is there before, and only a run shows through which: {error}"
+        )
 
 
 def client_of(model: Any) -> Any:

@@ -129,6 +129,8 @@ def _defaults(client: Any, package: str) -> Iterator[tuple[str, str]]:
 def _unaskable(client: Any, package: str) -> str:
     if client is None:
         return "it has no client that the audit can ask; one that is built in the call is not there before"
+    if f"{package}._base_client" in sys.modules and hasattr(client, "max_retries"):
+        return f"max_retries={client.max_retries!r} makes no sense"
     return f"{type(client).__qualname__} of {package} {version(package)} is no client that the audit can ask"
 
 

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.trouble import MOST, Enough, Trouble, first, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
+from harness.retries.arithmetic import LONGEST
 from harness.retries.live import Answer
 from harness.retries.values import Decided, Failure, RetryLayer
 from harness.subjects.loops import run_once
@@ -55,6 +57,11 @@ class Asked:
             raises=self.trouble.error,
             unknown=self.unknown,
         )
+
+    def carried_on(self, tries: int, once: int) -> Asked:
+        """The same for more tries, each of which sends `once`: it goes on as it did at last."""
+        slept = (*self.slept, *islice(cycle(self.slept[-once:]), LONGEST))
+        return replace(self, sends=tries * once, slept=slept)
 
 
 class TransportLayer:

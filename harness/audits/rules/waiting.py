@@ -87,6 +87,14 @@ def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
         yield Said(text, remedy, Severity.WARNING, (Failure.READ_TIMEOUT,), inner)
 
 
+def _for_ever(unit: UnitAudit, _report: AuditReport) -> Found:
+    hit = tuple(cell.failure for cell in unit.cells if cell.hangs)
+    if hit and (one := next((one for one in unit.layers if one.waits_for_ever), None)):
+        text = f"{one.name} waits for ever for an answer, and nothing around it ends that: no layer tries again"
+        remedy = "give the client a read timeout, or whatever runs it a deadline that ends an attempt"
+        yield Said(text, remedy, Severity.WARNING, hit, one)
+
+
 def _ending(unit: UnitAudit) -> list[RetryLayer]:
     """The engine's units, of which one may be in another, that end an attempt after some time."""
     return [one for one in unit.layers if one.kind == "unit" and one.each is not None]
@@ -106,7 +114,7 @@ def _past(unit: UnitAudit, _report: AuditReport) -> Found:
     for cell in unit.cells:
         for cut in _deadlines(cell.expression):
             one = named(unit, cut.layer)
-            if one is None or (one.all is None and one.kind != "container"):
+            if one is None or (cut.seconds != one.all and one.kind != "container"):  # what ends one attempt is no end
                 continue
             text = f"{cut.layer} ends everything after {cut.seconds:g} s, before its retries are done ({cut})"
             yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
@@ -121,7 +129,7 @@ def _past(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _later_than(seconds: float, unit: UnitAudit) -> list[Cell]:
     """The cells of a unit that come to their end after so many seconds, or never."""
-    never = [cell for cell in unit.cells if endless(unit, cell)]
+    never = [cell for cell in unit.cells if cell.hangs or endless(unit, cell)]
     return never + [cell for cell in unit.cells if cell.seconds is not None and cell.seconds > seconds]
 
 
@@ -168,6 +176,13 @@ RULES = (
         "the client would wait longer than the unit around it may take",
         "The outer layer kills what the inner one would have retried, and nobody learns why.",
         _cut,
+    ),
+    Rule(
+        "waits-for-ever",
+        "a client without a read timeout, and nothing around it that ends an attempt",
+        "A provider that takes a request and says nothing holds the run for ever. It never fails, so nothing tries it"
+        " again; an activity, a task or a flow with a timeout would end it, and try it again if it retries.",
+        _for_ever,
     ),
     Rule(
         "inner-retries-cut",

@@ -45,7 +45,7 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     bodies.install()
     events.install()
     engine: Worker = attribute(argument["worker"])()
-    engine.prepare()
+    worker.prepare_engine(engine)
     ready = worker.take(argument, engine)
     if not ready["refused"]:
         _look_beside()
@@ -57,19 +57,20 @@ def live(argument: dict[str, Any]) -> None:
 
     Where the failure is not the endpoint's, the model is scripted and there is none. Where it is that of requests out
     of a tool's body, the model is scripted so that it calls the tool, and out of another function, so that it gives its
-    output at once; the models of agents inside that are their own.
+    output at once; the models of agents inside that are their own. So it is where a step or an agent of a workflow
+    fails alone.
     """
     wire = argument["wire"]
     within = _within(wire)
     if wire["failure"] in AT_THE_ENDPOINT:
         gate.ALLOW_MODEL_REQUESTS = True
         told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
-        told |= {"others": wire["others"], "host": wire["host"]}
+        told |= {"others": wire["others"], "host": wire["host"], "works_beside": wire["alone"] is not None}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
-        worker.script_models(wire["script"], without_tools=bool(wire["beside"]))
-        models.let_through(lambda: wire["failure"] in AT_THE_ENDPOINT and within is not None and within())
+        worker.script_models(wire["script"], without_tools=bool(wire["beside"] or wire["alone"]))
+        models.let_through(_real(wire, within), _asked if wire["alone"] else None)
     hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)
@@ -90,10 +91,27 @@ def _within(wire: dict[str, Any]) -> Callable[[], bool] | None:
     if wire["beside"]:
         code = getattr(own_function(_beside[wire["beside"]].value), "__code__", None)
         return lambda: endpoint.is_called_by(code)
+    if wire["alone"]:
+        step, agent = wire["alone"]
+        return (lambda: endpoint.asking.get() is not None) if agent else (lambda: endpoint.is_in(step))
     if not wire["step"]:
         return None
     tool = StepId.parse(wire["step"]).name
     return lambda: endpoint.is_within(tool)
+
+
+def _real(wire: dict[str, Any], within: Callable[[], bool] | None) -> Callable[[], bool]:
+    """What tells whether a model that asks is to ask its provider."""
+    if within is None or wire["failure"] not in AT_THE_ENDPOINT:
+        return lambda: False
+    step, agent = wire["alone"] or ("", "")
+    return (lambda: endpoint.is_in(step) and _asks(agent)) if agent else within
+
+
+def _asks(agent: str) -> bool:
+    """Whether this agent asks its model here. Of a `TemporalAgent` only the name of its activity tells."""
+    name = models.asking().agent_name
+    return endpoint.is_in_model_of(agent) if name is None else name == agent
 
 
 def _layers(engine: Worker) -> list[Live]:

@@ -20,7 +20,8 @@ class Wire:
 
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
     of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
-    requests to others than the `host`, if there is one.
+    requests to others than the `host`, if there is one. `alone` are the names of the workflow's own step and of the
+    agent whose requests fail while everything else works; each is empty where there is none.
     """
 
     failure: str
@@ -33,6 +34,7 @@ class Wire:
     beside: str = ""
     others: tuple[str, ...] = ()
     host: str = ""
+    alone: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from harness.audits.wire.counted import call_of, named
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
+from harness.steps import StepId
 from harness.subjects import bodies
 
 PROVIDERS = frozenset(
@@ -66,7 +67,7 @@ class Endpoint:
     others than the `host`, if there is one, which may be `OTHERS` each; `sent` of each were sent by earlier lives. One
     more ends the process, as one of more than `CALLS` calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
-    whomever it asks.
+    whomever it asks. What is asked of providers elsewhere reaches nobody, or is answered well if it `works_beside`.
     """
 
     def __init__(
@@ -79,15 +80,18 @@ class Endpoint:
         by_models: bool = False,
         others: Collection[str] = (),
         host: str = "",
+        works_beside: bool = False,
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent, self.others, self.host = limit, Counter(sent or {}), others, host
+        self.works_beside = works_beside
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
         """Answer a synchronous client, in terms of its library's `core`."""
-        self._pass_on(request)
+        if not self._is_asked(request):
+            return self._beside(request)
         self._take_down(request)
         if self.failure is Failure.READ_TIMEOUT:
             seconds = _patience(request)
@@ -96,7 +100,8 @@ class Endpoint:
 
     async def handle_async(self, request: Any, core: ModuleType) -> Any:
         """Answer an asynchronous one."""
-        self._pass_on(request)
+        if not self._is_asked(request):
+            return self._beside(request)
         self._take_down(request)
         if self.failure is Failure.READ_TIMEOUT:
             seconds = _patience(request)
@@ -118,12 +123,13 @@ class Endpoint:
         instance._network_backend = refusing(instance, refused)  # noqa: SLF001
         return True
 
-    def _pass_on(self, request: Any) -> None:
-        """Let go what is none of ours. Raises respx's word for that."""
+    def _beside(self, request: Any) -> Any:
+        """Answer what is not to fail, or let it go. Raises respx's word for that."""
         from respx.models import PassThrough
 
-        if not self._is_asked(request):
-            raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
+        if self.works_beside and is_providers(request.url.host, request.url.port, asking.get()):
+            return answers.answer(request, "done")
+        raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
 
     def _take_down(self, request: Any) -> None:
         """Write the request down; end the process instead if it is one too many."""
@@ -178,6 +184,22 @@ def is_within(tool: str | None) -> bool:
     probes = bodies.active()
     step = probes.parent() if probes is not None else None
     return step is not None and any(segment.name == tool for segment in step.path)
+
+
+def is_in(step: str) -> bool:
+    """Whether what runs here is in a call of this step of the workflow's own, or anywhere if that has no name."""
+    return not step or step in _around()
+
+
+def is_in_model_of(agent: str) -> bool:
+    """Whether what runs here is in a unit of an engine that is called after this agent's model, as they all do."""
+    return any(f"__{agent}__model" in f"__{name}" for name in _around())
+
+
+def _around() -> list[str]:
+    probes = bodies.active()
+    place = probes.place() if probes is not None else None
+    return [one.name for one in StepId.parse(place).path if one.name] if place else []
 
 
 def is_called_by(code: CodeType | None) -> bool:

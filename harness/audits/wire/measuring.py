@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,12 +38,14 @@ QUICK = 50.0
 """What an engine's waits are divided by at most: what is left of them is still more than its own overhead."""
 ENDLESS = 500.0
 """What they are divided by where an engine never gives up: they grow, and how long it takes means nothing."""
+LONGEST = 10.0
+"""Seconds that all waits of a run come to at most, as far as they are predicted: growing ones may be hours."""
 ROOM = 3.0
 """Seconds that the shortest deadline is scaled to at least: a busy machine may stall a body for a while."""
 MORE_ROOM = (12.0, 30.0)
 """The same where a run came to less than is expected: what it does besides waiting counts for less in longer times."""
 HARDLY_ANY = 0.6
-"""The same where an engine never gives up: attempts that a stall ends are attempts, and there are 25 of them."""
+"""The same where an engine never gives up, or its waits are long: attempts that a stall ends are attempts."""
 
 
 @contextmanager
@@ -107,7 +110,10 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     beside: str = "",
     others: Collection[str] = (),
     host: str = "",
+    alone: tuple[str, str] | None = None,
     around: Around | None = None,
+    waits: float = 0.0,
+    hangs: bool = False,
     is_enough: Callable[[Measured], bool] = lambda _seen: True,
 ) -> Measured:
     """Run the scenario once with one thing failing in that way (one of `FAILURES`) whenever it is tried, and count.
@@ -115,28 +121,34 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
-    workflow, or to others than the `host`; whatever tries once more is unbounded. `short` lets chance make waits short.
-    `around` is what the engine has around that which fails; if it is not given, the same as around a model. Where a
-    deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again in
-    longer times. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
+    workflow, or to others than the `host`; whatever tries once more is unbounded. With the names of a step and an agent
+    that are `alone`, only the requests of these fail. `short` lets chance make waits short.
+    `around` is what the engine has around that which fails; if it is not given, the same as around a model. `waits` are
+    the seconds that it all takes at worst, as configured; the longer, the more they are divided. Where a deadline
+    strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again in longer times.
+    What `hangs`, because a client waits for ever, comes to every deadline, and to an end at no other time. Safe to call
+    from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
     model = _around_model(bench)
     around = around or model
-    before = quick_scale(model, *((HARDLY_ANY, ENDLESS) if around["endless"] else (ROOM, QUICK)))
-    scale = min(quick_scale(around), before)  # whatever fails, a model is asked before
-    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host)
-    quick = _measured(scenario, wire, bench)
-    seen = load(quick.folder / "journal.jsonl")
-    around = met(seen, around)
-    if not _strikes(quick, seen, around):
-        return quick
-    timed = quick
-    for room in (HARDLY_ANY if around["endless"] else ROOM, *MORE_ROOM):
-        scale = max(1.0, min(_shortest(around) / room, _shortest(model) / HARDLY_ANY))
-        timed = _measured(scenario, replace(wire, scale=scale, pace=scale), bench)
-        if is_enough(timed) or scale == 1.0:
+    room, most = _haste(around, waits)
+    scale = min(quick_scale(around, room, most), quick_scale(model, room, most))  # a model is asked before
+    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone)
+    if not (hangs and _is_timed(around)):
+        quick = _measured(scenario, wire, bench)
+        seen = load(quick.folder / "journal.jsonl")
+        around = met(seen, around)
+        if not (_is_timed(around) if hangs else _strikes(quick, seen, around)):
+            return quick
+    rooms = (HARDLY_ANY if around["endless"] else ROOM, *MORE_ROOM)
+    scales = (max(1.0, min(_shortest(around) / room, _shortest(model) / HARDLY_ANY)) for room in rooms)
+    runs = (_measured(scenario, replace(wire, scale=scale, pace=scale), bench) for scale in dict.fromkeys(scales))
+    timed = next(runs)
+    while not (is_enough(timed) or (hangs and timed.outcome == "stuck")):
+        if (longer := next(runs, None)) is None:
             break
+        timed = longer
     return timed
 
 
@@ -188,6 +200,15 @@ def quick_scale(around: Around, room: float = ROOM, most: float = QUICK) -> floa
     return min(most, max(1.0, _shortest(around) / room))
 
 
+def _haste(around: Around, waits: float) -> tuple[float, float]:
+    """The room that a deadline is left in a quick run, and what times are divided by at most; see `quick_scale`."""
+    if around["endless"]:
+        return HARDLY_ANY, ENDLESS
+    if waits / quick_scale(around) <= LONGEST:
+        return ROOM, QUICK
+    return HARDLY_ANY, max(QUICK, waits / LONGEST)
+
+
 def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
     folder = bench.new_folder(f"wire-{wire.failure}")
     WireRun(bench, scenario, wire, folder).execute()
@@ -200,6 +221,10 @@ def _strikes(quick: Measured, seen: History, around: Around) -> bool:
     waits = [one.seconds for one in seen.of(Waited)] + [one.configured for one in seen.of(EngineWaited)]
     whole = max(quick.seconds, sum(waits))
     return longest_wait(seen) >= (around["each"] or float("inf")) or whole >= (around["all"] or float("inf"))
+
+
+def _is_timed(around: Around) -> bool:
+    return math.isfinite(_shortest(around))
 
 
 def _around_model(bench: Bench) -> Around:

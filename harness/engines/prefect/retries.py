@@ -19,6 +19,7 @@ from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
+from pydantic_ai.durable_exec.prefect._types import default_task_config
 
 from harness.engines.prefect.waiting import backoff
 from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
@@ -34,10 +35,12 @@ _CONFIGS = {"model": "_model_task_config", "listing": "_mcp_task_config", "tool"
 class TaskLayer:
     """One task, with everything that it was configured with.
 
-    `called` is its name, if it is the person's own, and nobody said what is `usual`.
+    `called` is its name, if it is the person's own, and nobody said what is `usual`, which is the default of `whose`.
     """
 
-    def __init__(self, task: Any, origin: Any, called: str = "", usual: Collection[str] = ()) -> None:
+    def __init__(
+        self, task: Any, origin: Any, called: str = "", usual: Collection[str] = (), whose: str = "prefect"
+    ) -> None:
         self.task = self.wrapper = task
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
@@ -50,7 +53,7 @@ class TaskLayer:
             name="prefect task",
             kind="unit",
             settings=settings,
-            **_set_by(origin, settings, usual),
+            **_set_by(origin, settings, usual, whose),
             each=None if absurd else task.timeout_seconds,
             jitter=bool(task.retry_jitter_factor),
             unknown=absurd,
@@ -193,11 +196,12 @@ def _given_task(task: Any) -> TaskLayer:
 def _made(unit: Unit, config: dict[str, Any]) -> Live:
     """The task that Prefect makes of a configuration, if it does."""
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
-    origin = explicit(argument, retries=retries) if (retries := config.get("retries")) else default_of("pydantic_ai")
+    usual = {name for name, value in default_task_config.items() if config.get(name, value) == value}
+    origin = explicit(argument, retries=config.get("retries"))
     if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
         return _refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
     try:
-        return TaskLayer(_task(config), origin)
+        return TaskLayer(_task(config), origin, usual=usual, whose="pydantic_ai")
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
         return _refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
 
@@ -230,10 +234,12 @@ def _usual(made: Any, bare: Any) -> set[str]:
     return {name for name, value in vars(bare).items() if getattr(made, name, None) == value}
 
 
-def _set_by(origin: Origin, settings: Collection[str], usual: Collection[str]) -> dict[str, Any]:
-    """Whose the settings are: those that are `usual` are Prefect's, and so is the layer if there are no others."""
-    own = {name: default_of("prefect").library for name in settings if name in usual}
-    return {"usual": own, "origin": origin if len(own) < len(settings) else default_of("prefect")}
+def _set_by(
+    origin: Origin, settings: Collection[str], usual: Collection[str], whose: str = "prefect"
+) -> dict[str, Any]:
+    """Who said the settings: those that are `usual` are that library's, and so is the layer if there are no others."""
+    own = {name: default_of(whose).library for name in settings if name in usual}
+    return {"usual": own, "origin": origin if len(own) < len(settings) else default_of(whose)}
 
 
 async def _nothing() -> None:

@@ -14,7 +14,7 @@ from harness.audits.wire import measuring
 from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, offered, open_wire, quick_scale
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable
-from harness.history import Effect, HttpRequest, StepEntered
+from harness.history import Effect, EngineWaited, HttpRequest, StepEntered
 from harness.journal import load
 from harness.runner import Bench
 from harness.scenario import Scenario
@@ -219,6 +219,16 @@ def test_without_respx_the_proof_says_what_to_install(monkeypatch, tmp_path):
 )
 def test_how_quick_a_run_is_depends_on_what_the_engine_does(info, scale):
     assert quick_scale(info) == scale
+
+
+@pytest.mark.parametrize("engine", ["dbos", "prefect", "temporal"])
+def test_the_longer_an_engine_waits_at_worst_the_more_its_waits_are_divided(engine, measured):
+    def divisor(waits: float) -> float:
+        seen = measured(engine, "503", waits=waits)
+        waited = load(seen.folder / "journal.jsonl").of(EngineWaited)
+        return min(one.configured / one.effective for one in waited if one.configured)
+
+    assert divisor(100_000.0) > 3 * divisor(0.0)
 
 
 def test_a_servers_tools_are_those_that_a_run_offers(benches):
