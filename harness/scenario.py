@@ -8,17 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from harness.contract import ToolPolicy
 from harness.documents import Loader
 from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.typos import nearest
-from harness.verdict import Status
+from harness.verdict import Owner, Status
 
 DEFAULT_PROMPT = "Please begin."
 REFUSED: Literal["refused"] = "refused"
@@ -26,6 +36,27 @@ REFUSED: Literal["refused"] = "refused"
 Expected = Status | Literal["refused"]
 MASK = "***"
 """What stands for a password wherever a scenario is written down."""
+
+
+def _wrong(said: str, *within: str | int) -> PydanticCustomError:
+    """What is wrong somewhere within a value that is looked at as a whole."""
+    return PydanticCustomError("value_error", "{said}", {"said": said, "within": within})
+
+
+def _policy(value: Any) -> Any:
+    try:
+        return ToolPolicy.parse(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _fault(line: str) -> str:
+    """Refuse a fault that does not parse here, beside whatever else is wrong, and not after the baseline."""
+    try:
+        FaultPlan.parse(line)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return line
 
 
 class Invocation(BaseModel):
@@ -56,14 +87,15 @@ class Scenario(BaseModel):
     prompt: str = DEFAULT_PROMPT
     deps: Any = None
     world: str | None = Field(default=None, description="context manager entered in every incarnation, by import path")
-    tools: dict[str, ToolPolicy] = Field(default_factory=dict)
-    faults: tuple[str, ...] = ()
+    tools: dict[str, Annotated[ToolPolicy, BeforeValidator(_policy)]] = Field(default_factory=dict)
+    faults: tuple[Annotated[str, AfterValidator(_fault)], ...] = ()
     invocations: tuple[Invocation, ...] = ()
     lives: tuple[tuple[int, ...], ...] = Field(
         default=(),
         description="the invocations that each life takes up, by number; a life beyond the list takes up all others",
     )
     checks: tuple[str, ...] = ()
+    owners: tuple[Owner, ...] = Field(default=(), description="whose errors fail a run; if none is named, everybody's")
     options: dict[str, Any] = Field(default_factory=dict, description="what only one engine understands")
     time_scale: float | None = Field(default=None, gt=0)
     why: str = Field(default="", description="why a person should care")
@@ -72,13 +104,6 @@ class Scenario(BaseModel):
     )
     incarnations: int | None = Field(default=None, ge=1, description="how many lives the run may have")
     stall: float = Field(default=10.0, gt=0, description="seconds without progress after which a run counts as stuck")
-
-    @field_validator("tools", mode="before")
-    @classmethod
-    def _policies(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: _policy(policy) for name, policy in value.items()}
 
     @field_validator("expected", mode="before")
     @classmethod
@@ -89,7 +114,7 @@ class Scenario(BaseModel):
         for engine, verdict in entries:
             if verdict not in known and value is not None:
                 under = f" under {engine}" if engine else ""
-                raise ValueError(f"{verdict!r}{under} is no verdict{nearest(str(verdict), known)}")
+                raise _wrong(f"{verdict!r}{under} is no verdict{nearest(str(verdict), known)}", *filter(None, [engine]))
         return value
 
     @field_validator("faults", mode="before")
@@ -97,25 +122,18 @@ class Scenario(BaseModel):
     def _faults(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
-    @field_validator("faults")
-    @classmethod
-    def _parse(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse a fault that does not parse here, beside whatever else is wrong, and not after the baseline."""
-        try:
-            FaultPlan.parse(value)
-        except UsageError as error:
-            raise ValueError(str(error)) from None
-        return value
-
     @model_validator(mode="after")
     def _known_invocations(self) -> Self:
         """Refuse numbers of invocations that are not there, or not there yet."""
-        if wrong := [number for life in self.lives for number in life if not 1 <= number <= len(self.runs)]:
-            raise ValueError(f"lives: there is no invocation {wrong[0]}, there are {len(self.runs)}")
+        for index, life in enumerate(self.lives):
+            if wrong := [number for number in life if not 1 <= number <= len(self.runs)]:
+                said = f"lives: there is no invocation {wrong[0]}, there are {len(self.runs)}"
+                raise _wrong(said, "lives", index, life.index(wrong[0]))
         for number in range(1, len(self.runs) + 1):
             origin = self.origin(number)
             if origin is not None and not 1 <= origin < number:
-                raise ValueError(f"invocations.{number}.continues: invocation {origin} does not come before it")
+                said = f"invocations.{number}.continues: invocation {origin} does not come before it"
+                raise _wrong(said, "invocations", number - 1, "continues")
         return self
 
     def origin(self, number: int) -> int | None:
@@ -174,7 +192,7 @@ class Scenario(BaseModel):
     @classmethod
     def make(cls, where: str = "the scenario", /, **values: Any) -> Scenario:
         """Build and validate. Raises `UsageError` that lists every problem under `where`."""
-        return cls._made(where, values, lambda _field: "")
+        return cls._made(where, values, lambda _item: "")
 
     @classmethod
     def from_yaml(cls, path: Path) -> Scenario:
@@ -194,32 +212,38 @@ class Scenario(BaseModel):
         for key in _said_twice(root):
             raise UsageError(f"{path}{_at(key.start_mark)}: {key.value!r} is said twice; remove one of the two")
         named = {str(key): value for key, value in values.items()}
-        return cls._made(str(path), named, lambda field: _at(place(root, field)).removeprefix(", "))
+        return cls._made(str(path), named, lambda item: _at(_place(root, item)).removeprefix(", "))
 
     @classmethod
-    def _made(cls, where: str, values: dict[str, Any], at: Callable[[tuple[Any, ...]], str]) -> Scenario:
+    def _made(cls, where: str, values: dict[str, Any], at: Callable[[Any], str]) -> Scenario:
         try:
             return cls(**values)
         except ValidationError as error:
-            problems = [(at(item["loc"]), _problem(item)) for item in error.errors()]
+            problems = [(at(item), _problem(item)) for item in error.errors()]
             told = list(dict.fromkeys(": ".join(filter(None, problem)) for problem in problems))
             raise UsageError.listing(f"{where} is not valid", told) from None
 
 
-def place(root: Any, field: tuple[Any, ...]) -> Any:
-    """Where a field stands in a composed YAML document (pyyaml's mark), as near as the document has it."""
-    node, found = root, root.start_mark
+def place(root: Any, field: tuple[Any, ...], *, key: bool = False) -> Any:
+    """Where a value or its `key` stands in a composed YAML document (pyyaml's mark), as near as the document has it."""
+    name, node = root, root
     for part in field:
         if isinstance(node, yaml.MappingNode):
-            pairs = [(key, value) for key, value in node.value if key.value == str(part)]
+            pairs = [(name, value) for name, value in node.value if name.value == str(part)]
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             pairs = [(node.value[part], node.value[part])]
         else:
             pairs = []
         if not pairs:
             break
-        found, node = pairs[0][0].start_mark, pairs[0][1]
-    return found
+        name, node = pairs[0]
+    return (name if key else node).start_mark
+
+
+def _place(root: Any, item: Any) -> Any:
+    """Where one error of pydantic's is."""
+    within = item.get("ctx", {}).get("within", ())
+    return place(root, (*item["loc"], *within), key=item["type"] == "extra_forbidden")
 
 
 def _at(mark: Any) -> str:
@@ -261,15 +285,11 @@ _PORT = r"[^:/@\s]*:\d+(?:/[^?@\s]*)?(?:\?|$|\s)"
 """A host with its port: an `@` after that is part of a query."""
 
 
-def _policy(value: Any) -> Any:
-    try:
-        return ToolPolicy.parse(value) if isinstance(value, str) else value
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
 def _problem(item: Any) -> str:
-    field = ".".join(map(str, item["loc"])) or "scenario"
+    where = item["loc"]
+    if item["type"] == "value_error" and where and isinstance(where[-1], int):
+        where = where[:-1]  # what is said quotes the one of the list
+    field = ".".join(map(str, where)) or "scenario"
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         return f"{field!r} is not a field of a scenario{_meant(item['loc'])}"

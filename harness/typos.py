@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Iterable
 
 
-def alike(word: str, known: Iterable[str], *, at_most: int = 1) -> list[str]:
-    """Those of the known words that are most like this one, the most like first. None if no word is like it."""
-    return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=at_most, cutoff=0.5)
+def alike(word: str, known: Iterable[str], *, at_most: int = 1, least: float = 0.5) -> list[str]:
+    """Those of the known words that are most like this one, the most like first. None if no word is like it.
+
+    `least` is how much a word must be like it, from 0 to 1, which is the same word.
+    """
+    return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=at_most, cutoff=least)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

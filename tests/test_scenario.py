@@ -68,7 +68,7 @@ WRONG = [
     pytest.param({"time_scale": 0}, "time_scale: input should be greater than 0", id="no time at all"),
     pytest.param({"incarnations": 0}, "incarnations: input should be greater than", id="no life"),
     pytest.param({"faults": "crsh@run"}, "faults: cannot read fault 'crsh@run': column 1", id="a fault"),
-    pytest.param({"tools": {"a": "twice"}}, "tools: cannot read tool policy 'twice'", id="a policy in words"),
+    pytest.param({"tools": {"a": "twice"}}, "tools.a: cannot read tool policy 'twice'", id="a policy in words"),
     pytest.param({"tools": {"a": {"may": "twice"}}}, "tools.a.may: input should be", id="a policy in full"),
     pytest.param({"tools": {"a": {"mya": "once"}}}, f"'tools.a.mya' {NO_FIELD}, did you mean 'may'", id="in a policy"),
     pytest.param({"tools": {"a": {"key": "x"}}}, "only 'keyed' takes a key", id="a key for nothing"),
@@ -93,7 +93,7 @@ def test_everything_that_is_wrong_is_said_at_once():
     assert text.splitlines()[0] == "the command line is not valid:"
     assert [line.split(":")[0].strip("- ") for line in text.splitlines()[1:]] == [
         "subject",
-        "tools",
+        "tools.charge",
         "faults",
         "'enigne' is not a field of a scenario, did you mean 'engine'?",
     ]
@@ -139,6 +139,58 @@ def test_a_file_that_is_none_is_refused_with_its_name(tmp_path, text, said):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         Scenario.from_yaml(tmp_path / "nowhere.yaml")
+
+
+MISTAKEN = """\
+subject: a:b
+faults:
+  - crash@run/after
+  - crsh@run
+expected:
+  journal: pased
+tools:
+  charge: twice
+  refund:
+    may: never
+    mya: once
+invocations:
+  - prompt: one
+  - promt: two
+lives: {}
+"""
+
+
+def test_each_mistake_is_told_with_the_line_and_column_of_what_is_wrong(tmp_path):
+    path = tmp_path / "scenario.yaml"
+    path.write_text(MISTAKEN)
+    with pytest.raises(UsageError) as error:
+        Scenario.from_yaml(path)
+    told = [line.removeprefix("  - ") for line in str(error.value).splitlines()[1:]]
+    assert {" ".join(line.split()[:6]) for line in told} == {
+        "line 4, column 5: faults: cannot",
+        "line 6, column 12: expected: 'pased'",
+        "line 8, column 11: tools.charge: cannot",
+        "line 10, column 10: tools.refund.may: input",
+        "line 11, column 5: 'tools.refund.mya' is",
+        "line 14, column 5: 'invocations.1.promt' is",
+        "line 15, column 8: lives: input",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("subject: a:b\nlives:\n- [1]\n- [1,\n   2]\n", "line 5, column 4: scenario: lives: there is no invocation 2"),
+        ("subject: a:b\ninvocations:\n- {}\n- continues: 2\n", "line 4, column 14: scenario: invocations.2.continues"),
+        ("why: a\nexpected: passed\n", "line 1, column 1: subject: field required"),
+    ],
+)
+def test_what_does_not_fit_the_rest_is_told_with_its_place(tmp_path, text, said):
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as error:
+        Scenario.from_yaml(path)
+    assert said in str(error.value)
 
 
 @pytest.mark.parametrize(

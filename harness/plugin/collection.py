@@ -77,7 +77,7 @@ def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:
     if wanted.faults is not None:
         plans = [(_point(plan), plan) for plan in wanted.faults]
     else:
-        found = desk.map(scenario)
+        found = desk.map(scenario, swept=True)
         if not found.usable:
             yield Case(scenario, None, map=found)
             return

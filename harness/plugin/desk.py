@@ -63,10 +63,14 @@ class Desk:
         """Look at the required engines before anything runs. Raises `EngineUnavailable`."""
         demand(Scenario(subject="-"), self.settings.require)
 
-    def map(self, scenario: Scenario) -> CrashMap:
-        """The crash map of a scenario under its engine. Not usable, too, if what is said of tools does not fit it."""
+    def map(self, scenario: Scenario, *, swept: bool = False) -> CrashMap:
+        """The crash map of a scenario under its engine. Not usable, too, if what is said of tools does not fit it.
+
+        `swept`: tests will be named by its crash points.
+        """
         with self._lock:
-            found = self._maps.of(self._ground(scenario))
+            ground = self._ground(scenario)
+            found = self._maps.swept(ground) if swept else self._maps.of(ground)
         if found.usable and scenario.tools and (lost := policies.lost_key(scenario, found.baseline.history)):
             return replace(found, rows=(), problem=lost)
         return found
@@ -74,12 +78,9 @@ class Desk:
     def report(self, scenario: Scenario, *, cell: Cell | None = None, replay: str | None = None) -> Report:
         """Run a scenario's plan once and judge it. Raises `UsageError` for a map that is not usable."""
         scenario = self._timed(scenario)
-        found = self.map(scenario)
-        if not found.usable:
-            raise UsageError(found.why_not)
-        plan = scenario.plan.expand(found.baseline.history.steps)
         with self._lock:
-            bench = replace(self._rehearsed(scenario, found), scenario=scenario)
+            bench, found = self._rehearsed(scenario)
+        plan = scenario.plan.expand(found.baseline.history.steps)
         judged = self._judged(bench, found, plan, cell, cold=False)
         judged = self._confirm(bench, found, plan, judged)
         line = replay or replay_line(scenario, scenario.plan, judged.folder, strict=self.settings.strict)
@@ -116,20 +117,20 @@ class Desk:
         seen = {group: said for (owner, group), said in self._confirmed.items() if owner == key}
         return marked(judged, seen) if blamed and not bench.cold else judged
 
-    def _rehearsed(self, scenario: Scenario, found: CrashMap) -> Bench:
-        """A bench that has run once without faults: engines learn from that how long their units usually take."""
+    def _rehearsed(self, scenario: Scenario) -> tuple[Bench, CrashMap]:
+        """A bench that has run once without faults, and a map that fits that run. Raises `UsageError` if there is none.
+
+        Engines learn from that run how long their units usually take.
+        """
+        if not (found := self.map(scenario)).usable:
+            raise UsageError(found.why_not)
         ground = self._ground(scenario)
         key, bench = key_of(ground), self._bench(ground)
         if key not in self._warm and key not in self._maps.fresh:
-            history = load(bench.run(NO_FAULT, name="rehearsal") / "journal.jsonl")
+            self._maps.rehearsed(ground, bench.run(NO_FAULT, name="rehearsal"))
             self._warm.add(key)
-            if history.steps != found.baseline.history.steps and set(history.steps) != set(found.baseline.steps):
-                added = ", ".join(sorted(set(history.steps) ^ set(found.baseline.steps)))
-                raise UsageError(
-                    f"{scenario.subject} takes other steps than when its map was made ({added}): take what varies out"
-                    " of the agent, or clear pytest's cache with `--cache-clear` if something else has changed"
-                )
-        return bench
+            return self._rehearsed(scenario)
+        return replace(bench, scenario=scenario), found
 
     def _bench(self, ground: Scenario) -> Bench:
         key = key_of(ground)

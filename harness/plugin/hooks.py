@@ -16,6 +16,8 @@ from harness.plugin import PROPERTIES, is_ours
 from harness.plugin.options import asks_for_summary
 
 SUMMARY = "harness.plugin.summary"
+PHASES = ("setup", "call", "teardown")
+"""Of a test in which a worker died, pytest-xdist reports none of these."""
 
 
 class Hooks:
@@ -82,6 +84,10 @@ class Hooks:
             from harness.plugin.summary import take
 
             take(self._config, report)
+        elif report.failed and report.when not in PHASES:
+            from harness.plugin.summary import lose
+
+            lose(self._config, report)
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
         if "harness.plugin.report" not in sys.modules:

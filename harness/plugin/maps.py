@@ -2,6 +2,8 @@
 
 Two fault-free runs make it, once for all tests, workers and sessions, until the subject, its script or a version
 changes. A lock on a file lets the workers of pytest-xdist wait for the one that makes it, so that all see equal ids.
+What else the subject reads, a file or a variable, nobody can know beforehand: each process runs once without faults
+before it uses a kept map, and a map that does not fit that run is made anew.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from harness.errors import EngineUnavailable, HarnessError, InternalError, Subje
 from harness.explore import unusable
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.faults import NO_FAULT, FaultPlan
+from harness.history import History
 from harness.journal import load
 from harness.plugin import fingerprint
 from harness.runner import Bench
 from harness.scenario import Scenario
+from harness.steps import readable
 from harness.subjects import tracebacks
 from harness.verdict import Finding, Row, Verdict
 
@@ -76,6 +80,14 @@ class CrashMap:
             raise InternalError(f"the kept baselines in {self.folder} differ: {compared.sentence}")
         return compared
 
+    def fits(self, history: History) -> bool:
+        """Whether a fault-free run is like the two that made the map, as far as those are like each other."""
+        try:
+            compared = compare(self.baseline.history, history, self.baseline.volatile)
+        except OSError:  # other sessions have made it anew so often that these two are gone
+            return False
+        return isinstance(compared, Baseline) and not compared.volatile
+
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> CrashMap:
         made = tuple(Row(**row) for row in values.pop("rows"))
@@ -92,6 +104,7 @@ class Maps:
     def __init__(self, folder: Path, run_id: str, bench: Callable[[Scenario], Bench]) -> None:
         self._folder, self._run_id, self._bench = folder, run_id, bench
         self._known: dict[str, CrashMap] = {}
+        self._swept: set[str] = set()
         self.fresh: set[str] = set()
         """Maps that the benches of this process have made, which therefore have run without faults already."""
 
@@ -102,6 +115,29 @@ class Maps:
             with _locked(self._folder / f"{key}.lock"):
                 self._known[key] = self._kept(key) or self._made(key, scenario)
         return self._known[key]
+
+    def swept(self, scenario: Scenario) -> CrashMap:
+        """The same, for tests that are named by its crash points."""
+        self._swept.add(fingerprint.key_of(scenario))
+        return self.of(scenario)
+
+    def rehearsed(self, scenario: Scenario, folder: Path) -> None:
+        """Let a map that is known be made anew, in silence, if it does not fit a fault-free run of this process.
+
+        `folder` is that of the run, which makes the new map together with another one: an agent that varies by itself
+        is told from one that has changed. Where tests are named by crash points that are other ones now, the map of
+        this session says so instead, and the next session collects those of the new one.
+        """
+        key, history = fingerprint.key_of(scenario), load(folder / "journal.jsonl")
+        old = self._known[key]
+        if old.fits(history):
+            return
+        with _locked(self._folder / f"{key}.lock"):
+            kept = self._kept(key)
+            new = kept if kept and (not kept.usable or kept.fits(history)) else self._made(key, scenario, folder)
+        if key in self._swept and new.usable and dict(new.points) != dict(old.points):
+            new = replace(new, rows=(), problem=_changed(scenario, old, new))
+        self._known[key] = new
 
     def known(self, key: str) -> CrashMap | None:
         """The map of that name, if it has been asked for."""
@@ -119,17 +155,17 @@ class Maps:
         there = all((Path(found.folder) / name).is_file() for name in JOURNALS)
         return found if there and fingerprint.unchanged(found.sources) else None
 
-    def _made(self, key: str, scenario: Scenario) -> CrashMap:
-        made = self._tried(key, scenario)
+    def _made(self, key: str, scenario: Scenario, first: Path | None = None) -> CrashMap:
+        made = self._tried(key, scenario, first)
         file = self._folder / f"{key}.json"
         fresh = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
         fresh.write_text(json.dumps({**asdict(made), "run_id": self._run_id}, default=str), "utf-8")
         fresh.replace(file)
         return made
 
-    def _tried(self, key: str, scenario: Scenario) -> CrashMap:
+    def _tried(self, key: str, scenario: Scenario, first: Path | None) -> CrashMap:
         try:
-            return self._measured(key, scenario, self._bench(scenario))
+            return self._measured(key, scenario, self._bench(scenario), first)
         except EngineUnavailable as error:
             return CrashMap(scenario.engine, unavailable=str(error))
         except SubjectError as error:
@@ -140,14 +176,14 @@ class Maps:
             said = f"engine {scenario.engine!r} itself failed: {tracebacks.headline(error)}"
             return CrashMap(scenario.engine, problem=f"{said}\n\n{tracebacks.theirs(error).rstrip()}")
 
-    def _measured(self, key: str, scenario: Scenario, bench: Bench) -> CrashMap:
-        """Run twice without a fault, under two hash seeds, and keep both journals."""
+    def _measured(self, key: str, scenario: Scenario, bench: Bench, first: Path | None) -> CrashMap:
+        """Run twice without a fault, under two hash seeds, and keep both journals. `first`: one run that there is."""
         empty = CrashMap(scenario.engine, notes=bench.notes, refused=bench.refused)
         if bench.refused:
             return empty
-        folders = [bench.run(NO_FAULT, name="baseline", turn=turn) for turn in (0, 1)]
-        first, second = (load(folder / "journal.jsonl") for folder in folders)
-        settled = unusable.settle((first, second), scenario, bench.engine.contract())
+        folders = [first or bench.run(NO_FAULT, name="baseline"), bench.run(NO_FAULT, name="baseline", turn=1)]
+        one, other = (load(folder / "journal.jsonl") for folder in folders)
+        settled = unusable.settle((one, other), scenario, bench.engine.contract())
         if not isinstance(settled, Baseline):
             which, why = settled
             return _unusable(empty, why, scenario, folders[which])
@@ -171,6 +207,17 @@ class Maps:
 def _unusable(empty: CrashMap, verdict: Verdict, scenario: Scenario, folder: Path) -> CrashMap:
     finding = replace(verdict.findings[0], replay=replay_line(scenario, NO_FAULT, str(folder)))
     return replace(empty, problem=finding.message, finding=finding)
+
+
+def _changed(scenario: Scenario, old: CrashMap, new: CrashMap) -> str:
+    """Why tests that are named by the points of one map cannot be run on another."""
+    cells = sorted(dict(old.points).keys() ^ dict(new.points).keys())
+    named = ", ".join(dict.fromkeys(readable(step) for step, _window in cells))
+    return (
+        f"{scenario.subject} has other crash points under {scenario.engine} than when its map was made ({named}), and"
+        " no module of it has changed: something else that it reads has, a file or a variable, or it varies by chance;"
+        " start pytest again, and what is now there will be swept"
+    )
 
 
 @contextmanager

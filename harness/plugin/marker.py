@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from harness.errors import UsageError
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
 from harness.steps import readable
+from harness.subjects.variables import path_held
 from harness.typos import nearest
 from harness.verdict import Status
 
@@ -177,26 +175,12 @@ def subject_path(subject: Any, node: Any, where: str) -> str:
         return _found_file(subject, node)
     if isinstance(subject, PLAIN):
         raise UsageError(f"{where}: a subject is a text such as 'shop.agents:payments', or an agent, not {subject!r}")
-    modules = [getattr(node, "module", None), sys.modules.get(getattr(subject, "__module__", "") or "")]
-    for module in [*modules, *list(sys.modules.values())]:
-        if isinstance(module, ModuleType) and (name := _name_in(module, subject)):
-            return _path_of(module, name)
+    if path := path_held(subject, getattr(node, "module", None)):
+        return path
     raise UsageError(
         f"{where}: the subject {_described(subject)} is no module's own variable, so a new process cannot import it;"
         " name it as 'package.module:variable'"
     )
-
-
-def _name_in(module: ModuleType, subject: Any) -> str:
-    return next((name for name, value in list(vars(module).items()) if value is subject and name.isidentifier()), "")
-
-
-def _path_of(module: ModuleType, name: str) -> str:
-    """A test module is named by its file: whether it can be imported by name depends on how pytest was started."""
-    file = inspect.getsourcefile(module) if getattr(module, "__file__", None) else None
-    stem = Path(file).stem if file else ""
-    is_test = stem.startswith("test_") or stem.endswith("_test") or stem == "conftest"
-    return f"{file}:{name}" if is_test else f"{module.__name__}:{name}"
 
 
 def _described(subject: Any) -> str:

@@ -38,7 +38,8 @@ OPTIONS = (
     Option("strict", "bool", "", "warnings fail"),
 )
 SCENARIOS = "durable_scenarios"
-SCENARIO_GLOBS = ["scenarios/*.yaml", "scenarios/*.yml"]
+SCENARIO_FOLDER = "scenarios"
+"""Where scenario files are, if the settings say nothing."""
 
 
 def add(parser: pytest.Parser) -> None:
@@ -52,7 +53,7 @@ def add(parser: pytest.Parser) -> None:
             action = "append" if option.kind == "args" else "store"
             group.addoption(flag, action=action, metavar=option.metavar, default=None, help=option.help)
         parser.addini(option.ini, option.help, type=option.kind, default=None)
-    parser.addini(SCENARIOS, "where scenario files are, as globs", type="args", default=SCENARIO_GLOBS)
+    parser.addini(SCENARIOS, "where scenario files are, as globs", type="args", default=[])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from harness.report.words import counted
 
 SHOWING = ("collectonly", "setupplan", "showfixtures", "show_fixtures_per_test", "cacheshow")
 """Options of pytest that run no test."""
+UNKNOWN: dict[str, Any] = {"durable": False, "subject": "", "engine": "", "map": "", "possible": 0}
+"""What a test is of which nothing is known."""
 REASONS = 3
 """So many reasons for skipping are told."""
 
@@ -23,7 +25,7 @@ def test_of(item: pytest.Item) -> dict[str, Any] | None:
     if not is_ours(item):
         return None
     case = case_of(item)
-    told = {"durable": may_crash(item), "subject": "", "engine": "", "map": "", "possible": 0}
+    told = UNKNOWN | {"durable": may_crash(item)}
     if case is not None and case.cell is not None:
         name, possible = desk_of(item.config).points(case.scenario)
         told |= {"subject": case.scenario.subject, "engine": case.engine, "map": name, "possible": possible}

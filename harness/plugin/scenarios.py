@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -10,25 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from harness.plugin.options import SCENARIO_GLOBS, SCENARIOS
+from harness.plugin.options import SCENARIO_FOLDER, SCENARIOS
 
 if TYPE_CHECKING:
     from harness.explore.catalogue import Entry
-
-_SUBJECT = re.compile(r"^subject\s*:", re.MULTILINE)
 
 
 def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A collector for a scenario file, None for any other YAML file.
 
-    A file below the usual place must also look like a scenario, because other tools keep files there, too; one below a
-    place that the settings name, or named on the command line, is always meant.
+    A file below the usual folder must also look like a scenario, because other tools keep files there, too; one that
+    the settings name, or the command line, is always meant.
     """
-    globs = parent.config.getini(SCENARIOS)
-    if not any(path.match(glob) for glob in globs):
-        return None
-    meant = globs != SCENARIO_GLOBS or parent.session.isinitpath(path)
-    return ScenarioFile.from_parent(parent, path=path) if meant or _looks_like_one(path) else None
+    if globs := parent.config.getini(SCENARIOS):
+        is_meant = any(path.match(glob) for glob in globs)
+    else:
+        is_meant = _is_in_folder(path, parent.config.rootpath)
+        is_meant = is_meant and (parent.session.isinitpath(path) or _looks_like_one(path))
+    return ScenarioFile.from_parent(parent, path=path) if is_meant else None
 
 
 def grouped(items: list[pytest.Item]) -> None:
@@ -43,11 +41,16 @@ def grouped(items: list[pytest.Item]) -> None:
             items[places[0] : places[-1] + 1] = sorted(found, key=lambda item: engines.index(item.name))
 
 
+def _is_in_folder(path: Path, root: Path) -> bool:
+    """Whether a file is below a folder of the usual name, which may be the root of the tests itself."""
+    inside = path.relative_to(root.parent) if path.is_relative_to(root.parent) else path
+    return SCENARIO_FOLDER in inside.parts[:-1]
+
+
 def _looks_like_one(path: Path) -> bool:
-    try:
-        return bool(_SUBJECT.search(path.read_text("utf-8", "replace")))
-    except OSError:
-        return False
+    from harness.explore.catalogue import is_scenario
+
+    return is_scenario(path)
 
 
 class ScenarioFile(pytest.File):

@@ -105,6 +105,8 @@ def _origin(run: dict[str, Any]) -> dict[str, str]:
 
 
 TALLY = pytest.StashKey[Tally]()
+LOST = pytest.StashKey[dict[str, dict[str, Any]]]()
+"""The tests in which a worker of pytest-xdist died."""
 
 
 def annotate(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -154,6 +156,11 @@ def take(config: pytest.Config, report: pytest.TestReport) -> None:
         tally.tests[report.nodeid] = {**known["test"], **outcomes.became(report)}
 
 
+def lose(config: pytest.Config, report: pytest.TestReport) -> None:
+    """Keep a test in which a worker died: only its name is known, and not whether it is one of ours."""
+    config.stash.setdefault(LOST, {})[report.nodeid] = {**outcomes.UNKNOWN, **outcomes.became(report)}
+
+
 def finish(session: pytest.Session) -> None:
     """Write the files that were asked for; let a session fail whose coverage is too low."""
     config = session.config
@@ -163,6 +170,8 @@ def finish(session: pytest.Session) -> None:
         return
     settings, tally = Settings.of(config), config.stash.setdefault(TALLY, Tally())
     tally.demanded, tally.uncollected = typed(config, "min-coverage"), outcomes.uncollected(config)
+    lost: dict[str, dict[str, Any]] = config.stash.get(LOST, {})
+    tally.tests |= lost
     if settings.report is not None:
         _write(settings.report, tally, settings)
     if _too_little(tally, settings) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):

@@ -7,6 +7,8 @@ Whose mistake it was follows from the innermost frame: if that one is ours, it i
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +20,27 @@ _OURS = str(Path(errors.__file__).parent) + "/"
 
 def describe(error: BaseException) -> dict[str, Any]:
     """`kind` (a class of `harness.errors`), `message` and `traceback` (or None), all of which JSON can carry."""
+    told = _told(error, "loading the subject")
+    return {"kind": _kind(told), "message": str(told), "traceback": getattr(told, "traceback", None)}
+
+
+@contextmanager
+def said_of(doing: str) -> Iterator[None]:
+    """Let what is raised in here be told as raised by that, and not by loading the subject."""
+    try:
+        yield
+    except Exception as error:
+        raise _told(error, doing) from error
+
+
+def _told(error: BaseException, doing: str) -> errors.HarnessError:
     if isinstance(error, errors.HarnessError):
-        return {"kind": _kind(error), "message": str(error), "traceback": getattr(error, "traceback", None)}
+        return error
     said = headline(error)
     if _is_ours(error):
         whole = "".join(traceback.format_exception(error))
-        return {
-            "kind": "InternalError",
-            "message": f"{said}; please report this:\n{whole}",
-            "traceback": None,
-        }
-    return {
-        "kind": "SubjectError",
-        "message": f"loading the subject raised {said}",
-        "traceback": theirs(error),
-    }
+        return errors.InternalError(f"{said}; please report this:\n{whole}")
+    return errors.SubjectError(f"{doing} raised {said}", theirs(error))
 
 
 def rebuild(complaint: dict[str, Any]) -> errors.HarnessError:

@@ -18,8 +18,9 @@ from harness.engines.base import Case, Examiner, NotStarted, Store, Worker
 from harness.engines.registry import attribute
 from harness.errors import UsageError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
+from harness.history import ASKED, SHOWN, Effect, Event, Note, Observation, Outcome, spelled, unsaid
 from harness.journal import Journal, plain
+from harness.process import complaint
 from harness.process.leaving import await_end
 from harness.process.summons import await_answer
 from harness.steps import StepId
@@ -74,8 +75,14 @@ def protect(argument: dict[str, Any]) -> Worker:
     events.install()
     around.install()
     worker: Worker = attribute(argument["worker"])()
-    worker.prepare()
+    prepare_engine(worker)
     return worker
+
+
+def prepare_engine(worker: Worker) -> None:
+    """Let the engine make itself ready. What it raises is told as the engine's, and not as the subject's."""
+    with complaint.said_of(f"`{type(worker).__qualname__}.prepare` of the engine"):
+        worker.prepare()
 
 
 def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
@@ -246,6 +253,8 @@ class Life:
 
         `agent` may be a workflow or flow of the person's own instead, to be called, or anything with an agent's `run`.
         """
+        if not self.argument["plan"]:  # of runs with faults it is known what ends them
+            self.journal.append(Observation(name=ASKED), invocation=number)
         invocation = self.invocations[number]
         deps = self.prepared.subject.deps
         if invocation["deps"] is not None:

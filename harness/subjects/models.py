@@ -66,6 +66,7 @@ _streaming: ContextVar[Any] = ContextVar("harness_streaming", default=None)
 
 _answer: Answer | None = None
 _is_real: Callable[[], bool] = lambda: False  # noqa: E731  replaced as a whole, as the answer is
+_real: Asked | None = None
 _undo: list[Callable[[], None]] = []
 
 
@@ -97,10 +98,10 @@ def watch(asked: Asked) -> None:
     _replace_in_later_ones(every)
 
 
-def let_through(is_real: Callable[[], bool]) -> None:
-    """Let models ask their provider themselves wherever `is_real` says so, although the others are answered for."""
-    global _is_real
-    _is_real = is_real
+def let_through(is_real: Callable[[], bool], asked: Asked | None = None) -> None:
+    """Let models ask their provider themselves, through `asked`, where `is_real` says so; others are answered for."""
+    global _is_real, _real
+    _is_real, _real = is_real, asked
 
 
 def uninstall() -> None:
@@ -222,6 +223,8 @@ def _items(value: Any) -> Iterable[Any]:
 
 
 def _request(original: Any) -> Any:
+    watched = _watched_request(_let)(original)
+
     @wraps(original)
     async def request(
         self: Model[Any],
@@ -229,8 +232,9 @@ def _request(original: Any) -> Any:
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        if _passes_on(self) or _is_real():
-            response: ModelResponse = await original(self, messages, model_settings, model_request_parameters)
+        if (is_real := _is_real()) or _passes_on(self):
+            ask = watched if is_real else original
+            response: ModelResponse = await ask(self, messages, model_settings, model_request_parameters)
             return response
         return (await _ask(self, messages, model_settings, model_request_parameters))[0]
 
@@ -238,6 +242,8 @@ def _request(original: Any) -> Any:
 
 
 def _request_stream(original: Any) -> Any:
+    watched = _watched_stream(_let)(original)
+
     @asynccontextmanager
     async def request_stream(
         self: Model[Any],
@@ -246,8 +252,9 @@ def _request_stream(original: Any) -> Any:
         model_request_parameters: ModelRequestParameters,
         run_context: Any = None,
     ) -> AsyncIterator[Any]:
-        if _passes_on(self) or _is_real():
-            async with original(self, messages, model_settings, model_request_parameters, run_context) as stream:
+        if (is_real := _is_real()) or _passes_on(self):
+            ask = watched if is_real else original
+            async with ask(self, messages, model_settings, model_request_parameters, run_context) as stream:
                 yield stream
             return
         token = _streaming.set(run_context)
@@ -258,6 +265,11 @@ def _request_stream(original: Any) -> Any:
         yield replayed(response, params)
 
     return wraps(original)(request_stream)
+
+
+async def _let(model: Model[Any], messages: list[ModelMessage], ask: Callable[[], Awaitable[Any]]) -> Any:
+    """A request that is let through."""
+    return await (ask() if _real is None else _real(model, messages, ask))
 
 
 async def _ask(

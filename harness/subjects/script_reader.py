@@ -28,19 +28,26 @@ def read_script(data: Any, where: Where = lambda _: "", problems: Iterable[str] 
     A list of turns is the conversation of every agent; a list of such lists is one per run; a mapping has `agents`
     (name to turns) and `turns` (everybody else). Raises `UsageError` with every problem.
     """
-    reader = _Reader(where, list(problems))
+    reader = _Reader()
     script = reader.script(data)
-    if reader.problems:
-        raise UsageError.listing("cannot read the script", reader.problems)
+    told = [*problems, *(": ".join(filter(None, (where(path), said))) for path, said in reader.problems)]
+    if told:
+        raise UsageError.listing("cannot read the script", told)
     return script
+
+
+def mistakes(data: Any) -> list[tuple[Path, str]]:
+    """Everything that is wrong with plain data as a script, each with the path of the value."""
+    reader = _Reader()
+    reader.script(data)
+    return reader.problems
 
 
 class _Reader:
     """Reads on after a mistake, with something harmless in its place."""
 
-    def __init__(self, where: Where, problems: list[str]) -> None:
-        self.where = where
-        self.problems = problems
+    def __init__(self) -> None:
+        self.problems: list[tuple[Path, str]] = []
 
     def script(self, data: Any) -> Script:
         if isinstance(data, list):
@@ -204,7 +211,7 @@ class _Reader:
         self._problem(path, f"{expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}")
 
     def _problem(self, path: Path, what: str) -> None:
-        self.problems.append(": ".join(filter(None, (self.where(path), _dotted(path), what))))
+        self.problems.append((path, ": ".join(filter(None, (_dotted(path), what)))))
 
 
 def _dotted(path: Path) -> str:

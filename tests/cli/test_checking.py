@@ -44,7 +44,7 @@ def test_each_mistake_is_told_with_its_place(folder: Path, capsys: pytest.Captur
     told = capsys.readouterr().out
     assert code == 2
     assert "line 3, column 1: 'prmpt' is not a field of a scenario, did you mean 'prompt'" in told
-    assert "line 5, column 1: faults: cannot read fault" in told
+    assert "line 5, column 9: faults: cannot read fault" in told
     assert "2 scenarios, 1 of them wrong" in told
 
 
@@ -58,8 +58,33 @@ def test_an_option_that_an_engine_does_not_have_is_told_with_its_place(
 
     told = capsys.readouterr().out
     assert code == 2
-    assert "line 6, column 1: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor', did" in told
+    assert "line 6, column 11: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor', did" in told
     assert told.count("jurnal") == 1
+
+
+NESTED = """\
+script:
+  - call: charge
+    args: {cents: 1}
+  - call: charge
+    aargs: {cents: 1}
+checks: [effects, efects]
+options: {dbos.store: sqlite, dbos.stor: 1}
+expected: {dbos: failed}
+"""
+
+
+def test_what_is_wrong_within_a_field_is_told_with_its_own_place(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.yaml").write_text(GOOD.replace("expected: {journal: passed, none: failed}\n", NESTED))
+
+    outcome(["check", str(folder)])
+
+    told = capsys.readouterr().out
+    assert "line 10, column 5: cannot read the script: [2].aargs: unknown field 'aargs', did you mean 'args'?" in told
+    assert "line 11, column 19: there is no check 'efects'" in told
+    assert "line 12, column 31: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor'" in told
 
 
 @pytest.mark.parametrize("arguments", [["check"], ["check", "nowhere/"]], ids=["nothing", "nowhere"])

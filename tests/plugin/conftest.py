@@ -61,7 +61,9 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COLUMNS"))}
+        """This process's, without what would make the session within write otherwise: in CI pytest says all twice."""
+        changing = ("PYTEST_", "COLUMNS", "CI", "BUILD_NUMBER")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(changing)}
         return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
     def pytest(self, *arguments: str, plugin: bool = True) -> Ran:

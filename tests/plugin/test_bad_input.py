@@ -59,7 +59,7 @@ YAML = {
     "expected": ("subject: shop:agent\nwhy: because\n", "'expected' is missing"),
     "options": (
         "subject: shop:agent\nwhy: because\nexpected: {dbos: passed}\noptions: {stor: 1}\n",
-        "line 4, column 1: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor'",
+        "line 4, column 11: engine 'dbos' cannot take these options: engine 'dbos' has no option 'stor'",
     ),
 }
 AGENTS = """

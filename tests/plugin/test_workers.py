@@ -95,3 +95,15 @@ def test_coverage_below_what_is_asked_fails_the_session(shop: Project, first: Ra
     assert ran.count("passed") == 2
     assert ran.code == pytest.ExitCode.TESTS_FAILED
     assert "crash-point coverage 17 % is less than --durable-min-coverage 50 %" in ran.out
+
+
+def test_a_test_in_which_a_worker_died_is_an_error_of_the_job_summary(project: Make) -> None:
+    dies = SWEPT.replace("pass", "os.kill(os.getpid(), 9)").replace("import pytest", "import os, pytest")
+    made = project({"test_shop.py": dies})
+
+    ran = made.pytest("-n1", "--max-worker-restart=0", "-k", "model and after", "--durable-report", "told")
+
+    told = (made.folder / "told" / "summary.md").read_text()
+    assert ran.code == pytest.ExitCode.TESTS_FAILED
+    assert told.startswith("## Durable tests: something is wrong (1 error)\n")
+    assert "- **error** `test_shop.py::test_payments[journal-crash@model#1/after]`: worker 'gw0' crashed" in told
