@@ -139,7 +139,8 @@ class Contract:
     what becomes of a unit that was running at the crash. `remedy` is what a person does to have a tool recorded,
     `remedy_for_models` to have an agent's model requests recorded; `timeouts` what they write to give a step of some
     kind a timeout, `{name}` standing for its name. `remedy_for_queues` is what they do if nothing takes a unit from its
-    queue.
+    queue. `caches`: a result is found by any run that asks for it under the same key, of which a person may say what it
+    is made of; elsewhere what a run has recorded is its own.
     """
 
     engine: str
@@ -152,6 +153,7 @@ class Contract:
     timeouts: Mapping[str, str] = field(default_factory=dict)
     remedy_for_models: str = ""
     remedy_for_queues: str = ""
+    caches: bool = False
 
     def timeout_for(self, step: str) -> str:
         """What to write to give this step a timeout: the engine's own way, or pydantic-ai's where it names none."""

@@ -27,6 +27,9 @@ from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.verdict import Verdict
 
+INCOMPLETE = "the run did not complete"
+"""How a check begins that has nothing to compare with: why that is, `completion` tells."""
+
 
 @dataclass(frozen=True)
 class Case:

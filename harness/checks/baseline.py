@@ -47,8 +47,11 @@ class Difference:
     step: str | None
 
 
-def compare(first: History, second: History) -> Baseline | Difference:
-    """Make a baseline of two fault-free runs, or say how their steps differ (per step, never by global order)."""
+def compare(first: History, second: History, known: frozenset[str] = frozenset()) -> Baseline | Difference:
+    """Make a baseline of two fault-free runs, or say how their steps differ (per step, never by global order).
+
+    `known` are the paths of values of which it is known that they vary: they are not listed again.
+    """
     for step in dict.fromkeys([*first.steps, *second.steps]):
         if sentence := _parting(step, first, second):
             return Difference(sentence, step)
@@ -60,7 +63,7 @@ def compare(first: History, second: History) -> Baseline | Difference:
     volatile = {
         found.path
         for path in dict.fromkeys([*left, *right])
-        for found in mismatches(path, left.get(path), right.get(path), clocks)
+        for found in mismatches(path, left.get(path), right.get(path), clocks, known)
     }
     return Baseline(first, frozenset(volatile))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harness.checks.base import Case, family, place
@@ -10,7 +10,7 @@ from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, repeats
 from harness.checks.values import shown
 from harness.checks.words import evidence, life, lines, titled
-from harness.history import Execution, History, StepEntered, StepLeft, spelled
+from harness.history import Execution, History, StepEntered, StepLeft, UnitAnswered, UnitLeft, spelled
 from harness.scenario import Invocation
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
@@ -159,16 +159,42 @@ def _differing(one: Invocation, other: Invocation) -> dict[str, tuple[Any, Any]]
 
 def _sharing(case: Case, taken: list[str], numbers: tuple[int, int], ignored: dict[str, tuple[Any, Any]]) -> Finding:
     earlier, number = numbers
+    owner, remedy = _who_shared(case, numbers, ignored)
     fields = ", ".join(f"`{name}` ({shown(one, 30)} and {shown(other, 30)})" for name, (one, other) in ignored.items())
     return Finding(
         check=NAME,
         rule="shared",
         step=spelled(taken[0], number),
         severity=Severity.ERROR,
-        owner=Owner.INTEGRATION,
+        owner=owner,
         message=f"invocation {number} was given what invocation {earlier} had asked for: {', '.join(taken)} never ran"
         f" in it, though the two differ in {fields}",
-        remedy=f"put {' and '.join(f'`{name}`' for name in ignored)} into the cache key, or switch the cache off",
+        remedy=remedy,
         incarnation=case.history.outcomes[number].incarnation,
         events=lines(case.history.outcomes[number]),
     )
+
+
+def _who_shared(case: Case, numbers: tuple[int, int], ignored: Iterable[str]) -> tuple[Owner, str]:
+    """Who gave a run what is another one's: the engine that answered it, unless somebody else has a say in the keys.
+
+    That is whoever chose the key of a cache, or of a unit of their own. Where the engine was not seen to answer,
+    something of the agent's own may have.
+    """
+    earlier, number = numbers
+    bodies = [run.entered for run in case.history.executions]
+    chosen = case.contract.caches or any(isinstance(body, StepEntered) and body.own for body in bodies)
+    if chosen or not _answered_without_body(case.history, number):
+        left_out = " and ".join(f"`{name}`" for name in ignored)
+        return Owner.INTEGRATION, f"put {left_out} into the cache key, or switch the cache off"
+    return Owner.ENGINE, (
+        f"find out why {case.contract.engine} looks among the records of invocation {earlier} for what invocation"
+        f" {number} asks for: each has its own"
+    )
+
+
+def _answered_without_body(history: History, number: int) -> bool:
+    """Whether the engine has answered, in this invocation, for a unit of which no body in it has returned."""
+    bodies: list[StepLeft | UnitLeft] = [*history.of(StepLeft), *history.of(UnitLeft)]
+    returned = {body.unit for body in bodies if body.invocation == number and body.outcome == "ok"}
+    return any(event.invocation == number and event.unit not in returned for event in history.of(UnitAnswered))

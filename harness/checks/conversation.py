@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.checks.base import Case, place
-from harness.checks.memory import VARIES, forgotten
+from harness.checks.base import INCOMPLETE, Case, place
+from harness.checks.memory import otherwise
 from harness.checks.values import ABSENT, Mismatch
 from harness.checks.words import evidence, lines, times, titled
 from harness.history import Execution, History, StepEntered, StepLeft, spelled
@@ -23,7 +23,7 @@ NAME = "conversation"
 def conversation(case: Case) -> Verdict:
     """Judge a run that completed; one that did not is the business of `completion`."""
     if not case.completed:
-        return Verdict.unknown(NAME, "the run did not complete, so there is no whole conversation to compare")
+        return Verdict.unknown(NAME, f"{INCOMPLETE}, so there is no whole conversation to compare")
     messages = [finding for invocation in case.history.outcomes for finding in _messages(case, invocation)]
     findings = [*messages, *_steps(case), *_arguments(case)]
     # Where a fault explains that the conversation took another way, the first difference tells it all.
@@ -94,7 +94,7 @@ def _why_otherwise(case: Case, run: Execution, name: str) -> tuple[str, str]:
     if len(runs) > 1:
         told = f": it ran {times(len(runs))}, and the agent was told the last answer"
         return told, f"let {name} answer a repeated call as it answered the first"
-    return forgotten(case, run) or ("", f"{VARIES} of {name}")
+    return otherwise(case, run)
 
 
 def _rule(found: Mismatch) -> str:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harness.checks.base import Case
+from harness.checks.changed import changed
 from harness.checks.losses import losses
 from harness.checks.reruns import settle
 from harness.checks.stories import told
@@ -21,11 +22,11 @@ NAME = "effects"
 
 
 def effects(case: Case) -> Verdict:
-    """No effect too many, none too few."""
+    """No effect too many, none too few, none that says something else."""
     if not case.history.executions:
         return Verdict.unknown(NAME, "no body ran, so there were no effects to judge")
     again = [told(case, rerun) for rerun in settle(case)]
-    return Verdict.of(NAME, [*again, *_repeated_outside(case), *losses(case)])
+    return Verdict.of(NAME, [*again, *_repeated_outside(case), *losses(case), *changed(case)])
 
 
 def _repeated_outside(case: Case) -> Iterator[Finding]:

@@ -26,6 +26,20 @@ def forgotten(case: Case, run: Execution) -> tuple[str, str] | None:
     return why, f"{found}, {lost}; or, if the answer varies anyway, {VARIES}"
 
 
+def otherwise(case: Case, run: Execution) -> tuple[str, str]:
+    """What the crash has to do with what a body that ran once answers or does, and the remedy.
+
+    What is only otherwise behind a crash does not vary by itself: then two runs without faults would differ in it. In
+    the first life nothing has died yet, so there it does.
+    """
+    name = titled(run.step)
+    if run.incarnation < 2:
+        return "", f"{VARIES} of {name}"
+    why = f": it ran in {life(run)}, and runs without faults do not differ in it"
+    left = f"find out what earlier lives left to {name} (what died with the process, what was done twice)"
+    return forgotten(case, run) or (why, f"{left}; or, if the answer varies anyway, {VARIES}")
+
+
 def _lived_through(case: Case, run: Execution) -> list[Execution]:
     """The tools that had run in earlier lives, and were replayed, not run, in this one."""
     tools = [other for other in case.history.executions if StepId.parse(other.step).kind == "tool" and other.finished]

@@ -19,6 +19,7 @@ from harness.checks.idempotency_keys import KEY_CHANGED, idempotency_keys
 from harness.checks.liveness import liveness
 from harness.checks.own_code import blamed_on_own_code
 from harness.checks.own_workflow import blamed_on_own_workflow
+from harness.checks.owners import held_against
 from harness.checks.resume import resume
 from harness.checks.stories import KEY_DIFFERS
 from harness.checks.usage import usage
@@ -67,6 +68,7 @@ def judge(
     verdicts = blamed_on_own_code(case, verdicts)
     beside = (safely(name, CHECKS[name], case) for name in WITNESSES if name not in checks)
     verdicts = blamed_on_own_workflow(case, verdicts, beside)
+    verdicts = held_against(scenario.owners, verdicts) if scenario.owners else verdicts
     return tuple(stricter(verdict) if strict else verdict for verdict in verdicts)
 
 

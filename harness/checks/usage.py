@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.checks.base import Case
+from harness.checks.base import INCOMPLETE, Case
 from harness.checks.ledger import tokens_of
 from harness.checks.repeats import Before, repeats
 from harness.checks.resume import blame
@@ -24,7 +24,7 @@ def usage(case: Case) -> Verdict:
     """Judge the accounts of a run that completed, and count what it bought again."""
     bought = list(_bought_again(case))
     if not case.completed:
-        return Verdict.unknown(NAME, "the run did not complete, so its account cannot be compared", bought)
+        return Verdict.unknown(NAME, f"{INCOMPLETE}, so its account cannot be compared", bought)
     accounts = [finding for invocation in case.baseline.history.outcomes for finding in _account(case, invocation)]
     return Verdict.of(NAME, [*accounts, *bought])
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shlex
-import sys
 from collections.abc import Iterator
-from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import Any
 
 from harness.checks import Baseline
+from harness.explore.elsewhere import variables
 from harness.faults import WINDOWS, Fault, FaultPlan, Window
-from harness.process.loading import in_front
 from harness.scenario import DEFAULT_PROMPT, MASK, Scenario
 from harness.verdict import Row
 
 Cell = tuple[str, str]
-_TESTS = re.compile(r"conftest|tests?|test_.*|.*_test").fullmatch
-_MODULE = re.compile(r"[\w.]+:[\w.]+").fullmatch
 LACKING = f"  # put the password back in place of {MASK}"
 """What a line says of itself that cannot be run as it is, so that a shell takes no offence."""
 
@@ -42,8 +35,8 @@ def crash_points(table: tuple[Row, ...]) -> Iterator[tuple[Cell, FaultPlan]]:
 
 def replay_line(scenario: Scenario, plan: FaultPlan, folder: str, *, cold: bool = False, strict: bool = False) -> str:
     """The one shell line that does a run again; by its `folder` where options cannot say what was tried."""
-    if scenario.invocations or scenario.checks:
-        return _variables(scenario) + shlex.join(["harness", "replay", folder])
+    if scenario.invocations or scenario.checks or scenario.owners:
+        return variables(scenario) + shlex.join(["harness", "replay", folder])
     words = ["harness", "run", scenario.subject, "--engine", scenario.engine]
     words += [word for fault in plan.faults for word in ("--fault", str(fault))]
     if scenario.script is not None:
@@ -63,31 +56,7 @@ def replay_line(scenario: Scenario, plan: FaultPlan, folder: str, *, cold: bool 
     figures = {"--time-scale": scenario.time_scale, "--stall": stall, "--lives": scenario.incarnations}
     words += [word for option, figure in figures.items() if figure is not None for word in (option, f"{figure:g}")]
     words += [flag for flag, given in (("--cold", cold), ("--strict", strict)) if given]
-    return _variables(scenario) + shlex.join(words) + (LACKING if shown.lacks_secrets else "")
-
-
-def _variables(scenario: Scenario) -> str:
-    """Where a shell's Python has to look for what only our own finds, because pytest or a script put it in front."""
-    here = str(Path.cwd())
-    named = [scenario.subject, scenario.deps, scenario.world, scenario.script]
-    modules = {name.partition(":")[0].partition(".")[0] for name in named if isinstance(name, str) and _MODULE(name)}
-    elsewhere = {name for name in modules if not PathFinder.find_spec(name, [here])}
-    front = [one for one in in_front(sys.path) if one not in ("", here) and _lends(Path(one), elsewhere)]
-    if not front:
-        return ""
-    known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
-    folders = dict.fromkeys([*(folder.removeprefix(f"{here}{os.sep}") for folder in front), *known])
-    return f"PYTHONPATH={shlex.quote(os.pathsep.join(folders))} "
-
-
-def _lends(folder: Path, modules: set[str]) -> bool:
-    """Whether one of these modules is there, or what a subject may import: more than pytest's own files."""
-    if any(PathFinder.find_spec(name, [str(folder)]) for name in modules):
-        return True
-    files = (
-        file.relative_to(folder).with_suffix("") for pattern in ("*.py", "*/*.py") for file in folder.glob(pattern)
-    )
-    return not all(any(_TESTS(part) for part in file.parts) for file in files)
+    return variables(scenario) + shlex.join(words) + (LACKING if shown.lacks_secrets else "")
 
 
 def _policy(policy: Any) -> str:

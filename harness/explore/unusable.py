@@ -18,7 +18,7 @@ from harness.checks.words import titled
 from harness.contract import Contract
 from harness.errors import UsageError
 from harness.faults import NO_FAULT
-from harness.history import History, Note, Outcome, ProcessEnded, RunEnded
+from harness.history import ASKED, Called, History, Note, Outcome, ProcessEnded, RunEnded, StepEntered, UnitEntered
 from harness.scenario import Scenario
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, RunReport, Severity, Status, Verdict
@@ -123,11 +123,28 @@ def _without_outcome(history: History, scenario: Scenario, contract: Contract, i
         return replace(stuck, findings=tuple(replace(each, message=which + each.message) for each in stuck.findings))
     runs = history.of(RunEnded)
     said = runs[-1].reason if runs and runs[-1].reason else "no outcome was written"
+    said += _signal(history)
+    output = "what it printed is in output.log in the run folder"
+    if not _has_begun(history, invocation):
+        return _before_it_begins(f"{which}{said}", output, scenario, contract)
     step = _last_body(history)
     where = f"; the last body that was entered is that of {titled(step)}" if step else ""
     looked = f"`{step}`" if step else "the agent"
-    remedy = f"find out what in {looked} ends the process: what it printed is in output.log in the run folder"
-    return _verdict(f"{which}{said}{_signal(history)}{where}", remedy)
+    return _verdict(f"{which}{said}{where}", f"find out what in {looked} ends the process: {output}")
+
+
+def _has_begun(history: History, invocation: int) -> bool:
+    """Whether the engine has come so far that code of the subject may have run."""
+    entered = (event for kind in (StepEntered, UnitEntered, Called) for event in history.of(kind))
+    return any(event.invocation == invocation for event in (*history.observed(ASKED), *entered))
+
+
+def _before_it_begins(said: str, output: str, scenario: Scenario, contract: Contract) -> Verdict:
+    """The process ended while nothing but the engine ran, and the world around it if there is one."""
+    said += f"; {contract.engine} was still starting the run, and nothing of the subject had been called"
+    if scenario.world is None:
+        return _verdict(said, f"find out what in {contract.engine} ends the process: {output}", owner=Owner.ENGINE)
+    return _verdict(said, f"find out what in {contract.engine}, or in `{scenario.world}`, ends the process: {output}")
 
 
 def _signal(history: History) -> str:

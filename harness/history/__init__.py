@@ -9,6 +9,7 @@ view.py          `History`: what checks and reports ask
 from __future__ import annotations
 
 from harness.history.events import (
+    ASKED,
     CANCELLED,
     SHOWN,
     CallAnswered,
@@ -45,6 +46,7 @@ from harness.history.invocations import located, spelled
 from harness.history.view import History
 
 __all__ = [
+    "ASKED",
     "CANCELLED",
     "SHOWN",
     "CallAnswered",

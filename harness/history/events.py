@@ -353,6 +353,8 @@ class Observation(Event):
 
 CANCELLED = "hang cancelled"
 """The observation that a hang was ended from outside, so that nothing of it goes on in its process."""
+ASKED = "asked"
+"""The observation that the engine asks for the run of the subject: what ended before was the engine, or the world."""
 SHOWN = "shown"
 """The observation that holds the names of the tools that the model request of a `step` shows, in their order."""
 

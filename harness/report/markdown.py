@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.report.audit import amount, lasting, measured
+from harness.report.audit import amount, measured, takes
 from harness.report.words import clean, counted
 from harness.retries.findings import AuditFinding
 from harness.retries.report import AuditReport, UnitAudit
@@ -43,7 +43,7 @@ def _worst(unit: UnitAudit, report: AuditReport) -> Iterator[str]:
         yield f"| `{_cell(unit.unit)}` | {case} | |" + (" |" if report.proven else "")
         return
     known = " (of what is known)" if unit.unknown else ""
-    told = f"| `{_cell(unit.unit)}` | {worst.failure} | {_cell(worst.chain)}{known} | {lasting(worst.seconds)} |"
+    told = f"| `{_cell(unit.unit)}` | {worst.failure} | {_cell(worst.chain)}{known} | {takes(worst)} |"
     yield told + (f" {measured(worst)} |" if report.proven else "")
 
 
@@ -76,7 +76,7 @@ def _details(report: AuditReport) -> Iterator[str]:
     yield "| unit | when | chain | predicted | measured | takes |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for unit, cell in cells:
-        told = (cell.failure, _cell(cell.chain), amount(cell), measured(cell), lasting(cell.seconds))
+        told = (cell.failure, _cell(cell.chain), amount(cell), measured(cell), takes(cell))
         yield f"| `{_cell(unit.unit)}` | {' | '.join(told)} |"
     yield ""
     yield "</details>"

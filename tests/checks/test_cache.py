@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.checks import Baseline, Case
 from harness.checks.cache import cache
+from harness.contract import Contract
 from harness.scenario import Scenario
 from harness.verdict import Finding, Owner, Severity
 from tests.builders import KEEPS_ALL, Story, a_case
@@ -13,12 +16,12 @@ from tests.builders import KEEPS_ALL, Story, a_case
 CHARGE = "tool:charge#1"
 
 
-def found(story: Story, *prompts: object) -> list[Finding]:
+def found(story: Story, *prompts: object, contract: Contract = KEEPS_ALL) -> list[Finding]:
     if not prompts:
         return list(cache(a_case(story, story)).findings)
     invocations = [prompt if isinstance(prompt, dict) else {"prompt": prompt} for prompt in prompts]
     scenario = Scenario(subject="m:agent", invocations=invocations)
-    return list(cache(Case(story.history(), Baseline(story.history()), scenario, KEEPS_ALL)).findings)
+    return list(cache(Case(story.history(), Baseline(story.history()), scenario, contract)).findings)
 
 
 def again(first: str, second: str | None, **arguments: object) -> Story:
@@ -97,6 +100,36 @@ def test_an_invocation_that_ran_nothing_was_given_anothers_results():
     assert "they differ" not in finding.message
     assert "`prompt` ('Charge Ann.' and 'Charge Bob.')" in finding.message
     assert "`prompt`" in finding.remedy
+
+
+def answered(died: bool = False) -> Story:
+    """An invocation that the engine answers by what another one has recorded."""
+    story = first().unit("step:ask#1", key="u:model#1", until="entered").dies().life() if died else first()
+    return story.had("model#1", "one").had("model#2", "two").finished("one")
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["never entered", "died before it returned"])
+def test_an_engine_that_answers_out_of_the_records_of_another_run_is_wrong_itself(died):
+    (finding,) = found(answered(died), "Charge Ann.", "Charge Bob.")
+    assert (finding.rule, finding.owner) == ("shared", Owner.ENGINE)
+    assert "among the records of invocation 1" in finding.remedy
+
+
+def test_where_somebody_chooses_the_key_of_a_cache_its_owner_is_to_blame():
+    (finding,) = found(answered(), "Charge Ann.", "Charge Bob.", contract=replace(KEEPS_ALL, caches=True))
+    assert (finding.owner, "cache key" in finding.remedy) == (Owner.INTEGRATION, True)
+
+
+def test_what_a_body_in_the_engines_unit_answers_is_not_the_engines():
+    story = first().unit("step:ask#1", key="u:model#1").had("model#1", "one").finished("one")
+    (finding,) = found(story, "Charge Ann.", "Charge Bob.")
+    assert finding.owner is Owner.INTEGRATION
+
+
+def test_the_key_of_a_persons_own_unit_is_theirs_to_choose():
+    story = Story().life().kept("step:charge#1", own=True).kept("model#1").outcome("one").invokes(2)
+    (finding,) = found(story.had("model#1", "one").finished("one"), "Charge Ann.", "Charge Bob.")
+    assert finding.owner is Owner.INTEGRATION
 
 
 def test_the_field_that_a_key_ignores_is_named():

@@ -168,6 +168,15 @@ def test_a_tool_that_answers_otherwise_because_its_memory_died_with_the_process_
     assert "let `charge` find what it needs in the arguments or a store" in finding.remedy
 
 
+def test_a_tool_that_answers_otherwise_only_behind_a_crash_does_not_vary_by_itself():
+    usually = Story().life().kept("model#1").ran(CHARGE, "paid", call="c1").finished(messages=CALLED)
+    story = Story("crash@model#1/after").life().kept("model#1").crash().life()
+    story.ran(CHARGE, "nothing", call="c1").finished(messages=told("nothing"))
+    (finding,) = conversation(a_case(story, usually)).findings
+    assert (finding.rule, finding.owner, finding.severity) == ("answer-differs", Owner.TOOL, Severity.ERROR)
+    assert "it ran in life 2, and runs without faults do not differ in it" in finding.message
+
+
 def test_an_answer_that_was_changed_underway_is():
     (finding,) = answering("paid", message="refused")
     assert (finding.rule, finding.owner) == ("messages-differ", Owner.ENGINE)

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic_ai import Agent, RunContext
+from pydantic_ai.agent import WrapperAgent
 
 
 @dataclass
@@ -24,6 +26,14 @@ raises = Agent("openai:gpt-5", name="raises")
 keeps = Agent("openai:gpt-5", name="keeps")
 scans = Agent("openai:gpt-5", name="scans")
 needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
+
+
+class Entered(WrapperAgent[Any, Any]):
+    async def run(self, *_given: Any, **_keywords: Any) -> Any:
+        os._exit(5)
+
+
+enters = Entered(Agent("openai:gpt-5", name="enters"))
 
 
 @needs.instructions

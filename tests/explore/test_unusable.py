@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import SubjectError, UsageError
 from harness.explore import sweep as exploring
 from harness.explore import unusable, written
 from harness.history import UnitLeft
@@ -49,6 +49,49 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert "no outcome was written" not in finding.message
     shown, _history = exploring.show(max(tmp_path.glob("*/journal/*-baseline")))
     assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
+
+
+DYING, WORLD = "tests.explore.dying", "tests.explore.dying:world"
+RUNS = {"script": [["done"], ["done"]], "invocations": ({"prompt": "For Ada."}, {"prompt": "For Grace."})}
+EARLY = [
+    pytest.param("Leaving", {}, Owner.ENGINE, "leaving ends the process", id="at once"),
+    pytest.param("Second", RUNS, Owner.ENGINE, "second ends the process", id="at a later run"),
+    pytest.param(
+        "Leaving", {"world": f"{DYING}:world"}, Owner.CONFIGURATION, "`tests.explore.dying:world`", id="world"
+    ),
+]
+
+
+@pytest.mark.parametrize(("engine", "given", "owner", "remedy"), EARLY)
+def test_what_ends_before_the_subject_is_called_is_told_of_the_engine(
+    tmp_path: Path, engine: str, given: dict[str, Any], owner: Owner, remedy: str
+) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:waits", engine=f"{DYING}:{engine}", **given)
+
+    (finding,) = exploring.sweep(scenario, [scenario.engine], out=tmp_path).findings
+
+    said = f"{engine.lower()} was still starting the run, and nothing of the subject had been called"
+    assert "the process ended by itself with code 3" in finding.message
+    assert finding.message.endswith(said)
+    assert finding.owner is owner
+    assert remedy in finding.remedy
+
+
+def test_an_agent_that_ends_the_process_before_any_body_of_it_is_told_of_the_agent(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:enters", engine="none")
+
+    (finding,) = exploring.sweep(scenario, ["none"], out=tmp_path).findings
+
+    assert "with code 5" in finding.message
+    assert finding.owner is Owner.CONFIGURATION
+    assert "find out what in the agent ends the process" in finding.remedy
+
+
+def test_what_an_engine_raises_as_it_is_prepared_is_told_of_the_engine(tmp_path: Path) -> None:
+    scenario = Scenario.make(subject="tests.explore.enders:waits", engine=f"{DYING}:Unready")
+
+    with pytest.raises(SubjectError, match=r"^`UnreadyWorker.prepare` of the engine raised RuntimeError: no licence$"):
+        exploring.sweep(scenario, [scenario.engine], out=tmp_path)
 
 
 NEVER_ENDS = {"waits": ("wait", "the body of `wait`"), "leaves": ("leave", "ended by itself with code 3")}

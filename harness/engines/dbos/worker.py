@@ -89,7 +89,7 @@ class DbosWorker:
     def seams(self, hook: Hook) -> None:
         from harness.engines.dbos import seams, transactions
 
-        usual = hook.pace() or HASTE
+        usual = hook.pace() or max(HASTE, self._case.scale)
         scale = eased(usual if self._case.auto_scale else self._case.scale, hook.ease())
         self._is_twofold = hook.plans("duplicate")
         seams.watch_units(hook, scale, transactions.is_body)

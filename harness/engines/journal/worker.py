@@ -127,6 +127,7 @@ class JournalBackend(CallableOperationBackend[None]):
         hook = hooks[0]
         hook.called(key, name)
         if (recorded := ledger.get(key)) is not MISSING:
+            hook.answered(key, recorded)
             return recorded
 
         async def run() -> object:

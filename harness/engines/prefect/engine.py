@@ -79,6 +79,7 @@ class PrefectEngine:
             remedy="have it called in a task with `persist_result=True` and a cache policy, which keeps the result",
             notes=NOTES,
             timeouts=TIMEOUTS,
+            caches=True,
         )
 
     @contextmanager

@@ -54,6 +54,7 @@ VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT",)
 AI = (
     "pydantic_ai.durable_exec.prefect._toolset.resolve_tool_task_config",
     "pydantic_ai.durable_exec.prefect._toolset.with_non_retryable_errors",
+    "pydantic_ai.durable_exec.prefect._types.default_task_config",
     "pydantic_ai.durable_exec.prefect.PrefectAgent._model_task_config",
     "pydantic_ai.durable_exec.prefect.PrefectAgent._mcp_task_config",
     "pydantic_ai.durable_exec.prefect.PrefectAgent._tool_task_config",

@@ -13,7 +13,7 @@ import tempfile
 from collections import OrderedDict
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from harness.errors import UsageError
 from harness.explore.properties.foresight import Foresight
 from harness.explore.properties.reach import Reach
 from harness.faults import FaultPlan
-from harness.history import History
+from harness.history import History, ProcessEnded
 from harness.process import stems
 from harness.runner import Bench, open_bench
 from harness.scenario import Scenario
@@ -108,9 +108,15 @@ def played(bench: Bench, scenario: Scenario, plan: FaultPlan, baseline: History 
     """The history of one run. Its folder is deleted: hundreds of examples would fill a disk."""
     run = bench.execute(plan, baseline=baseline, name="example", turn=turn, scenario=scenario)
     try:
-        return run.history
+        return unstacked(run.history)
     finally:
         shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def unstacked(history: History) -> History:
+    """A history whose journal nobody will see: without the stacks of what hung, which a finding would send one to."""
+    events = (replace(each, stacks=None) if isinstance(each, ProcessEnded) else each for each in history)
+    return replace(history, events=tuple(events))
 
 
 def _memory() -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.engines.base import Peeks
 from harness.explore import unusable
-from harness.explore.properties.benches import bench_for
+from harness.explore.properties.benches import bench_for, unstacked
 from harness.explore.properties.conversations import script_of
 from harness.explore.properties.offered import Offer
 from harness.explore.properties.plans import Strike, in_order
@@ -125,7 +125,7 @@ class Episode(Run):
         session = self.bench.session
         said = session.peek(self.store) if isinstance(session, Peeks) else session.observe(self.store)
         events = [*self.history.events, *said, RunEnded(how="finished")]
-        return History(tuple(replace(event, seq=number) for number, event in enumerate(events, 1)))
+        return unstacked(History(tuple(replace(event, seq=number) for number, event in enumerate(events, 1))))
 
     def close(self) -> None:
         """Forget it."""

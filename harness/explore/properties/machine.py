@@ -15,18 +15,19 @@ from typing import Any, ClassVar
 
 from hypothesis import reject
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.explore.properties.asked import at_least, base
+from harness.explore.properties.asked import at_least, base, names
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
-from harness.explore.properties.patience import patience
+from harness.explore.properties.patience import Patience, patience
 from harness.explore.properties.plans import Strike, strikes
-from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch
+from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch, ending_search
 from harness.explore.properties.trials import Unfit
 from harness.subjects.script import Turn
-from harness.verdict import Owner, RunReport, Severity
+from harness.verdict import Owner, Status
 
 AT = st.integers(0, 11)
 """Which step of a run a fault strikes, by its place; past the end counts from the start again."""
@@ -58,6 +59,8 @@ class DurableMachine(RuleBasedStateMachine):
 
     faults: ClassVar[Counter[str]] = Counter()
     """How many faults were planned, and how many happened, in all stories of a test."""
+    latest: ClassVar[Patience] = Patience()
+    """What the stories of a test have come to."""
     episode: Episode
     offer: Offer
 
@@ -73,14 +76,15 @@ class DurableMachine(RuleBasedStateMachine):
         """An empty store, and a service that knows what its agent can do."""
         at_least(1, "most_runs", self.most_runs)
         subject = type(self).subject  # of the class: a workflow would be bound as a method
-        given = base(subject, self.engine, {"stall": 2.0, **self.scenario}, drawn=DRAWN)
+        owners = sorted(names("owners", self.owners))
+        given = base(subject, self.engine, {"stall": 2.0, "owners": owners, **self.scenario}, drawn=DRAWN)
         self.offer = offer_of(given)
         point_out_idle(given, self.offer.history, self.offer.outputs)
         self.episode = Episode(given, self.offer)
         self.turns: list[Turn] = []
         self.judged = 0
         self.asked: list[str] = []
-        self.patience = patience()
+        self.patience = type(self).latest = patience()
         self.failed = self.strayed = False
 
     @rule(data=st.data())
@@ -127,6 +131,7 @@ class DurableMachine(RuleBasedStateMachine):
         """Nobody wants anything any more."""
 
     @invariant()
+    @ending_search()
     def all_is_well(self) -> None:
         """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
         __tracebackhide__ = True
@@ -138,6 +143,7 @@ class DurableMachine(RuleBasedStateMachine):
             except Unfit:
                 reject()
 
+    @ending_search()
     def teardown(self) -> None:
         """Recover what still lies dead, and look once more."""
         __tracebackhide__ = True
@@ -217,21 +223,23 @@ class DurableMachine(RuleBasedStateMachine):
             report = self.episode.judge()
         except DoesNotSurvive as failure:  # without any fault
             return failure
-        return DoesNotSurvive(self.episode.scenario, report) if self.blames(report) else None
-
-    def blames(self, report: RunReport) -> bool:
-        """Whether a report holds an error that one of `owners` must answer for."""
-        return any(found.severity is Severity.ERROR and found.owner in self.owners for found in report.findings)
+        return DoesNotSurvive(self.episode.scenario, report) if report.status is Status.FAILED else None
 
 
 def _never_idle(machine: type[DurableMachine], test: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A machine's test that passes, and warns when it has tried no fault."""
+    """A machine's test, that warns when it has tried no fault, and shows what it found where that does not repeat."""
 
     @wraps(test)
     def run(case: Any) -> None:
         __tracebackhide__ = True
-        machine.faults = Counter()
-        test(case)
+        machine.faults, machine.latest = Counter(), Patience()
+        try:
+            test(case)
+        except Flaky:
+            found = machine.latest.best
+            if found is None:
+                raise
+            raise EndsSearch(found.scenario, found.report, CHANCE) from None
         if not machine.faults["happened"]:
             warnings.warn(
                 f"{machine.__name__} tried no fault: in its stories {machine.faults['planned']} were planned and none"

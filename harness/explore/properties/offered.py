@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from harness.history import History
 from harness.journal import load
 from harness.scenario import Scenario
 from harness.subjects.offers import OFFER
+from harness.subjects.variables import path_held
 
 Schema = dict[str, Any]
 SEVERAL = "final_result_"
@@ -47,11 +47,15 @@ class Offer:
 def offer_of(scenario: Scenario) -> Offer:
     """What the outermost agent of a scenario's subject offers, once per subject and engine. Its script is not asked.
 
-    Raises `UsageError` if its agent asks no model, or if the subject cannot be used.
+    Raises `UsageError` if its agent asks no model, or if the subject cannot be used: always, if it did once. What one
+    example is refused and the next is given is a mistake in the test to Hypothesis.
     """
     deps = scenario.deps if isinstance(scenario.deps, str | None) else repr(scenario.deps)
     unscripted = scenario.model_copy(update={"script": None, "invocations": (), "lives": ()})
-    return _offer(_Asked(scenario.subject, scenario.engine, deps, unscripted))
+    found = _offer(_Asked(scenario.subject, scenario.engine, deps, unscripted))
+    if isinstance(found, str):
+        raise UsageError(found)
+    return found
 
 
 def point_out_idle(scenario: Scenario, history: History, outputs: Collection[str] = ()) -> None:
@@ -81,15 +85,36 @@ class _Asked:
 
 
 @lru_cache(maxsize=64)
-def _offer(asked: _Asked) -> Offer:
-    scenario = asked.scenario.with_plan(NO_FAULT)
-    folder = bench_for(scenario).run(NO_FAULT, name="offer", scenario=scenario, more={"offers": True})
+def _offer(asked: _Asked) -> Offer | str:
+    """The offer; or why there is none, once a second run has said whether that is chance."""
+    history = _asked(asked.scenario)
+    seen = history.observed(OFFER)
+    if not seen:
+        why, again = _why_none(history), _asked(asked.scenario)
+        if again.observed(OFFER):
+            why = (
+                f"two fault-free runs differ: the first asked no model ({why}), and the second did; take what varies"
+                " (time, chance, the order of a set) out of the agent"
+            )
+        return f"no conversation can be made up for {asked.scenario.subject}: {why}"
+    return _made(history, [event.value for event in seen])
+
+
+def _asked(scenario: Scenario) -> History:
+    """A fault-free run in which the model says what it was offered."""
+    folder = bench_for(scenario).run(
+        NO_FAULT, name="offer", scenario=scenario.with_plan(NO_FAULT), more={"offers": True}
+    )
     history = load(folder / "journal.jsonl")
     shutil.rmtree(folder, ignore_errors=True)
-    seen = [event.value for event in history.observed(OFFER)]
-    if not seen:
-        why = next((outcome.error for outcome in history.outcomes.values() if outcome.error), "it asked no model")
-        raise UsageError(f"no conversation can be made up for {scenario.subject}: {why}")
+    return history
+
+
+def _why_none(history: History) -> str:
+    return next((outcome.error for outcome in history.outcomes.values() if outcome.error), "it asked no model")
+
+
+def _made(history: History, seen: list[dict[str, Any]]) -> Offer:
     mine = [value for value in seen if value["agent"] == seen[0]["agent"]]
     tools: dict[str, Schema] = {}
     for value in mine:
@@ -118,10 +143,8 @@ def path_of(subject: Any) -> str:
             f"the subject {subject!r} is no agent and no workflow; name one as 'package.module:agent', or give the"
             " variable that holds it"
         )
-    for name, module in list(sys.modules.items()):
-        for attribute, value in list(getattr(module, "__dict__", {}).items()):
-            if value is subject and name != "__main__":
-                return f"{name}:{attribute}"
+    if path := path_held(subject):
+        return path
     raise UsageError(
         f"{subject!r} is no variable of an imported module, so another process cannot import it;"
         " put it into a module and name it as 'package.module:agent'"

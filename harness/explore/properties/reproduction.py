@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from hypothesis.errors import FailedHealthCheck
+from hypothesis import currently_in_test_context
+from hypothesis.control import current_build_context
+from hypothesis.errors import FailedHealthCheck, Flaky
 
 from harness.contract import ToolPolicy
 from harness.explore import unusable
+from harness.explore.elsewhere import by_file, variables
 from harness.scenario import DEFAULT_PROMPT, Invocation, Scenario
 from harness.subjects.script_yaml import dump
-from harness.verdict import RunReport, Severity, Status
+from harness.verdict import Finding, RunReport, Severity, Status
 
 _ORDER = ("why", "subject", "engine", "prompt", "deps", "world", "tools", "script", "invocations")
 """What a reader wants to know first comes first; the rest follows as the model has it."""
@@ -33,6 +38,22 @@ class EndsSearch(DoesNotSurvive, FailedHealthCheck):
     What does not repeat itself cannot be shrunk, and would be called a mistake in the test; what hangs, and everything
     simpler that hangs, too, costs the seconds of a hang each.
     """
+
+
+@contextmanager
+def ending_search() -> Iterator[None]:
+    """Let an `EndsSearch` pass that is raised where an earlier example went on.
+
+    Of such an example Hypothesis would say that it draws inconsistently, when it closes it, and hide the failure.
+    """
+    __tracebackhide__ = True
+    try:
+        yield
+    except EndsSearch:
+        if currently_in_test_context():
+            with suppress(Flaky):
+                current_build_context().data.freeze()
+        raise
 
 
 def is_fickle(report: RunReport) -> bool:
@@ -62,9 +83,9 @@ def to_yaml(scenario: Scenario) -> str:
 
 def regression(scenario: Scenario, report: RunReport) -> str:
     """The scenario of a failure as it belongs into `scenarios/`: it says what went wrong, and what it must come to."""
-    wrong = [finding.message for finding in report.findings if finding.severity is not Severity.NOTE]
+    wrong = [finding.message for finding in _wrong(report)]
     why = " ".join([*wrong, *report.reasons][:1]) or "found by a property"
-    return to_yaml(scenario.model_copy(update={"why": why, "expected": Status.PASSED}))
+    return to_yaml(by_file(scenario).model_copy(update={"why": why, "expected": Status.PASSED}))
 
 
 def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
@@ -73,15 +94,21 @@ def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
     `chance` is what has to be said of it if it does not always happen.
     """
     what = f"does not survive {scenario.plan}" if scenario.faults else "fails without any fault"
-    lines = [f"{scenario.subject} under {scenario.engine} {what}: {report.status}"]
-    for finding in report.findings:
-        if finding.severity is not Severity.NOTE:
-            lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]
+    kept = by_file(scenario)
+    lines = [f"{kept.subject} under {scenario.engine} {what}: {report.status}"]
+    for finding in _wrong(report):
+        lines += [f"  - {finding.check}, {finding.owner}: {finding.message}", f"    To do: {finding.remedy}"]
     said = {finding.message for finding in report.findings}
     lines += [f"  - {reason}" for reason in report.reasons if reason not in said]
     lines += ["", chance] if chance else []
-    lines += ["", "Save this as a file in scenarios/; `harness run FILE` does it again:", "", ""]
+    lines += ["", f"Save this as a file in scenarios/; `{variables(kept)}harness run FILE` does it again:", "", ""]
     return "\n".join(lines) + regression(scenario, report)
+
+
+def _wrong(report: RunReport) -> list[Finding]:
+    """What is more than a note: the errors first, for one of them is why the scenario fails."""
+    found = [finding for finding in report.findings if finding.severity is not Severity.NOTE]
+    return sorted(found, key=lambda finding: finding.severity is not Severity.ERROR)
 
 
 def _policy(policy: ToolPolicy) -> str:

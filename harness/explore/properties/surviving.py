@@ -20,6 +20,12 @@ from harness.verdict import RunReport, Severity, Status
 
 LOOKS = 10
 """How many runs say how often a scenario fails that does not always."""
+_BY_CHANCE = "so something in it is a matter of chance (threads that race, time), and the file may pass."
+_ONCE = f"It failed when it was drawn and in none of {LOOKS} runs after that, {_BY_CHANCE}"
+
+_seen: dict[str, DoesNotSurvive] = {}
+"""What drawn scenarios have failed with since a failure was shown last: one that fails by chance may never do it again,
+and Hypothesis would speak of the test."""
 
 
 def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
@@ -50,13 +56,14 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     if currently_in_test_context():
         _discard_if_idle(trial)
     if _is_last_look() and trial.report.status is Status.PASSED:  # Hypothesis has seen it fail
-        trial = next(filter(None, (_again(scenario, strict=strict) for _ in range(LOOKS - 1))), trial)
+        trial = _failing(scenario, strict=strict) or trial
     if trial.report.status is not Status.PASSED:
         opened.reach.fail()
         if not _is_last_look() and not (_is_drawn() and is_fickle(trial.report)):
             if _is_drawn() and is_stuck(trial.history):
                 opened.stuck = current_build_context().wrapped_test, scenario
-            raise failure(trial.scenario, trial.report)
+            found = _seen[scenario.model_dump_json()] = failure(trial.scenario, trial.report)
+            raise found
         opened.stuck = None
         raise _shown(_simplest(trial, strict=strict), strict=strict)
     return trial.report
@@ -114,6 +121,16 @@ def _causes(report: RunReport) -> set[object]:
     return {finding.group for finding in found} | {verdict.reason for verdict in wrong if verdict.reason}
 
 
+def _failing(scenario: Scenario, *, strict: bool) -> Trial | None:
+    """A trial of the scenario that fails. Raises what it failed with when it was drawn, if it never does so again."""
+    __tracebackhide__ = True
+    found = next(filter(None, (_again(scenario, strict=strict) for _ in range(LOOKS - 1))), None)
+    seen = _seen.pop(scenario.model_dump_json(), None)
+    if found is None and seen is not None:
+        raise DoesNotSurvive(seen.scenario, seen.report, _ONCE)
+    return found
+
+
 def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:
     """The failure for a person, once it was looked at again: with how often it fails, if that is not always.
 
@@ -124,10 +141,8 @@ def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:
     if looks[0] is None:
         looks += [_again(trial.scenario, strict=strict) for _ in range(LOOKS - 2)]
         failed = 1 + len(looks) - looks.count(None)
-        chance = (
-            f"It failed in {failed} of {LOOKS} runs, so something in it is a matter of chance (threads that race,"
-            " time), and the file may pass."
-        )
+        chance = f"It failed in {failed} of {LOOKS} runs, {_BY_CHANCE}"
+    _seen.clear()
     told = next((look for look in looks if look is not None and is_fickle(look.report)), trial)
     return failure(told.scenario, told.report, chance)
 

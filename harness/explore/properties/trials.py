@@ -79,7 +79,8 @@ class Fair:
         """Judge a run beside the first of these, and beside both where the twin could excuse what is found.
 
         Raises `EndsSearch` if the two take different steps, or others do: before the first failure in which a step
-        takes part there are `DOUBTS` more, because two that chance decides may be alike.
+        takes part there are `DOUBTS` more, because two that chance decides may be alike; what varies in any of them is
+        excused.
         """
         judged = self._report(Baseline(self.history), scenario, history, strict=strict)
         if self._is_sure(judged, scenario, history, strict=strict):
@@ -88,8 +89,9 @@ class Fair:
         judged, opened = self._report(self.twin, scenario, history, strict=strict), opened_for(self.scenario)
         steps = {StepId.parse(step).unnumbered for step in (*self.history.steps, *history.steps)}
         if judged.status is Status.FAILED and not steps <= opened.steady:
-            for _ in range(DOUBTS):
-                self._beside_another()
+            varies = (self._beside_another().volatile for _ in range(DOUBTS))
+            self.twin = Baseline(self.history, self.twin.volatile.union(*varies))
+            judged = self._report(self.twin, scenario, history, strict=strict)
             opened.steady |= steps
         return judged
 

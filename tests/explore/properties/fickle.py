@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic_ai import Agent
@@ -46,3 +47,20 @@ def ends(order_id: str) -> str:
 
 
 mortal = Agent("openai:gpt-5", name="mortal", tools=[ends])
+
+
+class Refuses(AbstractCapability[None]):
+    """The first request that any process of a test makes is refused."""
+
+    async def before_model_request(self, ctx: Any, request_context: Any) -> Any:
+        refuse_once(Path(os.environ["REFUSED_ONCE"]))
+        return request_context
+
+
+def refuse_once(told: Path) -> None:
+    if not told.exists():
+        told.touch()
+        raise ConnectionError("nobody answers")
+
+
+refused = Agent("openai:gpt-5", name="refused", tools=[charge], capabilities=[Refuses()])

@@ -95,6 +95,7 @@ def test_a_run_that_hangs_without_any_fault_is_a_failure(subject: str, engine: s
     (finding,) = caught.value.report.findings
     assert finding.check == "liveness"
     assert f"{ALONE}{words}" in finding.message
+    assert "of the journal" not in finding.message  # which is deleted
     assert caught.value.scenario.faults == ()
 
 

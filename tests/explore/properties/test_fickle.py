@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
+from harness.errors import UsageError
+from harness.explore import unusable
 from harness.explore.properties import (
     DoesNotSurvive,
     DurableMachine,
@@ -17,13 +23,16 @@ from harness.explore.properties import (
     fault_plans,
     scenarios,
     survives,
+    surviving,
 )
+from harness.explore.properties.machine import _never_idle
 from harness.explore.properties.patience import Patience
-from harness.explore.properties.reproduction import EndsSearch, told
+from harness.explore.properties.reproduction import EndsSearch, ending_search, told
+from harness.explore.properties.trials import Trial, play
 from harness.faults import FaultPlan
 from harness.scenario import Scenario
 from harness.subjects.script import Turn
-from harness.verdict import Owner
+from harness.verdict import Owner, RunReport
 
 SUBJECT = "tests.explore.properties.fickle"
 TWO_CHARGES: list[Any] = [{"call": "charge", "args": {"order_id": "a"}}, {"call": "charge", "args": {"order_id": "b"}}]
@@ -86,10 +95,26 @@ def test_several_runs_in_one_store_fail_for_it() -> None:
 
 
 def test_a_story_that_chance_ends_one_way_or_another_is_a_failure_and_not_a_mistake_in_the_test() -> None:
-    machine = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:mortal"})
+    case = type("Machine", (DurableMachine,), {"subject": f"{SUBJECT}:mortal"}).TestCase
+    case.settings = QUIETLY
 
     with pytest.raises(DoesNotSurvive):
-        run_state_machine_as_test(machine, settings=QUIETLY)
+        case().runTest()
+
+
+def test_what_was_found_is_shown_where_hypothesis_finds_fault_with_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = type("Machine", (DurableMachine,), {"subject": "fixtures.agents.till:agent"})
+    scenario = Scenario.make(subject=machine.subject)
+    best = DoesNotSurvive(scenario, RunReport("journal", scenario.subject, "", (), 1, "", ()))
+
+    def runs(_case: object) -> None:
+        machine.latest.found(best)
+        raise Flaky("it is the test's fault")
+
+    with pytest.raises(EndsSearch, match="does not always end like this") as caught:
+        _never_idle(machine, runs)(None)
+
+    assert caught.value.report is best.report
 
 
 def sent(shared: Patience, *, ends: bool) -> DurableMachine:
@@ -102,6 +127,62 @@ def sent(shared: Patience, *, ends: bool) -> DurableMachine:
         service.episode.live = lambda *_asked: False  # type: ignore[method-assign]
     service._live(number)
     return service
+
+
+def test_an_end_that_comes_where_another_example_went_on_is_shown_and_not_what_hypothesis_says_of_it() -> None:
+    seen: list[int] = []
+
+    @given(st.lists(st.integers(), min_size=5, max_size=5), st.data())
+    @durable(max_examples=5, derandomize=True, database=None)
+    def holds(_first: list[int], data: st.DataObject) -> None:
+        seen.append(1)
+        if len(seen) > 1:
+            with ending_search():
+                raise ended
+        data.draw(st.integers())
+
+    scenario = Scenario.make(subject=f"{SUBJECT}:seeded")
+    ended = EndsSearch(scenario, RunReport("journal", scenario.subject, "", (), 1, "", ()))
+    with pytest.raises(EndsSearch):
+        holds()
+
+
+def test_an_agent_that_is_refused_once_by_chance_is_one_sentence_however_often_it_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    close_benches()
+    monkeypatch.setenv("REFUSED_ONCE", str(tmp_path / "refused"))
+
+    @given(scenarios(f"{SUBJECT}:refused"))
+    @QUIETLY
+    def holds(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(
+        UsageError, match=r"two fault-free runs differ: the first asked no model .nobody answers., and the second"
+    ):
+        holds()
+
+
+def test_what_failed_once_and_never_again_is_shown_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = iter([True])
+
+    def once(scenario: Scenario, **asked: Any) -> Trial:
+        trial = play(scenario, **asked)
+        if not next(first, False):
+            return trial
+        verdict = unusable.by_chance("it broke", "broken")
+        return replace(trial, report=replace(trial.report, verdicts=(verdict,)))
+
+    monkeypatch.setattr(surviving, "play", once)
+
+    @given(scenarios("fixtures.agents.till:agent", tools={"charge": "repeatable"}, rounds=1))
+    @QUIETLY
+    def holds(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(DoesNotSurvive, match=r"(?s)it broke.*failed when it was drawn and in none of 10 runs"):
+        holds()
 
 
 @pytest.mark.parametrize("found_before", [False, True])

@@ -14,14 +14,15 @@ from pydantic_ai import Agent
 
 import harness
 from fixtures.engines.rare import RARE
+from harness.errors import UsageError
 from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, machine, survives
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
 from harness.explore.properties.patience import HANGS
 from harness.explore.properties.plans import Strike
-from harness.explore.properties.reproduction import to_yaml
+from harness.explore.properties.reproduction import regression, to_yaml
 from harness.explore.properties.trials import Unfit
-from harness.explore.sweep import sweep
+from harness.explore.sweep import run, sweep
 from harness.faults import Fault
 from harness.scenario import Scenario
 from harness.subjects.script import Call, Turn
@@ -106,6 +107,29 @@ def ours(caught: pytest.ExceptionInfo[DoesNotSurvive]) -> list[str]:
     return [entry.name for entry in caught.traceback.filter(caught) if room in Path(entry.path).parents]
 
 
+def test_a_file_of_the_machine_says_whose_errors_count_and_passes_once_the_engine_is_right(tmp_path: Path) -> None:
+    service = type("Machine", (Till,), {"engine": "fixtures.engines.rare.mixes_up_runs:Engine"})()
+    service.open_the_store()
+    for prompt, fault in (("This is prompt 1.", Fault.parse("lost@run")), ("This is prompt 2.", None)):
+        service.episode.live(service.episode.begin([Turn(text="done")], prompt), fault)
+
+    with pytest.raises(DoesNotSurvive, match=r"failed\n  - cache, engine: invocation 2 was given") as caught:
+        service.all_is_well()
+
+    service.teardown()
+    file = tmp_path / "found.yaml"
+    file.write_text(regression(caught.value.scenario, caught.value.report), "utf-8")
+    found = Scenario.from_yaml(file)
+    assert (found.owners, found.why[:24]) == (tuple(sorted(Till.owners)), "invocation 2 was given w")
+    ends = [run(found.model_copy(update={"engine": engine}), out=tmp_path) for engine in (found.engine, "journal")]
+    assert [end.status for end in ends] == [Status.FAILED, Status.PASSED]
+
+
+def test_a_machine_that_nobody_must_answer_to_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"`owners` is frozenset.*; name at least one"):
+        type("Machine", (Till,), {"owners": frozenset()})().open_the_store()
+
+
 def test_the_reference_engine_keeps_runs_apart() -> None:
     tried(Till, 6)
 
@@ -164,7 +188,7 @@ def test_the_subject_may_be_what_a_module_holds() -> None:
 
     service.open_the_store()
 
-    assert service.episode.scenario.subject == f"{__name__}:held"
+    assert service.episode.scenario.subject == f"{__file__}:held"
     service.teardown()
 
 
