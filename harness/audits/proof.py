@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from math import isfinite
+from math import inf, isfinite
 
 from harness.audits.targets import ALONE, MODEL, STEP, TOGETHER, Target, is_asked, target
 from harness.audits.wire import measuring
@@ -48,6 +48,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
             others=names - {unit.called} - ({""} if unit.tool else set()),
             host=_host(unit, asked),
             ways=_ways(unit, one, asked),
+            held_up=bool(unit.step) and any(_is_endless(other) for other in units if other.called != unit.called),
         )
         if isinstance(one, Target)
         else one
@@ -76,6 +77,12 @@ def _ways(unit: UnitAudit, target: Target, asked: Sequence[UnitAudit]) -> tuple[
         return (TOGETHER,)
     alike = (one for one in asked if one.called == unit.called and not unit.is_elsewhere(one))
     return (ALONE,) if any(one.agent != unit.agent for one in alike) else (ALONE, TOGETHER)
+
+
+def _is_endless(unit: UnitAudit) -> bool:
+    """Whether an engine tries it for ever, where it fails as somebody does whom nobody can reach."""
+    cells = (cell for cell in unit.cells if cell.failure in (Failure.REFUSED, Failure.TOOL_EXCEPTION))
+    return any(one.endless for cell in cells for one in factors(cell.expression))
 
 
 def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
@@ -149,9 +156,11 @@ def _measured(
 ) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
     longest = sorted(range(len(every)), key=lambda place: _haste(every[place][1]))
+    stuck: dict[Target, str] = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
         begun = {
-            place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing) for place in longest
+            place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing, stuck=stuck)
+            for place in longest
         }
         try:
             return [begun[place].result() for place in range(len(every))]
@@ -172,19 +181,29 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str) -> Cell:
+def _cell(
+    unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str, stuck: dict[Target, str]
+) -> Cell:
+    """The cell as the first way shows it that shows anything.
+
+    What is `stuck` before it comes to a target is so whatever would have failed there, and takes its time: once.
+    """
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
-    way, *others = target.ways
-    found = _measured_so(unit, cell, target, way, bench, missing)
-    for way in others:
-        if found.measured is None:
-            found = _measured_so(unit, cell, target, way, bench, missing)
+    found = cell
+    for way in target.ways:
+        one = replace(target, ways=(way,))
+        if found.measured is None and one not in stuck:
+            found = _measured_so(unit, cell, one, bench, missing, stuck)
+        elif found.measured is None:
+            found = cell.model_copy(update={"unmeasured": stuck[one]})
     return found
 
 
-def _measured_so(unit: UnitAudit, cell: Cell, target: Target, way: str, bench: Bench, missing: str) -> Cell:
-    """The cell as one way to make it fail shows it."""
+def _measured_so(
+    unit: UnitAudit, cell: Cell, target: Target, bench: Bench, missing: str, stuck: dict[Target, str]
+) -> Cell:
+    """The cell as the one way to make it fail shows it. Fills `stuck`."""
 
     def numbers(seen: measuring.Measured) -> tuple[dict[str, int], dict[str, int]]:
         """How often each call asked, and how often each ran."""
@@ -208,18 +227,17 @@ def _measured_so(unit: UnitAudit, cell: Cell, target: Target, way: str, bench: B
         beside=target.beside,
         others=target.others,
         host=target.host,
-        alone=(target.called, target.agent) if way == ALONE else None,
+        alone=(target.called, target.agent) if target.ways == (ALONE,) else None,
         around=_around(unit, cell),
-        waits=cell.seconds if cell.seconds and isfinite(cell.seconds) else 0.0,
+        waits=inf if target.held_up else cell.seconds if cell.seconds and isfinite(cell.seconds) else 0.0,
         hangs=cell.failure is Failure.READ_TIMEOUT and any(layer.waits_for_ever for layer in unit.layers),
         is_enough=is_enough,
     )
     asked, ran = numbers(seen)
     bodies = max(ran.values(), default=0)
-    reasons = _why_not(cell, target, seen, asked, bodies, missing)
-    if way == ALONE and not seen.requests:
-        reasons = iter(("the run never came to this: its code went another way",))
-    if reason := next(reasons, ""):
+    if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
+        if seen.outcome == "stuck" and not (seen.requests or seen.fired):
+            stuck[target] = reason
         return cell.model_copy(update={"unmeasured": reason})
     measured = Measured(
         requests=max(asked.values(), default=0),
@@ -270,13 +288,10 @@ def _why_not(
     if nothing and missing and not target.beside:
         yield missing
     if seen.outcome in ("stuck", "broken") and not (cell.hangs and seen.requests):
-        yield f"the run came to no end ({seen.outcome})"
-    if target.step and cell.failure in IN_A_BODY and not seen.fired:
-        yield f"the run never came to {target.step}, where it was to fail"
+        yield f"the run came to no end ({seen.reason or seen.outcome})"
+    yield from _never_there(cell, target, seen, asked)
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
-    if seen.requests and not asked:
-        yield "the run asked others, and never came to this: what asks before fails, or its code went another way"
     if cell.bound and cell.counts == "requests" and not seen.requests and target.step:
         yield "with the arguments of our script, the tool asked nobody"
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
@@ -285,6 +300,16 @@ def _why_not(
         yield f"the run asked nobody: its code went another way, or {_LEFT}"
     if cell.bound and seen.outlived and most < _fewest(cell):
         yield f"the run ended while this was still tried: {_LEFT}"
+
+
+def _never_there(cell: Cell, target: Target, seen: measuring.Measured, asked: Mapping[str, int]) -> Iterator[str]:
+    """Why a run did not come to the place where something was to fail."""
+    if target.ways == (ALONE,) and not seen.requests:
+        yield "the run never came to this: its code went another way"
+    if target.step and cell.failure in IN_A_BODY and not seen.fired:
+        yield f"the run never came to {target.step}, where it was to fail"
+    if seen.requests and not asked:
+        yield "the run asked others, and never came to this: what asks before fails, or its code went another way"
 
 
 def _is_of(step: StepId, target: Target) -> bool:

@@ -24,7 +24,8 @@ class Target:
     own that asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several
     ask in them, only what `host` is asked for. `agent` is the name of the workflow's agent whose requests these are.
     `ways` are the ways to make it fail, until one shows how often it is tried: together with everything that is asked,
-    or `ALONE`, where everything else works.
+    or `ALONE`, where everything else works. `held_up`: another step may come first, and be tried without end where
+    whom it asks cannot be reached.
     """
 
     step: str | None = None
@@ -36,6 +37,7 @@ class Target:
     host: str = ""
     agent: str = ""
     ways: tuple[str, ...] = (TOGETHER,)
+    held_up: bool = False
 
 
 def target(

@@ -15,7 +15,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -47,6 +47,9 @@ _SECRET = re.compile(r"""['"`]([A-Z][A-Z0-9_]*_(?:KEY|TOKEN))['"`]""")
 _CHECKED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 _LOOKED_UP = {"socket.getaddrinfo", "socket.gethostbyname"}
 _WATCHED = _CHECKED | _LOOKED_UP
+
+told: set[Callable[[str], None]] = set()
+"""Who wants to know whom the subject tried to reach: each is called with the host, before that is refused."""
 
 _allowed: frozenset[str] = frozenset()
 _hooked = False
@@ -133,6 +136,8 @@ def _check_name(host: Any, port: Any = None, *_rest: Any) -> None:
 
 
 def _refuse(host: Any, port: Any) -> None:
+    for tell in told:
+        tell(_text(host))
     where = f"{_text(host)}:{port}" if port not in (None, 0, "0") else _text(host)
     raise LeavesMachine(
         f"the harness does not let a subject leave this machine, and this one tried to reach {where};"

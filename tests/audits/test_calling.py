@@ -88,7 +88,18 @@ def test_what_the_calls_say_is_what_is_measured(name):
     assert [both for both in counted.values() if both[0] != both[1]] == []
 
 
+def quiet(name: str) -> UnitAudit:
+    proven = audit(f"fixtures.audit.calling_temporal:{name}", "temporal", options=OPTIONS)
+    (unit,) = [unit for unit in proven.units if unit.unit == "step:be_quiet"]
+    return unit
+
+
+def test_a_step_is_measured_behind_one_whose_provider_is_reached():
+    (cell,) = quiet("Stubborn").cells
+    assert (cell.predicted, cell.counted) == (4, 4)
+
+
 def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_it():
-    proven = audit("fixtures.audit.calling_temporal:Stubborn", "temporal", options=OPTIONS)
-    (cell,) = [cell for unit in proven.units for cell in unit.cells if unit.unit == "step:be_quiet"]
-    assert cell.unmeasured == "the run came to no end (stuck)"
+    (cell,) = quiet("Unpaid").cells
+    why = "`step:pay#1` was tried 26 times in one life, and again; payments.example cannot be reached from here"
+    assert cell.unmeasured == f"the run came to no end ({why})"

@@ -19,9 +19,10 @@ from harness.audits.inside import durable
 from harness.audits.reach import own_function, reached, referred
 from harness.audits.wire import endpoint, hurry
 from harness.audits.wire.around import Around, around
-from harness.audits.wire.failures import AT_THE_ENDPOINT
+from harness.audits.wire.failures import AT_THE_ENDPOINT, SUCCESS, UNREACHED
 from harness.engines.base import Worker
 from harness.engines.registry import attribute
+from harness.history import Observation
 from harness.process import worker
 from harness.retries.live import Live, Unit
 from harness.steps import StepId
@@ -32,6 +33,8 @@ _beside: dict[str, Function] = {}
 """The functions of an agent that is the subject, beside its tools, by the names that the audit gives them."""
 _others: set[str] = set()
 """The names of the agents that they ask."""
+_missed: set[str] = set()
+"""The hosts that the guard kept this life from, as far as they are told."""
 
 
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
@@ -55,10 +58,10 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
 def live(argument: dict[str, Any]) -> None:
     """Run one incarnation as `argument["wire"]` says: failure, limit, sent, script, pace and scale.
 
-    Where the failure is not the endpoint's, the model is scripted and there is none. Where it is that of requests out
-    of a tool's body, the model is scripted so that it calls the tool, and out of another function, so that it gives its
-    output at once; the models of agents inside that are their own. So it is where a step or an agent of a workflow
-    fails alone.
+    Where the failure is not the endpoint's, the model is scripted, and if a step of a workflow is what fails, the
+    endpoint answers whoever asks a provider without one. Where it is that of requests out of a tool's body, the model
+    is scripted so that it calls the tool, and out of another function, so that it gives its output at once; the models
+    of agents inside that are their own. So it is where a step or an agent of a workflow fails alone.
     """
     wire = argument["wire"]
     within = _within(wire)
@@ -67,13 +70,24 @@ def live(argument: dict[str, Any]) -> None:
         told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
         told |= {"others": wire["others"], "host": wire["host"], "works_beside": wire["alone"] is not None}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
+    elif wire["step"] and StepId.parse(wire["step"]).kind == "step":
+        # A step before the one that fails may ask a provider by itself, and be tried for ever where it finds nobody.
+        endpoint.install(endpoint.Endpoint(SUCCESS, limit=wire["limit"], within=lambda: False, works_beside=True))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
         worker.script_models(wire["script"], without_tools=bool(wire["beside"] or wire["alone"]))
         models.let_through(_real(wire, within), _asked if wire["alone"] else None)
+    guard.told.add(_unreached)
     hurry.install(wire["pace"], short=wire["short"])
     worker.pace(wire["scale"], auto=wire["pace"] is None)
     worker.live(argument)
+
+
+def _unreached(host: str) -> None:
+    """Write down whom a run tries to reach in vain: it may be why it comes to no end."""
+    if (probes := bodies.active()) is not None and host not in _missed:
+        _missed.add(host)
+        probes.journal.append(Observation(name=UNREACHED, value=host), invocation=probes.invocation)
 
 
 def _look_beside() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from harness.audits.wire.failures import CUT_OFF
+from harness.audits.wire.failures import CUT_OFF, UNREACHED
 from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, UnitTried, Waited
 from harness.process.tally import TRIES
 from harness.steps import StepId
@@ -48,7 +48,8 @@ class Measured:
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
     caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
     requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die. `outlived`:
-    the run had come to its end, and something in it had not.
+    the run had come to its end, and something in it had not. `reason` is why the watchdog ended it, and whom it asked
+    that no run can reach.
     """
 
     asked: dict[str, int]
@@ -60,6 +61,7 @@ class Measured:
     folder: Path
     outlived: bool = False
     elsewhere: int = 0
+    reason: str = ""
 
     @property
     def requests(self) -> int:
@@ -80,6 +82,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         fired=len(history.fired),
         folder=folder,
         outlived=bool(history.outcomes) and _is_under_way(history),
+        reason="; ".join(_reasons(history)),
     )
 
 
@@ -175,6 +178,12 @@ def _outcome(history: History, *, unbounded: bool) -> str:
     if (outcome := history.outcomes.get(1)) is not None:
         return outcome.error_type or outcome.status
     return "cut off" if unbounded else history.of(RunEnded)[-1].how
+
+
+def _reasons(history: History) -> Iterable[str]:
+    yield from (event.reason for event in history.of(RunEnded)[-1:] if event.reason)
+    if hosts := sorted({event.value for event in history.observed(UNREACHED)}):
+        yield f"{' and '.join(hosts)} cannot be reached from here"
 
 
 def _seconds(history: History, wire: Wire) -> float:

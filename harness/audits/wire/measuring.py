@@ -124,8 +124,9 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     workflow, or to others than the `host`; whatever tries once more is unbounded. With the names of a step and an agent
     that are `alone`, only the requests of these fail. `short` lets chance make waits short.
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. `waits` are
-    the seconds that it all takes at worst, as configured; the longer, the more they are divided. Where a deadline
-    strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again in longer times.
+    the seconds that it all takes at worst, as configured, perhaps without end; the longer, the more they are divided.
+    Where a deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again
+    in longer times.
     What `hangs`, because a client waits for ever, comes to every deadline, and to an end at no other time. Safe to call
     from several threads. Raises `UsageError` for what cannot be measured.
     """
@@ -206,7 +207,7 @@ def _haste(around: Around, waits: float) -> tuple[float, float]:
         return HARDLY_ANY, ENDLESS
     if waits / quick_scale(around) <= LONGEST:
         return ROOM, QUICK
-    return HARDLY_ANY, max(QUICK, waits / LONGEST)
+    return HARDLY_ANY, ENDLESS if math.isinf(waits) else max(QUICK, waits / LONGEST)
 
 
 def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
