@@ -15,6 +15,7 @@ from pydantic_ai.usage import UsageLimits
 
 from harness.audits import collect
 from harness.audits.asked import Engine, body_unit
+from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import asks
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
@@ -22,6 +23,7 @@ from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
+from harness.retries.arithmetic import factors
 from harness.retries.live import Live, MadeInCall, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
@@ -235,12 +237,24 @@ def _in_step(
     way = [id(one) for one in bodies]
     inside = [one for one in every if [id(helper) for helper in one.through[: len(way)]] == way]
     found = [replace(one, through=one.through[len(way) :]) for one in inside]
-    units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies)) or [
-        _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
-    ]
+    whole = _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
+    units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies)) or [whole]
     hidden = {one.name: one for one in found if isinstance(one.value, Unseen)} if given else {}
-    yield from units
     for one in hidden.values():
-        yield from asking(
+        units += asking(
             called(f"step:{name}.", one), one, [*Way(lives, engine, ()).layers(one.through), *lives], engine
         )
+    units[0] = units[0].model_copy(update={"dies": whole.step})
+    begun_again = _begun_again(step, engine, engine)
+    yield from (_mortal(unit, apart(lives), begun_again) for unit in units)
+
+
+def _mortal(unit: UnitAudit, lives: Sequence[Live], engine: Engine) -> UnitAudit:
+    """The unit, with how often its step runs when the process dies in it each time.
+
+    What tries the whole again hears of the last death, unless the workflow's own code takes that for an answer.
+    """
+    *cells, died = collect.mortal(unit, lives, engine).cells
+    again = {live.layer.name for live in lives if live.layer.kind == "container"}
+    bound = any(one.layer in again and one.times != 1 for one in factors(died.expression))
+    return unit.model_copy(update={"cells": (*cells, died.model_copy(update={"bound": bound}))})

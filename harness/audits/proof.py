@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from math import inf, isfinite
 
-from harness.audits.targets import ALONE, MODEL, STEP, TOGETHER, Target, is_asked, target
+from harness.audits.targets import ALONE, MODEL, STEP, TOGETHER, Target, is_asked, is_decorated, target
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
@@ -41,7 +41,11 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     shared = _shared(units)
     # Empty is the name of what is asked for in the workflow itself, in no step, and of all that a tool asks.
     names = frozenset(unit.called for unit in units if unit.called or unit in asked)
-    targets = [shared.get(unit.step) or target(unit, cell, asking, comes_back, called) for unit, cell in every]
+    targets = [
+        shared.get(unit.dies if cell.failure is Failure.CRASH else unit.step)
+        or target(unit, cell, asking, comes_back, called)
+        for unit, cell in every
+    ]
     targets = [
         replace(
             one,
@@ -112,8 +116,12 @@ def _is_beside(one: UnitAudit, other: UnitAudit) -> bool:
 
 
 def _shared(units: Sequence[UnitAudit]) -> dict[str, str]:
-    """The steps of the person's own that more than one unit is, and why none of these is measured."""
-    several = (step for step, number in Counter(unit.step for unit in units).items() if step and number > 1)
+    """The steps of the person's own that more than one unit is, and why none of these is measured.
+
+    What is tried again in a step is no step of its own.
+    """
+    steps = Counter(step for unit in units for step in {unit.dies, "" if is_decorated(unit) else unit.step} if step)
+    several = (step for step, number in steps.items() if number > 1)
     return {
         step: f"several steps are called {step!r} in a run, which does not show which of them it is" for step in several
     }
@@ -298,8 +306,16 @@ def _why_not(
         yield "its model sent no request that could be made to fail here"
     if cell.bound and cell.counts == "requests" and not seen.requests:
         yield f"the run asked nobody: its code went another way, or {_LEFT}"
+    yield from _ended_before(cell, target, seen, most)
+
+
+def _ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: int) -> Iterator[str]:
+    """Why a run shows less of a cell than there would be: it had come to its end."""
     if cell.bound and seen.outlived and most < _fewest(cell):
         yield f"the run ended while this was still tried: {_LEFT}"
+    within = target.kind == STEP and target.step is not None and len(StepId.parse(target.step).path) > 1
+    if cell.failure is Failure.CRASH and within and not seen.unbounded and most < (cell.predicted or 0):
+        yield "the run ended before it: whatever becomes of that, the workflow that the step is in is begun again"
 
 
 def _never_there(cell: Cell, target: Target, seen: measuring.Measured, asked: Mapping[str, int]) -> Iterator[str]:

@@ -71,8 +71,8 @@ def target(
 def _failing(unit: UnitAudit) -> Target | str:
     """A body that fails by itself."""
     if not (unit.step or _is_tool(unit)):
-        return "no run of the harness can make it happen"
-    if _decorated(unit):
+        return _NO_RUN
+    if is_decorated(unit):
         return f"a fault cannot be put inside the decorator of the {'step' if unit.step else 'tool'}'s function"
     if unit.step:
         return Target(unit.step, STEP)
@@ -125,15 +125,28 @@ def _served(unit: UnitAudit, cell: Cell, called: Mapping[str, str]) -> Target | 
 
 def _dying(unit: UnitAudit, asking: str, called: Mapping[str, str]) -> Target | str:
     """Where the process dies: when the body is done, and before that is recorded."""
+    if unit.unit.startswith("step:"):
+        return _dying_in_step(unit)
     if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
         return Target("model#1", STEP)  # the run goes on after the last death, and asks again in steps of their own
     if unit.served:
         return _served(unit, Cell(failure=Failure.CRASH, expression=times(1, "")), called)
     if _is_tool(unit):
         return Target(f"{unit.unit}#1", "tool", unit.unit.partition(":")[2])
-    return "it is measured where a process can die: in a model's request, in a tool"
+    return "it is measured where a process can die: in a model's request, in a tool, in a step"
 
 
-def _decorated(unit: UnitAudit) -> bool:
+def _dying_in_step(unit: UnitAudit) -> Target | str:
+    """A step of the person's own dies as a whole, whatever it asks."""
+    if unit.dies:
+        return Target(unit.dies, STEP)
+    return _ONE_DEATH if unit.called else _NO_RUN
+
+
+_NO_RUN = "no run of the harness can make it happen"
+_ONE_DEATH = "what is asked in one step dies with it: that is measured at the first unit of the step"
+
+
+def is_decorated(unit: UnitAudit) -> bool:
     """Whether a function has a retrying decorator of its own: our faults happen around it, not inside."""
     return any(layer.kind == "tool" for layer in unit.layers)

@@ -107,7 +107,8 @@ class UnitAudit(Value):
     tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
     function's name in `beside`. Of a run, `toolsets` are the ids of the agent's. `step` is the step that a unit of the
     person's own is in a run, if that is known, `host` the one that it asks, and `agent` the name of the agent whose it
-    is, where that is not the subject.
+    is, where that is not the subject. `dies` is the step in a run in which the process dies with it, for the first of
+    the units that are in that step: of several, one death is that of all.
     """
 
     unit: str
@@ -117,6 +118,7 @@ class UnitAudit(Value):
     may: May = "unsaid"
     toolsets: tuple[str, ...] = ()
     step: str = ""
+    dies: str = ""
     host: str = ""
     agent: str = ""
     layers: tuple[RetryLayer, ...] = ()

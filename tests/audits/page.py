@@ -57,7 +57,8 @@ def table(lines: list[str], heads: tuple[str, ...] = HEADS) -> str:
 
 def flow(report: AuditReport) -> str:
     """The table of a workflow that asks a provider without any agent."""
-    told = [(cell.failure, cell.chain, amount(cell), measured(cell)) for cell in report.units[0].cells]
+    asked = (cell for cell in report.units[0].cells if cell.failure in ON_THE_WIRE)
+    told = [(cell.failure, cell.chain, amount(cell), measured(cell)) for cell in asked]
     return table([f"| {' | '.join(row)} |" for row in told], HEADS[3:])
 
 

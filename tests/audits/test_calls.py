@@ -95,7 +95,8 @@ def test_what_a_workflow_itself_asks_is_not_what_its_step_is_measured_at(tmp_pat
     (tmp_path / "both.py").write_text(BOTH)
     report = audit(f"{tmp_path / 'both.py'}:both", "dbos")
     (step,) = [unit for unit in report.units if unit.unit == "step:ask.client"]
-    assert {cell.failure for cell in step.cells if cell.counted != cell.predicted} == set()
+    assert {cell.failure for cell in step.cells if cell.counted != cell.predicted} == {Failure.CRASH}
+    assert step.cell(Failure.CRASH).agrees is None  # of many deaths some are measured
     assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]
 
 
@@ -184,5 +185,7 @@ def test_what_a_workflow_begins_and_does_not_wait_for_is_unmeasured_and_not_noth
     report = audit(f"{tmp_path / 'forgetting.py'}:forgetting", "dbos")
     (asked,) = [unit for unit in report.units if unit.unit == "step:child.ask.client"]
     assert {cell.counted for cell in asked.cells} == {None}
-    assert all("does not wait for" in cell.unmeasured for cell in asked.cells)
+    *asking, dying = asked.cells
+    assert all("does not wait for" in cell.unmeasured for cell in asking)
+    assert dying.unmeasured == "the run never came to step:child#1.step:ask#1, where it was to fail"
     assert not [finding for finding in report.findings if finding.rule == "prediction-differs"]

@@ -193,7 +193,7 @@ def test_what_the_call_itself_changes_is_unknown(name, reason):
     workflow = getattr(changing, name)
     (unit, *_rest) = own.units_of(workflow, lambda unit: prefect.layers(workflow, unit, {}))
     assert any(reason in one.unknown for one in unit.unknown)
-    assert {cell.predicted for cell in unit.cells} == {None}
+    assert {cell.predicted for cell in unit.cells if cell.failure in ON_THE_WIRE} == {None}
 
 
 def test_a_decorator_under_a_task_is_inside_it():

@@ -54,7 +54,8 @@ def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in found.items():
         if owner := named(unit, name):
             text = f"{name} retries without end when {happens(unit, failures[0])}"
-            more = f" (and after {len(failures) - 1} other failures)" if len(failures) > 1 else ""
+            others = len(failures) - 1
+            more = f" (and after {others} other failure{'s' if others > 1 else ''})" if others else ""
             remedy = _RAISED if owner.kind == "container" else _ENDED
             yield Said(f"{text}{more}", remedy, Severity.ERROR, failures, owner)
 

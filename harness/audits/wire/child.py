@@ -71,8 +71,8 @@ def live(argument: dict[str, Any]) -> None:
         told |= {"others": wire["others"], "host": wire["host"], "works_beside": wire["alone"] is not None}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     elif wire["step"] and StepId.parse(wire["step"]).kind == "step":
-        # A step before the one that fails may ask a provider by itself, and be tried for ever where it finds nobody.
-        endpoint.install(endpoint.Endpoint(SUCCESS, limit=wire["limit"], within=lambda: False, works_beside=True))
+        # A workflow comes to its step only if what it asks before is answered; that is not counted.
+        endpoint.install(endpoint.Endpoint(SUCCESS, limit=1, within=lambda: False, works_beside=True))
     if wire["failure"] not in AT_THE_ENDPOINT or within is not None:
         models.uninstall()
         worker.script_models(wire["script"], without_tools=bool(wire["beside"] or wire["alone"]))

@@ -9,7 +9,18 @@ from itertools import takewhile
 from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF, UNREACHED
-from harness.history import FaultFired, History, HttpRequest, RunEnded, StepEntered, StepLeft, UnitTried, Waited
+from harness.history import (
+    FaultFired,
+    History,
+    HttpRequest,
+    RunEnded,
+    StepEntered,
+    StepLeft,
+    UnitEntered,
+    UnitLeft,
+    UnitTried,
+    Waited,
+)
 from harness.process.tally import TRIES
 from harness.steps import StepId
 
@@ -21,7 +32,8 @@ class Wire:
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
     of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
     requests to others than the `host`, if there is one. `alone` are the names of the workflow's own step and of the
-    agent whose requests fail while everything else works; each is empty where there is none.
+    agent whose requests fail while everything else works; each is empty where there is none. A process that is to die
+    dies `early` when the body of its step begins, and not when it is done.
     """
 
     failure: str
@@ -35,6 +47,7 @@ class Wire:
     others: tuple[str, ...] = ()
     host: str = ""
     alone: tuple[str, str] | None = None
+    early: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,8 +61,9 @@ class Measured:
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
     caller saw, `cut off`, `stuck` or `broken`. `unbounded`: it would have gone on, and was ended at the limit of
     requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die. `outlived`:
-    the run had come to its end, and something in it had not. `reason` is why the watchdog ended it, and whom it asked
-    that no run can reach.
+    the run had come to its end, and something in it had not. `covered`: the record of the step that was to fail goes by
+    a body in it, such as an agent's request, and not by that step. `reason` is why the watchdog ended it, and whom it
+    asked that no run can reach.
     """
 
     asked: dict[str, int]
@@ -61,6 +75,7 @@ class Measured:
     folder: Path
     outlived: bool = False
     elsewhere: int = 0
+    covered: bool = False
     reason: str = ""
 
     @property
@@ -82,6 +97,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         fired=len(history.fired),
         folder=folder,
         outlived=bool(history.outcomes) and _is_under_way(history),
+        covered=_is_covered(history, wire),
         reason="; ".join(_reasons(history)),
     )
 
@@ -149,11 +165,21 @@ def _bodies_around(step: str | None) -> Iterable[str | None]:
 
 
 def _bodies(history: History, wire: Wire) -> dict[str, int]:
-    """How often each body ran. One that is made to fail before it begins has run as often as it failed."""
+    """How often each body ran. One that is made to fail before it begins has run as often as it failed.
+
+    Of the steps of a workflow there are only units.
+    """
+    own = Counter(event.step for event in history.of(UnitEntered) if event.step == wire.step)
     entered = Counter(event.step for event in history.of(StepEntered))
     failed = Counter(event.step for event in history.fired if event.window == "before")
     most = {wire.step: wire.limit} if wire.step else {}
-    return {step: min(count, most.get(step, count)) for step, count in {**entered, **failed}.items()}
+    return {step: min(count, most.get(step, count)) for step, count in {**own, **entered, **failed}.items()}
+
+
+def _is_covered(history: History, wire: Wire) -> bool:
+    """Whether a unit is known by a body in it, instead of by the step that it would be without one."""
+    units = {event.unit for event in history.of(UnitEntered) if event.step == wire.step}
+    return any(event.claimed and event.unit in units for event in history.of(UnitLeft))
 
 
 def _is_unbounded(history: History, wire: Wire) -> bool:
@@ -168,9 +194,11 @@ def _is_unbounded(history: History, wire: Wire) -> bool:
 
 
 def _is_under_way(history: History) -> bool:
-    """Whether a body that was entered was never left."""
-    left = Counter(event.step for event in history.of(StepLeft))
-    return bool(Counter(event.step for event in history.of(StepEntered)) - left)
+    """Whether a body that was entered was never left, in the last life: the others took theirs along."""
+    entered, left = history.of(StepEntered), history.of(StepLeft)
+    last = max((event.incarnation for event in entered), default=0)
+    begun, ended = (Counter(one.step for one in events if one.incarnation == last) for events in (entered, left))
+    return bool(begun - ended)
 
 
 def _outcome(history: History, *, unbounded: bool) -> str:

@@ -38,16 +38,15 @@ def check(failure: str, step: str | None, limit: int) -> None:
         raise UsageError(f"a limit of {limit} allows no attempt at all; say 1 or more")
 
 
-def plan(failure: str, step: str | None, limit: int, raises: str = "") -> FaultPlan:
+def plan(failure: str, step: str | None, limit: int, raises: str = "", *, early: bool = False) -> FaultPlan:
     """The faults that make a body fail `limit` times, with the exception `raises`. None on the wire, or without a step.
 
-    A call that is made again because the tool asked for it has an id of its own.
+    A call that is made again because the tool asked for it has an id of its own. A process dies when the body is done,
+    or `early`, when it begins.
     """
-    return (
-        FaultPlan.parse(_faults(failure, step, limit, raises))
-        if failure in IN_A_BODY and step is not None
-        else NO_FAULT
-    )
+    if failure not in IN_A_BODY or step is None:
+        return NO_FAULT
+    return FaultPlan.parse(_faults(failure, step, limit, raises, "before" if early else "between"))
 
 
 def calling(step: str | None) -> list[dict[str, str]] | None:
@@ -60,9 +59,9 @@ _RAISED = {Failure.TOOL_EXCEPTION.value: "RuntimeError", Failure.USER_ERROR.valu
 """The errors with which a body fails, by the class of failure."""
 
 
-def _faults(failure: str, step: str, limit: int, raises: str) -> Iterable[str]:
+def _faults(failure: str, step: str, limit: int, raises: str, dies: str) -> Iterable[str]:
     if failure == Failure.CRASH:
-        return [f"{limit}*crash@{step}/between"]
+        return [f"{limit}*crash@{step}/{dies}"]
     if failure in _RAISED:
         return [f"{limit}*error({raises or _RAISED[failure]}: harness)@{step}"]
     calls = [f"{step}", *(f"{step}+{number}" for number in range(1, limit + 1))]

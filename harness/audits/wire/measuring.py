@@ -126,9 +126,9 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. `waits` are
     the seconds that it all takes at worst, as configured, perhaps without end; the longer, the more they are divided.
     Where a deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again
-    in longer times.
-    What `hangs`, because a client waits for ever, comes to every deadline, and to an end at no other time. Safe to call
-    from several threads. Raises `UsageError` for what cannot be measured.
+    in longer times. What `hangs`, because a client waits for ever, comes to every deadline, and to an end at no other
+    time. A process dies when the body of `step` is done; when it begins, where the record of that step goes by a body
+    in it. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
     model = _around_model(bench)
@@ -138,6 +138,9 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone)
     if not (hangs and _is_timed(around)):
         quick = _measured(scenario, wire, bench)
+        if failure == Failure.CRASH and quick.covered and not quick.fired:
+            wire = replace(wire, early=True)
+            quick = _measured(scenario, wire, bench)
         seen = load(quick.folder / "journal.jsonl")
         around = met(seen, around)
         if not (_is_timed(around) if hangs else _strikes(quick, seen, around)):
@@ -170,7 +173,7 @@ class WireRun(Run):
     entry: ClassVar[str] = "harness.audits.wire.child:live"
 
     def __init__(self, bench: Bench, scenario: Scenario, wire: Wire, folder: Path) -> None:
-        faults = plan(wire.failure, wire.step, wire.limit, wire.raises)
+        faults = plan(wire.failure, wire.step, wire.limit, wire.raises, early=wire.early)
         super().__init__(bench, faults, folder, None, cold=False, scenario=scenario)
         self.wire = wire
         self.tries = max(self.tries, wire.limit + 1)  # what fails so often is to show whether it is tried once more

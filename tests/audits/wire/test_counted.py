@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from harness.history import (
     RunEnded,
     StepEntered,
     StepLeft,
+    UnitEntered,
+    UnitLeft,
     UnitTried,
     Waited,
 )
@@ -116,6 +119,30 @@ def test_what_would_have_gone_on_is_unbounded(events, limit, unbounded):
     assert seen.bodies.get(TOOL, 0) <= limit
 
 
+STEP = "step:plan#1"
+
+
+def own(step: str = STEP, *, claimed: bool = False) -> list[Event]:
+    """A step of a workflow's own, known as `step` when it has ended."""
+    return [UnitEntered(unit="u", name="plan", step=STEP), UnitLeft(unit="u", step=step, claimed=claimed, outcome="ok")]
+
+
+@pytest.mark.parametrize(
+    ("events", "bodies", "covered"),
+    [
+        pytest.param([*own(), *own()], {STEP: 2}, False, id="a step that dies as what it is"),
+        pytest.param(
+            [*own(MODEL, claimed=True), begun(), over()], {STEP: 1, MODEL: 1}, True, id="one with a request in it"
+        ),
+        pytest.param([*own()] * 9, {STEP: 4}, False, id="no more often than it may die"),
+    ],
+)
+def test_of_a_step_that_dies_there_are_only_units(events, bodies, covered):
+    history = happened(*((1.0, event) for event in events), ENDED)
+    seen = counted(history, Wire("crash", 4, STEP), Path())
+    assert (seen.bodies, seen.covered) == (bodies, covered)
+
+
 @pytest.mark.parametrize(
     ("events", "outcome"),
     [
@@ -136,6 +163,16 @@ def test_the_outcome_is_what_the_caller_saw_or_how_the_run_was_ended(events, out
         pytest.param([begun(), over(), Outcome(status="ok")], False, id="all that began was over"),
         pytest.param([begun(), Outcome(status="ok")], True, id="the run was over before what it began"),
         pytest.param([begun()], False, id="the run was ended itself"),
+        pytest.param(
+            [
+                replace(begun(), incarnation=1),
+                replace(begun(), incarnation=2),
+                replace(over(), incarnation=2),
+                Outcome(status="ok"),
+            ],
+            False,
+            id="a process died in it, and the next one came to its end",
+        ),
     ],
 )
 def test_what_a_run_does_not_wait_for_may_outlive_it(events: list[Event], outlived: bool):

@@ -43,6 +43,10 @@ def test_a_body_fails_as_often_as_the_limit_says_under_every_name_of_its_call(fa
     assert str(plan(failure, "tool:charge#1", 2)) == expected
 
 
+def test_a_process_may_die_when_a_body_begins():
+    assert str(plan(Failure.CRASH, "step:plan#1", 2, early=True)) == "2*crash@step:plan#1/before"
+
+
 def test_a_tool_is_called_alone_because_another_might_fail_first():
     assert calling("tool:charge#1") == [{"call": "charge"}, {"text": "done"}]
     assert calling("model#1") is None
