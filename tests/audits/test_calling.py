@@ -101,5 +101,6 @@ def test_a_step_is_measured_behind_one_whose_provider_is_reached():
 
 
 def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_it():
-    why = "`step:pay#1` was tried 26 times in one life, and again; payments.example cannot be reached from here"
-    assert {cell.unmeasured for cell in quiet("Unpaid").cells} == {f"the run came to no end ({why})"}
+    for cell in quiet("Unpaid").cells:
+        assert "came to no end (`step:pay#1` was tried" in cell.unmeasured
+        assert "times in one life, and again; payments.example cannot be reached from here)" in cell.unmeasured
