@@ -28,6 +28,9 @@ from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
 
+BELOW_A_TURN = ("transport", "sdk", "model", "fallback")
+"""Layers that may send one turn of a model several times, though each answer is well: the engine's hear of none."""
+
 
 def units_of(
     agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None, wrapper: Any = None
@@ -44,7 +47,7 @@ def units_of(
 
     hidden: list[str] = []
     for model in model_units(agent, around, usage):
-        hidden += [layer.name for layer in model.unknown if layer.kind == "transport"]
+        hidden += dict.fromkeys(layer.name for layer in model.unknown if layer.kind in BELOW_A_TURN)
         yield mortal(model, around(Unit("model")), around)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)

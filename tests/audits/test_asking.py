@@ -20,7 +20,7 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
 from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after_attempt, wait_fixed, wait_incrementing
 
-from fixtures.audit import awkward, clients, google
+from fixtures.audit import awkward, clients, google, limited
 from harness.audits import collect
 from harness.audits.asking.clock import without_waiting
 from harness.audits.asking.modeling import Asker
@@ -297,7 +297,17 @@ def test_what_cannot_be_asked_is_unknown_and_never_one(agent, name, reason):
     assert reason in told[name]
 
 
-@pytest.mark.parametrize("agent", [awkward.broken, awkward.dark], ids=["raises", "shows nothing"])
+BELOW = {
+    "a transport that raises": awkward.broken,
+    "a transport that shows nothing": awkward.dark,
+    "a client that is built in the call": awkward.lazy,
+    "an SDK whose number makes no sense": awkward.negative,
+    "a wrapper around a fallback": limited.hidden,
+    "a fallback's condition that raises": awkward.falling,
+}
+
+
+@pytest.mark.parametrize("agent", BELOW.values(), ids=BELOW.keys())
 def test_the_turns_of_a_run_are_unknown_that_go_through_what_is_unknown(agent):
     asked = Agent(agent.model, output_type=ToolOutput(int, name="sum", max_retries=2), retries=2)
     found = {unit.unit: unit for unit in collect.units_of(asked, lambda _unit: ())}
