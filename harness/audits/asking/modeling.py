@@ -6,23 +6,20 @@ the fallbacks around it count as they do in production.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations, pairwise
-from math import ceil, prod
+from itertools import combinations
+from math import prod
 from typing import Any
 
-from pydantic_ai import models
-from pydantic_ai.messages import ModelRequest
-from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
 
 from harness.audits.asking.alike import Layered, distinct
 from harness.audits.asking.clock import in_haste, without_waiting
+from harness.audits.asking.falling import Chain, Fallen, requested
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
@@ -285,14 +282,14 @@ class Asker:
         settings = self.settings
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**(settings or {}), "max_retries": retries}
-        run_once(_requested(model, settings))
+        run_once(requested(model, settings))
 
     def _fall_back(self, name: str, failure: Failure) -> Outcome:
         """One model after the other, as long as the fallback's own condition says so."""
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
             self.unknown |= asker.unknown
-        watch, fallen = Watch(), _Fallen([outcome.error for outcome in outcomes])
+        watch, fallen = Watch(), Fallen([outcome.error for outcome in outcomes])
         error = fallen.ask(self.model, watch)
         if watch.reason:
             self.unknown[name] = f"fallback_on {watch.reason}"
@@ -310,14 +307,6 @@ class Asker:
             turns = times(fallen.turns, loop.layer.name, endless=fallen.endless, wait=fallen.wait)
             expression, course = product(expression, turns), course.repeated(fallen.turns, fallen.wait)
         return Outcome(expression, course, error, short=short)
-
-
-class Chain:
-    """A fallback as a layer: one model after the other."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        settings = {"models": ", ".join(names)}
-        self.layer = RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
 
 
 def _tell_apart(models: Sequence[Asker]) -> None:
@@ -419,80 +408,3 @@ def client_of(model: Any) -> Any:
         return getattr(model, "client", None)
     except Exception:  # noqa: BLE001  a client that is built lazily may fail to be
         return None
-
-
-async def _requested(model: Any, settings: Any) -> Any:
-    before, models.ALLOW_MODEL_REQUESTS = models.ALLOW_MODEL_REQUESTS, True
-    try:
-        return await model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
-    finally:
-        models.ALLOW_MODEL_REQUESTS = before
-
-
-class _Fallen:
-    """A chain of models that fail with these errors, as a fallback asked them."""
-
-    def __init__(self, errors: list[BaseException | None]) -> None:
-        self.errors = errors
-        self.called: list[int] = []
-        self.slept: list[float] = []
-        self._before: list[int] = []
-        self.endless = False
-
-    def ask(self, fallback: FallbackModel, watch: Watch) -> BaseException | None:
-        """Ask a fallback around them; what it raises. `watch` sees its conditions."""
-        twin: Any = copy.copy(fallback)
-        twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
-        twin.models = [_Failing(number, self) for number in range(len(self.errors))]
-        with without_waiting() as self.slept:
-            try:
-                run_once(_requested(twin, None))
-            except Enough:
-                self.endless = True
-            except Exception as error:  # noqa: BLE001  whatever its caller would see
-                return error
-        return None
-
-    def fails(self, number: int) -> BaseException:
-        """One of the models is asked: its error."""
-        if len(self.called) == MOST:
-            raise Enough
-        self.called.append(number)
-        self._before.append(len(self.slept))
-        return self.errors[number] or RuntimeError("a model without an error of its own")
-
-    @property
-    def turn(self) -> list[int]:
-        """The models that were asked, up to the first one that was asked again: by a loop of the person's own."""
-        again = (place for place, (one, then) in enumerate(pairwise(self.called), 1) if then <= one)
-        return self.called[: next(again, len(self.called))]
-
-    @property
-    def turns(self) -> int | None:
-        """How often it went through them. None: without end."""
-        return None if self.endless else max(1, ceil(len(self.called) / max(1, len(self.turn))))
-
-    def wait(self, turn: int) -> float:
-        """The seconds after a turn."""
-        ends = turn * len(self.turn)
-        before = self._before[ends - 1 : ends + 1]
-        return sum(self.slept[slice(*before)]) if len(before) > 1 else 0.0
-
-
-class _Failing(Model[Any]):
-    """Stands for one model of a fallback: fails as that one does."""
-
-    def __init__(self, number: int, chain: _Fallen) -> None:
-        super().__init__()
-        self._number, self._chain = number, chain
-
-    @property
-    def model_name(self) -> str:
-        return "failing"
-
-    @property
-    def system(self) -> str:
-        return "harness"
-
-    async def request(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._chain.fails(self._number)

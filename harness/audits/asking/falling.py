@@ -1,0 +1,107 @@
+"""Fallbacks: one model after the other, as long as their own conditions say so."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import pairwise
+from math import ceil
+from typing import Any
+
+from pydantic_ai import models
+from pydantic_ai.messages import ModelRequest
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models.fallback import FallbackModel
+
+from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.trouble import MOST, Enough
+from harness.audits.asking.watching import Watch
+from harness.retries.values import RetryLayer
+from harness.subjects.loops import run_once
+from harness.subjects.origins import explicit
+
+
+class Chain:
+    """A fallback as a layer: one model after the other."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        settings = {"models": ", ".join(names)}
+        self.layer = RetryLayer(name="fallback", kind="fallback", settings=settings, origin=explicit("FallbackModel()"))
+
+
+class Fallen:
+    """A chain of models that fail with these errors, as a fallback asked them."""
+
+    def __init__(self, errors: list[BaseException | None]) -> None:
+        self.errors = errors
+        self.called: list[int] = []
+        self.slept: list[float] = []
+        self._before: list[int] = []
+        self.endless = False
+
+    def ask(self, fallback: FallbackModel, watch: Watch) -> BaseException | None:
+        """Ask a fallback around them; what it raises. `watch` sees its conditions."""
+        twin: Any = copy.copy(fallback)
+        twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
+        twin.models = [_Failing(number, self) for number in range(len(self.errors))]
+        with without_waiting() as self.slept:
+            try:
+                run_once(requested(twin, None))
+            except Enough:
+                self.endless = True
+            except Exception as error:  # noqa: BLE001  whatever its caller would see
+                return error
+        return None
+
+    def fails(self, number: int) -> BaseException:
+        """One of the models is asked: its error."""
+        if len(self.called) == MOST:
+            raise Enough
+        self.called.append(number)
+        self._before.append(len(self.slept))
+        return self.errors[number] or RuntimeError("a model without an error of its own")
+
+    @property
+    def turn(self) -> list[int]:
+        """The models that were asked, up to the first one that was asked again: by a loop of the person's own."""
+        again = (place for place, (one, then) in enumerate(pairwise(self.called), 1) if then <= one)
+        return self.called[: next(again, len(self.called))]
+
+    @property
+    def turns(self) -> int | None:
+        """How often it went through them. None: without end."""
+        return None if self.endless else max(1, ceil(len(self.called) / max(1, len(self.turn))))
+
+    def wait(self, turn: int) -> float:
+        """The seconds after a turn."""
+        ends = turn * len(self.turn)
+        before = self._before[ends - 1 : ends + 1]
+        return sum(self.slept[slice(*before)]) if len(before) > 1 else 0.0
+
+
+class _Failing(Model[Any]):
+    """Stands for one model of a fallback: fails as that one does."""
+
+    def __init__(self, number: int, chain: Fallen) -> None:
+        super().__init__()
+        self._number, self._chain = number, chain
+
+    @property
+    def model_name(self) -> str:
+        return "failing"
+
+    @property
+    def system(self) -> str:
+        return "harness"
+
+    async def request(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise self._chain.fails(self._number)
+
+
+async def requested(model: Any, settings: Any) -> Any:
+    """Ask a model once, which may make requests for that."""
+    before, models.ALLOW_MODEL_REQUESTS = models.ALLOW_MODEL_REQUESTS, True
+    try:
+        return await model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
+    finally:
+        models.ALLOW_MODEL_REQUESTS = before
