@@ -11,6 +11,7 @@ The room is called `audits`, because `harness.audit` is the function.
     holding.py    what objects and containers hold, seen without running them
     running.py    the units that a call makes of what it is given, with the options that it says
     calling.py    what the calls of units say of how they are tried, where no object knows it
+    telling.py    what calls say to whom they ask, in place of what a client was told
     spelled.py    what an expression is that is spelled out, or names what is there
     lending.py    functions that code hands to others, which run there
     translating.py  what the code in between makes of an error

@@ -12,6 +12,7 @@ from harness.audits.asking.alike import apart
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker, Outcome
+from harness.audits.telling import settings_of
 from harness.audits.translating import Translating
 from harness.retries.arithmetic import Expression, product, times
 from harness.retries.live import Live, Unit, at_once
@@ -23,6 +24,7 @@ from harness.subjects.origins import default_of, explicit
 Engine = Callable[[Unit], Sequence[Live]]
 """Asks the engine for its layers around a unit."""
 
+NOTHING_SAID: Mapping[str, Any] = {}
 
 RAISED: tuple[type[Exception], ...] = (RuntimeError, ConnectionError, TimeoutError, ValueError)
 """What a body raises, as far as retry conditions tell exceptions apart."""
@@ -31,11 +33,16 @@ READ: tuple[type[Exception], ...] = (KeyError, ValueError, AttributeError)
 
 
 def model_units(
-    agent: Any, engine: Engine, usage: Usage | None = None, made_of: Translating | None = None
+    agent: Any,
+    engine: Engine,
+    usage: Usage | None = None,
+    made_of: Translating | None = None,
+    said: Mapping[str, Any] = NOTHING_SAID,
 ) -> Iterator[UnitAudit]:
     """The model of an agent; one that cannot be built here is an unknown layer.
 
-    `made_of` tells what code of the person's own around its runs makes of errors.
+    `made_of` tells what code of the person's own around its runs makes of errors, `said` what its calls say in place of
+    its own settings.
     A model may take an answer that says nothing for an answer: then it is the agent that asks again.
     """
     try:
@@ -46,7 +53,7 @@ def model_units(
         return
     asks, usage = output_layer(agent), usage or Usage()
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
-    asker = Asker(model, agent.model_settings)
+    asker = Asker(model, {**settings_of(agent), **said})
     outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
     taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
     outcomes |= {failure: _asked_again(outcomes[failure], turns) for failure in taken}

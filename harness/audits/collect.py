@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_ai import ModelRetry, UnexpectedModelBehavior, UserError
 
-from harness.audits.asked import Engine, model_units, output_layer, output_retries, raising, told, tries
+from harness.audits.asked import NOTHING_SAID, Engine, model_units, output_layer, output_retries, raising, told, tries
 from harness.audits.asking.alike import apart
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
@@ -33,12 +33,18 @@ BELOW_A_TURN = ("transport", "sdk", "model", "fallback")
 
 
 def units_of(
-    agent: Any, engine: Engine, usage: Usage | None = None, deps: Given | None = None, wrapper: Any = None
+    agent: Any,
+    engine: Engine,
+    usage: Usage | None = None,
+    deps: Given | None = None,
+    wrapper: Any = None,
+    said: Mapping[str, Any] = NOTHING_SAID,
 ) -> Iterator[UnitAudit]:
     """Every unit of an agent: its model, its tools, its toolsets that are listed, its other functions, the run itself.
 
     `usage` are the limits of its runs, pydantic-ai's own if nobody says others; `deps` what its runs are given;
-    `wrapper` what is around the agent, such as a `DBOSAgent`, which may hold functions of its own.
+    `wrapper` what is around the agent, such as a `DBOSAgent`, which may hold functions of its own; `said` what the
+    calls of its runs say in place of its model's settings.
     """
     usage, deps, engine = usage or Usage(), deps or Given(agent), deciding(engine)
 
@@ -46,7 +52,7 @@ def units_of(
         return apart(engine(unit))
 
     hidden: list[str] = []
-    for model in model_units(agent, around, usage):
+    for model in model_units(agent, around, usage, said=said):
         hidden += dict.fromkeys(layer.name for layer in model.unknown if layer.kind in BELOW_A_TURN)
         yield mortal(model, around(Unit("model")), around)
     for tool in tools_of(agent):

@@ -24,6 +24,7 @@ from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
 from harness.audits.reach import Reached, Unseen, reached, taken
+from harness.audits.telling import told_to
 from harness.audits.translating import NOTHING, Translating, translating
 from harness.retries.live import Live, MadeInCall, Opaque, Unit
 from harness.retries.report import UnitAudit
@@ -109,31 +110,30 @@ def asking(
     name: str, one: Reached, lives: Sequence[Live], engine: Engine, made_of: Translating = NOTHING
 ) -> Iterator[UnitAudit]:
     """The units of one thing that asks somebody, under these layers; the code in between makes others of errors."""
-    value = one.value
-    if one.is_changed and not isinstance(value, AbstractAgent):
-        reason = f"`{one.name}` is copied with other options in the call, where nobody can see them before"
-        yield nobody_sees(name, type(value).__qualname__, reason, lives)
+    value, said = one.value, told_to(one)
+    if said.hidden:
+        yield nobody_sees(name, type(value).__qualname__, said.hidden, lives)
     elif isinstance(value, Unseen):
         kind = value.kind.__qualname__
         reason = f"it is taken from an object of `{kind}` that is made in the call, where nobody can see it"
         yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
-        (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of)
+        (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings)
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
-        said = {"unit": f"{name}.model", "agent": str(unwrapped(value).name or ""), "cells": cells}
-        yield unit.model_copy(update=said)
+        whose = str(unwrapped(value).name or "")
+        yield unit.model_copy(update={"unit": f"{name}.model", "agent": whose, "cells": cells})
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
         if reason:
             yield nobody_sees(name, value.__qualname__, reason, lives)
         else:
-            yield model_unit(name, Asker(None, sdk=Http(plain_client(value), made=True)), lives, made_of)
+            yield model_unit(name, Asker(None, said.settings, sdk=Http(plain_client(value), made=True)), lives, made_of)
     elif isinstance(value, Model):
-        yield model_unit(name, Asker(value), lives, made_of)
+        yield model_unit(name, Asker(value, said.settings), lives, made_of)
     elif is_sdk(value) or is_google(value) or is_http(value):
         sdk = None if is_sdk(value) or is_google(value) else Http(value)
-        yield model_unit(name, Asker(None, client=value, sdk=sdk), lives, made_of)
+        yield model_unit(name, Asker(None, said.settings, client=value, sdk=sdk), lives, made_of)
     else:
         yield nobody_sees(name, type(value).__qualname__, unaskable(value), lives)
 

@@ -73,6 +73,13 @@ def steps_of(code: CodeType) -> Iterator[tuple[str, str]]:
             yield from steps_of(constant)
 
 
+def words_of(code: CodeType) -> frozenset[str]:
+    """Every text in some code, and in the functions inside it: names, what calls call their arguments, literals."""
+    constants = [one for found in code.co_consts for one in (found if isinstance(found, tuple) else (found,))]
+    inside = (words_of(one) for one in constants if isinstance(one, CodeType))
+    return frozenset({*code.co_names, *(one for one in constants if isinstance(one, str))}).union(*inside)
+
+
 def calls_parameter(code: CodeType) -> bool:
     """Whether code calls what one of its parameters is."""
     parameters = parameters_of(code)

@@ -23,6 +23,7 @@ from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
+from harness.audits.telling import told_to
 from harness.retries.arithmetic import factors
 from harness.retries.live import Live, MadeInCall, Unit
 from harness.retries.report import UnitAudit
@@ -194,7 +195,7 @@ def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]
     agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
     for one in reversed(agents.values()):
         around = _begun_again(one, _inside(_containing(way.layers(one.through)), way.engine), way.engine)
-        yield _units_of_agent(called("", one), one.value, around, usage)
+        yield _units_of_agent(called("", one), one.value, around, usage, told_to(one).settings)
 
 
 def _begun_again(one: Reached, engine: Engine, bare: Engine) -> Engine:
@@ -210,11 +211,11 @@ def _begun_again(one: Reached, engine: Engine, bare: Engine) -> Engine:
     return lives
 
 
-def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
+def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage, said: Mapping[str, Any]) -> Iterator[UnitAudit]:
     def lives(unit: Unit) -> Sequence[Live]:
         return engine(replace(unit, owner=agent))
 
-    for unit in collect.units_of(unwrapped(agent), lives, usage, wrapper=agent):
+    for unit in collect.units_of(unwrapped(agent), lives, usage, wrapper=agent, said=said):
         yield unit.model_copy(update={"unit": f"{key}.{unit.unit}", "agent": str(unwrapped(agent).name or "")})
 
 

@@ -33,13 +33,15 @@ DEEPEST = 2000
 class Reached:
     """Something that a function names. `through` are the decorated functions on the way to it, the outermost first.
 
-    `by` is the code that names it, which may change its options in the call.
+    `by` is the code that names it, which may change its options in the call; `users` are all functions that name it on
+    this way, and those that a search finds later come to them.
     """
 
     name: str
     value: Any
     by: CodeType
     through: tuple[Any, ...] = ()
+    users: list[FunctionType] = field(default_factory=list, compare=False)
 
     @property
     def way(self) -> tuple[int, ...]:
@@ -114,6 +116,7 @@ class _Place:
     names: Names
     code: CodeType
     through: tuple[Any, ...]
+    function: FunctionType
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -157,6 +160,7 @@ class _Search:
     taking: list[_Place] = field(default_factory=list)
     looked: dict[CodeType, FunctionType] = field(default_factory=dict)
     tried: set[tuple[Any, ...]] = field(default_factory=set)
+    users: dict[tuple[Any, ...], list[FunctionType]] = field(default_factory=dict)
 
     def of(self, value: Any) -> Iterator[Reached]:
         for function, owner, through in _entries(value):
@@ -167,8 +171,8 @@ class _Search:
 
     def besides(self, value: Any) -> Iterator[Reached]:
         """What is behind something that no code names; a method's object is nowhere to be seen."""
-        code = next(iter(self.looked))
-        yield from self._found(value.__name__, value, _class_of(value), _Place(names_of(code), code, ()))
+        code, function = next(iter(self.looked.items()))
+        yield from self._found(value.__name__, value, _class_of(value), _Place(names_of(code), code, (), function))
         yield from self.run()
 
     def run(self) -> Iterator[Reached]:
@@ -210,7 +214,7 @@ class _Search:
         while self.lent:
             one = self.lent.pop(0)
             asked = [place for place in self.taking if _borrows(place, one.value)]
-            found = [Reached(one.name, one.value, place.code, place.through) for place in asked]
+            found = [self._reached(one.name, one.value, place) for place in asked]
             yield from (borrowed for borrowed in found if borrowed.way not in self.seen)
             if not found and one.way not in self.seen:
                 yield one
@@ -218,7 +222,7 @@ class _Search:
 
     def bound(self, value: Any, function: FunctionType) -> Iterator[Reached]:
         """What a function that the search begins with has for arguments already."""
-        place = _Place(names_of(function.__code__), function.__code__, ())
+        place = _Place(names_of(function.__code__), function.__code__, (), function)
         for name, inner in _bound(function.__name__, value):
             yield from self._found(name, inner, None, place)
 
@@ -227,7 +231,7 @@ class _Search:
         lent = lent_out(function, [call.line for call, _names in runs.made])
         code = without(function.__code__, [inner.function.__code__ for inner in lent if inner.only])
         names = names_of(code)
-        place = _Place(names, code, through)
+        place = _Place(names, code, through, function)
         self.passed += [_Passed(one.takers, one.function.__name__, one.function, owner, place) for one in lent]
         self.looked[function.__code__] = function
         if code.co_argcount + code.co_kwonlyargcount:
@@ -273,11 +277,13 @@ class _Search:
         key = (id(found), *map(id, through))
         # A method takes something else from each object, and a class that is only named makes none.
         entry = (key, id(owner) if own_function(found) else int(place.names.may_call(name)))
-        if entry in self.entered or id(found) in self.leaving or any(found is one for one in through):
+        if id(found) in self.leaving or any(found is one for one in through):
+            return
+        one = self._reached(name, found, place)
+        if entry in self.entered:
             return
         self.entered[entry] = found  # kept, for its id to stay its own
         if key not in self.seen:
-            one = Reached(name, found, place.code, through)
             if is_lent := name in place.names.handed and asks(found) and not callable(found):
                 self.lent.append(one)
             if not is_lent or place.names.uses(name):
@@ -288,6 +294,11 @@ class _Search:
             if self._is_holder(inner):
                 self.handed[id(inner)] = inner
             yield from self._found(f"{name}.{inside}", inner, None, place)
+
+    def _reached(self, name: str, found: Any, place: _Place) -> Reached:
+        users = self.users.setdefault((id(found), *map(id, place.through)), [])
+        users += [] if place.function in users else [place.function]
+        return Reached(name, found, place.code, place.through, users)
 
     def _below(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind something that was found: in a function later, in everything else at once."""

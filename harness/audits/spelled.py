@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import operator
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
@@ -18,12 +19,17 @@ _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.m
 
 
 class Spelled:
-    """The expressions in the code of one function, whose source is `tree`."""
+    """The expressions in the code of one function, whose source is `tree`.
+
+    `local` are those that its own names stand for, where each has one meaning: assigned, or entered by a `with`.
+    """
 
     def __init__(self, function: FunctionType, tree: ast.AST) -> None:
         bound = Counter(name for node in ast.walk(tree) for name in _bound(node))
-        assigned = (pair for node in ast.walk(tree) for pair in _assigned(node))
+        assigned = [pair for node in ast.walk(tree) for pair in _assigned(node)]
         self._once = {name: value for name, value in assigned if bound[name] == 1}
+        entered = (pair for node in ast.walk(tree) for pair in _entered(node))
+        self.local = self._once | {name: value for name, value in entered if bound[name] == 1}
         named = {"dict": dict} | scope_of(function)
         self._known = {name: value for name, value in named.items() if name not in bound}
 
@@ -84,6 +90,12 @@ def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         yield node.target.id, node.value
 
 
+def _entered(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """What a `with` gives a name."""
+    if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+        yield node.optional_vars.id, node.context_expr
+
+
 def _unchanging(value: Any) -> Any:
     """The value of a variable, if that stays what it was assigned. Raises `TypeError` for what may be added to."""
     if isinstance(value, dict | list | set):
@@ -103,6 +115,17 @@ def _taken(holder: Any, name: str) -> Any:
 
 def _made(kind: Any, args: list[Any], keywords: dict[Any, Any]) -> Any:
     """What a class makes of its arguments. Raises `TypeError` for what is no class that only keeps them."""
-    if kind is dict or (inspect.isclass(kind) and kind.__module__.startswith(MAKERS)):
+    if is_mapping(kind) or _is_timeout(kind) or (inspect.isclass(kind) and kind.__module__.startswith(MAKERS)):
         return kind(*args, **keywords)
     raise TypeError(f"{kind!r} may do anything")
+
+
+def is_mapping(kind: Any) -> bool:
+    """Whether this makes a dictionary of what it is given, and nothing else: `dict`, or a `TypedDict`."""
+    return kind is dict or (inspect.isclass(kind) and dict in kind.__bases__ and hasattr(kind, "__required_keys__"))
+
+
+def _is_timeout(kind: Any) -> bool:
+    """Whether this is the class of an HTTP library's timeouts, under whatever name an SDK shows it."""
+    libraries = (sys.modules.get(name) for name in ("httpx", "httpx2"))
+    return any(kind is getattr(library, "Timeout", None) for library in libraries if library is not None)

@@ -185,7 +185,7 @@ def test_a_function_that_may_call_itself_is_looked_into_once():
     assert ways == [("client", 0), ("get", 0), ("client", 1)]
 
 
-CHANGED = {"summarize": "`client` is copied with other options", "more": "`asked` is called with other options"}
+CHANGED = {"urge": "`client` is copied with other options", "more": "`asked` is called with other options"}
 
 
 @pytest.mark.parametrize(("name", "reason"), CHANGED.items(), ids=CHANGED.keys())
@@ -194,6 +194,11 @@ def test_what_the_call_itself_changes_is_unknown(name, reason):
     (unit, *_rest) = own.units_of(workflow, lambda unit: prefect.layers(workflow, unit, {}))
     assert any(reason in one.unknown for one in unit.unknown)
     assert {cell.predicted for cell in unit.cells if cell.failure in ON_THE_WIRE} == {None}
+
+
+def test_a_client_tries_as_often_as_a_copy_that_the_call_spells_out():
+    (unit, *_rest) = own.units_of(changing.summarize, lambda unit: prefect.layers(changing.summarize, unit, {}))
+    assert unit.cell(F.UNAVAILABLE).chain == "5 (openai) × 4 (prefect task) = 20"
 
 
 def test_a_decorator_under_a_task_is_inside_it():

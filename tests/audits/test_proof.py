@@ -71,6 +71,13 @@ def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(t
     assert (cell.least, cell.counted, cell.agrees) == (4, 5, True)
 
 
+def test_a_call_that_says_a_timeout_of_its_own_is_tried_as_often_as_fits_in_with_that(tmp_path):
+    subject, unit = "fixtures.audit.hurried_flow:briefly", "step:ask_briefly.patient"
+    cell = measured(tmp_path, subject, "prefect", unit, F.READ_TIMEOUT)
+    assert (cell.chain, cell.seconds) == ("3 (openai) = 3", 16.5)
+    assert (cell.counted, cell.agrees) == (3, True)
+
+
 LOOPS = {
     F.UNAVAILABLE: ("2 (Stubborn) × 10 (Many) = 20", 20),
     F.READ_TIMEOUT: ("2 (temporal activity ends 10 (Many) after 700 s) = 2", 2),

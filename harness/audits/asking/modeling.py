@@ -24,7 +24,7 @@ from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
 from harness.audits.asking.looping import Owner, looping, owners, post_alone
-from harness.audits.asking.sdks import Sdk, absurd_timeout, in_seconds, read_timeout
+from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
@@ -62,7 +62,9 @@ class Asker:
         self, model: Any, settings: Any = None, *, client: Any = None, sdk: Sdk | None = None, inside: bool = False
     ) -> None:
         self.model = to_ask(model)
-        self.settings = settings if isinstance(settings, dict) else None  # a function of the run is only known in one
+        given = dict(settings or {})
+        self.untold = {name: value for name, value in given.items() if isinstance(value, Untold)}
+        self.settings = {name: value for name, value in given.items() if name not in self.untold}
         self.wrappers = list(_wrapping(model))
         self.fallbacks: Sequence[Asker] = ()
         self.chain: Chain | None = None
@@ -78,6 +80,8 @@ class Asker:
                 _tell_apart([*self.every])
         else:
             self.sdk = sdk or (_sdk_below(bare) if client is None else sdk_of(client))
+            if "max_retries" in self.untold and not self.sdk.layer.unknown:
+                self.sdk.hide(self.untold["max_retries"])
             self.sdk.layer = self._said(self.sdk.layer)
 
     @property
@@ -104,9 +108,20 @@ class Asker:
 
     def _setting(self, name: str) -> Any:
         """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own, if it does."""
-        if name in getattr(self.model, "unsupported_settings", ()):
-            return None
-        return {**(getattr(self.model, "settings", None) or {}), **(self.settings or {})}.get(name)
+        return self._settled.get(name)
+
+    @property
+    def _settled(self) -> dict[str, Any]:
+        theirs = {**(getattr(self.model, "settings", None) or {}), **self.settings}
+        return {
+            name: value for name, value in theirs.items() if name not in getattr(self.model, "unsupported_settings", ())
+        }
+
+    @property
+    def _is_timed(self) -> bool:
+        """Whether the settings say a timeout. `None` is one that has no end, but for SDKs of another make."""
+        is_none = self._setting("timeout") is None
+        return "timeout" in self._settled and not (is_none and isinstance(self.sdk, Google | HuggingFace))
 
     def _said(self, layer: RetryLayer) -> RetryLayer:
         """The layer of the client, with what the model's settings say to it."""
@@ -116,8 +131,8 @@ class Asker:
         if (retries := self._setting("max_retries")) is not None:
             kept.pop(self.sdk.number if self.sdk else "", None)
             said["max_retries"], values["max_retries"] = str(retries), retries
-        if (timeout := self._setting("timeout")) is not None:
-            said["timeout"] = in_seconds(each := read_timeout(timeout))
+        if self._is_timed:
+            said["timeout"] = in_seconds(each := read_timeout(self._setting("timeout")))
             values["timeout"] = each
         if not said:
             return layer
@@ -154,6 +169,9 @@ class Asker:
             return self._fall_back(self.chain.layer.name, failure)
         assert self.sdk is not None
         if self.sdk.layer.unknown:
+            return nobody_knows(self.sdk.layer.name)
+        if failure is Failure.READ_TIMEOUT and "timeout" in self.untold:
+            self.unknown[self.sdk.layer.name] = self.untold["timeout"]
             return nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
@@ -264,6 +282,8 @@ class Asker:
 
         `retries` are the SDK's, if not its own number; `inside` is how often each of its tries sends.
         """
+        if retries is None and self.model is None:
+            retries = self._setting("max_retries")
         if send is None:
             send = sdk.post if self.model is None else partial(self._send, self.model, retries)
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
@@ -281,7 +301,7 @@ class Asker:
         """Send one request of a model, with other settings if `retries` are said and the settings would say others."""
         settings = self.settings
         if retries is not None and self._setting("max_retries") is not None:
-            settings = {**(settings or {}), "max_retries": retries}
+            settings = {**settings, "max_retries": retries}
         run_once(requested(model, settings))
 
     def _fall_back(self, name: str, failure: Failure) -> Outcome:

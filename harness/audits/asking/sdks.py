@@ -23,6 +23,12 @@ from harness.subjects.loops import awaited
 from harness.subjects.origins import default_of, explicit, version
 
 
+class Untold(str):
+    """Stands for a setting that only a run knows, and says why."""
+
+    __slots__ = ()
+
+
 class Sdk:
     """One provider client. `number` is the setting in whose place the model's `max_retries` counts."""
 
