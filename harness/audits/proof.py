@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from math import inf, isfinite
 
-from harness.audits.targets import ALONE, MODEL, STEP, TOGETHER, Target, is_asked, is_decorated, target
+from harness.audits.targets import ALONE, INSTEAD, MODEL, STEP, TOGETHER, Target, is_asked, is_decorated, target
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
@@ -50,13 +50,13 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
         replace(
             one,
             others=names - {unit.called} - ({""} if unit.tool else set()),
-            host=_host(unit, asked),
-            ways=_ways(unit, one, asked),
+            host=_host(unit, units),
+            ways=_ways(unit, cell, one, units),
             held_up=bool(unit.step) and any(_is_endless(other) for other in units if other.called != unit.called),
         )
         if isinstance(one, Target)
         else one
-        for (unit, _cell), one in zip(every, targets, strict=True)
+        for (unit, cell), one in zip(every, targets, strict=True)
     ]
     if refused:
         return tuple(_left_out(unit, f"it cannot be run by the harness: {refused}") for unit in units)
@@ -65,22 +65,29 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     return tuple(unit.model_copy(update={"cells": tuple(islice(cells, len(unit.cells)))}) for unit in units)
 
 
-def _host(unit: UnitAudit, asked: Sequence[UnitAudit]) -> str:
+def _host(unit: UnitAudit, units: Sequence[UnitAudit]) -> str:
     """The host that tells what a unit asks for from what others ask for in calls of the same name; empty if none do."""
-    others = [one for one in asked if one.unit != unit.unit and one.called == unit.called]
-    return unit.host if any(unit.is_apart(one) for one in others) else ""
+    return unit.host if any(unit.is_apart(one) for one in _near(unit, units)) else ""
 
 
-def _ways(unit: UnitAudit, target: Target, asked: Sequence[UnitAudit]) -> tuple[str, ...]:
+def _near(unit: UnitAudit, units: Sequence[UnitAudit]) -> list[UnitAudit]:
+    """The others that ask in what a run calls the same: in calls of the same name, or in the same tool."""
+    asking = (one for one in units if one.unit != unit.unit and any(map(is_asked, one.cells)) and not one.beside)
+    return [one for one in asking if (one.tool, one.called) == (unit.tool, unit.called)]
+
+
+def _ways(unit: UnitAudit, cell: Cell, target: Target, units: Sequence[UnitAudit]) -> tuple[str, ...]:
     """How what a unit asks for is made to fail. Where another agent's requests look the same, it has to be alone.
 
     What comes after something else in a workflow is only asked where that works; what stands in for it, more rarely,
-    only where that fails.
+    only where that fails, in whatever way the code around it takes for a failure.
     """
+    near = _near(unit, units)
+    instead = (INSTEAD,) if is_asked(cell) and any(map(unit.is_elsewhere, near)) else ()
     if target.step or target.beside or not (target.called or target.agent):
-        return (TOGETHER,)
-    alike = (one for one in asked if one.called == unit.called and not unit.is_elsewhere(one))
-    return (ALONE,) if any(one.agent != unit.agent for one in alike) else (ALONE, TOGETHER)
+        return (TOGETHER, *instead)
+    alike = (one for one in near if not unit.is_elsewhere(one))
+    return (ALONE,) if any(one.agent != unit.agent for one in alike) else (ALONE, TOGETHER, *instead)
 
 
 def _is_endless(unit: UnitAudit) -> bool:
@@ -111,7 +118,7 @@ def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
 def _is_beside(one: UnitAudit, other: UnitAudit) -> bool:
     """Whether two units ask in what a run calls the same."""
     if other.inside:
-        return one.inside == other.inside
+        return one.inside == other.inside and not one.is_elsewhere(other)
     return bool(other.called) and not one.is_apart(other) and not one.inside
 
 
@@ -236,6 +243,7 @@ def _measured_so(
         others=target.others,
         host=target.host,
         alone=(target.called, target.agent) if target.ways == (ALONE,) else None,
+        instead=target.ways == (INSTEAD,),
         around=_around(unit, cell),
         waits=inf if target.held_up else cell.seconds if cell.seconds and isfinite(cell.seconds) else 0.0,
         hangs=cell.failure is Failure.READ_TIMEOUT and any(layer.waits_for_ever for layer in unit.layers),

@@ -11,7 +11,7 @@ from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 
 MODEL, STEP = "model", "step"
-TOGETHER, ALONE = "together", "alone"
+TOGETHER, ALONE, INSTEAD = "together", "alone", "instead"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Target:
     own that asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several
     ask in them, only what `host` is asked for. `agent` is the name of the workflow's agent whose requests these are.
     `ways` are the ways to make it fail, until one shows how often it is tried: together with everything that is asked,
-    or `ALONE`, where everything else works. `held_up`: another step may come first, and be tried without end where
-    whom it asks cannot be reached.
+    or `ALONE`, where everything else works, or `INSTEAD` of other hosts, which are unavailable then. `held_up`: another
+    step may come first, and be tried without end where whom it asks cannot be reached.
     """
 
     step: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent
 
@@ -104,20 +105,22 @@ COUNTS = {
 }
 
 
-def cells(tmp_path: Path, source: str, name: str, engine: str, **options: object) -> dict[tuple[str, Failure], Cell]:
-    """The measured cells of two classes of failure, in a module of this source."""
+WANTED = (F.UNAVAILABLE, F.INVALID_OUTPUT)
+
+
+def cells(
+    tmp_path: Path, source: str, name: str, engine: str, wanted: Sequence[Failure] = WANTED, **options: object
+) -> dict[tuple[str, Failure], Cell]:
+    """The measured cells of these classes of failure, in a module of this source."""
     module = tmp_path / f"in_turn_{engine}.py"
     module.write_text(dedent(CLIENTS) + dedent(source))
     scenario = Scenario(subject=f"{module}:{name}", engine=engine, options=options)
     with measuring.open_wire(scenario, tmp_path) as bench:
         told = [UnitAudit.model_validate(unit) for unit in measuring.ask(bench)["units"]]
-        few = [unit.model_copy(update={"cells": tuple(filter(_is_wanted, unit.cells))}) for unit in told]
+        cells = (tuple(cell for cell in unit.cells if cell.failure in wanted) for unit in told)
+        few = [unit.model_copy(update={"cells": some}) for unit, some in zip(told, cells, strict=True)]
         proof = proven(few, bench)
     return {(unit.unit, cell.failure): cell for unit in proof for cell in unit.cells}
-
-
-def _is_wanted(cell: Cell) -> bool:
-    return cell.failure in (F.UNAVAILABLE, F.INVALID_OUTPUT)
 
 
 @pytest.mark.slow
@@ -172,3 +175,56 @@ def test_an_agent_that_only_stands_in_for_one_with_the_same_provider_is_not_meas
     found = cells(tmp_path, STANDING_IN, "ask", "dbos")
     assert found["first.model", F.UNAVAILABLE].counted == 1
     assert found["second.model", F.UNAVAILABLE].unmeasured == "the run never came to this: its code went another way"
+
+
+BY_HAND = """
+    from anthropic import AsyncAnthropic
+    from dbos import DBOS
+    from openai import APIError
+
+    spare = AsyncAnthropic(api_key="sk-fixture", max_retries=1)
+
+    async def told() -> str:
+        try:
+            said = await client.responses.create(model="gpt-5", input="")
+        except APIError:
+            return (await spare.messages.create(model="claude", max_tokens=9, messages=[])).content[0].text
+        return said.output_text
+
+    @DBOS.step(retries_allowed=True, max_attempts=2)
+    async def ask(prompt: str) -> str:
+        return await told()
+
+    @DBOS.workflow()
+    async def sell(prompt: str) -> str:
+        return await ask(prompt)
+
+    asker = Agent("openai:gpt-5", name="asker")
+
+    @asker.tool_plain
+    async def look() -> str:
+        return await told()
+"""
+IN_A_BODY = (F.UNAVAILABLE, F.INVALID_RESPONSE)
+
+
+def test_a_client_that_stands_in_for_another_is_measured_though_that_takes_what_comes_for_an_answer(tmp_path: Path):
+    found = cells(tmp_path, BY_HAND, "sell", "dbos", IN_A_BODY)
+    assert {place: cell.counted for place, cell in found.items() if place[1] in IN_A_BODY} == {
+        ("step:ask.client", F.UNAVAILABLE): 8,
+        ("step:ask.client", F.INVALID_RESPONSE): 2,
+        ("step:ask.spare", F.UNAVAILABLE): 4,
+        ("step:ask.spare", F.INVALID_RESPONSE): 2,
+    }
+
+
+def test_clients_of_one_tool_are_told_apart_by_their_hosts(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fixture")
+    found = cells(tmp_path, BY_HAND, "asker", "none", IN_A_BODY)
+    counts = {place: cell.counted for place, cell in found.items() if place[0].startswith("tool:look.")}
+    assert counts == {
+        ("tool:look.client", F.UNAVAILABLE): 4,
+        ("tool:look.client", F.INVALID_RESPONSE): 1,
+        ("tool:look.spare", F.UNAVAILABLE): 2,
+        ("tool:look.spare", F.INVALID_RESPONSE): 1,
+    }

@@ -32,8 +32,9 @@ class Wire:
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
     of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
     requests to others than the `host`, if there is one. `alone` are the names of the workflow's own step and of the
-    agent whose requests fail while everything else works; each is empty where there is none. A process that is to die
-    dies `early` when the body of its step begins, and not when it is done.
+    agent whose requests fail while everything else works; each is empty where there is none. `instead` says that other
+    hosts than the `host` are unavailable. A process that is to die dies `early` when the body of its step begins, and
+    not when it is done.
     """
 
     failure: str
@@ -47,6 +48,7 @@ class Wire:
     others: tuple[str, ...] = ()
     host: str = ""
     alone: tuple[str, str] | None = None
+    instead: bool = False
     early: bool = False
 
 

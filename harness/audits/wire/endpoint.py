@@ -64,7 +64,8 @@ class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
     The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, or to
-    others than the `host`, if there is one, which may be `OTHERS` each; `sent` of each were sent by earlier lives. One
+    others than the `host`, if there is one, which may be `OTHERS` each, and are unavailable where that is asked
+    `instead`; `sent` of each were sent by earlier lives. One
     more ends the process, as one of more than `CALLS` calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
     whomever it asks. What is asked of providers elsewhere reaches nobody, or is answered well if it `works_beside`.
@@ -81,11 +82,12 @@ class Endpoint:
         others: Collection[str] = (),
         host: str = "",
         works_beside: bool = False,
+        instead: bool = False,
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent, self.others, self.host = limit, Counter(sent or {}), others, host
-        self.works_beside = works_beside
+        self.works_beside, self.instead = works_beside, instead
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
@@ -93,7 +95,7 @@ class Endpoint:
         if not self._is_asked(request):
             return self._beside(request)
         self._take_down(request)
-        if self.failure is Failure.READ_TIMEOUT:
+        if self._failing(request) is Failure.READ_TIMEOUT:
             seconds = _patience(request)
             threading.Event().wait() if seconds is None else time.sleep(seconds)
         return self._answered(request, core)
@@ -103,7 +105,7 @@ class Endpoint:
         if not self._is_asked(request):
             return self._beside(request)
         self._take_down(request)
-        if self.failure is Failure.READ_TIMEOUT:
+        if self._failing(request) is Failure.READ_TIMEOUT:
             seconds = _patience(request)
             await (asyncio.Event().wait() if seconds is None else asyncio.sleep(seconds))
         return self._answered(request, core)
@@ -113,7 +115,7 @@ class Endpoint:
 
         Its own retries are below every request; what is written down is each attempt to connect.
         """
-        if self.failure is not Failure.REFUSED or not self._is_asked(request):
+        if self._failing(request) is not Failure.REFUSED or not self._is_asked(request):
             return False
 
         def refused() -> None:
@@ -137,6 +139,7 @@ class Endpoint:
         assert probes is not None, "a provider is asked in a life only"
         with self._lock:
             call, counts = call_of(step := probes.place()), self.host in ("", request.url.host)
+            failure = self._failing(request)
             sent = call if counts else f"{call}, {request.url.host}"
             self.sent[sent] += 1
             limit = OTHERS if named(call) in self.others or not counts else self.limit
@@ -149,8 +152,8 @@ class Endpoint:
                     method=request.method,
                     host=request.url.host,
                     path=request.url.path,
-                    status=self._status(),
-                    error=_ERRORS.get(self.failure) if self.failure else None,
+                    status=_status(failure),
+                    error=_ERRORS.get(failure) if failure else None,
                     headers={name: request.headers[name] for name in TELLING if name in request.headers},
                     step=step,
                 ),
@@ -163,17 +166,23 @@ class Endpoint:
             return (asked is not None or not self.by_models) and is_providers(request.url.host, request.url.port, asked)
         return self.within() and not _is_loopback(request.url.host)
 
-    def _status(self) -> int | None:
-        return 200 if self.failure in (None, Failure.INVALID_OUTPUT) else first(self.failure).status or None
+    def _failing(self, request: Any) -> Failure | None:
+        """How a request fails, if it does."""
+        return Failure.UNAVAILABLE if self.instead and request.url.host != self.host else self.failure
 
     def _answered(self, request: Any, core: ModuleType) -> Any:
         import httpx
 
-        if self.failure in (None, Failure.INVALID_OUTPUT):
-            return answers.answer(request, "" if self.failure else "done")
-        if (error := _ERRORS.get(self.failure)) is not None:
-            raise getattr(core, error)(f"harness: {self.failure.means}")
-        return first(self.failure).happens(httpx, request)
+        failure = self._failing(request)
+        if failure in (None, Failure.INVALID_OUTPUT):
+            return answers.answer(request, "" if failure else "done")
+        if (error := _ERRORS.get(failure)) is not None:
+            raise getattr(core, error)(f"harness: {failure.means}")
+        return first(failure).happens(httpx, request)
+
+
+def _status(failure: Failure | None) -> int | None:
+    return 200 if failure in (None, Failure.INVALID_OUTPUT) else first(failure).status or None
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}

@@ -111,6 +111,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     others: Collection[str] = (),
     host: str = "",
     alone: tuple[str, str] | None = None,
+    instead: bool = False,
     around: Around | None = None,
     waits: float = 0.0,
     hangs: bool = False,
@@ -122,7 +123,8 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
     workflow, or to others than the `host`; whatever tries once more is unbounded. With the names of a step and an agent
-    that are `alone`, only the requests of these fail. `short` lets chance make waits short.
+    that are `alone`, only the requests of these fail; where the `host` is asked `instead` of others, those are
+    unavailable. `short` lets chance make waits short.
     `around` is what the engine has around that which fails; if it is not given, the same as around a model. `waits` are
     the seconds that it all takes at worst, as configured, perhaps without end; the longer, the more they are divided.
     Where a deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again
@@ -135,7 +137,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     around = around or model
     room, most = _haste(around, waits)
     scale = min(quick_scale(around, room, most), quick_scale(model, room, most))  # a model is asked before
-    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone)
+    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone, instead)
     if not (hangs and _is_timed(around)):
         quick = _measured(scenario, wire, bench)
         if failure == Failure.CRASH and quick.covered and not quick.fired:
