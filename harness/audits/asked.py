@@ -98,8 +98,10 @@ def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], li
     lives = apart(lives)
     cells = [enclosed(outcome, lives, failure, unknown, "requests") for failure, outcome in outcomes.items()]
     layers = [*asker.layers, *(live.layer for live in lives)]
-    host = asker.sdk.host if asker.sdk else ""
-    return UnitAudit(unit=name, host=host, layers=told(layers, {**asker.unknown, **unknown}), cells=tuple(cells))
+    host, sender = (asker.sdk.host, asker.sdk.sender) if asker.sdk else ("", "")
+    return UnitAudit(
+        unit=name, host=host, sender=sender, layers=told(layers, {**asker.unknown, **unknown}), cells=tuple(cells)
+    )
 
 
 def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:

@@ -51,6 +51,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
             one,
             others=names - {unit.called} - ({""} if unit.tool else set()),
             host=_host(unit, units),
+            sender=_sender(unit, units),
             ways=_ways(unit, cell, one, units),
             held_up=bool(unit.step) and any(_is_endless(other) for other in units if other.called != unit.called),
         )
@@ -68,6 +69,12 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
 def _host(unit: UnitAudit, units: Sequence[UnitAudit]) -> str:
     """The host that tells what a unit asks for from what others ask for in calls of the same name; empty if none do."""
     return unit.host if any(unit.is_apart(one) for one in _near(unit, units)) else ""
+
+
+def _sender(unit: UnitAudit, units: Sequence[UnitAudit]) -> str:
+    """The client that tells the same where others ask one host with clients of theirs; empty if none do."""
+    alike = (one for one in _near(unit, units) if not unit.is_at_another_host(one))
+    return unit.sender if any(map(unit.is_elsewhere, alike)) else ""
 
 
 def _near(unit: UnitAudit, units: Sequence[UnitAudit]) -> list[UnitAudit]:
@@ -242,6 +249,7 @@ def _measured_so(
         beside=target.beside,
         others=target.others,
         host=target.host,
+        sender="" if target.ways == (ALONE,) and target.agent else target.sender,
         alone=(target.called, target.agent) if target.ways == (ALONE,) else None,
         instead=target.ways == (INSTEAD,),
         around=_around(unit, cell),

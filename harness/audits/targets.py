@@ -19,13 +19,13 @@ class Target:
     """What is made to fail: the body of `step`, or what is asked for on the wire. Bodies of `kind`, `name` count.
 
     Of the kind `STEP` only that one does: a step of the workflow's own, whose others of its name are other calls, or
-    the request in which the process dies, and not those that come after it. `beside` is a function of the
-    agent's that is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's
-    own that asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several
-    ask in them, only what `host` is asked for. `agent` is the name of the workflow's agent whose requests these are.
-    `ways` are the ways to make it fail, until one shows how often it is tried: together with everything that is asked,
-    or `ALONE`, where everything else works, or `INSTEAD` of other hosts, which are unavailable then. `held_up`: another
-    step may come first, and be tried without end where whom it asks cannot be reached.
+    the request in which the process dies, and not those that come after it. `beside` is a function of the agent's that
+    is no tool, out of which alone requests fail. `called` is what the engine calls a unit of the person's own that
+    asks: only what its calls ask for counts, and never what is asked for in those of `others`; where several ask in
+    them, only what `host` is asked for, or what the client `sender` asks for. `agent` is the name of the workflow's
+    agent whose requests these are. `ways` are the ways to make it fail, until one shows how often it is tried: together
+    with everything that is asked, or `ALONE`, where everything else works, or `INSTEAD` of others, which find nobody
+    available then. `held_up`: another step may come first, and be tried without end where nobody can be reached.
     """
 
     step: str | None = None
@@ -35,6 +35,7 @@ class Target:
     called: str = ""
     others: frozenset[str] = frozenset()
     host: str = ""
+    sender: str = ""
     agent: str = ""
     ways: tuple[str, ...] = (TOGETHER,)
     held_up: bool = False

@@ -287,7 +287,8 @@ class Sent(Event):
 class HttpRequest(Event):
     """A request that reached the wire, and what it met there: a `status`, or the name of an error.
 
-    `headers` are those that tell attempts and repeats apart. `step` is the body that it came from.
+    `headers` are those that tell attempts and repeats apart. `step` is the body that it came from, `sender` the number
+    of the client, if it has one.
     """
 
     method: str
@@ -297,6 +298,7 @@ class HttpRequest(Event):
     error: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     step: str | None = None
+    sender: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

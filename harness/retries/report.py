@@ -106,9 +106,10 @@ class UnitAudit(Value):
     Of a tool, `metadata` are the names of what it says to engines, and `may` what may happen when it runs twice. What a
     tool's own body asks is a unit of its own, `inside` that tool; what another function of the agent's asks has that
     function's name in `beside`. Of a run, `toolsets` are the ids of the agent's. `step` is the step that a unit of the
-    person's own is in a run, if that is known, `host` the one that it asks, and `agent` the name of the agent whose it
-    is, where that is not the subject. `dies` is the step in a run in which the process dies with it, for the first of
-    the units that are in that step: of several, one death is that of all.
+    person's own is in a run, if that is known, `host` the one that it asks, `sender` the number of the client that it
+    asks with, where a proof gave it one, and `agent` the name of the agent whose it is, where that is not the subject.
+    `dies` is the step in a run in which the process dies with it, for the first of the units that are in that step: of
+    several, one death is that of all.
     """
 
     unit: str
@@ -120,15 +121,20 @@ class UnitAudit(Value):
     step: str = ""
     dies: str = ""
     host: str = ""
+    sender: str = ""
     agent: str = ""
     layers: tuple[RetryLayer, ...] = ()
     cells: tuple[Cell, ...] = ()
 
     def is_apart(self, other: UnitAudit) -> bool:
-        """Whether a run shows which of the two it is that asks: in calls of other names, by whom they ask, or alone."""
+        """Whether a run shows which of the two asks: in calls of other names, by whom or how they ask, or alone."""
         return self.called != other.called or self.agent != other.agent or self.is_elsewhere(other)
 
     def is_elsewhere(self, other: UnitAudit) -> bool:
+        """Whether the two ask different hosts, or with different clients."""
+        return self.is_at_another_host(other) or "" != self.sender != other.sender != ""
+
+    def is_at_another_host(self, other: UnitAudit) -> bool:
         """Whether the two ask different hosts."""
         return "" != self.host != other.host != ""
 

@@ -140,6 +140,7 @@ STANDING_IN = """
 
     first = agent("first", 0, 1, capabilities=[DBOSDurability()])
     second = agent("second", 1, 3, capabilities=[DBOSDurability()])
+    twin = Agent(first.model, name="twin", capabilities=[DBOSDurability()])
 
     @DBOS.step(retries_allowed=True, max_attempts=2)
     async def bill(total: int) -> None:
@@ -162,6 +163,13 @@ STANDING_IN = """
             await first.run(prompt)
         except Exception:
             await second.run(prompt)
+
+    @DBOS.workflow()
+    async def ask_again(prompt: str) -> None:
+        try:
+            await first.run(prompt)
+        except Exception:
+            await twin.run(prompt)
 """
 
 
@@ -171,10 +179,15 @@ def test_a_step_that_stands_in_for_another_is_measured_where_that_fails(tmp_path
     assert counts == {"step:bill.client": 8, "step:spare.client": 4}
 
 
-def test_an_agent_that_only_stands_in_for_one_with_the_same_provider_is_not_measured_and_says_so(tmp_path: Path):
+def test_an_agent_that_only_stands_in_for_another_is_measured_by_its_client(tmp_path: Path):
     found = cells(tmp_path, STANDING_IN, "ask", "dbos")
+    assert (found["first.model", F.UNAVAILABLE].counted, found["second.model", F.UNAVAILABLE].counted) == (1, 2)
+
+
+def test_an_agent_that_only_stands_in_for_one_with_the_same_client_is_not_measured_and_says_so(tmp_path: Path):
+    found = cells(tmp_path, STANDING_IN, "ask_again", "dbos")
     assert found["first.model", F.UNAVAILABLE].counted == 1
-    assert found["second.model", F.UNAVAILABLE].unmeasured == "the run never came to this: its code went another way"
+    assert found["twin.model", F.UNAVAILABLE].unmeasured == "the run never came to this: its code went another way"
 
 
 BY_HAND = """
@@ -227,4 +240,50 @@ def test_clients_of_one_tool_are_told_apart_by_their_hosts(tmp_path: Path, monke
         ("tool:look.client", F.INVALID_RESPONSE): 1,
         ("tool:look.spare", F.UNAVAILABLE): 2,
         ("tool:look.spare", F.INVALID_RESPONSE): 1,
+    }
+
+
+ONE_HOST = """
+    from dbos import DBOS
+    from openai import APIError
+
+    spare = AsyncOpenAI(api_key="sk-fixture", max_retries=1)
+
+    async def told() -> str:
+        try:
+            said = await client.responses.create(model="gpt-5", input="")
+        except APIError:
+            said = await spare.responses.create(model="gpt-5", input="")
+        return said.output_text
+
+    @DBOS.step(retries_allowed=True, max_attempts=2)
+    async def ask(prompt: str) -> str:
+        return await told()
+
+    @DBOS.workflow()
+    async def sell(prompt: str) -> str:
+        return await ask(prompt)
+
+    asker = Agent("openai:gpt-5", name="asker")
+
+    @asker.tool_plain
+    async def look() -> str:
+        return await told()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "engine", "place", "attempts"),
+    [("sell", "dbos", "step:ask", 2), ("asker", "none", "tool:look", 1)],
+    ids=["in a step", "in a tool"],
+)
+def test_two_clients_of_one_host_are_told_apart(tmp_path: Path, monkeypatch, name, engine, place, attempts):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fixture")
+    wanted = (F.REFUSED, F.INVALID_RESPONSE)
+    found = cells(tmp_path, ONE_HOST, name, engine, wanted)
+    assert {which: cell.counted for which, cell in found.items() if which[0].startswith(place)} == {
+        (f"{place}.client", F.REFUSED): 4 * attempts,
+        (f"{place}.client", F.INVALID_RESPONSE): attempts,
+        (f"{place}.spare", F.REFUSED): 2 * attempts,
+        (f"{place}.spare", F.INVALID_RESPONSE): attempts,
     }

@@ -22,6 +22,9 @@ from harness.retries.values import RetryLayer
 from harness.subjects.loops import awaited
 from harness.subjects.origins import default_of, explicit, version
 
+SENDER = "_harness_sender"
+"""The attribute of an HTTP client that holds its number, where a proof gives it one."""
+
 
 class Untold(str):
     """Stands for a setting that only a run knows, and says why."""
@@ -52,6 +55,11 @@ class Sdk:
     def host(self) -> str:
         """The host that it asks; empty if only a request tells."""
         return str(getattr(getattr(self.client, "base_url", None), "host", ""))
+
+    @property
+    def sender(self) -> str:
+        """The number of the HTTP client below, in a proof; empty if it has none."""
+        return str(getattr(getattr(self, "wire", None), SENDER, ""))
 
     @property
     def retries(self) -> int:

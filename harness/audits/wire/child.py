@@ -17,7 +17,7 @@ from harness.audits.asking.huggingface import ask_nothing_else
 from harness.audits.beside import Function, named
 from harness.audits.inside import durable
 from harness.audits.reach import own_function, reached, referred
-from harness.audits.wire import endpoint, hurry
+from harness.audits.wire import endpoint, hurry, senders
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.failures import AT_THE_ENDPOINT, SUCCESS, UNREACHED
 from harness.engines.base import Worker
@@ -47,11 +47,13 @@ def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     models.watch(_asked)
     bodies.install()
     events.install()
+    numbered = senders.install()
     engine: Worker = attribute(argument["worker"])()
     worker.prepare_engine(engine)
     ready = worker.take(argument, engine)
     if not ready["refused"]:
         _look_beside()
+    numbered()
     return ready | _enclosing([] if ready["refused"] else _layers(engine))
 
 
@@ -69,7 +71,7 @@ def live(argument: dict[str, Any]) -> None:
         gate.ALLOW_MODEL_REQUESTS = True
         told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
         told |= {"others": wire["others"], "host": wire["host"], "works_beside": wire["alone"] is not None}
-        told |= {"instead": wire["instead"]}
+        told |= {"instead": wire["instead"], "sender": wire["sender"]}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     elif wire["step"] and StepId.parse(wire["step"]).kind == "step":
         # A workflow comes to its step only if what it asks before is answered; that is not counted.

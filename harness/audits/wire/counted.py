@@ -31,10 +31,10 @@ class Wire:
 
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
     of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
-    requests to others than the `host`, if there is one. `alone` are the names of the workflow's own step and of the
-    agent whose requests fail while everything else works; each is empty where there is none. `instead` says that other
-    hosts than the `host` are unavailable. A process that is to die dies `early` when the body of its step begins, and
-    not when it is done.
+    requests to others than the `host`, or from others than the `sender`, if there is one. `alone` are the names of the
+    workflow's own step and of the agent whose requests fail while everything else works; each is empty where there is
+    none. `instead` says that what others are asked, or ask, is unavailable. A process that is to
+    die dies `early` when the body of its step begins, and not when it is done.
     """
 
     failure: str
@@ -49,6 +49,7 @@ class Wire:
     host: str = ""
     alone: tuple[str, str] | None = None
     instead: bool = False
+    sender: str = ""
     early: bool = False
 
 
@@ -88,7 +89,7 @@ class Measured:
 
 def counted(history: History, wire: Wire, folder: Path) -> Measured:
     """The count of one run."""
-    unbounded, sent = _is_unbounded(history, wire), asked(history, wire.host)
+    unbounded, sent = _is_unbounded(history, wire), asked(history, wire.host, wire.sender)
     return Measured(
         asked=sent,
         elsewhere=len(history.of(HttpRequest)) - sum(sent.values()),
@@ -131,9 +132,9 @@ def by_call(numbers: Mapping[str, int]) -> dict[str, int]:
     return dict(found)
 
 
-def asked(history: History, host: str = "") -> dict[str, int]:
-    """How many requests each call has made, to this host or to any."""
-    sent = (event for event in history.of(HttpRequest) if host in ("", event.host))
+def asked(history: History, host: str = "", sender: str = "") -> dict[str, int]:
+    """How many requests each call has made, to this host or to any, and from this client or from any."""
+    sent = (event for event in history.of(HttpRequest) if host in ("", event.host) and sender in ("", event.sender))
     return dict(Counter(call_of(event.step) for event in sent))
 
 

@@ -27,6 +27,7 @@ from harness.audits.asking.trouble import first
 from harness.audits.wire import answers
 from harness.audits.wire.counted import call_of, named
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
+from harness.audits.wire.senders import sending
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
 from harness.steps import StepId
@@ -64,14 +65,14 @@ class Endpoint:
     """Fails in one way, whatever it is asked, and writes every request down before it answers.
 
     The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, or to
-    others than the `host`, if there is one, which may be `OTHERS` each, and are unavailable where that is asked
-    `instead`; `sent` of each were sent by earlier lives. One
-    more ends the process, as one of more than `CALLS` calls does.
+    others than the `host`, or from others than the `sender`, if there is one. Of those there may be `OTHERS` each, and
+    where it is asked `instead`, they find nobody available. `sent` of each were sent by earlier lives. One more ends
+    the process, as one of more than `CALLS` calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
     whomever it asks. What is asked of providers elsewhere reaches nobody, or is answered well if it `works_beside`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  as many words as a run says
         self,
         failure: str,
         *,
@@ -81,13 +82,14 @@ class Endpoint:
         by_models: bool = False,
         others: Collection[str] = (),
         host: str = "",
+        sender: str = "",
         works_beside: bool = False,
         instead: bool = False,
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent, self.others, self.host = limit, Counter(sent or {}), others, host
-        self.works_beside, self.instead = works_beside, instead
+        self.sender, self.works_beside, self.instead = sender, works_beside, instead
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
@@ -138,9 +140,9 @@ class Endpoint:
         probes = bodies.active()
         assert probes is not None, "a provider is asked in a life only"
         with self._lock:
-            call, counts = call_of(step := probes.place()), self.host in ("", request.url.host)
+            call, counts = call_of(step := probes.place()), self._is_his(request)
             failure = self._failing(request)
-            sent = call if counts else f"{call}, {request.url.host}"
+            sent = call if counts else f"{call}, {request.url.host} {sending.get()}"
             self.sent[sent] += 1
             limit = OTHERS if named(call) in self.others or not counts else self.limit
             if self.sent[sent] > limit or len(self.sent) > CALLS:
@@ -156,6 +158,7 @@ class Endpoint:
                     error=_ERRORS.get(failure) if failure else None,
                     headers={name: request.headers[name] for name in TELLING if name in request.headers},
                     step=step,
+                    sender=sending.get(),
                 ),
                 invocation=probes.invocation,
             )
@@ -168,7 +171,11 @@ class Endpoint:
 
     def _failing(self, request: Any) -> Failure | None:
         """How a request fails, if it does."""
-        return Failure.UNAVAILABLE if self.instead and request.url.host != self.host else self.failure
+        return Failure.UNAVAILABLE if self.instead and not self._is_his(request) else self.failure
+
+    def _is_his(self, request: Any) -> bool:
+        """Whether a request is one of those that are measured, by its host and its client."""
+        return self.host in ("", request.url.host) and self.sender in ("", sending.get())
 
     def _answered(self, request: Any, core: ModuleType) -> Any:
         import httpx

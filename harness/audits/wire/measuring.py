@@ -110,6 +110,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     beside: str = "",
     others: Collection[str] = (),
     host: str = "",
+    sender: str = "",
     alone: tuple[str, str] | None = None,
     instead: bool = False,
     around: Around | None = None,
@@ -122,22 +123,22 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     What fails is every request to a provider; or the body of `step`, with an exception of the type `raises`; or every
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
-    workflow, or to others than the `host`; whatever tries once more is unbounded. With the names of a step and an agent
-    that are `alone`, only the requests of these fail; where the `host` is asked `instead` of others, those are
-    unavailable. `short` lets chance make waits short.
-    `around` is what the engine has around that which fails; if it is not given, the same as around a model. `waits` are
-    the seconds that it all takes at worst, as configured, perhaps without end; the longer, the more they are divided.
-    Where a deadline strikes, also one that only the run has told, and what was counted `is_enough` not, it is run again
-    in longer times. What `hangs`, because a client waits for ever, comes to every deadline, and to an end at no other
-    time. A process dies when the body of `step` is done; when it begins, where the record of that step goes by a body
-    in it. Safe to call from several threads. Raises `UsageError` for what cannot be measured.
+    workflow, to others than the `host`, or from other clients than the `sender`; whatever tries once more is unbounded.
+    With the names of a step and an agent that are `alone`, only the requests of these fail; where it is asked `instead`
+    of others, those are unavailable. `short` lets chance make waits short. `around` is what the engine has around that
+    which fails; if it is not given, the same as around a model. `waits` are the seconds that it all takes at worst, as
+    configured, perhaps without end; the longer, the more they are divided. Where a deadline strikes, also one that only
+    the run has told, and what was counted `is_enough` not, it is run again in longer times. What `hangs`, because a
+    client waits for ever, comes to every deadline, and to an end at no other time. A process dies when the body of
+    `step` is done; when it begins, where the record of that step goes by a body in it. Safe to call from several
+    threads. Raises `UsageError` for what cannot be measured.
     """
     check(failure, step, limit)
     model = _around_model(bench)
     around = around or model
     room, most = _haste(around, waits)
     scale = min(quick_scale(around, room, most), quick_scale(model, room, most))  # a model is asked before
-    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone, instead)
+    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone, instead, sender)
     if not (hangs and _is_timed(around)):
         quick = _measured(scenario, wire, bench)
         if failure == Failure.CRASH and quick.covered and not quick.fired:
@@ -186,7 +187,7 @@ class WireRun(Run):
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         script = calling(self.wire.step) if self.scenario.script is None else None
-        wire = {**vars(self.wire), "sent": asked(self.history, self.wire.host), "script": script}
+        wire = {**vars(self.wire), "sent": asked(self.history, self.wire.host, self.wire.sender), "script": script}
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
