@@ -216,8 +216,9 @@ class Case:
 
     `invoke(agent, invocation)` runs the agent once (prompt, deps and history of that invocation) and returns
     pydantic-ai's run result. The adapter calls it inside the engine's durable container. `scale` divides the times it
-    configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Both are read in the child,
-    because a life may have a pace of its own. A workflow or flow of the person's own is run as it is: `invoke` is given
+    configured; with `auto_scale` nobody asked for a factor, and the adapter may choose one. Waits between attempts that
+    may go on without end are divided by `haste` at least. All are read in the child, because a life may have a pace of
+    its own. A workflow or flow of the person's own is run as it is: `invoke` is given
     that instead of an agent, and returns what it returned. If nothing `runs`, the adapter is only asked for its
     retries: it may leave out what spares lives a part of their work, but not what tells whether the engine takes the
     subject.
@@ -228,6 +229,7 @@ class Case:
     options: dict[str, Any]
     scale: float = 1.0
     auto_scale: bool = False
+    haste: float = 1.0
     runs: bool = True
 
 

@@ -25,7 +25,7 @@ class Clock:
 
     `factor` is None while none has been chosen. With `hurried`, timeouts are scaled too. With `asked`, the factor is
     the person's own: 1 is real time. `ease` makes everything that many times longer, though never longer than
-    configured (`Hook.ease`).
+    configured (`Hook.ease`). Waits are divided by `haste` at least.
     """
 
     factor: float | None = None
@@ -33,6 +33,7 @@ class Clock:
     hurried: bool = False
     asked: bool = False
     ease: float = 1.0
+    haste: float = 1.0
 
     @property
     def divisor(self) -> float:
@@ -55,7 +56,7 @@ class Clock:
 
     def wait(self, configured: float) -> float:
         """A wait that limits nothing: a backoff, a durable sleep."""
-        return configured / self.divisor
+        return configured / max(self.divisor, self.haste)
 
     def _divided(self, configured: float, floor: float) -> float:
         return min(configured, max(self.ease * floor, configured / self.divisor))

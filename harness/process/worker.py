@@ -174,11 +174,11 @@ def script_models(script: Any = None, *, without_tools: bool = False) -> None:
         _prepared.script = load_script(script)
 
 
-def pace(scale: float, *, auto: bool) -> None:
-    """Give this life a pace of its own, before it begins: `scale` and `auto_scale` of its case."""
+def pace(scale: float, *, auto: bool, haste: float = 1.0) -> None:
+    """Give this life a pace of its own, before it begins: `scale`, `auto_scale` and `haste` of its case."""
     assert _prepared is not None, "prepare comes first"
     assert _prepared.case is not None, "and binds"
-    _prepared.case.scale, _prepared.case.auto_scale = scale, auto
+    _prepared.case.scale, _prepared.case.auto_scale, _prepared.case.haste = scale, auto, haste
 
 
 class Life:

@@ -82,7 +82,7 @@ def live(argument: dict[str, Any]) -> None:
         models.let_through(_real(wire, within), _asked if wire["alone"] else None)
     guard.told.add(_unreached)
     hurry.install(wire["pace"], short=wire["short"])
-    worker.pace(wire["scale"], auto=wire["pace"] is None)
+    worker.pace(wire["scale"], auto=wire["pace"] is None, haste=wire["haste"])
     worker.live(argument)
 
 

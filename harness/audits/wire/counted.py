@@ -29,6 +29,8 @@ from harness.steps import StepId
 class Wire:
     """How one run goes. `pace` divides waits inside bodies, None leaves them out; `scale` is the engine's.
 
+    What the engine waits between attempts is divided by `haste` at least.
+
     `beside` is the one function whose requests fail, where that is neither a model nor a tool. `others` are the names
     of the workflow's own steps that are not what is measured, and whose calls the limit is not about; nor is it about
     requests to others than the `host`, or from others than the `sender`, if there is one. `alone` are the names of the
@@ -51,6 +53,7 @@ class Wire:
     instead: bool = False
     sender: str = ""
     early: bool = False
+    haste: float = 1.0
 
 
 @dataclass(frozen=True)

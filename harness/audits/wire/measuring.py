@@ -150,6 +150,8 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
             return quick
     rooms = (HARDLY_ANY if around["endless"] else ROOM, *MORE_ROOM)
     scales = (max(1.0, min(_shortest(around) / room, _shortest(model) / HARDLY_ANY)) for room in rooms)
+    # What is tried for ever, each time against a deadline of its own, waits in between for as long as it likes.
+    wire = replace(wire, haste=ENDLESS if around["endless"] and not around["all"] else 1.0)
     runs = (_measured(scenario, replace(wire, scale=scale, pace=scale), bench) for scale in dict.fromkeys(scales))
     timed = next(runs)
     while not (is_enough(timed) or (hangs and timed.outcome == "stuck")):

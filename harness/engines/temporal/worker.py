@@ -206,7 +206,7 @@ class TemporalWorker:
         from harness.engines.temporal import expiry
 
         if not self._case.auto_scale:
-            return Clock(self._case.scale, asked=True, ease=self._hook.ease())
+            return Clock(self._case.scale, asked=True, ease=self._hook.ease(), haste=self._case.haste)
         pace = self._hook.pace()
         hurried = self._hook.plans(*IDLE) or pace is not None or not await expiry.is_possible(client)
         return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
