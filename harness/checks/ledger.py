@@ -40,8 +40,8 @@ def _is_request(run: Execution) -> bool:
 
 def _line(case: Case, step: str, re_executed: int) -> LedgerLine:
     runs = case.history.by_step[step]
-    kept = [run for run in runs if run.recorded and run.finished]
-    uses = [_uses(case, step, run) for run in kept]
+    # How a body raised can be recorded, too: a tool that asks for other arguments is not called again for it.
+    uses = [_uses(case, step, run) for run in runs if run.recorded]
     return LedgerLine(
         step=step,
         executed=len(runs),
@@ -61,14 +61,14 @@ def _is_indeterminate(case: Case, step: str, run: Execution) -> bool:
 def _uses(case: Case, step: str, run: Execution) -> tuple[int, bool]:
     """In how many later lives the record was replayed, and whether anything at all went on from it."""
     commit = run.commit_left.seq if run.commit_left else run.entered.seq
-    runs = case.history.by_step[step]
-    until = next((other.entered.seq for other in runs if other.entered.seq > commit), None)
+    again = next((other for other in case.history.by_step[step] if other.entered.seq > commit), None)
     lives = {
         life
         for life, seq in _advances(case, step, run.entered.invocation)
-        if seq > commit and (until is None or seq < until)
+        if seq > commit and (again is None or seq < again.entered.seq)
     }
-    return len(lives - {run.incarnation}), bool(lives)
+    retried = again is not None and not run.finished  # another try goes on from a failure
+    return len(lives - {run.incarnation}), bool(lives) or retried
 
 
 def _advances(case: Case, step: str, invocation: int) -> list[tuple[int, int]]:

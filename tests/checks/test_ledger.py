@@ -50,6 +50,25 @@ def test_a_record_is_replayed_once_per_life():
     assert line(story.crash().life().finished(), "model#1") == {"executed": 1, "replayed": 2}
 
 
+REFUSED = "ModelRetry: ids look like P-0001"
+
+
+def test_a_recorded_refusal_is_replayed_as_a_result_is():
+    story = Story("crash@model#2/before").life().kept("model#1").kept(CHARGE, error=REFUSED).kept("model#1+1")
+    story.kept(f"{CHARGE}+1").crash().life().kept("model#2").finished()
+    assert line(story, CHARGE) == {"executed": 1, "replayed": 1}
+
+
+def test_a_recorded_refusal_that_nothing_went_on_from_is_orphaned():
+    story = Story(f"crash@{CHARGE}/after").life().kept("model#1").kept(CHARGE, error=REFUSED).crash()
+    assert line(story.life().dies("hang").ended("stuck"), CHARGE) == {"executed": 1, "orphaned": 1}
+
+
+def test_a_recorded_failure_that_was_tried_again_is_not_orphaned():
+    story = Story().life().kept("model#1", error="boom: 503").kept("model#1").kept("model#2").finished()
+    assert line(story, "model#1") == {"executed": 2}
+
+
 def test_a_body_that_died_before_its_record_is_indeterminate_and_runs_again():
     story = Story(f"crash@{CHARGE}/between").life().kept("model#1").entered(CHARGE, recorded=True).left(CHARGE).crash()
     story.life().kept(CHARGE).kept("model#2").finished()
