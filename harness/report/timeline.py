@@ -123,7 +123,7 @@ def _cell(history: History, step: str, life: int, steps: list[str]) -> str:
     phrases = [_struck(fired) for fired in struck if fired.window == "before"]
     phrases += [_ran(here, again=bool(earlier))] if here else []
     phrases += [_struck(fired) for fired in struck if fired.window != "before"]
-    if not phrases and any(body.recorded for body in earlier) and _passed(history, step, life, steps):
+    if not phrases and any(body.recorded for body in earlier) and _passed(history, earlier[0], life, steps):
         return "replayed"
     return "\n".join([", ".join(phrases), *(_seen(history, step, here, bodies) if here else ())])
 
@@ -162,11 +162,13 @@ def values(arguments: Any, width: int = WIDEST_VALUES) -> str:
     return text if len(text) <= width else f"{text[: width - 2]}.."
 
 
-def _passed(history: History, step: str, life: int, steps: list[str]) -> bool:
-    """Whether a life went on past a step: it reached a later one, or came to the end."""
-    later = set(steps[steps.index(step) + 1 :])
-    reached = any(event.incarnation == life and _place(event) in later for event in _reached(history))
-    return reached or any(outcome.incarnation == life for outcome in history.outcomes.values())
+def _passed(history: History, body: Execution, life: int, steps: list[str]) -> bool:
+    """Whether a life went on past a body's step: it reached a later one of that invocation, or the end of it."""
+    later = set(steps[steps.index(_place(body.entered)) + 1 :])
+    number = body.entered.invocation
+    here = (event for event in _reached(history) if (event.incarnation, event.invocation) == (life, number))
+    outcome = history.outcomes.get(number)
+    return any(_place(event) in later for event in here) or (outcome is not None and outcome.incarnation == life)
 
 
 def _struck(fired: FaultFired) -> str:

@@ -75,6 +75,13 @@ def test_a_step_that_nothing_recorded_is_never_called_replayed():
     assert cells(story.history(), CHARGE) == ("ran", "")
 
 
+def test_a_life_that_did_not_touch_an_invocation_replayed_nothing_of_it():
+    story = Story("crash@run#2.model#2/before").life().kept("run").kept("model#1").outcome().invokes(2).entered("run")
+    story.kept("model#1").crash().life().ran("run").kept("model#2").finished()
+    rows_of_two = [cells(story.history(), step)[1] for step in ("run", "model#1", "run#2.model#1")]
+    assert rows_of_two == ["", "", "replayed"]
+
+
 def test_a_step_that_was_struck_before_it_ran_is_shown():
     story = Story("crash@model#1/before")
     story.life().crash().life().kept("model#1").finished()
