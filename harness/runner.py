@@ -194,6 +194,7 @@ def _zygote(scenario: Scenario, engine: Engine, prepare: str, seed: int, folder:
     argument = {
         "subject": scenario.subject,
         "deps": scenario.deps,
+        "assumes": any(run.deps is None for run in scenario.runs),
         "world": scenario.world,
         "script": scenario.script,
         "worker": engine.worker,

@@ -21,6 +21,7 @@ from harness.errors import UsageError
 from harness.explore import sweep as exploring
 from harness.history import Event, FaultFired, History, Observation, ProcessEnded, ProcessStarted, RunEnded
 from harness.journal import load
+from harness.runner import open_bench
 from harness.scenario import Scenario
 from harness.verdict import RunReport, Status
 
@@ -121,6 +122,15 @@ def test_several_invocations_share_a_store_and_only_the_one_that_died_runs_again
     prompts = str(history.outcomes[2].messages)
     assert "first" in prompts
     assert "second" in prompts
+
+
+@pytest.mark.parametrize(("second", "noted"), [({"name": "Grace"}, 0), (None, 1)])
+def test_deps_that_every_invocation_has_of_its_own_are_not_missed(tmp_path: Path, second: Any, noted: int) -> None:
+    runs = [{"deps": {"name": "Ada"}}, {"deps": second}]
+    scenario = Scenario.make(subject="tests.explore.enders:needs", engine="none", invocations=runs)
+
+    with open_bench(scenario, tmp_path / "bench", seeds=(1,)) as bench:
+        assert sum("none were given" in note for note in bench.notes) == noted
 
 
 def test_a_world_surrounds_the_subject_in_every_life(tmp_path: Path) -> None:

@@ -60,8 +60,9 @@ _prepared: Prepared | None = None
 def prepare(argument: dict[str, Any]) -> dict[str, Any]:
     """Make this interpreter ready to be forked. Returns `refused` (the engine's words), `agent`, `notes`, `sources`.
 
-    `argument`: subject, deps, script, worker (import path of the engine's child half), options, scale, hosts, errors
-    (what `error(...)` faults are to raise). Raises `UsageError` for any of them that cannot be used.
+    `argument`: subject, deps, assumes (whether any invocation has no deps of its own, and so takes those), script,
+    worker (import path of the engine's child half), options, scale, hosts, errors (what `error(...)` faults are to
+    raise). Raises `UsageError` for any of them that cannot be used.
     """
     return take(argument, protect(argument))
 
@@ -109,7 +110,8 @@ def take(argument: dict[str, Any], worker: Worker) -> dict[str, Any]:
     )
     _prepared.case = case
     refused = worker.bind(case)
-    notes = [*subject.notes, *_misspelt(script), *events.problems(), *output_functions.problems()]
+    noted = [note for note in subject.notes if argument.get("assumes", True) or note not in subject.deps.notes]
+    notes = [*noted, *_misspelt(script), *events.problems(), *output_functions.problems()]
     refusal = refused.reason if refused else ""
     return {"refused": refusal, "agent": subject.name, "notes": notes, "sources": own_files()}
 
