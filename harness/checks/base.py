@@ -19,6 +19,7 @@ from harness.history import (
     Execution,
     FaultFired,
     History,
+    Outcome,
     Sent,
     StepEntered,
     spelled,
@@ -151,6 +152,12 @@ def during(execution: Execution, seq: int, pid: int, invocation: int) -> bool:
 def place(execution: Execution) -> str:
     """The step id of a body as reports spell it."""
     return spelled(execution.step, execution.entered.invocation)
+
+
+def message_parts(outcome: Outcome | None) -> list[dict[str, Any]]:
+    """What the messages of a run are made of, in their order; nothing of one that has none."""
+    messages = (outcome and outcome.messages) or ()
+    return [part for message in messages for part in message.get("parts", ())]
 
 
 def family(step: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harness.checks.base import Case, family, place
+from harness.checks.base import Case, family, message_parts, place
 from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, repeats
 from harness.checks.values import shown
@@ -139,8 +139,7 @@ def _alike(history: History, step: str, earlier: int, number: int) -> bool:
 
 def _results(history: History, number: int, step: str) -> list[Any]:
     """What the messages of an invocation have of the results of this step's tool, in their order."""
-    outcome, tool = history.outcomes.get(number), StepId.parse(step).path[0]
-    parts = [part for message in (outcome and outcome.messages) or () for part in message.get("parts", ())]
+    parts, tool = message_parts(history.outcomes.get(number)), StepId.parse(step).path[0]
     returned = [part for part in parts if part.get("part_kind") == "tool-return"]
     return [part.get("content") for part in returned if (tool.kind, tool.name) == ("tool", part.get("tool_name"))]
 

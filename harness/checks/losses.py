@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.checks.base import Case, during, family, place
+from harness.checks.base import Case, during, family, message_parts, place
 from harness.checks.unrun import never_ran
 from harness.checks.words import lines, titled
-from harness.history import Effect, Execution, History, spelled
+from harness.history import Effect, Execution, History, StepEntered, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
 
@@ -41,14 +41,14 @@ def _tools(history: History) -> dict[str, Execution]:
 def _lost(case: Case, step: str) -> Finding:
     """The finding for a call that finished without faults and not here; a warning where a planned fault explains it."""
     struck = next((fault for fired, fault in case.injected if family(fired.step) == step), None)
-    started = case.history.by_step.get(step, ())
-    how = "its body was entered and never finished" if started else "its body was never entered"
+    started = [run for run in case.history.executions if family(place(run)) == step]
     owner = Owner.ENGINE if case.is_recorded(step) or case.contract.claims("tool") else Owner.INTEGRATION
     finding = _finding(
         "lost",
         step,
         owner,
-        f"{titled(step)} happened without faults and not in this run, which says that it succeeded: {how}",
+        f"{titled(step)} happened without faults and not in this run, which says that it succeeded:"
+        f" {_unfinished(case, started)}",
         f"find out what {case.contract.engine} took for the result of `{step}`",
         lines(*(run.entered for run in started), *case.history.outcomes.values()),
     )
@@ -64,6 +64,22 @@ def _lost(case: Case, step: str) -> Finding:
         remedy=f"retry `{step}`, or let the agent fail when it cannot be done",
         events=finding.events,
     )
+
+
+def _unfinished(case: Case, started: list[Execution]) -> str:
+    """What became of a call that never finished: its last body raised, say, and the agent was told something else."""
+    if not started:
+        return "its body was never entered"
+    entered, left = started[-1].entered, started[-1].left
+    if left is None:
+        return "its body was entered and never finished"
+    raised = f"its body raised {(left.error or '').partition(':')[0]}, and"
+    call = entered.call if isinstance(entered, StepEntered) else None
+    said = message_parts(case.history.outcomes.get(entered.invocation))
+    told = {part.get("part_kind") for part in said if call and part.get("tool_call_id") == call}
+    if "tool-return" in told and "retry-prompt" not in told:
+        return f"{raised} the messages have a `tool-return` for it"
+    return f"{raised} it did not run again"
 
 
 def _effects_missing(case: Case, known: list[str]) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.checks.base import Case, family
+from harness.checks.base import Case, family, message_parts
 from harness.checks.words import plural, titled
 from harness.history import CallAnswered, Execution, History, StepEntered, StepLeft, located, spelled
 from harness.steps import StepId
@@ -158,8 +158,7 @@ def _answer(case: Case, step: str, asked: dict[str, tuple[int, ...]]) -> Answer 
     None for a call of an agent inside a tool, whose messages nobody sees.
     """
     number, name = located(step)[0], StepId.parse(step).name
-    outcome, ran = case.history.outcomes.get(number), {family(each) for each in case.history.steps}
-    parts = [part for message in (outcome and outcome.messages) or () for part in message.get("parts", ())]
+    parts, ran = message_parts(case.history.outcomes.get(number)), {family(each) for each in case.history.steps}
     claimed = {event.call for event in case.history.of(StepEntered) if event.invocation == number}
     free = [part for part in parts if _is(part, "tool-call", name) and part.get("tool_call_id") not in claimed]
     mine = [one for one in asked if one not in ran and (located(one)[0], StepId.parse(one).name) == (number, name)]

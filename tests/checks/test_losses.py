@@ -49,6 +49,30 @@ def test_a_charge_that_was_entered_and_never_finished_is_lost_too():
     assert "never finished" in only(story.life().kept("model#2").finished(), usual(recorded=True)).message
 
 
+def refused_once(kind: str) -> Story:
+    """A refusal that was recorded; after the crash nobody calls the tool again."""
+    story = Story("crash@tool:charge#1/after").life().kept("model#1").kept(CHARGE, call="c1", error="ModelRetry: no")
+    told = {"part_kind": kind, "tool_call_id": "c1"}
+    return story.crash().life().kept("model#2").finished(messages=[{"parts": [told]}])
+
+
+REFUSED = [
+    ("tool-return", "its body raised ModelRetry, and the messages have a `tool-return` for it"),
+    ("retry-prompt", "its body raised ModelRetry, and it did not run again"),
+]
+
+
+@pytest.mark.parametrize(("kind", "said"), REFUSED)
+def test_a_call_that_was_refused_and_not_made_again_is_not_said_to_have_hung(kind: str, said: str):
+    assert only(refused_once(kind), usual(recorded=True)).message.endswith(f": {said}")
+
+
+def test_what_became_of_a_call_is_what_became_of_its_last_issue():
+    story = Story(f"crash@{CHARGE}+1/between").life().kept("model#1").kept(CHARGE, error="ModelRetry: no")
+    story.entered(f"{CHARGE}+1").crash().life().kept("model#2").finished()
+    assert "was entered and never finished" in only(story, usual(recorded=True)).message
+
+
 def test_a_run_that_failed_has_lost_nothing_yet():
     story = Story("crash@tool:charge#1/before").life().kept("model#1").crash().life().failed().dies("exit").ended()
     assert findings(story, usual(recorded=True)) == (Status.PASSED, [])
