@@ -140,14 +140,17 @@ def _denial(case: Case, run: Execution) -> Finding:
 def _skipped(case: Case) -> Iterator[Finding]:
     """Recorded steps of the baseline that never ran in a run that went on past them: somebody else's result was used.
 
-    Tools are left to the check of effects, which says it of every tool.
+    Tools are left to the check of effects, which says it of every tool; model requests that nobody made, because the
+    conversation took another way before, to that of the conversation.
     """
     if not case.completed or case.injected:
         return
+    borrowed = _borrowed(case.history)
+    unasked = borrowed is not None and borrowed == _borrowed(case.baseline.history)
     ran = {step for step, runs in case.history.by_step.items() if any(run.left for run in runs)}
     for step in case.baseline.steps:
         kind = StepId.parse(step).kind
-        if step in ran or kind not in ("model", "tools") or "." in step:
+        if step in ran or kind not in ("model", "tools") or "." in step or (kind == "model" and unasked):
             continue
         yield Finding(
             check=NAME,
@@ -159,3 +162,16 @@ def _skipped(case: Case) -> Iterator[Finding]:
             remedy=f"compare the keys of the {plural(case.contract.unit)} in {case.contract.engine}: two share one",
             events=lines(*case.history.outcomes.values()),
         )
+
+
+def _borrowed(history: History) -> int | None:
+    """How many responses the messages of the first invocation have beyond those that a body of its own gave.
+
+    As many as without faults, and each request that was made had its own answer. None without messages.
+    """
+    outcome = history.outcomes.get(1)
+    if outcome is None or not outcome.messages:
+        return None
+    answered = [step for step, runs in history.by_step.items() if "." not in step and any(run.left for run in runs)]
+    responses = [message for message in outcome.messages if message.get("kind") == "response"]
+    return len(responses) - sum(StepId.parse(step).kind == "model" for step in answered)

@@ -183,6 +183,20 @@ def test_a_model_request_that_never_ran_had_another_ones_answer():
     assert (finding.rule, finding.step, finding.owner) == ("never-ran", "model#2", Owner.ENGINE)
 
 
+RESPONSE, OTHER = {"kind": "response", "parts": []}, {"kind": "request", "parts": []}
+
+
+@pytest.mark.parametrize(
+    ("responses", "rules"),
+    [pytest.param(1, [], id="nobody asked"), pytest.param(2, ["never-ran"], id="answered with what another one said")],
+)
+def test_a_model_request_that_nobody_made_has_no_other_ones_answer(responses: int, rules: list[str]):
+    usually = Story().life().kept("model#1").kept("model#2").finished(messages=[OTHER, RESPONSE, OTHER, RESPONSE])
+    story = Story("crash@model#1/after").life().kept("model#1").crash().life()
+    story.finished(messages=[OTHER, RESPONSE, *[OTHER, RESPONSE] * (responses - 1)])
+    assert [finding.rule for finding in resume(a_case(story, usually)).findings] == rules
+
+
 def test_a_run_that_failed_skipped_nothing():
     story = (
         Story("crash@model#2/before").life().kept("model#1").kept(CHARGE).crash().life().failed().dies("exit").ended()
