@@ -17,6 +17,7 @@ import pytest
 from harness.plugin import budgets, outcomes
 from harness.plugin.options import Settings, asks_for_summary, typed
 from harness.plugin.running import facts
+from harness.report.consequences import own
 from harness.report.words import counted
 from harness.steps import readable
 from harness.verdict import Finding
@@ -69,16 +70,17 @@ class Tally:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """Each kind of finding once, errors first, with the runs that show it. What was expected is none."""
+        """Each kind of finding once, errors first, with the runs that show it. What was expected is none, nor is what
+        only follows from another finding.
+        """
         kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
         for number, run in enumerate(self.runs):
             if run["status"] == run["expected"] != "passed":
                 continue
-            for values in run["findings"]:
-                finding = Finding(**values)
+            for finding in own(Finding(**values) for values in run["findings"]):
                 kind = (run["subject"], run["engine"], finding.severity, *finding.group, finding.change)
                 about = readable(finding.group[-1]) or "the run"
-                known = kinds.setdefault(kind, {**values, "about": about, "runs": set(), **_origin(run)})
+                known = kinds.setdefault(kind, {**finding.to_json(), "about": about, "runs": set(), **_origin(run)})
                 known["runs"].add(number)
         order = ["error", "warning"]
         grave = [finding for finding in kinds.values() if finding["severity"] in order]

@@ -10,15 +10,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.consequences import own
 from harness.report.words import SEVERITY_STYLE, WHO, clean, counted, listed
 from harness.steps import StepId
 from harness.verdict import Finding, RunReport, Severity, Status, SweepReport, worst
 
 SHOWN_PLACES = 3
-UNUSED = ("resume", "recorded-ran-again")
-OF_AN_UNUSED_RECORD = (("effects", "recorded-ran-again"), ("cache", "missed"))
-"""Checks and rules that see the same from other sides: an effect that happened twice, a key."""
-PRICE = ("usage", "bought-again")
 
 
 @dataclass(frozen=True)
@@ -48,23 +45,12 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
     members: dict[tuple[str, ...], list[tuple[Finding, RunReport]]] = {}
     for group in report.groups:
         runs = [run for run in report.runs if run.engine == group[0]]
-        found = [(finding, run) for run in runs for finding in own(run) if finding.group == group[1:]]
+        found = [(finding, run) for run in runs for finding in own(run.findings) if finding.group == group[1:]]
         for finding, run in found:
             # What one sentence is said of has one severity: a cell that only warns is not one of those that fail.
             members.setdefault((finding.severity, *group[1:], finding.change), []).append((finding, run))
     order = list(Severity)
     return tuple(sorted(map(_cause, members.values()), key=lambda cause: order.index(cause.finding.severity)))
-
-
-def own(run: RunReport) -> tuple[Finding, ...]:
-    """The findings of a run that are no mere consequence of another: a record that was not used has many."""
-    again = {finding.step for finding in run.findings if (finding.check, finding.rule) == UNUSED}
-    return tuple(finding for finding in run.findings if finding.step not in again or not _follows(finding))
-
-
-def _follows(finding: Finding) -> bool:
-    rule = finding.check, finding.rule
-    return rule in OF_AN_UNUSED_RECORD or (rule == PRICE and finding.severity is Severity.NOTE)
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:

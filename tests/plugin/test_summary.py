@@ -77,3 +77,10 @@ def test_one_kind_is_told_once_with_the_runs_that_show_it_and_not_the_steps() ->
     calls = [a_finding(step, remedy=f"limit the attempts of `{step}`") for step in ("tool:charge#1", "tool:charge#2")]
 
     assert told(a_run(*calls), a_run(*calls)) == ["error: tool:charge of shop:agent under journal (2 runs)"]
+
+
+def test_what_only_follows_from_a_record_that_was_not_used_is_not_told_beside_it() -> None:
+    again = [a_finding(check=check, rule="recorded-ran-again") for check in ("resume", "effects")]
+
+    assert told(a_run(*again)) == ["error: tool:charge of shop:agent under journal"]
+    assert told(a_run(again[1])) == ["error: tool:charge of shop:agent under journal"]
