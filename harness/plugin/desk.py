@@ -21,6 +21,7 @@ from harness.faults import NO_FAULT, FaultPlan
 from harness.journal import load
 from harness.plugin.fingerprint import key_of
 from harness.plugin.maps import CrashMap, Maps
+from harness.plugin.marker import ALL
 from harness.plugin.options import Settings
 from harness.plugin.report import Report
 from harness.process import stems
@@ -32,7 +33,7 @@ OPEN = 3
 """Benches that are kept open: each holds two interpreters with an engine imported, and perhaps a server."""
 SESSIONS = 3
 """Sessions whose run folders are kept, as pytest keeps temporary folders."""
-ALL, CONTROL = "all", "none"
+CONTROL = "none"
 
 
 class Desk:

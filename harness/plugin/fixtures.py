@@ -18,6 +18,9 @@ from harness.plugin.session import desk_of
 from harness.scenario import Scenario
 from harness.verdict import Status
 
+RUN, STEPS = "durable.run(...)", "durable.steps(...)"
+"""What a mistake in what they were given is told of."""
+
 
 class Durable:
     """Runs an agent under a fault and reports.
@@ -67,7 +70,7 @@ class Durable:
         report, expected, failure, missing, engine = None, None, "", "", ""
         try:
             desk = desk_of(self._item.config)
-            asked = self._scenario(faults, scenario)
+            asked = self._scenario(faults, scenario, call=RUN)
             engine = asked.engine
             expected = self._expected(asked, scenario)
             missing = "" if engine in desk.settings.require else desk.map(asked).unavailable
@@ -100,28 +103,28 @@ class Durable:
             return None
         asked = {**given, "subject": given.get("subject", "-")}
         mark = pytest.Mark(marker.MARKER, (), asked, _ispytest=True)
-        wanted = marker.wanted(self._item, [(self, mark)], default=(run.engine,))
+        wanted = marker.wanted(self._item, [(self, mark)], default=(run.engine,), call=RUN)
         return wanted.expectation(run.engine, run.plan)
 
     def steps(self, **scenario: Any) -> tuple[str, ...]:
         """The steps of the fault-free run: what faults can name."""
         __tracebackhide__ = True
-        found = desk_of(self._item.config).map(self._scenario((), scenario))
+        found = desk_of(self._item.config).map(self._scenario((), scenario, call=STEPS))
         if not found.usable:
             raise UsageError(found.why_not)
         return tuple(row.step for row in found.rows)
 
-    def _scenario(self, faults: Iterable[str], given: dict[str, Any]) -> Scenario:
+    def _scenario(self, faults: Iterable[str], given: dict[str, Any], *, call: str) -> Scenario:
         if self._over:
             raise UsageError(f"the fixture `durable` belongs to {self._item.nodeid}, which is over; ask for it there")
         marks = list(self._item.iter_markers_with_node(marker.MARKER))
         own = [(self, pytest.Mark(marker.MARKER, (), given, _ispytest=True))]
         if "engine" in given or "engines" in given:
             marks = [(node, _without_engines(mark)) for node, mark in marks]
-        wanted = marker.wanted(self._item, [*own, *marks], default=(self.engine,))
+        wanted = marker.wanted(self._item, [*own, *marks], default=(self.engine,), call=call)
         engines = wanted.engines if "engine" in given else (self.engine,)
         scenario = wanted.scenario.model_copy(update={"engine": engines[0]})
-        return Scenario.make("durable.run(...)", **{**scenario.model_dump(), "faults": tuple(map(str, faults))})
+        return Scenario.make(wanted.where, **{**scenario.model_dump(), "faults": tuple(map(str, faults))})
 
     def _chosen(self) -> str:
         params = getattr(getattr(self._item, "callspec", None), "params", {})

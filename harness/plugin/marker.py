@@ -20,6 +20,8 @@ from harness.typos import nearest
 from harness.verdict import Status
 
 MARKER = "durable"
+ALL = "all"
+"""Every engine there is."""
 OURS = ("engine", "engines", "faults", "expected")
 """Keywords that say how tests are made; the others are fields of a scenario."""
 RIVALS = {"engine": "engines", "engines": "engine"}
@@ -51,9 +53,14 @@ class Wanted:
         return [entry for entry in self.expected if not any(_fits(entry, engine, plan) for engine, plan in runs)]
 
 
-def wanted(node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *, default: Sequence[str]) -> Wanted:
-    """Read the markers of a test, nearest first. Raises `UsageError` that names the test."""
-    where = f"@pytest.mark.{MARKER} on {node.nodeid}"
+def wanted(
+    node: pytest.Item | Any, marks: Sequence[tuple[Any, pytest.Mark]], *, default: Sequence[str], call: str = ""
+) -> Wanted:
+    """Read the markers of a test, nearest first; the nearest may be what a `call` in the test was given.
+
+    Raises `UsageError` that names the test.
+    """
+    where = f"{call or f'@pytest.mark.{MARKER}'} {'in' if call else 'on'} {node.nodeid}"
     said = merged(where, marks)
     if "subject" not in said:
         raise UsageError(f"{where} names no subject: say what to crash, as in subject='shop.agents:payments'")
@@ -121,7 +128,20 @@ def _engines(where: str, said: Mapping[str, Any]) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(listed))
     if not found:
         raise UsageError(f"{where} says engines={names!r}, so it would test nothing; name at least one")
+    for name in found:
+        _known_engine(where, name)
     return found
+
+
+def _known_engine(where: str, name: str) -> None:
+    """Raise `UsageError` for an engine that is none: of one that the settings name, no test is told."""
+    from harness.engines import registry  # here, for the reason that `_known_checks` has
+
+    try:
+        if name != ALL:
+            registry.path_of(name)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _faults(where: str, given: Any) -> tuple[FaultPlan, ...] | None:
@@ -132,7 +152,10 @@ def _faults(where: str, given: Any) -> tuple[FaultPlan, ...] | None:
     texts = given if isinstance(given, list | tuple) else [given]
     if not texts:
         raise UsageError(f"{where} says faults={given!r}, so it would test nothing; leave it out to try every crash")
-    return tuple(dict.fromkeys(FaultPlan.parse(str(text)) for text in texts))
+    try:
+        return tuple(dict.fromkeys(FaultPlan.parse(str(text)) for text in texts))
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
 
 
 def _expected(where: str, given: Any) -> dict[str, Status]:

@@ -135,6 +135,15 @@ RUNS = """
     def test_gives_a_wrong_option(durable):
         durable.run("crash@model#1/after", subject="shop:agent", engine="dbos", options={"stor": 1})
 
+    def test_misspells_a_keyword(durable):
+        durable.run("crash@model#1", subject="shop:agent", engne="journal")
+
+    def test_misspells_what_is_expected(durable):
+        durable.run("crash@model#1", subject="shop:agent", expected="fail")
+
+    def test_misspells_an_engine(durable):
+        durable.steps(subject="shop:agent", engine="jurnal")
+
     def test_has_no_fault(durable):
         durable.report
 
@@ -166,7 +175,7 @@ def test_a_marker_that_cannot_be_used_is_a_collection_error_of_one_sentence(coll
     told = _section(collected, f"test_{name}.py")
 
     assert MARKED[name][1] in told
-    assert f"on test_{name}.py::test_it" in told or "engine" in name or "fault" in name
+    assert f"on test_{name}.py::test_it" in told
     assert "Traceback" not in told
     assert "harness/plugin" not in told
 
@@ -234,6 +243,21 @@ def test_a_wrong_option_is_an_error_and_no_missing_engine(ran: Ran) -> None:
 
     assert "engine 'dbos' has no option 'stor', did you mean 'store'?" in told
     assert "missing: dbos" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a_keyword", "durable.run(...) in test_runs.py::test_misspells_a_keyword does not know 'engne'"),
+        ("what_is_expected", "durable.run(...) in test_runs.py::test_misspells_what_is_expected: 'fail' is not"),
+        ("an_engine", "durable.steps(...) in test_runs.py::test_misspells_an_engine: unknown engine 'jurnal'"),
+    ],
+)
+def test_a_mistake_in_a_call_is_told_of_the_call_and_of_no_marker(ran: Ran, name: str, told: str) -> None:
+    said = _section(ran, f"test_misspells_{name}")
+
+    assert told in said
+    assert "@pytest.mark" not in said
 
 
 def test_a_fixture_used_after_its_test_says_whose_it_was(ran: Ran) -> None:
