@@ -9,7 +9,7 @@ import pytest
 
 from harness.engines.registry import load
 from harness.engines.usable import refuse_mistakes
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.explore.plans import Cell
 from harness.faults import FaultPlan
 from harness.plugin import marker
@@ -54,15 +54,20 @@ def _sweep(metafunc: pytest.Metafunc, desk: Desk, marks: list[tuple[Any, pytest.
         return
     metafunc.parametrize(PARAMETER, found, ids=[case.id for case in found], indirect=True)
     if {case.engine for case in found if case.plan is not None} == set(wanted.engines):
-        _warn_of_unmet(metafunc, wanted, found)
+        own = any("expected" in mark.kwargs for node, mark in marks if node is metafunc.definition)
+        _look_for_unmet(metafunc, wanted, found, own=own)
 
 
-def _warn_of_unmet(metafunc: pytest.Metafunc, wanted: marker.Wanted, found: list[Case]) -> None:
-    """Warn of what is expected of runs that there are not. One that asks for `durable` may make some of its own."""
-    if "durable" in metafunc.fixturenames:
-        return
+def _look_for_unmet(metafunc: pytest.Metafunc, wanted: marker.Wanted, found: list[Case], *, own: bool) -> None:
+    """Raise `UsageError` for what is expected of runs that there are not: a fault that is misspelled, or is gone.
+
+    Only a warning is what may be meant for other runs: for another engine, which the settings may name next time, or
+    for other tests of a class or module, if it is not the test's `own`.
+    """
     for entry in wanted.unmet([(case.engine, case.plan) for case in found if case.plan is not None]):
         said = f"{wanted.where}: nothing that it runs is {entry!r} of `expected`; write a fault as its ids show it"
+        if own and wanted.is_ours(entry):
+            raise UsageError(said)
         metafunc.definition.warn(pytest.PytestWarning(f"durable: {said}"))
 
 

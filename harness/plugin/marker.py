@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,12 @@ class Wanted:
     def unmet(self, runs: Sequence[tuple[str, FaultPlan]]) -> list[str]:
         """The entries of `expected` that are about none of these engines and plans."""
         return [entry for entry in self.expected if not any(_fits(entry, engine, plan) for engine, plan in runs)]
+
+    def is_ours(self, entry: str) -> bool:
+        """Whether an entry of `expected` is for every engine, or for one of these."""
+        fault, _, _step = entry.partition("@")
+        engine = re.match(r"(.*)[:-]", fault)
+        return engine is None or any(fnmatchcase(name, engine[1]) for name in self.engines)
 
 
 def wanted(

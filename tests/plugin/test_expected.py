@@ -93,23 +93,55 @@ def test_runs_are_judged_by_what_is_expected_of_them_under_their_own_engine(proj
 
 
 UNMET = """
+    import pytest
     from harness.pytest_plugin import durable_sweep
 
-    RIGHT = {"crash@model#1": "passed", "none:*#2/*": "failed"}
-    SAID = {**RIGHT, "crash@tool:chrage#1/between": "failed", "dbos:*": "failed"}
     FAULTS = ["crash@model#1", "crash@model#2"]
+    GONE = {"crash@tool:chrage#1/between": "failed"}
+    KEYWORDS = {"engines": ["journal", "none"], "faults": FAULTS}
+    RIGHT = {"crash@model#1": "passed", "none:*#2/*": "failed"}
 
-    test_swept = durable_sweep("shop:agent", engines=["journal", "none"], faults=FAULTS, expected=SAID)
+    test_for_another_engine = durable_sweep("shop:agent", expected={**RIGHT, "dbos:*": "failed"}, **KEYWORDS)
+
+    @pytest.mark.durable("shop:agent", expected={**RIGHT, **GONE}, **KEYWORDS)
+    class TestSeveral:
+        test_of_which_one_may_have_it = durable_sweep()
+"""
+MISTAKEN = """
+    import pytest
+    from harness.pytest_plugin import durable_sweep
+
+    {mark}
+    def test_it({fixture}):
+        pass
 """
 
 
-def test_what_is_expected_of_runs_that_there_are_not_is_a_warning(project: Make) -> None:
+def test_what_is_expected_of_runs_that_others_may_have_is_a_warning(project: Make) -> None:
     ran = project({"test_runs.py": UNMET}).pytest()
 
     told = ran.out.partition("= warnings summary =")[2]
-    assert (ran.count("passed"), ran.count("warning")) == (4, 2), ran.out
+    assert (ran.count("passed"), ran.count("warning")) == (8, 2), ran.out
     assert "nothing that it runs is 'crash@tool:chrage#1/between' of `expected`" in told
     assert "nothing that it runs is 'dbos:*'" in told
+
+
+def test_what_a_test_expects_of_runs_that_there_are_not_is_a_mistake_of_it(project: Make) -> None:
+    globs = ("crash@tol:*", "journal:crash@tol:*", "*/befroe")
+    named = {f"{fixture}_{place}": (fixture, glob) for fixture in ("", "durable") for place, glob in enumerate(globs)}
+    keywords = "engine='journal', faults='crash@model#1', expected={{'*#1/*': 'passed', {glob!r}: 'failed'}}"
+    mark = f"@pytest.mark.durable('shop:agent', {keywords})"
+    files = {
+        f"test_{name}.py": MISTAKEN.format(mark=mark.format(glob=glob), fixture=fixture)
+        for name, (fixture, glob) in named.items()
+    }
+    swept = {"test_swept.py": MISTAKEN.format(mark="@pytest.mark.durable('shop:agent', expected=X)", fixture="")}
+    swept = {name: text.replace("=X", "={'crash@tol:*': 'failed'}") for name, text in swept.items()}
+
+    ran = project({**files, **swept}).pytest("--collect-only", "-q")
+
+    for name, (_fixture, glob) in {**named, "swept": ("", "crash@tol:*")}.items():
+        assert f"on test_{name}.py::test_it: nothing that it runs is {glob!r} of `expected`" in ran.out
 
 
 def expected(entry: str, fault: str, engine: str = "dbos") -> Status:
