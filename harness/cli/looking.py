@@ -34,7 +34,8 @@ def show(run_folder: Path, style: str, strict: bool) -> int:  # noqa: FBT001  cl
 def script(out: Path, **given: Any) -> int:
     """Print the script that would be used for SUBJECT.
 
-    It is YAML, to be edited and passed with `--script`.
+    It is YAML, to be edited and passed with `--script`. A call or a turn may
+    have `on_retry`: what the model says instead when the agent rejects it.
     """
     from harness.explore.written import script as written
 

@@ -24,6 +24,10 @@ from harness.steps import StepId
 from harness.verdict import Finding, Owner, RunReport, Severity, Status, Verdict
 
 SET_UP = "make the fault-free run succeed first: look at the agent's set-up, `--deps`, `--prompt` and `--script`"
+AGAIN = (
+    "; the model was asked again, and a scripted one says the same again unless the call or the turn has `on_retry` in"
+    " the script"
+)
 
 FICKLE = "baselines-differ"
 """The rule of the finding that two fault-free runs took different steps."""
@@ -103,6 +107,9 @@ def _mend(case: Case, ended: Outcome) -> tuple[Owner, str]:
     raising, unkept = raised_in(case, ended), withheld(case)
     if is_refusal(ended):
         return Owner.CONFIGURATION, "change what is refused, in the words above"
+    last = _last_body(case.history)
+    if unkept is None and last and StepId.parse(last).path[-1].reissue and (raising is None or last != raising.step):
+        return Owner.CONFIGURATION, SET_UP + AGAIN
     if raising is not None and StepId.parse(raising.step).kind == "tool":
         given = "what it needs (`--deps`, `--world`) and the arguments that it is given (`--script`)"
         return Owner.CONFIGURATION, f"make {titled(raising.step)} succeed first: look at {given}"

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_ai import Agent, RunContext
+from pydantic_ai import Agent, ModelRetry, RunContext
 from pydantic_ai.agent import WrapperAgent
 
 
@@ -25,6 +25,8 @@ faults = Agent("openai:gpt-5", name="faults")
 raises = Agent("openai:gpt-5", name="raises")
 keeps = Agent("openai:gpt-5", name="keeps")
 scans = Agent("openai:gpt-5", name="scans")
+picky = Agent("openai:gpt-5", name="picky")
+asking = Agent("openai:gpt-5", name="asking")
 needs = Agent("openai:gpt-5", name="needs", deps_type=Customer)
 
 
@@ -39,6 +41,18 @@ enters = Entered(Agent("openai:gpt-5", name="enters"))
 @needs.instructions
 def greeting(ctx: RunContext[Customer]) -> str:
     return f"Greet {ctx.deps.name}."
+
+
+@picky.tool_plain
+def find(order_id: str) -> str:
+    if order_id == "second":
+        raise ValueError("no such order")
+    raise ModelRetry("an order begins with #")
+
+
+@asking.tool_plain
+async def ask() -> str:
+    return (await picky.run("Find my order.")).output
 
 
 @waits.tool_plain

@@ -51,6 +51,33 @@ def test_a_fault_free_run_that_does_not_end_well_says_why(
     assert [(told.rule, told.remedy) for told in shown.findings] == [(rule, finding.remedy)]
 
 
+FIRST = {"call": "find", "args": {"order_id": "first"}}
+SECOND = {"call": "find", "args": {"order_id": "second"}}
+
+
+@pytest.mark.parametrize(
+    ("agent", "script"),
+    [
+        ("picky", [FIRST, SECOND, "done"]),
+        ("asking", {"agents": {"asking": [{"call": "ask"}, "done"], "picky": [FIRST, "done"]}}),
+    ],
+)
+def test_a_model_that_is_asked_again_and_says_the_same_is_told_of_the_script(
+    agent: str, script: Any, tmp_path: Path
+) -> None:
+    finding = found(agent, tmp_path, script=script)
+
+    assert "'find' exceeded max retries" in finding.message
+    assert "says the same again unless the call or the turn has `on_retry`" in finding.remedy
+
+
+def test_a_tool_that_raises_when_it_is_asked_again_is_told_of_the_tool(tmp_path: Path) -> None:
+    finding = found("picky", tmp_path, script=[{**FIRST, "on_retry": SECOND}, "done"])
+
+    assert "in the body of `find`: ValueError: no such order" in finding.message
+    assert finding.remedy.startswith("make `find` succeed first")
+
+
 DYING, WORLD = "tests.explore.dying", "tests.explore.dying:world"
 RUNS = {"script": [["done"], ["done"]], "invocations": ({"prompt": "For Ada."}, {"prompt": "For Grace."})}
 EARLY = [
