@@ -57,8 +57,9 @@ class Episode(Run):
 
     @property
     def hung(self) -> bool:
-        """Whether a process of it was ended because nothing happened any more."""
-        return any(end.cause == "hang" for end in self.history.of(ProcessEnded))
+        """Whether a process of it was ended because nothing happened any more, though no step of it was to hang."""
+        meant = {event.incarnation for event in self.history.fired if Fault.parse(event.fault).action == "hang"}
+        return any(end.cause == "hang" and end.incarnation not in meant for end in self.history.of(ProcessEnded))
 
     def begin(self, turns: Sequence[Turn], prompt: str, *, after: int | None = None) -> int:
         """Add a run with this conversation, perhaps one that goes on from the history of run `after`; its number."""

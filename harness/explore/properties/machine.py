@@ -131,36 +131,40 @@ class DurableMachine(RuleBasedStateMachine):
         """Nobody wants anything any more."""
 
     @invariant()
-    @ending_search()
     def all_is_well(self) -> None:
         """When nothing is left to recover, nothing has been lost, repeated or mixed up."""
         __tracebackhide__ = True
-        if hasattr(self, "episode"):
+        if not hasattr(self, "episode"):
+            return
+        with ending_search():
             self._expect(self.episode.end)
-        if hasattr(self, "episode") and not self._pending():
             try:
-                self._judge()
+                if not self._pending():
+                    self._judge()
             except Unfit:
                 reject()
 
-    @ending_search()
     def teardown(self) -> None:
         """Recover what still lies dead, and look once more."""
         __tracebackhide__ = True
         if not hasattr(self, "episode"):
             return
         try:
-            if self.strayed:
-                return
-            for number in self.episode.pending:
-                self._live(number)
-            # Hypothesis may have ended the example by now, and then takes no `reject` for it.
-            with suppress(Unfit):
-                self._judge()
-            if self.episode.hung and not self.failed:
-                self.patience.spend()
+            if not self.strayed:
+                with ending_search():
+                    self._end()
         finally:
             self.episode.close()
+
+    def _end(self) -> None:
+        __tracebackhide__ = True
+        for number in self.episode.pending:
+            self._live(number)
+        # Hypothesis may have ended the example by now, and then takes no `reject` for it.
+        with suppress(Unfit):
+            self._judge()
+        if self.episode.hung and not self.failed:
+            self.patience.spend()
 
     def _may_begin(self) -> bool:
         return hasattr(self, "episode") and len(self.episode.talks) < self.most_runs

@@ -12,6 +12,8 @@ from harness.explore.properties.reproduction import DoesNotSurvive, EndsSearch, 
 
 HANGS = 4
 """How many simpler scenarios may hang, each for `stall` seconds, before the search for a simpler one ends."""
+CUT_SHORT = "The search for a simpler scenario ended early, because what it tried hung again and again."
+"""Said of what may not be the simplest for that."""
 
 
 @dataclass
@@ -30,13 +32,13 @@ class Patience:
         self.best = failure if self.best is None else min(self.best, failure, key=_size)
 
     def spend(self) -> None:
-        """An example has hung. Raises `EndsSearch` with the simplest failure if too many have."""
+        """An example has hung, of itself. Raises `EndsSearch` with the simplest failure if too many have."""
         __tracebackhide__ = True
         if self.best is None or not self.test or current_build_context().is_final:
             return
         self.hung += 1
         if self.hung >= HANGS + 2:  # Hypothesis runs the first one twice
-            raise EndsSearch(self.best.scenario, self.best.report)
+            raise EndsSearch(self.best.scenario, self.best.report, CUT_SHORT)
 
     def other_end(self, story: str, end: str) -> str | None:
         """What a story that has now come to `end` came to in an earlier example, if that was something else."""

@@ -24,8 +24,10 @@ _ORDER = ("why", "subject", "engine", "prompt", "deps", "world", "tools", "scrip
 class DoesNotSurvive(AssertionError):
     """A scenario came to something other than passed. The message holds it as YAML; `report` is the judgement.
 
-    `chance` is a sentence about a failure that does not always happen.
+    `chance` is what has to be said of one that does not always happen, or that may not be the simplest.
     """
+
+    __module__ = "harness"  # where a person imports it from, as it is shown
 
     def __init__(self, scenario: Scenario, report: RunReport, chance: str = "") -> None:
         super().__init__(told(scenario, report, chance))
@@ -36,8 +38,11 @@ class EndsSearch(DoesNotSurvive, FailedHealthCheck):
     """A failure at which a search ends at once, as Hypothesis takes it for a failed health check.
 
     What does not repeat itself cannot be shrunk, and would be called a mistake in the test; what hangs, and everything
-    simpler that hangs, too, costs the seconds of a hang each.
+    simpler that hangs, too, costs the seconds of a hang each. To a person it is a failure like any other, by its name
+    as well.
     """
+
+    __module__, __qualname__ = DoesNotSurvive.__module__, DoesNotSurvive.__qualname__
 
 
 @contextmanager
@@ -91,7 +96,7 @@ def regression(scenario: Scenario, report: RunReport) -> str:
 def told(scenario: Scenario, report: RunReport, chance: str = "") -> str:
     """A failure for a person: what happened, whose it is, what to do, and the file that does it again.
 
-    `chance` is what has to be said of it if it does not always happen.
+    `chance` is what has to be said of it if it does not always happen, or may not be the simplest.
     """
     what = f"does not survive {scenario.plan}" if scenario.faults else "fails without any fault"
     kept = by_file(scenario)

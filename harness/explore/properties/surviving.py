@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
@@ -11,7 +10,7 @@ from hypothesis.control import current_build_context
 from harness.errors import UsageError
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.blame import is_stuck
-from harness.explore.properties.patience import HANGS
+from harness.explore.properties.patience import CUT_SHORT, HANGS
 from harness.explore.properties.reproduction import DoesNotSurvive, failure, is_fickle
 from harness.explore.properties.simplest import simplest
 from harness.explore.properties.trials import Trial, Unfit, forget, play
@@ -65,7 +64,7 @@ def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
             found = _seen[scenario.model_dump_json()] = failure(trial.scenario, trial.report)
             raise found
         opened.stuck = None
-        raise _shown(_simplest(trial, strict=strict), strict=strict)
+        raise _shown(*_simplest(trial, strict=strict), strict=strict)
     return trial.report
 
 
@@ -89,8 +88,11 @@ class _Enough(Exception):
     """Too much has hung to look any further."""
 
 
-def _simplest(trial: Trial, *, strict: bool) -> Trial:
-    """The simplest trial that fails as this one does; without any fault, if that is for a reason that this one has."""
+def _simplest(trial: Trial, *, strict: bool) -> tuple[Trial, str]:
+    """The simplest trial that fails as this one does; without any fault, if that is for a reason that this one has.
+
+    And what has to be said of the search, if it did not come to its end.
+    """
     best, hung = trial, 0
 
     def fails(scenario: Scenario) -> bool:
@@ -109,9 +111,11 @@ def _simplest(trial: Trial, *, strict: bool) -> Trial:
         return failed
 
     made_up = json.dumps(trial.scenario.script) in opened_for(trial.scenario).made_up
-    with suppress(_Enough):
+    try:
         simplest(trial.scenario, fails, shorten=made_up)
-    return best
+    except _Enough:
+        return best, CUT_SHORT
+    return best, ""
 
 
 def _causes(report: RunReport) -> set[object]:
@@ -131,8 +135,9 @@ def _failing(scenario: Scenario, *, strict: bool) -> Trial | None:
     return found
 
 
-def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:
-    """The failure for a person, once it was looked at again: with how often it fails, if that is not always.
+def _shown(trial: Trial, search: str, *, strict: bool) -> DoesNotSurvive:
+    """The failure for a person, once it was looked at again: with how often it fails, if that is not always, and with
+    what is to be said of the `search`.
 
     If two fault-free runs turn out to take different steps, that is told instead.
     """
@@ -144,7 +149,7 @@ def _shown(trial: Trial, *, strict: bool) -> DoesNotSurvive:
         chance = f"It failed in {failed} of {LOOKS} runs, {_BY_CHANCE}"
     _seen.clear()
     told = next((look for look in looks if look is not None and is_fickle(look.report)), trial)
-    return failure(told.scenario, told.report, chance)
+    return failure(told.scenario, told.report, " ".join(filter(None, [chance, search])))
 
 
 def _again(scenario: Scenario, *, strict: bool) -> Trial | None:

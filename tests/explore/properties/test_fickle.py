@@ -201,3 +201,5 @@ def test_of_such_a_story_both_ends_are_told_unless_something_was_found(found_bef
     words = "came to two ends: run 1 has ended well; and the next time: run 1 has not ended"
     assert [words in finding.message for finding in caught.value.report.findings] == [True] * (not found_before)
     assert (caught.value.report is other.report) is found_before
+    assert caught.exconly().startswith("harness.DoesNotSurvive: ")
+    assert "contextlib.py" not in {entry.path.name for entry in caught.traceback.filter(caught)}

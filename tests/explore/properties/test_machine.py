@@ -18,12 +18,13 @@ from harness.errors import UsageError
 from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, machine, survives
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
-from harness.explore.properties.patience import HANGS
+from harness.explore.properties.patience import CUT_SHORT, HANGS
 from harness.explore.properties.plans import Strike
 from harness.explore.properties.reproduction import regression, to_yaml
 from harness.explore.properties.trials import Unfit
 from harness.explore.sweep import run, sweep
 from harness.faults import Fault
+from harness.history import ProcessEnded
 from harness.scenario import Scenario
 from harness.subjects.script import Call, Turn
 from harness.verdict import Owner, Status
@@ -159,12 +160,29 @@ def test_a_search_does_not_hang_again_and_again(monkeypatch: pytest.MonkeyPatch)
             super().close()
 
     monkeypatch.setattr(machine, "Episode", Counted)
-    waits = {"engine": "tests.explore.properties.lacking:CallsOnce", "scenario": {**Till.scenario, "stall": 1.0}}
+    waits = {"engine": CALLS_ONCE, "scenario": {**Till.scenario, "stall": 1.0}}
 
-    with pytest.raises(DoesNotSurvive, match="gets through the same conversation"):
+    with pytest.raises(DoesNotSurvive, match=f"(?s)gets through the same conversation.*{CUT_SHORT}"):
         tried(type("Machine", (Till,), waits), 80, Phase.shrink)
 
     assert 0 < sum(hung) <= HANGS + 2
+
+
+CALLS_ONCE = "tests.explore.properties.lacking:CallsOnce"
+
+
+@pytest.mark.parametrize(("engine", "calls", "hung"), [("journal", 1, False), (CALLS_ONCE, 2, True)])
+def test_only_a_hang_that_was_no_fault_of_a_story_spends_patience(engine: str, calls: int, hung: bool) -> None:
+    given = Scenario.make(subject="fixtures.agents.till:agent", engine=engine, stall=1.0)
+    episode = Episode(given, offer_of(given))
+    charge = Call("charge", {"order_id": "a", "cents": 1})
+    number = episode.begin([Turn(calls=(charge,) * calls), Turn(text="done")], "This is prompt 1.")
+
+    episode.live(number, None if hung else episode.fault(number, Strike("hang", "before"), 0))
+
+    assert [end.cause for end in episode.history.of(ProcessEnded)] == ["hang"]
+    assert episode.hung is hung
+    episode.close()
 
 
 def test_a_fault_strikes_a_step_of_an_agent_that_a_tool_asks() -> None:

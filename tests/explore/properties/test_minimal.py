@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given
 
-from harness.explore.properties import DoesNotSurvive, close_benches, durable, scenarios, survives
+from harness.explore.properties import DoesNotSurvive, close_benches, durable, scenarios, survives, surviving
+from harness.explore.properties.patience import CUT_SHORT
 from harness.scenario import Scenario
 
 TILL = "fixtures.agents.till:agent"
@@ -67,6 +68,18 @@ def test_a_broken_engine_is_shown_at_its_simplest(engine: str) -> None:
 
     found = caught.value.scenario
     assert (found.script, str(found.plan)) == SIMPLEST[engine]
+
+
+def test_a_search_that_hangs_too_often_says_that_it_ended_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surviving, "HANGS", 0)  # so that any other scenario is one too many
+
+    @given(scenarios(TILL, ["fixtures.engines.repeats_tools:Engine"]))
+    @durable(max_examples=20, derandomize=True, database=None, phases=[Phase.generate])
+    def everything_survives(scenario: Scenario) -> None:
+        survives(scenario)
+
+    with pytest.raises(DoesNotSurvive, match=CUT_SHORT):
+        everything_survives()
 
 
 def test_the_reference_engine_survives_the_same() -> None:
