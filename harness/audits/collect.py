@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,14 +17,25 @@ from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
 from harness.audits.asking.modeling import Outcome
-from harness.audits.asking.tools import ToolAsked, decorators, is_mcp, layers_of, leaves, others_of, patience, tools_of
+from harness.audits.asking.sessions import CALL, LISTING, OPENING, Sessions
+from harness.audits.asking.tools import (
+    SAID,
+    ToolAsked,
+    decorators,
+    is_mcp,
+    layers_of,
+    leaves,
+    others_of,
+    patience,
+    tools_of,
+)
 from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, Expression, product, times
-from harness.retries.live import Answer, Died, Live, Unfit, Unit
+from harness.retries.live import Answer, Died, Live, TimedOut, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
-from harness.retries.values import Failure, RetryLayer
+from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
 
@@ -161,16 +172,71 @@ def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usa
     server = Server(toolset)
     yield _listed(f"tools:{name}", server, engine(listing))
     retries, said = patience(agent, toolset.max_retries)
-    called = ToolAsked(Unit("tool", name, toolset=toolset.id, mcp=True), retries, said)
+    names = SAID if toolset.max_retries is None else ("max_retries",)
+    called = ToolAsked(Unit("tool", name, toolset=toolset.id, mcp=True), retries, names if said else ())
     yield _calls(called, server, engine, usage)
 
 
 def _listed(name: str, server: Server, lives: Sequence[Live]) -> UnitAudit:
-    """That a server is asked for its tools: nobody reaches it, or it does not answer."""
+    """That a server is asked for its tools: nobody reaches it, it does not answer, or over HTTP says that it failed."""
     unknown: Unknowns = {}
-    silent = Outcome(*server.silent(), server.gave_up)
-    cells = (_lost(server, lives, unknown), enclosed(silent, lives, Failure.READ_TIMEOUT, unknown, "executions"))
+
+    def met(outcome: Outcome, around: Sequence[Live], failure: Failure) -> Cell:
+        return enclosed(outcome, around, failure, unknown)
+
+    if server.sessions is not None:
+        failing = _over_http(server.sessions, LISTING, lives, met, unknown)
+    else:
+        silent = Outcome(*server.silent(), server.gave_up)
+        failing = (enclosed(silent, lives, Failure.READ_TIMEOUT, unknown, "executions"),)
+    cells = (_lost(server, lives, unknown), *failing)
     return UnitAudit(unit=name, layers=told([*server.layers, *(live.layer for live in lives)], unknown), cells=cells)
+
+
+class _Held:
+    """A unit whose attempts share one session: when that is lost, no other attempt reaches the server."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.layer = live.layer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._live, name)
+
+    def answer(self, error: BaseException) -> Answer:
+        """What the unit does with what is no word of the server's, such as a deadline of its own."""
+        return self._live.answer(error) if isinstance(error, TimedOut) else Answer(raises=error)
+
+
+def _over_http(
+    sessions: Sessions,
+    method: str,
+    lives: Sequence[Live],
+    met: Callable[[Outcome, Sequence[Live], Failure], Cell],
+    unknown: Unknowns,
+) -> Sequence[Cell]:
+    """The cells of what is asked of a server over HTTP: the worst of opening a session, and of asking in an open one.
+
+    `met` makes a cell of what came of it. A run opens its session where it lists the tools; in a call of a tool only
+    where that is a unit, which a recovered run may begin with, or which has a session of its own each time.
+    """
+    opens = method == LISTING or any(live.layer.kind == "unit" for live in lives)
+    cells = []
+    for failure in ON_THE_WIRE:
+        asked, how = sessions.outcome(failure, method)
+        shares = how.lost and not any(getattr(live, "anew", False) for live in lives)
+        inside = met(asked, [_Held(live) if shares and live.layer.kind == "unit" else live for live in lives], failure)
+        opening, closed = sessions.outcome(failure, OPENING)
+        unknown.update(how.unknown | closed.unknown)
+        both = [met(opening, lives, failure), inside] if opens else [inside]
+        worst = max(both, key=_extent)
+        fewer = worst is inside if method == LISTING else len({cell.predicted for cell in both}) > 1
+        cells.append(worst.model_copy(update={"bound": opens and fewer}))
+    return cells
+
+
+def _extent(cell: Cell) -> tuple[float, float]:
+    return math.inf if cell.predicted is None else cell.predicted, cell.seconds or 0.0
 
 
 def _lost(server: Server, lives: Sequence[Live], unknown: Unknowns, *others: BaseException) -> Cell:
@@ -182,26 +248,36 @@ def _lost(server: Server, lives: Sequence[Live], unknown: Unknowns, *others: Bas
     return max(failed, key=lambda cell: math.inf if cell.predicted is None else cell.predicted)
 
 
-def _unanswered(tool: ToolAsked, server: Server, lives: Sequence[Live], usage: Usage, unknown: Unknowns) -> Cell:
-    """The cell of a call that the server does not answer: its client gives up, unless a deadline around it is sooner.
+def _answered(
+    outcome: Outcome, tool: ToolAsked, lives: Sequence[Live], usage: Usage, unknown: Unknowns, failure: Failure
+) -> Cell:
+    """The cell of a call that fails or is not answered: its client gives up, unless a deadline around it is sooner.
 
     A `ModelRetry` of the client's is a result to the engine's unit; what a deadline ends is a failure of it.
     """
-    silent = Outcome(*server.silent(), server.unanswered)
     units = [_Recording(live) for live in lives if live.layer.kind != "container"]
-    passed = through(silent, units, unknown)
+    passed = through(outcome, units, unknown)
     if isinstance(passed.error, ModelRetry) and not passed.course.endless:
-        return _told_again(passed, tool, lives, usage, unknown, Failure.READ_TIMEOUT)
-    return enclosed(silent, [*units, *_containers(lives)], Failure.READ_TIMEOUT, unknown, "executions")
+        return _told_again(passed, tool, lives, usage, unknown, failure)
+    return enclosed(outcome, [*units, *_containers(lives)], failure, unknown, "executions")
 
 
 def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> UnitAudit:
     """Any call of a tool of a server. An error that the server tells of is for the model, unless it is to be raised."""
     around = engine(tool.unit)
     unknown: Unknowns = {}
+
+    def met(outcome: Outcome, lives: Sequence[Live], failure: Failure) -> Cell:
+        return _answered(outcome, tool, lives, usage, unknown, failure).model_copy(update={"counts": "requests"})
+
+    if server.sessions is not None:
+        failing = _over_http(server.sessions, CALL, around, met, unknown)
+    else:
+        silent = Outcome(*server.silent(), server.unanswered)
+        failing = (_answered(silent, tool, around, usage, unknown, Failure.READ_TIMEOUT),)
     lost = _lost(server, around, unknown, *([server.told] if server.raises else ()))
     again = () if server.raises else (_asked_again(tool, around, usage, unknown),)
-    cells = (lost, _unanswered(tool, server, around, usage, unknown), *again)
+    cells = (lost, *failing, *again)
     layers = [*server.layers, *(live.layer for live in around), tool.agent_layer, usage.layer]
     if (hook := server.hook) is not None:
         layers.insert(len(server.layers), hook)

@@ -34,7 +34,11 @@ BEYOND = 5
 def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple[UnitAudit, ...]:
     """The units, with what was measured in their cells. `refused` is why the subject cannot be run at all."""
     comes_back = load_engine(bench.scenario.engine).contract().recovery != "operator"
-    asked = [unit for unit in units if not (unit.tool or unit.beside) and any(is_asked(cell) for cell in unit.cells)]
+    asked = [
+        unit
+        for unit in units
+        if not (unit.tool or unit.beside or unit.served) and any(is_asked(cell) for cell in unit.cells)
+    ]
     asking = next(iter(asked), UnitAudit(unit=""))
     called = {} if refused else _called(units, bench)
     every = [(unit, cell) for unit in units for cell in unit.cells]

@@ -58,15 +58,15 @@ def target(
         return _dying(unit, asking.unit, called) if comes_back else "nothing begins it again by itself: a person has to"
     if unit.inside:
         return _within(unit, cell)
-    if unit.beside:
-        return _beside(unit, cell)
+    if unit.beside or unit.served:
+        return _beside(unit, cell) if unit.beside else _served(unit, cell, called)
     if unit.unit.startswith("output:"):
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking.unit or cell.failure is Failure.INVALID_OUTPUT or unit.is_apart(asking)
         first = f"{asking.unit} asks first, and what fails here fails there, too"
         return Target(kind=MODEL, called=unit.called, agent=unit.agent) if seen else first
-    return _served(unit, cell, called) if unit.served else _failing(unit)
+    return _failing(unit)
 
 
 def _failing(unit: UnitAudit) -> Target | str:
@@ -112,10 +112,10 @@ def _is_tool(unit: UnitAudit) -> bool:
 
 def _served(unit: UnitAudit, cell: Cell, called: Mapping[str, str]) -> Target | str:
     """A listing, or a call of a tool that a run has really called: the call fails, whatever the server is like."""
+    if is_asked(cell):
+        return "its client was asked alone: no server is here that could fail in this way"
     if cell.failure is Failure.READ_TIMEOUT:
         return "nobody waits as long as its client does for a server that says nothing"
-    if any(layer.kind == "transport" for layer in unit.layers):
-        return "a fault in the call is above the HTTP client, and does not reach what that one tries again"
     name = unit.unit.partition(":")[2]
     if unit.unit.startswith("tools:"):
         return Target(f"tools:{name}#1", "tools", name)

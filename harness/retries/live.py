@@ -37,7 +37,8 @@ class Live(Protocol):
     """A layer that can be asked. One that is on a function itself keeps the object around it there, as `wrapper`.
 
     One whose deadlines do not strike at once says in `sure(age)` how old an attempt is when they come too late for what
-    it does at the age of `age` seconds.
+    it does at the age of `age` seconds. One each of whose attempts opens its connections `anew` says that; of others,
+    all attempts in one run share what it holds open.
     """
 
     layer: RetryLayer

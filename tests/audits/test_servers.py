@@ -18,7 +18,7 @@ from harness.audits.proof import whose
 from harness.audits.targets import Target, target
 from harness.engines.dbos import retries as dbos
 from harness.retries.report import UnitAudit
-from harness.retries.values import Failure
+from harness.retries.values import ON_THE_WIRE, Failure
 from harness.subjects.loops import run_once
 
 F = Failure
@@ -36,12 +36,16 @@ def chains(unit) -> dict[Failure, str]:
 def test_the_client_of_a_server_asks_once_and_waits_for_minutes():
     found = audited(servers.usual)
     listing, calls = found["tools:usual"], found["tool:usual/*"]
-    once = {F.TOOL_EXCEPTION: "1 (mcp client) = 1", F.READ_TIMEOUT: "1 (mcp client) = 1"}
-    assert chains(listing) == once
-    assert chains(calls) == once | {F.READ_TIMEOUT: "2 (agent) = 2", F.MODEL_RETRY: "2 (agent) = 2"}
+    answered = set(ON_THE_WIRE) - {F.REFUSED, F.READ_TIMEOUT}
+    once = dict.fromkeys((F.TOOL_EXCEPTION, F.REFUSED, F.READ_TIMEOUT), "1 (mcp client) = 1")
+    # A server that answers the first question badly is asked in the words of the older protocol, too.
+    assert chains(listing) == once | dict.fromkeys(answered, "1 (mcp client) + 1 (mcp client) = 2")
+    theirs = dict.fromkeys((*answered, F.READ_TIMEOUT, F.MODEL_RETRY), "2 (agent) = 2")
+    assert chains(calls) == once | theirs
     assert listing.cell(F.READ_TIMEOUT).seconds == 300
     told = {"init_timeout": "5 s", "read_timeout": "300 s", "tool_error_behavior": "retry"}
-    assert (listing.layers[0].settings, listing.layers[0].origin.said) == (told, "default")
+    told |= {"timeout of its HTTP client": "300 s"}
+    assert (listing.layers[-1].settings, listing.layers[-1].origin.said) == (told, "default")
 
 
 def test_an_engine_retries_listings_and_calls_and_the_agent_asks_again():
@@ -49,17 +53,18 @@ def test_an_engine_retries_listings_and_calls_and_the_agent_asks_again():
     assert found["tools:durable"].cell(F.TOOL_EXCEPTION).chain == "4 (dbos step) = 4"
     calls = chains(found["tool:durable/*"])
     assert calls[F.TOOL_EXCEPTION] == "4 (dbos step) = 4"
-    assert (
-        calls[F.READ_TIMEOUT] == calls[F.MODEL_RETRY] == "3 (agent) = 3"
-    )  # the toolset's own number comes before the agent's
+    assert calls[F.MODEL_RETRY] == "3 (agent) = 3"  # the toolset's own number comes before the agent's
+    assert calls[F.READ_TIMEOUT] == "4 (dbos step) = 4"  # where the call of a recovered run opens the session
     assert calls[F.CRASH] == "101 (dbos recovery) = 101"
 
 
 def test_an_http_client_below_it_retries_what_cannot_be_reached():
     listing = audited(servers.patient)["tools:patient"]
-    assert listing.cell(F.TOOL_EXCEPTION).chain == "3 (tenacity transport) = 3"
-    assert listing.cell(F.TOOL_EXCEPTION).seconds == 4
-    assert (listing.cell(F.READ_TIMEOUT).seconds, listing.layers[-1].settings["init_timeout"]) == (20, "3 s")
+    assert listing.cell(F.REFUSED).chain == "3 (tenacity transport) = 3"
+    assert listing.cell(F.REFUSED).seconds == 4
+    # Three timeouts of the HTTP client's 5 s and two waits, in a session; what opens it gives up after 3 s.
+    assert listing.cell(F.READ_TIMEOUT).chain == "3 (tenacity transport) = 3"
+    assert (listing.cell(F.READ_TIMEOUT).seconds, listing.layers[-1].settings["init_timeout"]) == (19, "3 s")
 
 
 @pytest.mark.parametrize(("name", "reason"), [("hasty", "read_timeout=-1"), ("early", "init_timeout=-2")])
@@ -76,16 +81,26 @@ def test_a_deadline_that_strikes_before_the_client_gives_up_is_a_failure_of_the_
     assert found["tools:waiting"].cell(F.READ_TIMEOUT).chain == ended
 
 
-def test_a_client_that_waits_for_ever_asks_once():
+def test_where_no_client_gives_up_a_request_nothing_comes_after_it():
     found = audited(servers.endless, lambda unit: dbos.layers(servers.endless, unit, {}))
     for unit in found.values():
-        assert (unit.cell(F.READ_TIMEOUT).chain, unit.cell(F.READ_TIMEOUT).seconds) == ("1 (mcp client) = 1", None)
+        cell = unit.cell(F.READ_TIMEOUT)
+        # The probe has a timeout of MCP's own, and the handshake after it has none.
+        assert (cell.chain, cell.seconds, cell.hangs) == ("1 (mcp client) + 1 (mcp client) = 2", None, True)
+        assert unit.layers[1].waits_for_ever
+
+
+def test_the_http_clients_own_timeout_ends_what_the_server_s_would_wait_for():
+    listing = audited(servers.sooner)["tools:sooner"]
+    assert listing.layers[-1].each == 0.8
+    assert (listing.cell(F.READ_TIMEOUT).chain, listing.cell(F.READ_TIMEOUT).seconds) == ("1 (mcp client) = 1", 0.8)
 
 
 def test_an_error_that_is_raised_is_no_model_retry_and_a_failure_of_the_unit():
     found = audited(servers.raising, lambda unit: dbos.layers(servers.raising, unit, {}))["tool:raising/*"]
     assert found.cell(F.MODEL_RETRY) is None
     assert found.cell(F.READ_TIMEOUT).chain == found.cell(F.TOOL_EXCEPTION).chain == "3 (dbos step) = 3"
+    assert found.cell(F.REFUSED).chain == "1 (mcp client) = 1"  # no error of the server's: its condition says no
     # Its condition is about this one error alone, so this is what a body is made to fail with.
     assert found.cell(F.TOOL_EXCEPTION).raises == "fastmcp.exceptions.ToolError"
 
@@ -140,8 +155,8 @@ def test_what_is_made_to_fail_for_a_server():
     assert failing("usual", "tools:usual", F.TOOL_EXCEPTION) == Target("tools:usual#1", "tools", "usual")
     assert failing("usual", "tool:usual/*", F.MODEL_RETRY, "look") == Target("tool:look#1", "tool", "look")
     assert "could be called here" in failing("usual", "tool:usual/*", F.MODEL_RETRY)
-    assert "says nothing" in failing("usual", "tools:usual", F.READ_TIMEOUT)
-    assert "above the HTTP client" in failing("patient", "tools:patient", F.TOOL_EXCEPTION)
+    assert "asked alone" in failing("usual", "tools:usual", F.READ_TIMEOUT)
+    assert failing("patient", "tools:patient", F.TOOL_EXCEPTION) == Target("tools:patient#1", "tools", "patient")
 
 
 WHOSE = {

@@ -1,24 +1,23 @@
 """MCP servers: how long their client waits, what it makes of a server's error, and the HTTP client below it.
 
 The client asks once, for tools as for calls (`pydantic_ai.mcp.MCPToolset`, `fastmcp.Client`): what repeats is below it,
-in an HTTP transport of the person's own, or around it, in a hook, in the agent, in the engine. What goes wrong in a
-call once the server is reached is for the model (`ModelRetry`), a server that does not answer no less than one that
-tells of an error; unless `tool_error_behavior` is `error`, with which both are raised as they are.
+in an HTTP transport of the person's own, or around it, in a hook, in the agent, in the engine. An error that a server
+tells of in a call is for the model (`ModelRetry`), and so is an answer that the client has waited for long enough;
+unless `tool_error_behavior` is `error`, with which both are raised as they are. What becomes of a failure of HTTP is
+not told here but asked, see `sessions.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic_ai import ModelRetry
 
-from harness.audits.asking.sdks import in_seconds
-from harness.audits.asking.transports import TransportLayer, layers_of
-from harness.audits.asking.trouble import first, library_of
+from harness.audits.asking.sdks import absurd_timeout, in_seconds, read_timeout
+from harness.audits.asking.sessions import Sessions, is_over_http, unaskable
 from harness.audits.asking.watching import absurd
-from harness.retries.arithmetic import FOR_EVER, Course, Expression, product, times
-from harness.retries.values import Failure, RetryLayer
+from harness.retries.arithmetic import FOR_EVER, Course, Expression, times
+from harness.retries.values import RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import default_of, explicit
 
@@ -35,12 +34,15 @@ class Server:
         self.client: Any = getattr(toolset, "client", None)
         self.behavior = str(getattr(toolset, "tool_error_behavior", "retry"))
         self.layer = self._client_layer()
-        self.transports = [] if self.layer.unknown else list(_transports(self.client))
+        self.sessions: Sessions | None = None
+        if not self.layer.unknown and is_over_http(self.client):
+            self._look_below()
 
     @property
     def layers(self) -> list[RetryLayer]:
         """The innermost first."""
-        return [*(one.layer for one in self.transports), self.layer]
+        below = self.sessions.transports if self.sessions else []
+        return [*(one.layer for one in below), self.layer]
 
     @property
     def hook(self) -> RetryLayer | None:
@@ -56,14 +58,7 @@ class Server:
         """What is tried when the server cannot be reached, and how long that takes."""
         if self.layer.unknown:
             return times(None, self.layer.name), Course(seconds=float("nan"))
-        parts, course, trouble = [times(1, self.layer.name)], Course(), first(Failure.REFUSED)
-        for transport in self.transports:
-            asked = transport.ask(trouble)
-            trouble, answer = asked.trouble, asked.answer
-            sends = None if asked.unknown else asked.sends
-            parts.append(times(sends, transport.layer.name, endless=asked.endless, wait=answer.wait))
-            course = course.repeated(answer.attempts, answer.wait)
-        return product(*parts), course
+        return times(1, self.layer.name), Course()
 
     @property
     def raises(self) -> bool:
@@ -111,12 +106,16 @@ class Server:
         origin = explicit(**said) if said else default_of("pydantic_ai")
         return RetryLayer(name=CLIENT, kind="mcp", settings=settings, origin=origin, each=told["read_timeout"])
 
-
-def _transports(client: Any) -> Iterator[TransportLayer]:
-    """The transports of an HTTP client of the person's own; the library's, without one, retries nothing."""
-    transport = getattr(client, "transport", None)
-    make, url = getattr(transport, "httpx_client_factory", None), getattr(transport, "url", None)
-    if make is None or url is None:
-        return
-    made = make()
-    yield from layers_of(made if library_of(made) else getattr(made, "_client", made), url)
+    def _look_below(self) -> None:
+        """Find the HTTP client, which may give up a request sooner than the client of the server does."""
+        reason = unaskable(self.client.transport)
+        sessions = None if reason else Sessions(self.toolset, self.layer.name)
+        if sessions is not None:
+            reason = absurd_timeout(sessions.timeout)
+        if reason or sessions is None:
+            self.layer = self.layer.model_copy(update={"unknown": reason})
+            return
+        self.sessions, below = sessions, read_timeout(sessions.timeout)
+        settings = self.layer.settings | {"timeout of its HTTP client": in_seconds(below)}
+        each = min((one for one in (self.layer.each, below) if one is not None), default=None)
+        self.layer = self.layer.model_copy(update={"settings": settings, "each": each})

@@ -25,23 +25,27 @@ from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
 from harness.subjects.wrapping import wrappers
 
+SAID = ("retries", "tools")
+"""What it is called on a tool and on an agent, how often a model may try a tool again."""
+
 
 @dataclass(frozen=True)
 class ToolAsked:
     """A tool as the audit sees it. `retries` is how often the agent lets the model try again.
 
-    A tool that takes longer than `timeout` counts as one that asks for another try.
+    `said` are the names under which somebody may have said so, empty if nobody has. A tool that takes longer than
+    `timeout` counts as one that asks for another try.
     """
 
     unit: Unit
     retries: int
-    said: bool
+    said: tuple[str, ...]
     timeout: float | None = None
 
     @property
     def agent_layer(self) -> RetryLayer:
         """The agent's own patience with this tool."""
-        origin = explicit(retries=self.retries, tools=self.retries) if self.said else default_of("pydantic_ai")
+        origin = explicit(**dict.fromkeys(self.said, self.retries)) if self.said else default_of("pydantic_ai")
         settings = {"retries": str(self.retries)} | ({"timeout": f"{self.timeout:g} s"} if self.timeout else {})
         absurd = f"retries={self.retries} makes no sense" if self.retries < 0 else ""
         each = self.timeout or None
@@ -220,7 +224,7 @@ def tools_of(agent: Any) -> Iterator[ToolAsked]:
                 retries, said = patience(agent, tool.max_retries, toolset.max_retries)
                 unit = Unit("tool", name, tool.function, tool.metadata, toolset.id)
                 timeout = tool.timeout or toolset.timeout
-                yield ToolAsked(unit, retries, said, timeout)
+                yield ToolAsked(unit, retries, SAID if said else (), timeout)
 
 
 def taken_by(agent: Any) -> dict[str, Any]:

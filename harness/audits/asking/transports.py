@@ -118,7 +118,7 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
             jitter=None if known is None else jittered(known.get("wait")),
             unknown=absurd_policy(known or {}),
         )
-    if kind in OWN and (retries := _connect_retries(transport)) is not None:
+    if kind in OWN and (retries := connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
         origin = default_of(transport) if retries == 0 else explicit(retries=retries)
         note = f"up to {retries} more connections are tried when one is refused, and each is counted as a request"
@@ -182,14 +182,15 @@ def _package(value: Any) -> str:
     return type(value).__module__.partition(".")[0]
 
 
-def _connect_retries(transport: Any) -> int | None:
+def connect_retries(transport: Any) -> int | None:
+    """How often the library's own transport connects again, if it tells."""
     retries = getattr(getattr(transport, "_pool", None), "_retries", 0)
     return retries if isinstance(retries, int) and retries >= 0 else None
 
 
 def _connecting(transport: Any, http: ModuleType, trouble: Trouble) -> Asked:
     """The library's own transport retries one thing, connecting, and raises its own error when it gives up."""
-    if trouble.failure is not Failure.REFUSED or not _connect_retries(transport):
+    if trouble.failure is not Failure.REFUSED or not connect_retries(transport):
         return Asked(1, (), trouble)
     tried: list[int] = []
 

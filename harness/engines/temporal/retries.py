@@ -44,6 +44,8 @@ class Activity:
     gave: pydantic-ai's own defaults. `called` is what Temporal calls an activity of the person's own.
     """
 
+    anew = True
+
     def __init__(
         self,
         config: dict[str, Any],
