@@ -19,6 +19,7 @@ from harness.audits.targets import Target, target
 from harness.engines.dbos import retries as dbos
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
+from harness.subjects import origins
 from harness.subjects.loops import run_once
 
 F = Failure
@@ -56,6 +57,13 @@ def test_an_engine_retries_listings_and_calls_and_the_agent_asks_again():
     assert calls[F.MODEL_RETRY] == "3 (agent) = 3"  # the toolset's own number comes before the agent's
     assert calls[F.READ_TIMEOUT] == "4 (dbos step) = 4"  # where the call of a recovered run opens the session
     assert calls[F.CRASH] == "101 (dbos recovery) = 101"
+
+
+def test_a_number_of_the_toolsets_own_is_told_with_its_place(monkeypatch):
+    monkeypatch.setattr(origins, "_theirs", [servers.__file__])
+    (agent,) = (one for one in audited(servers.durable)["tool:durable/*"].layers if one.name == "agent")
+    assert agent.settings == {"retries": "2"}
+    assert str(agent.origin).endswith("fixtures/audit/servers.py")  # three toolsets there say 2
 
 
 def test_an_http_client_below_it_retries_what_cannot_be_reached():
