@@ -11,7 +11,7 @@ from openai import RateLimitError
 from pydantic_ai import ModelRetry
 from pydantic_ai.durable_exec.dbos import DBOSDurability, StepConfig
 from pydantic_ai.durable_exec.prefect import PrefectDurability, TaskConfig
-from pydantic_ai.exceptions import ModelHTTPError
+from pydantic_ai.exceptions import ModelHTTPError, ModelRateLimitError, ModelRequestTimeout, ModelTimeoutError
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
 from tenacity import (
@@ -93,6 +93,44 @@ def test_a_units_condition_is_asked_about_what_a_model_raises(wanted, said):
 
     task = TaskConfig(retries=2, retry_condition_fn=condition)
     assert judged(openai(max_retries=0), PrefectDurability(model_task_config=task)) == said
+
+
+CATEGORIES = {
+    "a category": (lambda error: isinstance(error, ModelRateLimitError), set()),
+    "one that carries no status": (lambda error: isinstance(error, ModelTimeoutError), set()),
+    "a deadline of pydantic-ai's own": (lambda error: isinstance(error, ModelRequestTimeout), set()),
+    "the name of a category": (lambda error: type(error).__name__ == "ModelServerError", set()),
+    "the name of none": (lambda error: type(error).__name__ == "APITimeoutError", {NEVER}),
+}
+
+
+@pytest.mark.parametrize(("wanted", "said"), CATEGORIES.values(), ids=CATEGORIES.keys())
+def test_a_units_condition_may_choose_by_the_categories_of_model_errors(wanted, said):
+    config = StepConfig(retries_allowed=True, max_attempts=3, should_retry=wanted)
+    assert judged(openai(max_retries=0), DBOSDurability(model_step_config=config)) == said
+
+
+MESSAGES = {"RateLimitError": set(), "ModelServerError": set(), "status_code: 529": set(), "APITimeoutError": {NEVER}}
+
+
+@pytest.mark.parametrize(("part", "said"), MESSAGES.items())
+def test_a_tasks_condition_may_look_at_the_message_of_the_state(part, said):
+    def condition(_task: Any, _run: Any, state: Any) -> bool:
+        return part in state.message
+
+    task = TaskConfig(retries=2, retry_condition_fn=condition)
+    assert judged(openai(max_retries=0), PrefectDurability(model_task_config=task)) == said
+
+
+def test_a_tasks_condition_may_be_about_its_own_deadline():
+    def condition(_task: Any, _run: Any, state: Any) -> bool:
+        return "TaskRunTimeoutError" in state.message
+
+    def judge(**config: Any) -> set[str]:
+        task = TaskConfig(retries=2, retry_condition_fn=condition, **config)
+        return judged(openai(max_retries=0), PrefectDurability(model_task_config=task))
+
+    assert (judge(timeout_seconds=5), judge()) == (set(), {NEVER})
 
 
 def test_a_condition_that_is_asked_for_no_second_attempt_may_choose():

@@ -11,11 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
-from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError
+from pydantic_ai.exceptions import ModelAPIError
 
-from harness.retries.live import Live, Unit
+from harness.retries.live import Live, TimedOut, Unit
 from harness.retries.values import Decided
 from harness.subjects.bare import bare
 from harness.subjects.loops import awaited
@@ -99,11 +100,18 @@ def deciding(engine: Callable[[Unit], Sequence[Live]]) -> Callable[[Unit], Seque
                 continue
             key = (unit.kind, unit.name, unit.toolset, id(unit.function), id(unit.owner), place)
             if key not in known:  # with the unit, which keeps what the key names
-                known[key] = unit, decided(_answers(live, of_a_model() if unit.kind == "model" else of_a_body()))
+                known[key] = unit, decided(_answers(live, _met_by(live, unit)))
             live.layer = live.layer.model_copy(update={"decided": known[key][1]})
         return found
 
     return lives
+
+
+def _met_by(live: Live, unit: Unit) -> Iterator[BaseException]:
+    """What may reach a layer around a unit: what is raised inside, and the engine's own error at its deadline."""
+    if live.layer.each:
+        yield TimedOut("harness")
+    yield from of_a_model() if unit.kind == "model" else of_a_body()
 
 
 def _answers(live: Live, errors: Iterable[BaseException]) -> Iterator[bool | None]:
@@ -122,23 +130,24 @@ def _speaks(error: BaseException) -> bool:
 
 
 def of_a_model() -> Iterator[BaseException]:
-    """What a model raises: pydantic-ai's own errors in place of the SDK's, and what it lets pass."""
-    yield from (ModelHTTPError(status, "harness") for status in STATUSES)
-    yield ModelAPIError("harness", "harness")
+    """What a model raises: pydantic-ai's own errors in place of the SDK's, of every category, and what it lets pass."""
+    kinds: Iterator[type[Exception]] = chain((ModelAPIError,), _below(ModelAPIError))
+    for kind in kinds:
+        if not kind.__name__.startswith("_"):  # what categories have in common: nobody raises that
+            yield from _made(kind)
     yield from (kind("harness") for kind in PLAIN)
 
 
 def of_a_body() -> Iterator[BaseException]:
     """What a function raises: anything that is loaded, and what carries a status with every one."""
     yield from (kind("harness") for kind in PLAIN)
-    for kind in _loaded():
-        with suppress(Exception):  # one that cannot be made of a text alone
-            yield from _made(kind)
+    for kind in _below(Exception):
+        yield from _made(kind)
 
 
-def _loaded() -> Iterator[type[Exception]]:
-    """Every exception that there is in this process, but for warnings."""
-    waiting, seen = [Exception], {Exception, Warning}
+def _below(root: type[Exception]) -> Iterator[type[Exception]]:
+    """Every exception below this one that there is in this process, but for warnings."""
+    waiting, seen = [root], {root, Warning}
     while waiting:
         below = [kind for kind in type.__subclasses__(waiting.pop(0)) if kind not in seen]
         seen.update(below)
@@ -147,13 +156,28 @@ def _loaded() -> Iterator[type[Exception]]:
 
 
 def _made(kind: type[Any]) -> Iterator[BaseException]:
-    """Errors of a type; those of HTTP libraries, of pydantic-ai and of SDKs of the common template carry a status."""
+    """Errors of a type; those of HTTP libraries, of pydantic-ai and of SDKs of the common template carry a status.
+
+    None of a type whose constructor wants what nobody here knows.
+    """
     names = [base.__name__ for base in kind.__mro__]
     make = next((make for name, make in _CARRYING.items() if name in names), None)
-    if make is None:
-        yield bare(kind, "harness")
-        return
-    yield from (make(kind, status) for status in (STATUSES if kind.__name__ in _CARRYING else _TOLD_APART))
+    with suppress(Exception):
+        if make is not None:
+            yield from (make(kind, status) for status in (STATUSES if kind.__name__ in _CARRYING else _TOLD_APART))
+        elif issubclass(kind, ModelAPIError):
+            yield _of_no_answer(kind)
+        else:
+            yield bare(kind, "harness")
+
+
+def _of_no_answer(kind: type[Any]) -> BaseException:
+    """A model's error without a status: it is made of a message, or of the seconds after which nobody waited."""
+    try:
+        made: BaseException = kind("harness", "harness")
+    except ValueError:
+        made = kind("harness", 1.0)
+    return made
 
 
 def _answered(status: int) -> dict[str, Any]:

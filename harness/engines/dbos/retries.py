@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dbos import DBOS
+from dbos import error as errors
 from dbos._error import DBOSMaxStepRetriesExceeded
 from dbos._registrations import DEFAULT_MAX_RECOVERY_ATTEMPTS, get_func_info
 from pydantic_ai.durable_exec.dbos import DBOSAgent
 
 from harness.engines.dbos.waiting import backoff
-from harness.retries.live import Answer, Deadline, Died, Live, MadeInCall, Opaque, Unit
+from harness.retries.live import Answer, Deadline, Died, Live, MadeInCall, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import awaited
@@ -54,13 +55,21 @@ class Step:
         if not self.config["retries_allowed"] or isinstance(error, Died):
             return Answer(raises=error)
         try:
-            if not _wanted(self.config.get("should_retry"), error):
+            if not _wanted(self.config.get("should_retry"), self._raised(error)):
                 return Answer(raises=error)
         except Exception as raised:  # noqa: BLE001  the person's own condition
             return Answer(raises=raised, unknown=f"should_retry raises {type(raised).__name__}: {raised}")
         attempts = self.config["max_attempts"]
         exhausted = DBOSMaxStepRetriesExceeded("step", attempts, [error])  # type: ignore[list-item]
         return Answer(attempts, self._wait, exhausted)
+
+    def _raised(self, error: BaseException) -> BaseException:
+        """What DBOS itself raises at the deadline of an attempt; every other error is raised as it is."""
+        seconds = self.config.get("timeout_seconds")
+        if not isinstance(error, TimedOut) or seconds is None:
+            return error
+        raised: BaseException = errors.DBOSStepTimeoutError(self.layer.called or "step", seconds)
+        return raised
 
     def _wait(self, attempt: int) -> float:
         return backoff(self.config["interval_seconds"], self.config["backoff_rate"], attempt)

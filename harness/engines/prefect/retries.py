@@ -15,6 +15,7 @@ from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import get_current_settings
 from prefect.states import Failed
+from prefect.task_engine import TaskRunTimeoutError
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
@@ -22,7 +23,7 @@ from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, 
 from pydantic_ai.durable_exec.prefect._types import default_task_config
 
 from harness.engines.prefect.waiting import backoff
-from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
+from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unfit, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
 from harness.subjects.loops import run_once
@@ -309,7 +310,9 @@ def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
 def _wanted(task: Any, error: BaseException) -> bool:
     """What `can_retry` of Prefect's engine says, without a task run."""
     condition = task.retry_condition_fn
-    state: Any = Failed(data=error, message=_message(error))
+    if isinstance(error, TimedOut):
+        error = TaskRunTimeoutError(f"Scope timed out after {task.timeout_seconds} second(s).")
+    state: Any = Failed(data=error, message=f"Task run encountered unexpected exception: {_spelled(error)}")
     if inspect.iscoroutinefunction(condition):
         return bool(run_once(condition(task, None, state)))
     if inspect.isfunction(condition):
@@ -317,10 +320,10 @@ def _wanted(task: Any, error: BaseException) -> bool:
     return not condition
 
 
-def _message(error: BaseException) -> str:
-    """What an error says, its type's name if only a run shows that."""
+def _spelled(error: BaseException) -> str:
+    """An error as Python shows it, its type's name if only a run shows more."""
     try:
-        return str(error)
+        return repr(error)
     except Exception:  # noqa: BLE001  whatever an error of the person's own raises when it is asked
         return type(error).__name__
 
