@@ -24,7 +24,6 @@ from harness.audits.asking.tools import (
     decorators,
     is_mcp,
     layers_of,
-    leaves,
     others_of,
     patience,
     tools_of,
@@ -38,6 +37,7 @@ from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
+from harness.subjects.toolsets import leaves
 
 BELOW_A_TURN = ("transport", "sdk", "model", "fallback")
 """Layers that may send one turn of a model several times, though each answer is well: the engine's hear of none."""

@@ -124,10 +124,10 @@ class RetryLayer(Value):
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
     unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
-    around it keeps; `loses` that it is done again, even if that keeps results. `decided` is what its own retry
-    condition wants, of far more than the classes of failure; `heeds` that it waits as long as `Retry-After` says.
-    `recalls` says that each of its attempts calls the units inside anew, so that a run does not show which of its calls
-    are one that is tried again.
+    around it keeps; `loses` that it is done again, even if that keeps results; `strays` is what it is given for which
+    what was kept may not be found. `decided` is what its own retry condition wants, of far more than the classes of
+    failure; `heeds` that it waits as long as `Retry-After` says. `recalls` says that each of its attempts calls the
+    units inside anew, so that a run does not show which of its calls are one that is tried again.
     """
 
     name: str
@@ -144,6 +144,7 @@ class RetryLayer(Value):
     called: str = ""
     kept: bool = False
     loses: bool = False
+    strays: str = ""
     recalls: bool = False
     decided: Decided = ""
     heeds: bool = False

@@ -122,6 +122,19 @@ def test_a_task_that_keeps_nothing_is_named_where_its_flow_keeps_results(said, l
     assert ["let charge keep its result" in one.remedy for one in told] == [True] * lost
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_what_makes_another_key_of_a_task_in_the_retry_is_named_once(retries):
+    def transient(_task, _run, _state) -> bool:
+        return True
+
+    agent = Agent(clients.openai(), name="a", capabilities=[PrefectDurability()])
+    agent.tool_plain(name="look", metadata={"prefect": TaskConfig(retry_condition_fn=transient)})(lambda: None)
+    units = collect.units_of(agent, lambda unit: prefect.layers(agent, unit, {"flow_retries": retries}))
+    told = [one for one in found(report(*units, engine="prefect")) if one.rule == "flow-retries-without-results"]
+    assert ["model, tool:look may run again" in one.message for one in told] == [True] * retries
+    assert ["leave in the metadata of tool look only" in one.remedy for one in told] == [True] * retries
+
+
 @pytest.mark.parametrize("setting", [PREFECT_RESULTS_PERSIST_BY_DEFAULT, PREFECT_TASKS_DEFAULT_PERSIST_RESULT])
 def test_results_are_kept_where_prefects_settings_say_so(setting):
     with temporary_settings({setting: True}):

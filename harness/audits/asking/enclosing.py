@@ -29,7 +29,8 @@ def enclosed(
 ) -> Cell:
     """The cell of one failure: every layer around the outcome is asked with the error that reaches it.
 
-    The longest waits that chance allows take the longest; before a deadline, the shortest let most happen.
+    The longest waits that chance allows take the longest; before a deadline, the shortest let most happen. Fewest do
+    where layers of which nobody knows whether they do something again are `sparing`.
     """
     passed = most = through(outcome, lives, unknown)
     if any(live.layer.interrupts and (live.layer.each or live.layer.all) for live in lives):
@@ -37,6 +38,9 @@ def enclosed(
             course = outcome.hasty() if outcome.hasty else outcome.course
             hasty = through(replace(outcome, course=course), lives, {})
         most = hasty if _total(hasty) > _total(passed) else passed
+    sparing = [getattr(live, "sparing", live) for live in lives]
+    fewest = through(outcome, sparing, {}) if sparing != [*lives] else passed
+    fewest = fewest if _total(fewest) < _total(passed) else passed
     known = passed.expression.total is not None and math.isfinite(passed.course.seconds)
     hangs = passed.expression.total is not None and passed.course.hangs
     return Cell(
@@ -47,7 +51,7 @@ def enclosed(
         counts=counts,
         short=outcome.short or most is not passed,
         hangs=hangs,
-        least=None if most is passed else int(_total(passed)),
+        least=None if most is fewest else int(_total(fewest)),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import CodeType
 from typing import Any
 
-from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
+from pydantic_ai.toolsets import FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.conditions import decides
@@ -23,6 +23,7 @@ from harness.retries.values import Failure, RetryLayer
 from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
+from harness.subjects.toolsets import functions, leaves
 from harness.subjects.wrapping import wrappers
 
 SAID = ("retries", "tools")
@@ -218,13 +219,12 @@ def retrying_in_body(name: str, value: Any) -> Decorator | Opaque | None:
 
 def tools_of(agent: Any) -> Iterator[ToolAsked]:
     """The function tools of an agent, with how often each may be retried."""
-    for toolset in leaves(agent):
-        if isinstance(toolset, FunctionToolset):
-            for name, tool in toolset.tools.items():
-                retries, said = patience(agent, tool.max_retries, toolset.max_retries)
-                unit = Unit("tool", name, tool.function, tool.metadata, toolset.id)
-                timeout = tool.timeout or toolset.timeout
-                yield ToolAsked(unit, retries, SAID if said else (), timeout)
+    for toolset in functions(agent):
+        for name, tool in toolset.tools.items():
+            retries, said = patience(agent, tool.max_retries, toolset.max_retries)
+            unit = Unit("tool", name, tool.function, tool.metadata, toolset.id)
+            timeout = tool.timeout or toolset.timeout
+            yield ToolAsked(unit, retries, SAID if said else (), timeout)
 
 
 def taken_by(agent: Any) -> dict[str, Any]:
@@ -232,8 +232,7 @@ def taken_by(agent: Any) -> dict[str, Any]:
 
     The model is shown the fields of a tool's only argument as the tool's own: a key may be said in either way.
     """
-    every = [toolset for toolset in leaves(agent) if isinstance(toolset, FunctionToolset)]
-    return {name: _taken(tool) for toolset in every for name, tool in toolset.tools.items()}
+    return {name: _taken(tool) for toolset in functions(agent) for name, tool in toolset.tools.items()}
 
 
 def _taken(tool: Any) -> Any:
@@ -250,20 +249,6 @@ def is_unit(function: Any) -> bool:
         or isinstance(function, MadeInCall)
         or any(type(wrapper).__module__.startswith("prefect.") for wrapper in wrappers(function))
     )
-
-
-def leaves(agent: Any) -> list[AbstractToolset[Any]]:
-    """Every toolset of an agent, without the wrappers around it."""
-    found: list[AbstractToolset[Any]] = []
-    for toolset in agent.toolsets:
-        toolset.apply(found.append)
-    return [_bare(toolset) for toolset in found]
-
-
-def _bare(toolset: AbstractToolset[Any]) -> AbstractToolset[Any]:
-    while isinstance(inner := getattr(toolset, "wrapped", None), AbstractToolset):
-        toolset = inner
-    return toolset
 
 
 def others_of(agent: Any) -> Iterator[tuple[str, Any]]:

@@ -111,8 +111,8 @@ RULES = (
         "condition-never-matches",
         "a retry condition that nothing meets",
         "The configuration says that it retries, and it does not. It was asked about every status from 400 to 599,"
-        " about lost connections, timeouts and plain exceptions, and in code of your own about every exception that is"
-        " loaded. A condition on results is not judged.",
+        " about every category of pydantic-ai's model errors, about lost connections, timeouts and plain exceptions,"
+        " and in code of your own about every exception that is loaded. A condition on results is not judged.",
         _never,
     ),
     Rule(

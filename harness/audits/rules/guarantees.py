@@ -92,6 +92,7 @@ def _results(unit: UnitAudit, report: AuditReport) -> Found:
         return
     tasks = [_outermost(one) for one in report.units if layer(one, "unit")]
     asked = [one for one in report.units if one is not unit]
+    yield from _strayed(report.units)
     if asked and not tasks:
         yield from _in_no_task(flow, asked)
         return
@@ -119,6 +120,22 @@ def _lost(tasks: Iterable[RetryLayer]) -> Found:
         text = f"the flow is retried, and its task {one.called} keeps no result: if it had finished, it runs again"
         remedy = f"let {one.called} keep its result, with `persist_result=True` and a cache policy"
         yield Said(text, remedy, Severity.ERROR, (), one)
+
+
+def _strayed(units: Iterable[UnitAudit]) -> Found:
+    """What keeps results and does not find them: each cause once, with every unit that it is a cause for."""
+    tasks = [(one.unit, task) for one in units if (task := layer(one, "unit")) is not None and task.strays]
+    for cause in dict.fromkeys(task.strays for _unit, task in tasks):
+        whose = ", ".join(dict.fromkeys(unit for unit, task in tasks if task.strays == cause))
+        text = (
+            f"the flow is retried, and what had finished of {whose} may run again: its key is made of {cause}, too,"
+            " which JSON cannot say, and of a pickle it is another key in the retry"
+        )
+        remedy = (
+            f"leave in {cause} only what JSON can say, or dataclasses of it: the configuration of all tools together"
+            " (`tool_task_config`) is part of no key"
+        )
+        yield Said(text, remedy, Severity.ERROR, (), [task for _unit, task in tasks if task.strays == cause][-1])
 
 
 def _outermost(unit: UnitAudit) -> RetryLayer:
@@ -157,7 +174,8 @@ RULES = (
         "flow-retries-without-results",
         "a flow is retried and its results are not kept",
         "A retry of the flow then repeats every model request and every tool, but for tasks that keep their own; of a"
-        " flow that keeps results, a task that does not is repeated all the same.",
+        " flow that keeps results, a task that does not is repeated all the same, and so may one be that has another"
+        " key in the retry.",
         _results,
     ),
     Rule(

@@ -7,7 +7,9 @@ heard is Prefect's to say: `task_engine.can_retry` hears plain functions only, a
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from copy import copy
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +24,7 @@ from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 from pydantic_ai.durable_exec.prefect._types import default_task_config
 
+from harness.engines.prefect.keys import nothing, strays
 from harness.engines.prefect.waiting import backoff
 from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unfit, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -37,10 +40,17 @@ class TaskLayer:
     """One task, with everything that it was configured with.
 
     `called` is its name, if it is the person's own, and nobody said what is `usual`, which is the default of `whose`.
+    `strays` is what keeps what it kept from being found again, if anything does.
     """
 
     def __init__(
-        self, task: Any, origin: Any, called: str = "", usual: Collection[str] = (), whose: str = "prefect"
+        self,
+        task: Any,
+        origin: Any,
+        called: str = "",
+        usual: Collection[str] = (),
+        whose: str = "prefect",
+        strays: str = "",
     ) -> None:
         self.task = self.wrapper = task
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
@@ -62,6 +72,7 @@ class TaskLayer:
             called=called,
             kept=_kept(task),
             loses=not _kept(task, persists=True),
+            strays=strays,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -111,6 +122,7 @@ class FlowLayer:
         self.wrapper = inner
         seconds = _whole(delay)
         self.retries, self.delay, self.persists, self.recalls = retries, seconds or 0, persists, persists
+        self.strays = False
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
         settings = {"retries": str(retries), "persist_result": str(persists)}
         settings |= {"retry_delay_seconds": str(delay)} if retries and delay else {}
@@ -133,8 +145,19 @@ class FlowLayer:
         A task may keep what its flow does not, and the other way round.
         """
         if units and isinstance(task := units[-1], TaskLayer):
-            self.recalls = _kept(task.task, persists=self.persists)
+            kept = _kept(task.task, persists=self.persists)
+            self.strays = kept and bool(task.layer.strays)
+            self.recalls = kept and not self.strays
         return self
+
+    @property
+    def sparing(self) -> FlowLayer:
+        """The same flow where all is found again that may be."""
+        if not self.strays:
+            return self
+        lucky = copy(self)
+        lucky.recalls = True
+        return lucky
 
     def answer(self, error: BaseException) -> Answer:
         """The first run and the retries, whatever the error is; none by itself if its process died.
@@ -160,12 +183,12 @@ def _whole(delay: Any) -> int | None:
         return None
 
 
-def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
-    """The layers that Prefect has around a unit, the innermost first. `value` is the subject."""
+def layers(value: Any, unit: Unit, options: dict[str, Any], deps: Callable[[], Any] = nothing) -> Sequence[Live]:
+    """The layers that Prefect has around a unit, the innermost first. `value` is the subject, `deps` make its runs'."""
     flow = _flow(value, options)
     value = unit.owner or value
     if unit.kind in ("run", "flow"):
-        return (flow.around(_model_task(value)) if isinstance(value, AbstractAgent) else flow,)
+        return (flow.around(_model_task(value, unit, deps)) if isinstance(value, AbstractAgent) else flow,)
     own = _own(unit.function)
     if unit.kind == "own":
         return (*own, _unless_blocked(flow, value, own[0])) if own else ()
@@ -173,7 +196,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_refused(str(error), explicit()), flow)
-    units = [*own, *([] if config is None else [_made(unit, config)])]
+    units = [*own, *([] if config is None else [_made(unit, config, value, deps)])]
     return (*units, flow.around(*units))
 
 
@@ -194,23 +217,24 @@ def _given_task(task: Any) -> TaskLayer:
     return TaskLayer(task, decorated(task.fn), task.name, _usual(task, Task(_nothing)))
 
 
-def _made(unit: Unit, config: dict[str, Any]) -> Live:
-    """The task that Prefect makes of a configuration, if it does."""
+def _made(unit: Unit, config: dict[str, Any], agent: Any, deps: Callable[[], Any]) -> Live:
+    """The task of an agent's that Prefect makes of a configuration, if it does."""
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     usual = {name for name, value in default_task_config.items() if config.get(name, value) == value}
     origin = explicit(argument, retries=config.get("retries"))
     if strange := sorted(config.keys() - inspect.signature(Task.with_options).parameters.keys()):
         return _refused(f"a Prefect task has no setting called {strange[0]!r}, so its call fails", origin)
     try:
-        return TaskLayer(_task(config), origin, usual=usual, whose="pydantic_ai")
+        task = _task(config)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
         return _refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
+    return TaskLayer(task, origin, usual=usual, whose="pydantic_ai", strays=strays(task, agent, unit, deps))
 
 
-def _model_task(agent: Any) -> Live:
-    """The task in which an agent asks its model."""
-    unit = Unit("model")
-    return _made(unit, _config(agent, unit) or {})
+def _model_task(agent: Any, run: Unit, deps: Callable[[], Any]) -> Live:
+    """The task in which an agent asks its model in a run."""
+    unit = replace(run, kind="model")
+    return _made(unit, _config(agent, unit) or {}, agent, deps)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:

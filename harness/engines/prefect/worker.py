@@ -11,7 +11,8 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from harness.engines.prefect.api import TAG
 from harness.engines.prefect.records import Ledger, run_name
 from harness.faults import LATE
 from harness.retries.live import Live, Unit
+from harness.subjects.loops import awaited
 
 LOST = object()
 """Stands for a result that was not kept: None may be one."""
@@ -64,7 +66,14 @@ class PrefectWorker:
         look_at_pydantic_ai("prefect", AI)
         from harness.engines.prefect.retries import layers
 
-        return layers(self._case.subject.value, unit, self._case.options)
+        return layers(self._case.subject.value, unit, self._case.options, lambda: self._deps)
+
+    @cached_property
+    def _deps(self) -> Any:
+        """What a run of the subject is given. None if it cannot be made here."""
+        with suppress(Exception):  # the person's own factory may need what is not there
+            return awaited(self._case.subject.deps.make())
+        return None
 
     def seams(self, hook: Hook) -> None:
         from harness.engines.prefect import adoption, commits, places, units
