@@ -11,7 +11,7 @@ The file is YAML, so that it can be read in review:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from harness.documents import Loader
 from harness.errors import UsageError
 from harness.retries.findings import Accepted, AuditFinding
+from harness.typos import nearest
 
 
 def load_accepted(path: Path) -> tuple[Accepted, ...]:
@@ -74,6 +75,21 @@ def lapsed(
         for one, units in ended
         if units and one.expires is not None and one.expires < now
     )
+
+
+def idle(findings: Sequence[AuditFinding], accepted: Iterable[Accepted], units: Collection[str]) -> tuple[str, ...]:
+    """A sentence for each entry that is about no finding: it is misspelt, of another report, or of no use any more."""
+    return tuple(
+        f"{one.rule} of {one.unit} is accepted ({' '.join(one.reason.split())}), and {_why_not(one, units)}"
+        for one in accepted
+        if not any(_is_about(one, finding) for finding in findings)
+    )
+
+
+def _why_not(one: Accepted, units: Collection[str]) -> str:
+    if any(fnmatchcase(unit, one.unit) for unit in units):
+        return "nothing of it was found here"
+    return f"there is no such unit here{nearest(one.unit, units)}"
 
 
 def _is_about(one: Accepted, finding: AuditFinding) -> bool:

@@ -133,12 +133,13 @@ def _taken(info: dict[str, Any], subject: str) -> dict[str, Any]:
 
 def judged(report: AuditReport, accepted: Sequence[Accepted] = ()) -> AuditReport:
     """The report with findings and advice: pure, so a report can be judged again."""
-    from harness.audits.accepted import accepting, lapsed
+    from harness.audits.accepted import accepting, idle, lapsed
     from harness.audits.advice import advised
     from harness.audits.rules import found
 
     findings = accepting(found(report), accepted)
-    told = {"findings": findings, "lapsed": lapsed(findings, accepted), "advice": advised(report)}
+    unused = idle(findings, accepted, [unit.unit for unit in report.units])
+    told = {"findings": findings, "lapsed": lapsed(findings, accepted), "idle": unused, "advice": advised(report)}
     return report.model_copy(update=told)
 
 

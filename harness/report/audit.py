@@ -120,7 +120,11 @@ def _finding(finding: AuditFinding) -> Text:
 
 
 def _notes(report: AuditReport) -> Iterator[RenderableType]:
-    told = [*report.notes, *(note for unit in report.units for layer in unit.layers for note in layer.notes)]
+    told = [
+        *report.idle,
+        *report.notes,
+        *(note for unit in report.units for layer in unit.layers for note in layer.notes),
+    ]
     if told:
         yield ""
     for note in dict.fromkeys(told):

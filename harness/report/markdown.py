@@ -28,7 +28,7 @@ def _lines(report: AuditReport) -> Iterator[str]:
     yield ""
     for finding in report.findings:
         yield _finding(finding)
-    yield from (f"- {_cell(sentence)}." for sentence in report.lapsed)
+    yield from (f"- {_cell(sentence)}." for sentence in (*report.lapsed, *report.idle))
     yield from _advice(report)
     yield from _details(report)
 

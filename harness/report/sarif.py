@@ -50,8 +50,9 @@ def document(report: AuditReport, rules: Sequence[Described]) -> dict[str, Any]:
     results = [_result(finding, numbers[finding.rule], report) for finding in report.findings]
     _tell_apart(results)
     run: dict[str, Any] = {"tool": {"driver": driver}, "results": results, "columnKind": "unicodeCodePoints"}
-    if report.lapsed:
-        told = [{"level": "warning", "message": {"text": sentence}} for sentence in report.lapsed]
+    told = [{"level": "warning", "message": {"text": sentence}} for sentence in report.lapsed]
+    told += [{"level": "note", "message": {"text": sentence}} for sentence in report.idle]
+    if told:
         run["invocations"] = [{"executionSuccessful": True, "toolConfigurationNotifications": told}]
     told_of = {"subject": report.subject, "engine": report.engine, "budget": report.budget}
     run["properties"] = told_of | {"status": str(report.status)}

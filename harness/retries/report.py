@@ -172,7 +172,7 @@ class UnitAudit(Value):
 class AuditReport(Value):
     """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget.
 
-    `lapsed` are sentences, one for each acceptance of a finding that has ended.
+    `lapsed` are sentences, one for each acceptance of a finding that has ended; `idle` one for each that is about none.
     Findings of the severity `fail_on`, and graver ones, fail it.
     """
 
@@ -182,6 +182,7 @@ class AuditReport(Value):
     units: tuple[UnitAudit, ...] = ()
     findings: tuple[AuditFinding, ...] = ()
     lapsed: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     advice: tuple[Advice, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from harness.audits.accepted import accepting, lapsed, load_accepted
+from harness.audits.accepted import accepting, idle, lapsed, load_accepted
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted, AuditFinding
@@ -47,6 +47,25 @@ def test_an_acceptance_that_has_ended_is_told_in_one_sentence(accepted, told):
     today = date(2026, 11, 21)
     sentence = "no-backoff of tool:charge was accepted until 2026-11-20 (known), which has passed, so it counts again"
     assert lapsed(accepting([FINDING] * 2, accepted, today), accepted, today) == ((sentence,) if told else ())
+
+
+IDLE = {
+    "fits": (Accepted(rule="no-backoff", unit="tool:*", reason="r"), ()),
+    "fits, and has ended": (Accepted(rule="no-backoff", reason="r", expires=date(2026, 1, 1)), ()),
+    "misspelt": (
+        Accepted(rule="no-backoff", unit="tool:chrge", reason="r"),
+        ("no-backoff of tool:chrge is accepted (r), and there is no such unit here, did you mean 'tool:charge'?",),
+    ),
+    "stale": (
+        Accepted(rule="no-jitter", unit="tool:charge", reason="two\nlines"),
+        ("no-jitter of tool:charge is accepted (two lines), and nothing of it was found here",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("accepted", "told"), IDLE.values(), ids=IDLE.keys())
+def test_an_entry_that_is_about_nothing_is_told_in_one_sentence(accepted, told):
+    assert idle([FINDING], [accepted], ["model", "tool:charge"]) == told
 
 
 def test_an_accepted_finding_does_not_fail():

@@ -30,6 +30,7 @@ REPORTS = {
         report(model(UNAVAILABLE)),
         [Accepted(rule="stacked-retries", reason="it is | cheap\n", expires=date(2026, 1, 1))],
     ),
+    "idle": judged(report(model(UNAVAILABLE)), [Accepted(rule="no-backoff", unit="modle", reason="it is | cheap\n")]),
     "proven": judged(
         report(model(UNAVAILABLE.model_copy(update={"measured": measured(8)})), proven=True, notes=("a note",))
     ),
@@ -111,11 +112,12 @@ def test_predicted_and_measured_stand_side_by_side():
     assert row.split()[-5:] == ["9", "8", "60", "min", "openai"]
 
 
-def test_every_output_tells_that_an_acceptance_has_ended_once():
-    (sentence,) = (told := REPORTS["lapsed"]).lapsed
-    notifications = sarif.document(told, RULES)["runs"][0]["invocations"][0]["toolConfigurationNotifications"]
-    assert [one["message"]["text"] for one in notifications] == [sentence]
-    assert told.to_json()["lapsed"] == [sentence]
+@pytest.mark.parametrize(("name", "level"), [("lapsed", "warning"), ("idle", "note")])
+def test_every_output_tells_once_that_an_acceptance_has_ended_or_is_about_nothing(name, level):
+    (sentence,) = getattr(told := REPORTS[name], name)
+    (only,) = sarif.document(told, RULES)["runs"][0]["invocations"][0]["toolConfigurationNotifications"]
+    assert (only["message"]["text"], only["level"]) == (sentence, level)
+    assert told.to_json()[name] == [sentence]
     assert " ".join(audit.render(told).split()).count(sentence) == 1
     assert markdown.render(told).replace("\\|", "|").count(sentence) == 1
     assert told.status is Status.FAILED
