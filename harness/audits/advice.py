@@ -25,6 +25,7 @@ _SPELLED: dict[str, Callable[[int], tuple[str, str]]] = {
     "prefect task": lambda attempts: ("retries", str(attempts - 1)),
     "flow": lambda attempts: ("retries", str(attempts - 1)),
     "temporal activity": lambda attempts: ("maximum_attempts", str(attempts)),
+    "temporal local activity": lambda attempts: ("maximum_attempts", str(attempts)),
     "temporal workflow": lambda attempts: ("retry_policy", f"RetryPolicy(maximum_attempts={attempts})"),
     "agent": lambda attempts: ("retries", str(attempts - 1)),
     "output tool": lambda attempts: ("max_retries", str(attempts - 1)),

@@ -1,7 +1,7 @@
-"""What calls say of the units that they ask for: `workflow.execute_activity(charge, order, start_to_close_timeout=…)`.
+"""What calls say of what they ask for: `workflow.execute_activity(charge, order, start_to_close_timeout=…)`.
 
-Such a unit is tried again as the call says, and no object knows it. What the call spells out, or names in its module,
-is known before anything runs; of the rest only the names are.
+Such a unit, or a workflow that another one asks for, is tried again as the call says, and no object knows it. What the
+call spells out, or names in its module, is known before anything runs; of the rest only the names are.
 """
 
 from __future__ import annotations
@@ -15,15 +15,25 @@ from harness.audits.sources import tree_of
 from harness.audits.spelled import Spelled
 from harness.retries.live import UNPACKED, MadeInCall
 
-ASKING = frozenset(f"{how}_activity{kind}" for how in ("execute", "start") for kind in ("", "_method", "_class"))
-"""Functions that ask for a unit: what it runs comes first, or its name; then its arguments, and options by their names.
+GOES_ON = "continue_as_new"
+"""The function that goes on in another run of the same workflow, and whom it runs is only said by its name."""
+ASKING = frozenset(
+    f"{how}_{what}"
+    for how in ("execute", "start")
+    for what in (
+        "child_workflow",
+        *(f"{where}activity{kind}" for where in ("", "local_") for kind in ("", "_method", "_class")),
+    )
+) | {GOES_ON}
+"""Functions that ask for a unit or a workflow: what it runs comes first, or its name; then its arguments, and options
+by their names.
 """
-FIRST = "activity"
-"""The name of what comes first."""
+FIRST = ("activity", "workflow")
+"""The names of what comes first."""
 
 
 def calls_in(functions: Iterable[FunctionType]) -> tuple[MadeInCall, ...]:
-    """The calls that ask for units in the code of these functions, with what each says."""
+    """The calls that ask for units or workflows in the code of these functions, with what each says."""
     return tuple(call for function in functions for call in _calls(function))
 
 
@@ -44,7 +54,7 @@ def _names_any(code: CodeType) -> bool:
 
 def _asks(call: ast.Call, spelled: Spelled) -> bool:
     """Whether a call is one of Temporal's own functions, and not one of that name that somebody else has made."""
-    if getattr(call.func, "attr", getattr(call.func, "id", "")) not in ASKING:
+    if _by(call) not in ASKING:
         return False
     try:
         return str(getattr(spelled.value(call.func), "__module__", "")).startswith("temporalio.")
@@ -52,8 +62,12 @@ def _asks(call: ast.Call, spelled: Spelled) -> bool:
         return True  # imported where it is called
 
 
+def _by(call: ast.Call) -> str:
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
 def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
-    named = [one.value for one in call.keywords if one.arg == FIRST]
+    named = [one.value for one in call.keywords if one.arg in FIRST]
     options: dict[str, Any] = {}
     hidden: set[str] = set()
     for one in call.keywords:
@@ -63,8 +77,8 @@ def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
         except (TypeError, ValueError):
             hidden.add(one.arg or UNPACKED)
     try:
-        runs = spelled.value([*call.args, *named][0])
+        runs = spelled.value([*(call.args if _by(call) != GOES_ON else ()), *named][0])
     except (IndexError, ValueError):
         runs = None
     name = runs if isinstance(runs, str) else str(getattr(runs, "__name__", ""))
-    return MadeInCall(name, options, "", file, line, runs, frozenset(hidden))
+    return MadeInCall(name, options, "", file, line, runs, frozenset(hidden), _by(call))

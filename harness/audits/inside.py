@@ -22,7 +22,15 @@ from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
 from harness.audits.asking.modeling import Asker, nobody_knows
 from harness.audits.asking.sdks import is_sdk
-from harness.audits.asking.tools import ToolAsked, decorators, is_on_function, is_unit, layers_of, retrying_in_body
+from harness.audits.asking.tools import (
+    ToolAsked,
+    decorators,
+    is_asked_for,
+    is_on_function,
+    is_unit,
+    layers_of,
+    retrying_in_body,
+)
 from harness.audits.reach import Reached, Unseen, reached, taken
 from harness.audits.telling import told_to
 from harness.audits.translating import NOTHING, Translating, translating
@@ -94,7 +102,7 @@ class Way:
         return changed_in_call(name, lives) if id(function) in self.changed else [*lives]
 
     def _unit(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
-        if not is_unit(function) or _in_a_unit([*around, *self.lives]):
+        if not (is_unit(function) or is_asked_for(function)) or _in_a_unit([*around, *self.lives]):
             return []
         return [live for live in self.engine(Unit("own", name, function)) if is_on_function(live)]
 

@@ -34,12 +34,8 @@ from harness.subjects.naming import unwrapped
 
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
-    every, functions = explored(workflow)
-    calls = calls_in(functions)
-    meant = _meant(calls, engine)
-    if known := [one for one, *others in meant.values() if not others]:
-        every, _functions = explored(workflow, *known)
-    engine = _told(deciding(engine), calls)
+    every, calls, meant = _named_by(workflow, engine)
+    bare, engine = engine, _told(deciding(engine), calls)
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)
@@ -61,7 +57,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     ]
     asked = list(asked_inside("", beside, around, engine))
     found += [unit for one in _agents(named, way) for unit in one] + asked
-    found += _by_name(calls, {live.layer.called for one in steps for live in engine(_own(one))}, run, meant)
+    found += _by_name(calls, {name for one in every for name in _known_as(one.value, calls, bare)}, run, meant)
     yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
@@ -70,15 +66,36 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
 
 
+def _named_by(workflow: Any, engine: Engine) -> tuple[list[Reached], tuple[MadeInCall, ...], dict[str, list[Any]]]:
+    """All that a workflow's code names, also as text; what its calls say; and whom each name that is a text may mean.
+
+    What is asked for by such a name may ask for others in the same way.
+    """
+    known: dict[str, Any] = {}
+    while True:
+        every, functions = explored(workflow, known)
+        calls = calls_in(functions)
+        meant = _meant(calls, engine)
+        only = {name: one for name, (one, *others) in meant.items() if not others}
+        if only.keys() <= known.keys():
+            return every, calls, meant
+        known = only
+
+
 def _meant(calls: Sequence[MadeInCall], engine: Engine) -> dict[str, list[Any]]:
     """What the workflow asks for by a name, as text, and the person's own functions that the engine calls so."""
     names = {call.runs for call in calls if isinstance(call.runs, str)}
     found: dict[str, list[Any]] = {}
     for function in functions_of_modules() if names else ():
-        called = {live.layer.called for live in engine(Unit("own", function=function))}
-        for name in names & called:
+        for name in names & _known_as(function, calls, engine):
             found.setdefault(name, []).append(function)
     return found
+
+
+def _known_as(function: Any, calls: Sequence[MadeInCall], engine: Engine) -> set[str]:
+    """The names by which these calls may ask for a function."""
+    lives = engine(Unit("own", function=function, calls=tuple(calls)))
+    return {name for live in lives for name in (live.layer.called, getattr(live, "known_as", "")) if name}
 
 
 def _by_name(
@@ -103,8 +120,17 @@ def _nameless(several: Sequence[Any]) -> str:
 
 def _in_its_workflow(one: Reached, engine: Engine, unit: UnitAudit) -> UnitAudit:
     """The unit with the step that it is in a run: inside of the workflows that are called on the way to it."""
-    around = [str(StepId.of("step", helper.__name__)) for helper in one.through if _recovering(helper, engine)]
+    every = (_shown_as(helper, engine) for helper in one.through)
+    around = [str(StepId.of("step", name)) for name in every if name]
     return unit.model_copy(update={"step": ".".join([*around, unit.step])}) if unit.step else unit
+
+
+def _shown_as(function: Any, engine: Engine) -> str:
+    """What a workflow that another one asks for is called in a run, which shows it around its units; empty: none."""
+    lives = engine(Unit("own", function=function))
+    if any(live.layer.kind == "recovery" for live in lives):
+        return str(function.__name__)
+    return next((getattr(live, "known_as", "") for live in lives if live.layer.kind == "container"), "")
 
 
 def _recovering(function: Any, engine: Engine) -> list[Live]:

@@ -18,6 +18,7 @@ from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from harness.audits.asking.clients import MAKERS, asks, taken_out
+from harness.audits.calling import calls_in
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
 from harness.audits.lending import lent_out, passed_to, without
 from harness.audits.naming import Names, calls_parameter, names_of, parameters_of, steps_of
@@ -86,15 +87,13 @@ def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = Non
     yield from _Search(leaving, given or {}).of(value)
 
 
-def explored(value: Any, *asked: Any) -> tuple[list[Reached], list[FunctionType]]:
+def explored(value: Any, meant: Mapping[str, Any] | None = None) -> tuple[list[Reached], list[FunctionType]]:
     """The same, and every function of the person's own that was looked into for it, the function itself among them.
 
-    What is `asked` for besides is there as if the code named it.
+    A function that is `meant` by a name is there where a call asks for it by that, as text.
     """
-    search = _Search((), {})
-    found = list(search.of(value))
-    found += [one for other in asked for one in search.besides(other)]
-    return found, list(search.looked.values())
+    search = _Search((), {}, meant or {})
+    return list(search.of(value)), list(search.looked.values())
 
 
 def names_used(value: Any) -> frozenset[str]:
@@ -151,6 +150,7 @@ class _Search:
 
     leaving: Any
     given: Mapping[str, Any]
+    meant: Mapping[str, Any] = field(default_factory=dict)
     waiting: list[_Entry] = field(default_factory=list)
     seen: set[tuple[Any, ...]] = field(default_factory=set)
     entered: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -168,12 +168,6 @@ class _Search:
                 self.waiting.append((function, owner, through))
                 yield from self.bound(value, function)
                 yield from self.run()
-
-    def besides(self, value: Any) -> Iterator[Reached]:
-        """What is behind something that no code names; a method's object is nowhere to be seen."""
-        code, function = next(iter(self.looked.items()))
-        yield from self._found(value.__name__, value, _class_of(value), _Place(names_of(code), code, (), function))
-        yield from self.run()
 
     def run(self) -> Iterator[Reached]:
         for _ in range(DEEPEST):
@@ -244,6 +238,8 @@ class _Search:
         for name, found in self._named(function, names):
             for here in _places(place, runs, name):
                 yield from self._found(name, found, None, here)
+        for one in self._as_text(function):  # a method's object is nowhere to be seen
+            yield from self._entered(one.__name__, one, _class_of(one), place)
         if owner is not None:
             for here in _places(place, runs, code.co_varnames[0] if code.co_argcount else ""):
                 yield from self._taken(owner, here)
@@ -262,6 +258,11 @@ class _Search:
         yield from _defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)
         yield from ((name, module) for name in names.modules if (module := _imported(name)) is not None)
+
+    def _as_text(self, function: FunctionType) -> list[Any]:
+        """The functions that calls in a function's code ask for by their names."""
+        asked = [call.runs for call in calls_in([function])] if self.meant else []
+        return [self.meant[name] for name in asked if isinstance(name, str) and name in self.meant]
 
     def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind a name: of a function that code only hands to others, where those run it."""

@@ -36,7 +36,8 @@ class Answer:
 class Live(Protocol):
     """A layer that can be asked. One that is on a function itself keeps the object around it there, as `wrapper`.
 
-    One whose deadlines do not strike at once says in `sure(age)` how old an attempt is when they come too late for what
+    What code may ask for by a name, and no run shows as a unit of that name, keeps the name as `known_as`. One whose
+    deadlines do not strike at once says in `sure(age)` how old an attempt is when they come too late for what
     it does at the age of `age` seconds. One each of whose attempts opens its connections `anew` says that; of others,
     all attempts in one run share what it holds open. One of which nobody can say whether it does again what had
     finished is in `sparing` the layer that does not.
@@ -113,7 +114,8 @@ class MadeInCall:
 
     `options` are those of the call, None if only a run shows them, and `hidden` the names of those that only a run
     shows; `called` is what the function calls itself, if that is known; `file` and `line` are where the call is. `runs`
-    is what the call says to run, a function or a name; None where it does not tell.
+    is what the call says to run, a function or a name; None where it does not tell. `by` is the function that is called
+    for it, where there are several.
     """
 
     name: str
@@ -123,3 +125,4 @@ class MadeInCall:
     line: int
     runs: Any = None
     hidden: frozenset[str] = frozenset()
+    by: str = ""

@@ -251,6 +251,11 @@ def is_unit(function: Any) -> bool:
     )
 
 
+def is_asked_for(function: Any) -> bool:
+    """Whether a function is a workflow's own, which is one more of the engine's where another workflow asks for it."""
+    return inspect.isroutine(function) and hasattr(function, "__temporal_workflow_definition")
+
+
 def others_of(agent: Any) -> Iterator[tuple[str, Any]]:
     """The toolsets whose tools are only known when they are asked for: MCP servers, and what we cannot look into.
 

@@ -5,6 +5,7 @@ Besides its activities that is the other workflows of its module: it may ask for
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -42,6 +43,12 @@ def definition(value: Any) -> Any:
 def activity_name(value: Any) -> str:
     """What Temporal calls an activity; empty if it serves any name."""
     return definition(value).name or ""
+
+
+def workflow_run_by(value: Any) -> str | None:
+    """What Temporal calls the workflow whose own function this is, empty if it serves any name; None if it is none."""
+    known = getattr(value, _WORKFLOW, None) if inspect.isroutine(value) else None
+    return None if known is None else known.name or ""
 
 
 def workflows_beside(kind: type) -> list[type]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -19,20 +19,23 @@ from typing import Any
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec._toolset import DurableToolsetBase
-from pydantic_ai.durable_exec.temporal import PydanticAIPlugin, TemporalAgent, TemporalDurability
+from pydantic_ai.durable_exec.temporal import TemporalAgent, TemporalDurability
 from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_application_errors
-from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config, with_non_retryable_errors
+from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
+from harness.engines.temporal import calls as calling
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.noticing import Noticing
-from harness.engines.temporal.own_workflow import activity_name, definition, is_activity, is_workflow
+from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow, workflow_run_by
+from harness.engines.temporal.policies import absurd, said_of, seconds_of
 from harness.engines.temporal.waiting import backoff
-from harness.retries.live import UNPACKED, Answer, Died, Live, Opaque, TimedOut, Unit
+from harness.engines.temporal.workflows import Bare, ChildWorkflow, Workflow, WorkflowTask
+from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
-from harness.subjects.origins import at, decorated, default_of, explicit
+from harness.subjects.origins import decorated, default_of, explicit
 
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
 
@@ -58,12 +61,12 @@ class Activity:
     ) -> None:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
-        seconds = {name: _seconds(config.get(name)) for name in TIMEOUTS}
-        absurd = _absurd(self.policy, seconds)
+        seconds = {name: seconds_of(config.get(name)) for name in TIMEOUTS}
+        unknown = absurd(self.policy, seconds)
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
-        settings |= dict(_said_of(self.policy, non_retryable or ()))
+        settings |= dict(said_of(self.policy, non_retryable or ()))
         attempt = seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"] or math.inf
         self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats)
         ended = attempt if beats else self._noticing.death
@@ -74,10 +77,10 @@ class Activity:
             usual={name: default_of("pydantic_ai").library for name in usual if name in settings}
             | ({} if self.policy.maximum_attempts else {"maximum_attempts": default_of("temporalio").library}),
             origin=origin,
-            each=None if absurd or math.isinf(ended) else ended,
-            all=None if absurd else seconds["schedule_to_close_timeout"],
+            each=None if unknown or math.isinf(ended) else ended,
+            all=None if unknown else seconds["schedule_to_close_timeout"],
             jitter=False,
-            unknown=absurd,
+            unknown=unknown,
             called=called,
         )
 
@@ -110,73 +113,38 @@ class Activity:
         return backoff(self.policy, attempt)
 
 
-class Workflow:
-    """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
+TASK = 10.0
+"""Seconds until the server notices that a task of a workflow has died with its process, as it is by default."""
 
-    That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it.
+
+class LocalActivity(Activity):
+    """An activity that the worker runs itself, beside the workflow's code. Its policy is kept there, no server has it.
+
+    So nothing of it is left where its process dies, and the workflow's task is done again. What it raises is no
+    `ActivityError` to the workflow, but an error of its own type.
     """
 
-    def __init__(self, options: dict[str, Any], *, ours: bool, named: dict[str, str] | None = None) -> None:
-        self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
-        timeout = options.get("workflow_timeout")
-        said = {"workflow_attempts", "workflow_timeout"} & options.keys()
-        self.layer = RetryLayer(
-            name="temporal workflow",
-            kind="container",
-            settings={
-                "retry_policy": "none" if self.policy.maximum_attempts == 1 else f"{self.policy.maximum_attempts}"
-            }
-            | ({"execution_timeout": f"{timeout:g} s"} if timeout else {})
-            | (named or {}),
-            origin=explicit() if said else default_of("temporalio"),
-            all=timeout,
-            jitter=False,
-            unknown="" if ours or "workflow_attempts" in options else _STARTED,
-            notes=(_OURS,) if ours and not said else (),
-        )
+    def __init__(self, config: dict[str, Any], origin: Any, called: str) -> None:
+        super().__init__(config, origin, None, beats=False)
+        self.layer = self.layer.model_copy(update={"name": "temporal local activity"})
+        self.known_as = called
 
     def answer(self, error: BaseException) -> Answer:
-        """All attempts of its policy: a failed activity never forbids them, whatever it failed with."""
-        attempts = self.policy.maximum_attempts
-        return Answer(attempts, lambda attempt: backoff(self.policy, attempt), error)
+        """All attempts that the policy allows; without end where its process dies."""
+        if isinstance(error, Died):
+            return Answer(None, raises=error, noticed=TASK)
+        answer, (name, allowed) = super().answer(error), self._typed(error)
+        if isinstance(error, TimedOut):
+            return answer
+        return replace(answer, raises=Bare(str(error), type=name, non_retryable=not allowed))
 
 
-class WorkflowTask:
-    """What runs in the workflow itself, in no activity: what it raises fails the workflow's task, not the workflow.
-
-    The server then has the task done again, for ever, until somebody deploys other code. Only Temporal's own failures
-    and the types that the worker is told of fail the workflow; those are what pydantic-ai's plugin tells it.
-    """
-
-    def __init__(self) -> None:
-        told = getattr(PydanticAIPlugin(), "workflow_failure_exception_types", None)
-        self._failing = (FailureError, *(told if isinstance(told, Sequence) else ()))
-        self.layer = RetryLayer(
-            name="temporal workflow task",
-            kind="container",
-            settings={"workflow_failure_exception_types": ", ".join(one.__name__ for one in self._failing[1:])},
-            origin=default_of("pydantic_ai"),
-            notes=("types that a worker of yours adds to `workflow_failure_exception_types` are not known here",),
-        )
-
-    def answer(self, error: BaseException) -> Answer:
-        """Once for what fails the workflow, else without end."""
-        if isinstance(error, self._failing):
-            return Answer(raises=error)
-        return Answer(None, lambda attempt: min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 16)), error)
-
-
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
-"""Seconds that the server waits before it has a failed task done again, as it is by default."""
-
-
-_SAY = "say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
-_OURS = f"the workflow is started by us without a retry policy, as workflows usually are; if yours has one, {_SAY}"
-_STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
-
-
-_SAID = (*TIMEOUTS, "retry_policy")
-_CALLED = "its timeouts and its retry policy are said in `workflow.execute_activity`, when the workflow runs"
+_OF_ACTIVITY = {**dict.fromkeys(TIMEOUTS, timedelta), "retry_policy": RetryPolicy}
+_OF_CHILD = {
+    **dict.fromkeys(("execution_timeout", "run_timeout"), timedelta),
+    "retry_policy": RetryPolicy,
+    "cron_schedule": str,
+}
 _ENDED_BY_NOTHING = (
     f"Temporal begins no activity without one of `{TIMEOUTS[0]}` and `{TIMEOUTS[1]}`, and its call says neither"
 )
@@ -195,7 +163,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     if unit.kind == "flow":
         return (WorkflowTask(), workflow)
     if unit.kind == "own":
-        return _own(unit, workflow)
+        return _own(value, unit, workflow)
     value = unit.owner or value
     try:
         config = _config(value, unit)
@@ -211,35 +179,50 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
 
 
-def _own(unit: Unit, workflow: Live) -> Sequence[Live]:
-    """Around an activity of the person's own. None around what is no activity."""
-    if not is_activity(unit.function):
-        return ()
-    return (_called(unit.function, unit), workflow)
+def _own(value: Any, unit: Unit, workflow: Live) -> Sequence[Live]:
+    """Around an activity of the person's own, or a workflow that is asked for as a child. None around anything else."""
+    if is_activity(unit.function):
+        return (_called(unit.function, unit), workflow)
+    name = workflow_run_by(unit.function)
+    calls = [] if name is None else calling.of_workflow(unit.calls, name, unit.function)
+    if _is_itself(value, unit):
+        calls = [one for one in calls if one.runs is not None]  # it is not its own child, unless somebody says so
+    return (_child(value, unit, name or "", calls), workflow) if calls else ()
+
+
+def _is_itself(value: Any, unit: Unit) -> bool:
+    """Whether a function is that of the workflow that is audited."""
+    return is_workflow(value) and any(unit.function is one for one in vars(value).values())
+
+
+def _child(value: Any, unit: Unit, name: str, calls: Sequence[MadeInCall]) -> Live:
+    """A workflow as the calls say that ask for it. `value` is the one that is audited."""
+    said = calling.about(calls, _OF_CHILD)
+    unknown = said.unknown
+    if any(_OF_CHILD.keys() & {*(one.options or {}), *one.hidden} for one in calling.going_on(unit.calls)):
+        unknown = "`workflow.continue_as_new` says others for what comes after it"
+    if said.options.get("cron_schedule"):
+        unknown = "its `cron_schedule` begins it again and again, whatever becomes of it"
+    if _is_itself(value, unit):
+        unknown = "it asks for itself as its child, and only a run knows how often"
+    return ChildWorkflow(unit.function, name, said.options, said.origin, unknown)
 
 
 def _called(function: Any, unit: Unit) -> Live:
     """An activity as the calls say that ask for it, if they all say the same, and that can be known."""
-    name, origin = activity_name(function), decorated(function)
-    calls = [one for one in unit.calls if one.runs in (None, name) or definition(one.runs) is definition(function)]
+    name = activity_name(function)
+    calls = calling.of_activity(unit.calls, name, function)
     if not calls:
-        return _hidden(_CALLED, origin, name)
-    said = [{name: value for name, value in (one.options or {}).items() if name in _SAID} for one in calls]
-    for one, options in zip(calls, said, strict=True):
-        where = at(one.file, one.line)
-        if hidden := sorted(one.hidden & {*_SAID, UNPACKED}):
-            return _hidden(f"{_CALLED}: only a run knows its `{hidden[0]}`", where, name)
-        if options != said[0]:
-            return _hidden(f"{_CALLED}, and not every call of it says the same", where, name)
-    for option, value in said[0].items():
-        kind = RetryPolicy if option == "retry_policy" else timedelta
-        if not isinstance(value, kind | None):
-            reason = f"its call says `{option}={value!r}`, and Temporal takes a `{kind.__name__}`"
-            return _hidden(reason, at(calls[0].file, calls[0].line), name)
-    if not any(said[0].get(timeout) for timeout in TIMEOUTS[:2]):
-        return _hidden(_ENDED_BY_NOTHING, at(calls[0].file, calls[0].line), name)
+        return _hidden(calling.in_call("execute_activity"), decorated(function), name)
+    said, local = calling.about(calls, _OF_ACTIVITY), calling.is_local(calls[0])
+    if said.unknown:
+        return _hidden(said.unknown, said.origin, name)
+    if not any(said.options.get(timeout) for timeout in TIMEOUTS[:2]):
+        return _hidden(_ENDED_BY_NOTHING, said.origin, name)
+    if local:
+        return LocalActivity(said.options, said.origin, name)
     beats = any("heartbeat" in used.lower() for used in unit.names)
-    return Activity(said[0], at(calls[0].file, calls[0].line), None, beats=beats, called=name)
+    return Activity(said.options, said.origin, None, beats=beats, called=name)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
@@ -331,35 +314,3 @@ def _origin(unit: Unit) -> Origin:
         return explicit("model_activity_config", "activity_config", "retry_policy")
     own = isinstance((unit.metadata or {}).get("temporal"), dict)
     return explicit(*_NAMES[0 if own else 1 :])
-
-
-def _said_of(policy: RetryPolicy, refused: Iterable[type[Any]]) -> Iterator[tuple[str, str]]:
-    """What somebody said about intervals, and about errors that are not retried."""
-    usual = RetryPolicy()
-    if policy.initial_interval != usual.initial_interval:
-        yield "initial_interval", f"{_seconds(policy.initial_interval):g} s"
-    if policy.backoff_coefficient != usual.backoff_coefficient:
-        yield "backoff_coefficient", f"{policy.backoff_coefficient:g}"
-    if policy.maximum_interval is not None:
-        yield "maximum_interval", f"{_seconds(policy.maximum_interval):g} s"
-    always = with_non_retryable_errors(None).non_retryable_error_types or ()
-    if named := [name for name in policy.non_retryable_error_types or () if name not in always]:
-        yield "non_retryable_error_types", ", ".join(named)
-    if refused:
-        yield "non_retryable_model_errors", ", ".join(kind.__name__ for kind in refused)
-
-
-def _seconds(value: timedelta | None) -> float | None:
-    return None if value is None else value.total_seconds()
-
-
-def _absurd(policy: RetryPolicy, timeouts: dict[str, float | None]) -> str:
-    """Why these settings cannot be meant. A timeout of nothing is one that nobody set, where there need not be any."""
-    for name, seconds in timeouts.items():
-        if seconds is not None and (seconds < 0 or (seconds == 0 and name.endswith("to_close_timeout"))):
-            return f"{name}={seconds:g} s makes no sense"
-    try:
-        policy._validate()  # noqa: SLF001  what the SDK itself asks before it tells the server
-    except (ValueError, TypeError) as error:
-        return f"the retry policy makes no sense: {error}"
-    return ""

@@ -44,7 +44,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
 
 
 VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}", "temporalio.common.RetryPolicy._validate")
-"""What we set besides; and what `retries.py` asks."""
+"""What we set besides; and what `policies.py` asks."""
 
 AI = (
     "pydantic_ai.durable_exec._toolset.DurableToolsetBase",
@@ -60,7 +60,7 @@ AI = (
     "pydantic_ai.durable_exec.temporal.TemporalDurability._toolset_activity_config",
     "pydantic_ai.durable_exec.temporal.TemporalDurability._non_retryable_model_errors",
 )
-"""What `retries.py` reads of pydantic-ai's half of this engine, and looks for first: only an audit needs it."""
+"""What an audit reads of pydantic-ai's half of this engine. `retries.py` looks for it first: nobody else needs it."""
 
 
 def check() -> None:

@@ -1,0 +1,98 @@
+"""What a Temporal workflow's calls say of its child workflows, and of its local activities."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from fixtures.audit import children_temporal
+from harness.audits import own
+from harness.engines.temporal import retries as temporal
+from harness.retries.report import UnitAudit
+from harness.retries.values import Failure
+from tests.audits.cells import measured
+
+F = Failure
+OPTIONS = {"workflow_attempts": 1}
+ASKED = "step:quote.client"
+MODULE = "fixtures.audit.children_temporal"
+
+
+def units(workflow: Any) -> dict[str, UnitAudit]:
+    layers = partial(temporal.layers, workflow)
+    return {unit.unit: unit for unit in own.units_of(workflow, lambda unit: layers(unit, OPTIONS))}
+
+
+def chains(workflow: Any, failure: Failure) -> dict[str, str]:
+    cells = {name: unit.cell(failure) for name, unit in units(workflow).items()}
+    return {name: cell.chain for name, cell in cells.items() if cell is not None}
+
+
+def test_the_policy_of_a_child_is_around_all_that_it_asks_for_and_heeds_no_type_of_an_activitys_failure():
+    child = "4 (temporal workflow of priced)"
+    assert chains(children_temporal.Order, F.UNAVAILABLE) == {ASKED: f"3 (temporal activity) × {child} = 12"}
+    assert chains(children_temporal.Order, F.BAD_REQUEST) == {ASKED: f"{child} = 4"}
+    assert chains(children_temporal.Order, F.TOOL_EXCEPTION) == {"step:shelve": f"2 (temporal activity) × {child} = 8"}
+    assert units(children_temporal.Order)["step:shelve"].step == "step:priced#1.step:Shelved#1"
+
+
+def test_a_child_without_a_policy_is_begun_once():
+    assert chains(children_temporal.Plain, F.UNAVAILABLE) == {ASKED: "3 (temporal activity) = 3"}
+    assert "temporal workflow of priced" in [one.name for one in units(children_temporal.Plain)[ASKED].layers]
+
+
+def test_children_that_are_named_as_text_are_looked_into_as_deep_as_they_are():
+    around = "4 (temporal workflow of priced) × 2 (temporal workflow of between)"
+    assert chains(children_temporal.ByText, F.UNAVAILABLE) == {ASKED: f"3 (temporal activity) × {around} = 24"}
+
+
+def test_what_a_local_activity_raises_fails_a_child_by_its_own_type_and_a_child_its_parent_by_none():
+    local, middle = "2 (temporal local activity)", "3 (temporal workflow of Middle)"
+    asked = {ASKED: f"{local} × 3 (temporal workflow of Inner) × {middle} = 18"}
+    assert chains(children_temporal.Nested, F.UNAVAILABLE) == asked
+    assert chains(children_temporal.Nested, F.BAD_REQUEST) == {ASKED: f"{local} × {middle} = 6"}
+
+
+def test_local_activities_are_known_in_every_way_to_ask_for_them():
+    three = "3 (temporal local activity) = 3"
+    assert chains(children_temporal.Local, F.UNAVAILABLE) == {ASKED: three}
+    assert chains(children_temporal.Local, F.BAD_REQUEST) == {ASKED: "1 (openai) = 1"}
+    twice = "2 (temporal local activity) = 2"
+    assert chains(children_temporal.Local, F.TOOL_EXCEPTION) == {"step:keep": twice, "step:shelve": three}
+    assert {unit.step for unit in units(children_temporal.Local).values()} == {""}  # a run shows them as no units
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "why"),
+    [
+        ("Elsewhere", "step:invoiced", "the workflow asks for it by its name, as text"),
+        ("Counted", ASKED, "said in `workflow.execute_child_workflow`, when the workflow runs: only a run knows its"),
+        ("Unlike", ASKED, "said in `workflow.execute_child_workflow`, when the workflow runs, and not every call of"),
+        ("Both", ASKED, "not every call of it says the same"),
+        ("Daily", ASKED, "its `cron_schedule` begins it again and again"),
+        ("Selfish", ASKED, "it asks for itself as its child"),
+        ("GoesOn", ASKED, "`workflow.continue_as_new` says others for what comes after it"),
+    ],
+)
+def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
+    unknown = units(getattr(children_temporal, name))[unit]
+    assert why in unknown.unknown[0].unknown
+    assert {cell.predicted for cell in unknown.cells} == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "failure", "comes_to"),
+    [
+        pytest.param("Order", ASKED, F.BAD_REQUEST, 4, id="a child that heeds no type of an activity's"),
+        pytest.param("Order", "step:shelve", F.TOOL_EXCEPTION, 8, id="an activity of a child that asks nobody"),
+        pytest.param("ByText", ASKED, F.UNAVAILABLE, 24, id="children that are named as text"),
+        pytest.param("Nested", ASKED, F.BAD_REQUEST, 6, id="a child that heeds the type of a local activity's"),
+        pytest.param("Ended", ASKED, F.UNAVAILABLE, 10, id="a child whose runs are ended by the clock"),
+        pytest.param("Short", ASKED, F.READ_TIMEOUT, 3, id="a local activity that is ended by the clock"),
+    ],
+)
+def test_what_the_calls_say_is_what_is_measured(tmp_path, name, unit, failure, comes_to):
+    cell = measured(tmp_path, f"{MODULE}:{name}", "temporal", unit, failure, **OPTIONS)
+    assert (cell.predicted, cell.counted) == (comes_to, comes_to)
