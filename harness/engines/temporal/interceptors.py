@@ -31,6 +31,7 @@ from temporalio.worker import (
     SignalExternalWorkflowInput,
     StartActivityInput,
     StartChildWorkflowInput,
+    StartLocalActivityInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
@@ -241,10 +242,7 @@ class _Requests(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
         name = input.activity
         key = self._asked_for(name)
-        configured = {field: _seconds(value) for field in TIMEOUTS if (value := getattr(input, field)) is not None}
-        for field, seconds in configured.items():
-            limit = in_order(Limit(seconds, self._watch.clock.timeout(name, seconds)))
-            setattr(input, field, timedelta(seconds=limit.effective))
+        configured = self._shorten(input)
         policy, configured = input.retry_policy or RetryPolicy(), _as_taken(configured)
         configured["initial_interval"] = _seconds(policy.initial_interval)
         input.retry_policy = _scaled(policy, self._watch.clock)
@@ -252,6 +250,21 @@ class _Requests(WorkflowOutboundInterceptor):
         handle = super().start_activity(input)
         handle.add_done_callback(partial(self._answered, key))
         return handle
+
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
+        """It is no unit here, as nothing records it before it ends; only its times are scaled."""
+        self._shorten(input)
+        input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), self._watch.clock)
+        return super().start_local_activity(input)
+
+    def _shorten(self, input: StartActivityInput | StartLocalActivityInput) -> dict[str, float]:  # noqa: A002
+        """Scale the timeouts of an activity. Returns what was configured."""
+        known = {field: value for field in TIMEOUTS if (value := getattr(input, field, None)) is not None}
+        configured = {field: _seconds(value) for field, value in known.items()}
+        for field, seconds in configured.items():
+            limit = in_order(Limit(seconds, self._watch.clock.timeout(input.activity, seconds)))
+            setattr(input, field, timedelta(seconds=limit.effective))
+        return configured
 
     def _answered(self, key: str, handle: workflow.ActivityHandle[Any]) -> None:
         if not handle.cancelled() and handle.exception() is None:
