@@ -7,7 +7,10 @@ call spells out, or names in its module, is known before anything runs; of the r
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -28,6 +31,8 @@ ASKING = frozenset(
 """Functions that ask for a unit or a workflow: what it runs comes first, or its name; then its arguments, and options
 by their names.
 """
+AROUND = "SetWorkflowTimeout"
+"""What a `with` of DBOS's begins: it says the timeout of the workflows that the code in it calls or starts."""
 FIRST = ("activity", "workflow")
 """The names of what comes first."""
 
@@ -45,11 +50,25 @@ def _calls(function: FunctionType) -> Iterator[MadeInCall]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _asks(node, spelled) and (node.args or node.keywords):
             yield _said(node, spelled, code.co_filename, code.co_firstlineno + node.lineno - 1)
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            for said in (item.context_expr for item in node.items):
+                if isinstance(said, ast.Call) and _by(said) == AROUND:
+                    one = _said(said, spelled, code.co_filename, code.co_firstlineno + said.lineno - 1)
+                    yield from (replace(one, runs=called) for called in _named_in(node.body, spelled))
+
+
+def _named_in(body: Iterable[ast.stmt], spelled: Spelled) -> Iterator[Any]:
+    """The functions that some code names."""
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Name | ast.Attribute):
+            with suppress(ValueError):
+                if inspect.isroutine(value := spelled.value(node)):
+                    yield value
 
 
 def _names_any(code: CodeType) -> bool:
     inner = (one for one in code.co_consts if isinstance(one, CodeType))
-    return not ASKING.isdisjoint(code.co_names) or any(map(_names_any, inner))
+    return not {*ASKING, AROUND}.isdisjoint(code.co_names) or any(map(_names_any, inner))
 
 
 def _asks(call: ast.Call, spelled: Spelled) -> bool:
@@ -76,6 +95,11 @@ def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
             options |= {one.arg: value} if one.arg else dict(value)
         except (TypeError, ValueError):
             hidden.add(one.arg or UNPACKED)
+    if _by(call) == AROUND and call.args:
+        try:
+            options["workflow_timeout_sec"] = spelled.value(call.args[0])
+        except ValueError:
+            hidden.add("workflow_timeout_sec")
     try:
         runs = spelled.value([*(call.args if _by(call) != GOES_ON else ()), *named][0])
     except (IndexError, ValueError):

@@ -62,7 +62,8 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
     for one in children.values():
-        unit = collect.recovered_unit(_recovering(one.value, way.engine))
+        around = [live for live in way.engine(_own(one)) if live.layer.kind in ("recovery", "limit")]
+        unit = collect.recovered_unit(around)
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
 
 

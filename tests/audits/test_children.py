@@ -1,4 +1,4 @@
-"""What a Temporal workflow's calls say of its child workflows, and of its local activities."""
+"""What a workflow's code says of its child workflows, and of Temporal's local activities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.audit import children_temporal
+from harness import audit
 from harness.audits import own
 from harness.engines.temporal import retries as temporal
 from harness.retries.report import UnitAudit
@@ -96,3 +97,50 @@ def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
 def test_what_the_calls_say_is_what_is_measured(tmp_path, name, unit, failure, comes_to):
     cell = measured(tmp_path, f"{MODULE}:{name}", "temporal", unit, failure, **OPTIONS)
     assert (cell.predicted, cell.counted) == (comes_to, comes_to)
+
+
+TIMED = """
+from dbos import DBOS, SetWorkflowTimeout
+
+@DBOS.step()
+def write(name: str) -> str:
+    return name
+
+@DBOS.workflow()
+def letter(name: str) -> str:
+    return write(name)
+
+@DBOS.workflow()
+def called(name: str) -> str:
+    with SetWorkflowTimeout(120):
+        return letter(name)
+
+@DBOS.workflow()
+def started(name: str) -> str:
+    with SetWorkflowTimeout(workflow_timeout_sec=60 * 2):
+        handle = DBOS.start_workflow(letter, name)
+    return handle.get_result()
+
+@DBOS.workflow()
+def made(name: str) -> str:
+    with SetWorkflowTimeout(len(name)):
+        return letter(name)
+
+@DBOS.workflow()
+def beside(name: str) -> str:
+    with SetWorkflowTimeout(120):
+        pass
+    return letter(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "timeout"),
+    [("called", "timeout=120 s"), ("started", "timeout=120 s"), ("made", "unknown"), ("beside", None)],
+)
+def test_the_timeout_that_the_code_around_a_child_of_dbos_sets_is_told(tmp_path, name, timeout):
+    (tmp_path / "timed_letters.py").write_text(TIMED)
+    report = audit(f"{tmp_path / 'timed_letters.py'}:{name}", "dbos", static=True)
+    (child,) = [unit for unit in report.units if unit.unit == "letter.run"]
+    told = [layer for layer in child.layers if layer.name == "dbos workflow timeout"]
+    assert [str(layer).partition(": ")[2].partition(" (")[0] for layer in told] == ([timeout] if timeout else [])

@@ -160,8 +160,32 @@ def _of_function(unit: Unit, around: Sequence[Live]) -> Sequence[Live]:
     if wrapper is not None:
         return (Step(_given(kept), decorated(wrapper), kept.get("step_name", ""), wrapper), *around)
     if unit.kind == "own":
-        return (Recovery(unit.function, {}),) if _is_workflow(unit.function) else ()
+        return (Recovery(unit.function, {}), *_timed(unit)) if _is_workflow(unit.function) else ()
     return around
+
+
+def _timed(unit: Unit) -> Sequence[Live]:
+    """The timeout of a workflow that is called or started inside of `with SetWorkflowTimeout(...)`, as that says it."""
+    calls = [one for one in unit.calls if one.by == "SetWorkflowTimeout" and one.runs is unit.function]
+    if not calls:
+        return ()
+    said = [(one.options or {}).get("workflow_timeout_sec") for one in calls]
+    seconds, *others = said
+    alike = not any(one.hidden for one in calls) and all(one == seconds for one in others)
+    unknown = "" if alike and isinstance(seconds, int | float | None) else _MADE
+    layer = RetryLayer(
+        name="dbos workflow timeout",
+        kind="limit",
+        settings={} if unknown else {"timeout": "none" if seconds is None else f"{seconds:g} s"},
+        origin=at(calls[0].file, calls[0].line),
+        all=None if unknown else seconds,
+        interrupts=False,
+        unknown=unknown,
+    )
+    return (Deadline(layer),)
+
+
+_MADE = "it is said with `SetWorkflowTimeout` when the workflow runs, or not everywhere alike"
 
 
 def _is_workflow(function: Any) -> bool:
