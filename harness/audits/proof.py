@@ -9,7 +9,18 @@ from dataclasses import replace
 from itertools import islice
 from math import inf, isfinite
 
-from harness.audits.targets import ALONE, INSTEAD, MODEL, STEP, TOGETHER, Target, is_asked, is_decorated, target
+from harness.audits.targets import (
+    ALONE,
+    INSTEAD,
+    MODEL,
+    STEP,
+    TOGETHER,
+    Target,
+    elsewhere,
+    is_asked,
+    is_decorated,
+    target,
+)
 from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
@@ -47,6 +58,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     names = frozenset(unit.called for unit in units if unit.called or unit in asked)
     targets = [
         shared.get(unit.dies if cell.failure is Failure.CRASH else unit.step)
+        or elsewhere(unit, asking)
         or target(unit, cell, asking, comes_back, called)
         for unit, cell in every
     ]

@@ -41,6 +41,13 @@ class Target:
     held_up: bool = False
 
 
+def elsewhere(*units: UnitAudit) -> str:
+    """Why no run comes past these, where one of them runs in a worker of the person's own; empty if none does."""
+    found = ((unit.unit, layer.queue) for unit in units for layer in unit.layers if layer.queue)
+    unit, queue = next(found, ("", ""))
+    return f"{unit} is asked for on the task queue {queue!r}, which no worker serves here" if queue else ""
+
+
 def target(
     unit: UnitAudit,
     cell: Cell,

@@ -104,3 +104,11 @@ def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_
     for cell in quiet("Unpaid").cells:
         assert "came to no end (`step:pay#1` was tried" in cell.unmeasured
         assert "times in one life, and again; payments.example cannot be reached from here)" in cell.unmeasured
+
+
+def test_a_step_that_another_worker_does_is_not_waited_for():
+    proven = audit("fixtures.audit.calling_temporal:Elsewhere", "temporal", options=OPTIONS)
+    (unit,) = [unit for unit in proven.units if unit.unit == "step:be_quiet"]
+    assert unit.layers[0].settings["task_queue"] == "letters"
+    why = "step:be_quiet is asked for on the task queue 'letters', which no worker serves here"
+    assert {cell.unmeasured for cell in unit.cells} == {why}

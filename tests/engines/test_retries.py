@@ -276,6 +276,12 @@ def activity(unit: Unit = MODEL, **config) -> temporal.Activity:
     return temporal.layers(agent(TemporalDurability(activity_config=given)), unit, {})[0]
 
 
+def test_an_activity_says_on_which_queue_it_is_asked_for_if_not_on_its_workflows():
+    tool = Unit("tool", "charge", metadata={"temporal": ActivityConfig(task_queue="other")})
+    told = [(one.layer.queue, one.layer.settings.get("task_queue")) for one in (activity(tool), activity())]
+    assert told == [("other", "other"), ("", None)]
+
+
 def test_an_activity_is_retried_without_end_by_default():
     answer = activity().answer(LOST)
     assert answer.attempts is None

@@ -67,6 +67,8 @@ class Activity:
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
         settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
         settings |= dict(said_of(self.policy, non_retryable or ()))
+        queue = str(config.get("task_queue") or "")
+        settings |= {"task_queue": queue} if queue else {}
         attempt = seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"] or math.inf
         self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats)
         ended = attempt if beats else self._noticing.death
@@ -82,6 +84,7 @@ class Activity:
             jitter=False,
             unknown=unknown,
             called=called,
+            queue=queue,
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -222,7 +225,8 @@ def _called(function: Any, unit: Unit) -> Live:
     if local:
         return LocalActivity(said.options, said.origin, name)
     beats = any("heartbeat" in used.lower() for used in unit.names)
-    return Activity(said.options, said.origin, None, beats=beats, called=name)
+    queue = {"task_queue": (calls[0].options or {}).get("task_queue")}  # one that only a run knows changes no number
+    return Activity({**said.options, **queue}, said.origin, None, beats=beats, called=name)
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
