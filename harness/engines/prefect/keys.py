@@ -19,11 +19,7 @@ from harness.retries.live import Unit
 from harness.subjects.toolsets import functions
 
 
-def nothing() -> None:
-    """The deps of a run that has none."""
-
-
-def strays(task: Any, agent: Any, unit: Unit, deps: Callable[[], Any] = nothing) -> str:
+def strays(task: Any, agent: Any, unit: Unit, deps: Callable[[], Any]) -> str:
     """What keeps a task of an agent's from finding what it kept, when its flow is retried; empty if nothing does.
 
     A policy that has no such key for the plainest inputs, or none at all, is left alone: it may look at anything. So is

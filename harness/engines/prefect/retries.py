@@ -17,14 +17,12 @@ from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import get_current_settings
 from prefect.states import Failed
-from prefect.task_engine import TaskRunTimeoutError
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 from pydantic_ai.durable_exec.prefect._types import default_task_config
 
-from harness.engines.prefect.keys import nothing, strays
 from harness.engines.prefect.waiting import backoff
 from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unfit, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -183,12 +181,13 @@ def _whole(delay: Any) -> int | None:
         return None
 
 
-def layers(value: Any, unit: Unit, options: dict[str, Any], deps: Callable[[], Any] = nothing) -> Sequence[Live]:
+def layers(value: Any, unit: Unit, options: dict[str, Any], deps: Callable[[], Any] = lambda: None) -> Sequence[Live]:
     """The layers that Prefect has around a unit, the innermost first. `value` is the subject, `deps` make its runs'."""
     flow = _flow(value, options)
     value = unit.owner or value
+    given = deps if flow.retries else None  # nothing is looked for again where nothing is done again
     if unit.kind in ("run", "flow"):
-        return (flow.around(_model_task(value, unit, deps)) if isinstance(value, AbstractAgent) else flow,)
+        return (flow.around(_model_task(value, unit, given)) if isinstance(value, AbstractAgent) else flow,)
     own = _own(unit.function)
     if unit.kind == "own":
         return (*own, _unless_blocked(flow, value, own[0])) if own else ()
@@ -196,7 +195,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any], deps: Callable[[], A
         config = _config(value, unit)
     except UserError as error:  # pydantic-ai's own word for a configuration that it does not take
         return (_refused(str(error), explicit()), flow)
-    units = [*own, *([] if config is None else [_made(unit, config, value, deps)])]
+    units = [*own, *([] if config is None else [_made(unit, config, value, given)])]
     return (*units, flow.around(*units))
 
 
@@ -217,8 +216,8 @@ def _given_task(task: Any) -> TaskLayer:
     return TaskLayer(task, decorated(task.fn), task.name, _usual(task, Task(_nothing)))
 
 
-def _made(unit: Unit, config: dict[str, Any], agent: Any, deps: Callable[[], Any]) -> Live:
-    """The task of an agent's that Prefect makes of a configuration, if it does."""
+def _made(unit: Unit, config: dict[str, Any], agent: Any, deps: Callable[[], Any] | None) -> Live:
+    """The task of an agent's that Prefect makes of a configuration, if it does. Without `deps` no key is asked for."""
     argument = _CONFIGS.get(unit.kind, "_event_stream_handler_task_config").strip("_")
     usual = {name for name, value in default_task_config.items() if config.get(name, value) == value}
     origin = explicit(argument, retries=config.get("retries"))
@@ -228,10 +227,16 @@ def _made(unit: Unit, config: dict[str, Any], agent: Any, deps: Callable[[], Any
         task = _task(config)
     except Exception as error:  # noqa: BLE001  Prefect calls a function for the delays when the task is made
         return _refused(f"Prefect makes no task of it: {type(error).__name__}: {error}", origin)
-    return TaskLayer(task, origin, usual=usual, whose="pydantic_ai", strays=strays(task, agent, unit, deps))
+    lost = ""
+    if deps is not None:
+        # Imported here, because that takes time and is rarely needed.
+        from harness.engines.prefect.keys import strays
+
+        lost = strays(task, agent, unit, deps)
+    return TaskLayer(task, origin, usual=usual, whose="pydantic_ai", strays=lost)
 
 
-def _model_task(agent: Any, run: Unit, deps: Callable[[], Any]) -> Live:
+def _model_task(agent: Any, run: Unit, deps: Callable[[], Any] | None) -> Live:
     """The task in which an agent asks its model in a run."""
     unit = replace(run, kind="model")
     return _made(unit, _config(agent, unit) or {}, agent, deps)
@@ -334,7 +339,9 @@ def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
 def _wanted(task: Any, error: BaseException) -> bool:
     """What `can_retry` of Prefect's engine says, without a task run."""
     condition = task.retry_condition_fn
-    if isinstance(error, TimedOut):
+    if condition and isinstance(error, TimedOut):
+        from prefect.task_engine import TaskRunTimeoutError  # here: it takes time, too
+
         error = TaskRunTimeoutError(f"Scope timed out after {task.timeout_seconds} second(s).")
     state: Any = Failed(data=error, message=f"Task run encountered unexpected exception: {_spelled(error)}")
     if inspect.iscoroutinefunction(condition):
