@@ -191,6 +191,11 @@ def test_a_server_of_ours_comes_back_with_what_it_had(tmp_path: Path) -> None:
         session.store("r2", tmp_path)
 
 
+def test_a_server_of_ours_has_no_memory_that_outlives_its_death(server: Server) -> None:
+    postmaster = (server.folder / "data" / "postmaster.pid").read_text("utf-8").split()[0]
+    assert "/dev/shm/PostgreSQL" not in Path(f"/proc/{postmaster}/maps").read_text("utf-8")
+
+
 def test_a_server_of_ours_outlives_the_threads_that_start_it() -> None:
     started: list[Server] = []
 

@@ -30,6 +30,7 @@ READY_SECONDS = 30.0
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: what lies in /dev/shm outlives a server that is killed
     "fsync": "off",  # the server may be killed, the machine is not: nothing that was acknowledged is lost
     "max_connections": "200",
     "shared_buffers": "32MB",
