@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import CodeType, FunctionType
 from typing import Any
 
-from harness.audits.sources import tree_of
+from harness.audits.sources import last_name, tree_of
 from harness.audits.spelled import Spelled
 from harness.retries.live import UNPACKED, MadeInCall
 
@@ -52,7 +52,7 @@ def _calls(function: FunctionType) -> Iterator[MadeInCall]:
             yield _said(node, spelled, code.co_filename, code.co_firstlineno + node.lineno - 1)
         elif isinstance(node, ast.With | ast.AsyncWith):
             for said in (item.context_expr for item in node.items):
-                if isinstance(said, ast.Call) and _by(said) == AROUND:
+                if isinstance(said, ast.Call) and last_name(said.func) == AROUND:
                     one = _said(said, spelled, code.co_filename, code.co_firstlineno + said.lineno - 1)
                     yield from (replace(one, runs=called) for called in _named_in(node.body, spelled))
 
@@ -73,7 +73,7 @@ def _names_any(code: CodeType) -> bool:
 
 def _asks(call: ast.Call, spelled: Spelled) -> bool:
     """Whether a call is one of Temporal's own functions, and not one of that name that somebody else has made."""
-    if _by(call) not in ASKING:
+    if last_name(call.func) not in ASKING:
         return False
     try:
         return str(getattr(spelled.value(call.func), "__module__", "")).startswith("temporalio.")
@@ -81,12 +81,8 @@ def _asks(call: ast.Call, spelled: Spelled) -> bool:
         return True  # imported where it is called
 
 
-def _by(call: ast.Call) -> str:
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
-
-
 def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
-    named = [one.value for one in call.keywords if one.arg in FIRST]
+    by, named = last_name(call.func), [one.value for one in call.keywords if one.arg in FIRST]
     options: dict[str, Any] = {}
     hidden: set[str] = set()
     for one in call.keywords:
@@ -95,14 +91,14 @@ def _said(call: ast.Call, spelled: Spelled, file: str, line: int) -> MadeInCall:
             options |= {one.arg: value} if one.arg else dict(value)
         except (TypeError, ValueError):
             hidden.add(one.arg or UNPACKED)
-    if _by(call) == AROUND and call.args:
+    if by == AROUND and call.args:
         try:
             options["workflow_timeout_sec"] = spelled.value(call.args[0])
         except ValueError:
             hidden.add("workflow_timeout_sec")
     try:
-        runs = spelled.value([*(call.args if _by(call) != GOES_ON else ()), *named][0])
+        runs = spelled.value([*(call.args if by != GOES_ON else ()), *named][0])
     except (IndexError, ValueError):
         runs = None
     name = runs if isinstance(runs, str) else str(getattr(runs, "__name__", ""))
-    return MadeInCall(name, options, "", file, line, runs, frozenset(hidden), _by(call))
+    return MadeInCall(name, options, "", file, line, runs, frozenset(hidden), by)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 
-from harness.audits.sources import tree_of
+from harness.audits.sources import last_name, tree_of
 
 _Inner = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
 _NO_FUNCTIONS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
@@ -188,5 +188,4 @@ def _name(node: _Inner) -> str:
 
 def _last(said: ast.AST) -> str:
     """The name of an expression, or of the container that it takes something out of: which that is, a run tells."""
-    said = said.value if isinstance(said, ast.Subscript) else said
-    return str(getattr(said, "attr", getattr(said, "id", "")))
+    return last_name(said.value if isinstance(said, ast.Subscript) else said)

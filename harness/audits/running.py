@@ -13,7 +13,7 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-from harness.audits.sources import tree_of
+from harness.audits.sources import last_name, tree_of
 from harness.audits.spelled import Spelled
 from harness.retries.live import MadeInCall
 
@@ -77,7 +77,7 @@ def _is_reserved(call: ast.Call, known: Container[str]) -> bool:
 
 
 def _called(call: ast.Call) -> str:
-    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+    return last_name(call.func)
 
 
 def _given(call: ast.Call) -> list[ast.expr]:
@@ -132,7 +132,7 @@ def _spelled(names: Iterable[ast.Name]) -> frozenset[str]:
 def _made(call: ast.Call, function: FunctionType, spelled: Spelled) -> MadeInCall:
     given = _given(call)
     run = given[1] if len(given) > 1 else None
-    name = str(getattr(run, "attr", getattr(run, "id", _called(call))))
+    name = last_name(run) or _called(call)
     try:
         qualified = getattr(spelled.value(run), "__qualname__", "") if isinstance(run, ast.Name) else ""
     except ValueError:

@@ -22,3 +22,8 @@ def tree_of(code: CodeType) -> ast.Module | None:
         return ast.parse(dedent(inspect.getsource(code)))
     except (OSError, SyntaxError):
         return None
+
+
+def last_name(said: ast.AST | None) -> str:
+    """The last name in an expression, `run` of `shop.tills.run`; empty if it ends in none."""
+    return str(getattr(said, "attr", getattr(said, "id", "")))

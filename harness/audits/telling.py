@@ -22,7 +22,7 @@ from harness.audits.asking.google import is_google
 from harness.audits.asking.sdks import Untold, read_timeout
 from harness.audits.naming import words_of
 from harness.audits.reach import COPIES, Reached
-from harness.audits.sources import tree_of
+from harness.audits.sources import last_name, tree_of
 from harness.audits.spelled import Spelled, is_mapping
 
 TIMEOUT, RETRIES, SETTINGS = "timeout", "max_retries", "model_settings"
@@ -83,7 +83,7 @@ class _Code:
             copied = [said for call in before for said in self._given(call, is_copy=not self.is_made)]
             yield _read([*copied, *self._given(last)])
         for call in filter(self._is_handed, every):
-            if _last(call.func) in PASSING:
+            if last_name(call.func) in PASSING:
                 yield _read(self._given(call))
             else:
                 does = f"what `{ast.unparse(call.func)}` does with the {self.option} that it is given"
@@ -148,7 +148,7 @@ class _Code:
             holder = self._value(step) if holder is not _UNKNOWN else _UNKNOWN
             inside = isinstance(step, ast.Subscript) and name in names
             name = getattr(step, "attr", "")
-            is_named = inside or (name in names and not (self.is_made and _last(root) not in sys.modules))
+            is_named = inside or (name in names and not (self.is_made and last_name(root) not in sys.modules))
             if holder is self.one.value or (holder is _UNKNOWN and is_named):
                 return steps[place:]
         first = getattr(steps[0], "attr", None) if steps else None
@@ -328,7 +328,3 @@ def _same(name: str, values: Sequence[Any]) -> Any:
 def _untold(reason: str, option: str = SETTINGS) -> dict[str, Any]:
     """What calls say of which only a run knows what it is: a timeout, or settings, which may be about retries, too."""
     return dict.fromkeys((TIMEOUT, RETRIES) if option == SETTINGS else (TIMEOUT,), Untold(reason))
-
-
-def _last(said: ast.expr) -> str:
-    return str(getattr(said, "attr", getattr(said, "id", "")))

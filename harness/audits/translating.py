@@ -16,7 +16,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from harness.audits.reach import Reached, is_own
-from harness.audits.sources import scope_of, tree_of
+from harness.audits.sources import last_name, scope_of, tree_of
 from harness.subjects.bare import bare
 from harness.subjects.importing import is_theirs
 from harness.subjects.wrapping import wrappers
@@ -66,8 +66,7 @@ class Translating:
         """The exceptions that an expression names, or makes."""
         if isinstance(said, ast.Tuple):
             return [kind for one in said.elts for kind in self._types(one)]
-        named = said.func if isinstance(said, ast.Call) else said
-        name = getattr(named, "attr", getattr(named, "id", ""))
+        name = last_name(said.func if isinstance(said, ast.Call) else said)
         return _kinds(self.known.get(name, getattr(builtins, name, None)))
 
 
