@@ -124,8 +124,8 @@ def _told_again(
     return again.model_copy(update={"seconds": None})
 
 
-class _Recording:
-    """A unit that takes a `ModelRetry` for a result, as those do that the engine makes in a run."""
+class _Answering:
+    """A live layer as it is, but for what it does with some failures."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
@@ -133,6 +133,10 @@ class _Recording:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._live, name)
+
+
+class _Recording(_Answering):
+    """A unit that takes a `ModelRetry` for a result, as those do that the engine makes in a run."""
 
     def answer(self, error: BaseException) -> Answer:
         """What the unit does with any other failure."""
@@ -193,15 +197,8 @@ def _listed(name: str, server: Server, lives: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit=name, layers=told([*server.layers, *(live.layer for live in lives)], unknown), cells=cells)
 
 
-class _Held:
+class _Held(_Answering):
     """A unit whose attempts share one session: when that is lost, no other attempt reaches the server."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self.layer = live.layer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._live, name)
 
     def answer(self, error: BaseException) -> Answer:
         """What the unit does with what is no word of the server's, such as a deadline of its own."""

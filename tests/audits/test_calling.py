@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import pytest
 
 from fixtures.audit import calling_temporal
 from harness import audit
-from harness.audits import own
 from harness.audits.rules import found
-from harness.engines.temporal import retries as temporal
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 from tests.audits.reports import report
+from tests.audits.workflows import OPTIONS, chains, units
 
 F = Failure
-OPTIONS = {"workflow_attempts": 1}
 ASKED = "step:ask.client"
-
-
-def units(workflow: Any) -> dict[str, UnitAudit]:
-    layers = partial(temporal.layers, workflow)
-    return {unit.unit: unit for unit in own.units_of(workflow, lambda unit: layers(unit, OPTIONS))}
-
-
-def chains(workflow: Any, failure: Failure) -> dict[str, str]:
-    cells = {name: unit.cell(failure) for name, unit in units(workflow).items()}
-    return {name: cell.chain for name, cell in cells.items() if cell is not None}
 
 
 def test_what_is_spelled_out_or_has_a_name_is_known_before_anything_runs():

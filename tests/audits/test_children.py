@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import pytest
 
 from fixtures.audit import children_temporal
 from harness import audit
-from harness.audits import own
-from harness.engines.temporal import retries as temporal
-from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 from tests.audits.cells import measured
+from tests.audits.workflows import OPTIONS, chains, units
 
 F = Failure
-OPTIONS = {"workflow_attempts": 1}
 ASKED = "step:quote.client"
 MODULE = "fixtures.audit.children_temporal"
-
-
-def units(workflow: Any) -> dict[str, UnitAudit]:
-    layers = partial(temporal.layers, workflow)
-    return {unit.unit: unit for unit in own.units_of(workflow, lambda unit: layers(unit, OPTIONS))}
-
-
-def chains(workflow: Any, failure: Failure) -> dict[str, str]:
-    cells = {name: unit.cell(failure) for name, unit in units(workflow).items()}
-    return {name: cell.chain for name, cell in cells.items() if cell is not None}
 
 
 def test_the_policy_of_a_child_is_around_all_that_it_asks_for_and_heeds_no_type_of_an_activitys_failure():

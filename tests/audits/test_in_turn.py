@@ -190,20 +190,7 @@ def test_an_agent_that_only_stands_in_for_one_with_the_same_client_is_not_measur
     assert found["twin.model", F.UNAVAILABLE].unmeasured == "the run never came to this: its code went another way"
 
 
-BY_HAND = """
-    from anthropic import AsyncAnthropic
-    from dbos import DBOS
-    from openai import APIError
-
-    spare = AsyncAnthropic(api_key="sk-fixture", max_retries=1)
-
-    async def told() -> str:
-        try:
-            said = await client.responses.create(model="gpt-5", input="")
-        except APIError:
-            return (await spare.messages.create(model="claude", max_tokens=9, messages=[])).content[0].text
-        return said.output_text
-
+TELLING = """
     @DBOS.step(retries_allowed=True, max_attempts=2)
     async def ask(prompt: str) -> str:
         return await told()
@@ -218,6 +205,24 @@ BY_HAND = """
     async def look() -> str:
         return await told()
 """
+"""What is told by hand, in a step and in a tool."""
+BY_HAND = (
+    """
+    from anthropic import AsyncAnthropic
+    from dbos import DBOS
+    from openai import APIError
+
+    spare = AsyncAnthropic(api_key="sk-fixture", max_retries=1)
+
+    async def told() -> str:
+        try:
+            said = await client.responses.create(model="gpt-5", input="")
+        except APIError:
+            return (await spare.messages.create(model="claude", max_tokens=9, messages=[])).content[0].text
+        return said.output_text
+"""
+    + TELLING
+)
 IN_A_BODY = (F.UNAVAILABLE, F.INVALID_RESPONSE)
 
 
@@ -243,7 +248,8 @@ def test_clients_of_one_tool_are_told_apart_by_their_hosts(tmp_path: Path, monke
     }
 
 
-ONE_HOST = """
+ONE_HOST = (
+    """
     from dbos import DBOS
     from openai import APIError
 
@@ -255,21 +261,9 @@ ONE_HOST = """
         except APIError:
             said = await spare.responses.create(model="gpt-5", input="")
         return said.output_text
-
-    @DBOS.step(retries_allowed=True, max_attempts=2)
-    async def ask(prompt: str) -> str:
-        return await told()
-
-    @DBOS.workflow()
-    async def sell(prompt: str) -> str:
-        return await ask(prompt)
-
-    asker = Agent("openai:gpt-5", name="asker")
-
-    @asker.tool_plain
-    async def look() -> str:
-        return await told()
 """
+    + TELLING
+)
 
 
 @pytest.mark.parametrize(

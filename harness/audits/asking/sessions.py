@@ -18,7 +18,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from harness.audits.asking.clock import worst_of
+from harness.audits.asking.clock import share, worst_of
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.elapsing import Stuck, run_elapsing
 from harness.audits.asking.modeling import Outcome
@@ -95,6 +95,7 @@ class Sessions:
         self.toolset, self.name = toolset, name
         self.transport: Any = toolset.client.transport
         self._usual: Any = None
+        self._known: dict[tuple[Any, ...], Met] = {}
         http = _inside(_factory(self.transport)())
         self.timeout: Any = getattr(http, "timeout", None)
         self.http: ModuleType | None = library_of(http)
@@ -104,11 +105,14 @@ class Sessions:
         """What opening a session, or one request in it, comes to where that fails; at worst, where chance has a say."""
         if hidden := next((one.layer for one in self.transports if one.layer.unknown), None):
             return Met(unknown={hidden.name: hidden.unknown})
-        return worst_of(
-            lambda: self._met(first(failure), failing),
-            lambda met: math.inf if met.endless else len(met.times),
-            lambda hasty, _patient: replace(hasty, short=True),
-        )
+        key = failure, failing, share()  # units of one server ask for the same, and each time takes some
+        if key not in self._known:
+            self._known[key] = worst_of(
+                lambda: self._met(first(failure), failing),
+                lambda met: math.inf if met.endless else len(met.times),
+                lambda hasty, _patient: replace(hasty, short=True),
+            )
+        return self._known[key]
 
     def outcome(self, failure: Failure, failing: str) -> tuple[Outcome, Met]:
         """The same in the words of all layers. What ended a session for good is the error that is left of it."""
@@ -153,9 +157,8 @@ class Sessions:
         twin.client.transport = copy.copy(self.transport)
 
         def made(**said: Any) -> Any:
-            outer = (
-                self._plain(said) if self.transport.httpx_client_factory is None else _factory(self.transport)(**said)
-            )
+            make = self.transport.httpx_client_factory
+            outer = self._plain(said) if make is None else make(**said)
             http = copy.copy(_inside(outer))
             http._transport, http._mounts = self._over(wire, watch), {}  # noqa: SLF001
             http._event_hooks = {event: [*hooks] for event, hooks in http.event_hooks.items()}  # noqa: SLF001
