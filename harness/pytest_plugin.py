@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -122,6 +122,18 @@ def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
     handed = Durable(request.node)
     yield handed
     handed.close()
+
+
+def _nobodys(*_faults: str, **_scenario: Any) -> NoReturn:
+    """What `durable.run` and `durable.steps` are for who imported the fixture; to call it itself, pytest forbids."""
+    __tracebackhide__ = True
+    from harness.errors import UsageError
+
+    raise UsageError("the fixture `durable` was used outside a test: import nothing, and write `def test_it(durable):`")
+
+
+for _name in ("run", "steps"):
+    setattr(durable, _name, _nobodys)
 
 
 @pytest.fixture

@@ -129,6 +129,10 @@ RUNS = """
     def test_uses_it_afterwards():
         KEPT[0].run(subject="agents:broken")
 
+    def test_imports_the_fixture():
+        from harness.pytest_plugin import durable
+        durable.run("crash@model#1/after", subject="shop:agent")
+
     def test_runs_what_is_broken(durable):
         durable.run(subject="agents:broken")
 
@@ -262,6 +266,13 @@ def test_a_mistake_in_a_call_is_told_of_the_call_and_of_no_marker(ran: Ran, name
 
 def test_a_fixture_used_after_its_test_says_whose_it_was(ran: Ran) -> None:
     assert "belongs to test_runs.py::test_keeps_the_fixture, which is over" in _section(ran, "test_uses_it_afterwards")
+
+
+def test_a_fixture_used_outside_a_test_says_how_to_ask_for_it(ran: Ran) -> None:
+    said = _section(ran, "test_imports_the_fixture")
+
+    assert "the fixture `durable` was used outside a test: import nothing, and write `def test_it(durable):`" in said
+    assert "harness/plugin" not in said
 
 
 def test_a_test_without_a_fault_has_no_report(ran: Ran) -> None:
