@@ -146,7 +146,7 @@ def _known_engine(where: str, name: str) -> None:
 
     try:
         if name != ALL:
-            registry.path_of(name)
+            registry.load(name)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
 

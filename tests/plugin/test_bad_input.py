@@ -20,6 +20,10 @@ MARKED = {
         "two markers contradict each other, one says engine='none' and the other engine='journal'",
     ),
     "an_engine_nobody_knows": ("@pytest.mark.durable('shop:agent', engine='jurnal')", "did you mean 'journal'?"),
+    "an_engine_of_no_module": (
+        "@pytest.mark.durable('shop:agent', engine='nowhere:Engine')",
+        "engine 'nowhere:Engine' cannot be loaded: ModuleNotFoundError",
+    ),
     "no_engine_at_all": ("@pytest.mark.durable('shop:agent', engines=[])", "so it would test nothing"),
     "a_fault_that_does_not_parse": (
         "@pytest.mark.durable('shop:agent', faults='crush@model#1')",
