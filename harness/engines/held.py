@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,9 @@ from harness.errors import EngineUnavailable
 
 KNOWN = "2.59.0"
 """The pydantic-ai that every name was last seen in."""
+
+Function = tuple[Any, str, tuple[str, ...]]
+"""A function that we replace or call: its owner, its name there, and the parameters that we use."""
 
 
 def integrates(engine: str) -> bool:
@@ -36,6 +39,28 @@ def gone(places: Iterable[str]) -> str | None:
     An attribute of a class may also be one that only its instances have: then its `__init__` has to name it.
     """
     return next((place for place in places if not _is_there(place)), None)
+
+
+def moved(functions: Iterable[Function], values: Iterable[str] = ()) -> str:
+    """What is not as we use it of an engine's functions, and of dotted names beside them; empty if all of it is."""
+    for owner, name, parameters in functions:
+        place = f"{owner.__module__}.{owner.__name__}.{name}" if inspect.isclass(owner) else f"{owner.__name__}.{name}"
+        function = getattr(owner, name, None)
+        if not callable(function):
+            return f"{place} is gone"
+        has = inspect.signature(function).parameters
+        if missing := [one for one in parameters if one not in has]:
+            return f"{place} has no parameter {missing[0]!r}"
+    place = gone(values) or ""
+    return place and f"{place} is gone"
+
+
+def unsupported(engine: str, package: str, known: Sequence[str], what: str) -> EngineUnavailable:
+    """The error that says so of an engine's own `package`, with the versions that are `known` to work."""
+    return EngineUnavailable(
+        f"engine {engine!r} {version(package)} is not supported: {what}; versions known to work: {', '.join(known)}"
+        f" (run `pip install {package}=={known[-1]}`)"
+    )
 
 
 def look_at_pydantic_ai(engine: str, places: Iterable[str]) -> None:

@@ -31,10 +31,9 @@ from dbos._sys_db import SystemDatabase
 from dbos._sys_db_sqlite import SQLiteSystemDatabase
 
 from harness.engines.base import RUN, Hook
-from harness.engines.dbos.versions import KNOWN, installed
+from harness.engines.dbos.versions import KNOWN
 from harness.engines.dbos.waiting import backoff
-from harness.engines.held import gone
-from harness.errors import EngineUnavailable
+from harness.engines.held import Function, moved, unsupported
 from harness.subjects.wrapping import wrappers
 
 QUICK = 0.01
@@ -44,7 +43,7 @@ NEVER = 3600.0
 
 Around = Callable[[], AbstractContextManager[None]]
 
-HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+HELD: tuple[Function, ...] = (
     (core, "invoke_step", ("step_ctx", "func", "step_name", "retries_allowed", "max_attempts")),
     (SystemDatabase, "record_operation_result", ("result",)),
     (SystemDatabase, "update_workflow_outcome", ("workflow_id", "status")),
@@ -55,7 +54,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (contexts.DBOSContext, "create_start_workflow_child", ("cur_ctx",)),
     (registry, "_get_or_create_dbos_registry", ()),
 )
-"""Owner, name, and the parameters that we use."""
+"""What we replace or call."""
 
 
 VALUES = (
@@ -83,23 +82,8 @@ AI = (
 
 def check() -> None:
     """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
-    for owner, name, parameters in HELD:
-        place = f"{owner.__module__}.{owner.__name__}" if inspect.isclass(owner) else owner.__name__
-        function = getattr(owner, name, None)
-        if not callable(function):
-            raise _moved(f"{place}.{name} is gone")
-        missing = [one for one in parameters if one not in inspect.signature(function).parameters]
-        if missing:
-            raise _moved(f"{place}.{name} has no parameter {missing[0]!r}")
-    if moved := gone(VALUES):
-        raise _moved(f"{moved} is gone")
-
-
-def _moved(what: str) -> EngineUnavailable:
-    return EngineUnavailable(
-        f"engine 'dbos' {installed()} is not supported: {what}; versions known to work: {', '.join(KNOWN)}"
-        f" (run `pip install dbos=={KNOWN[-1]}`)"
-    )
+    if what := moved(HELD, VALUES):
+        raise unsupported("dbos", "dbos", KNOWN, what)
 
 
 def internal_queue() -> Any:

@@ -8,7 +8,6 @@ read when it was imported, and the events that it sends in the background.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,10 @@ from prefect.results import ResultStore
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.transactions import AsyncTransaction, Transaction
 
-from harness.engines.held import gone
-from harness.engines.prefect.versions import KNOWN, installed
-from harness.errors import EngineUnavailable
+from harness.engines.held import Function, moved, unsupported
+from harness.engines.prefect.versions import KNOWN
 
-HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+HELD: tuple[Function, ...] = (
     (task_engine.BaseTaskRunEngine, "__post_init__", ()),
     (task_engine.SyncTaskRunEngine, "call_task_fn", ("transaction",)),
     (task_engine.AsyncTaskRunEngine, "call_task_fn", ("transaction",)),
@@ -46,7 +44,7 @@ HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (EventsWorker, "drain_all", ("timeout",)),
     (base, "clamped_poisson_interval", ("average_interval",)),
 )
-"""Owner, name, and the parameters that we use."""
+"""What we replace or call."""
 
 VALUES = ("prefect.context.GLOBAL_SETTINGS_CONTEXT",)
 """What we set besides."""
@@ -75,23 +73,8 @@ DRAINING = 5.0
 
 def check() -> None:
     """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
-    for owner, name, parameters in HELD:
-        place = f"{owner.__module__}.{owner.__name__}" if inspect.isclass(owner) else owner.__name__
-        function = getattr(owner, name, None)
-        if not callable(function):
-            raise _moved(f"{place}.{name} is gone")
-        missing = [one for one in parameters if one not in inspect.signature(function).parameters]
-        if missing:
-            raise _moved(f"{place}.{name} has no parameter {missing[0]!r}")
-    if moved := gone(VALUES):
-        raise _moved(f"{moved} is gone")
-
-
-def _moved(what: str) -> EngineUnavailable:
-    return EngineUnavailable(
-        f"engine 'prefect' {installed()} is not supported: {what}; versions known to work: {', '.join(KNOWN)}"
-        f" (run `pip install prefect=={KNOWN[-1]}`)"
-    )
+    if what := moved(HELD, VALUES):
+        raise unsupported("prefect", "prefect", KNOWN, what)
 
 
 def change_settings(settings: Mapping[str, Any]) -> None:

@@ -24,23 +24,22 @@ from temporalio.worker._workflow import _WorkflowWorker as WorkflowWorker
 from temporalio.worker._workflow_instance import _WorkflowInstanceImpl as Instance
 
 from harness.engines.base import Hook
-from harness.engines.held import gone
+from harness.engines.held import Function, moved, unsupported
 from harness.engines.temporal.underway import UnderWay
-from harness.engines.temporal.versions import KNOWN, installed
-from harness.errors import EngineUnavailable
+from harness.engines.temporal.versions import KNOWN
 from harness.subjects.loops import run_once
 
 DEADLOCK = "_deadlock_timeout_seconds"
 PATIENCE = 6.0
 """Seconds that workflow code may run without yielding. The SDK says 2, on machines that do nothing else."""
 
-HELD: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+HELD: tuple[Function, ...] = (
     (Bridge, "complete_activity_task", ("comp",)),
     (Bridge, "complete_workflow_activation", ("comp",)),
     (Instance, "_timer_impl", ("delay", "callback")),
     (workflow._Definition, "must_from_class", ("cls",)),  # noqa: SLF001
 )
-"""Owner, name, and the parameters that we use."""
+"""What we replace or call."""
 
 
 VALUES = (f"temporalio.worker._workflow._WorkflowWorker.{DEADLOCK}", "temporalio.common.RetryPolicy._validate")
@@ -65,26 +64,15 @@ AI = (
 
 def check() -> None:
     """Look at every name we hold. Raises `EngineUnavailable` naming the first that has moved; takes milliseconds."""
-    for owner, name, parameters in HELD:
-        place = f"{owner.__module__}.{owner.__name__}.{name}"
-        function = getattr(owner, name, None)
-        if not callable(function):
-            raise _moved(f"{place} is gone")
-        missing = [one for one in parameters if one not in inspect.signature(function).parameters]
-        if missing:
-            raise _moved(f"{place} has no parameter {missing[0]!r}")
-    for name in ("complete_activity_task", "complete_workflow_activation"):
-        if not inspect.iscoroutinefunction(getattr(Bridge, name)):
-            raise _moved(f"{Bridge.__module__}.{name} is no coroutine function any more")
-    if moved := gone(VALUES):
-        raise _moved(f"{moved} is gone")
+    if what := moved(HELD, VALUES) or _not_awaited():
+        raise unsupported("temporal", "temporalio", KNOWN, what)
 
 
-def _moved(what: str) -> EngineUnavailable:
-    return EngineUnavailable(
-        f"engine 'temporal' {installed()} is not supported: {what}; versions known to work: {', '.join(KNOWN)}"
-        f" (run `pip install temporalio=={KNOWN[-1]}`)"
-    )
+def _not_awaited() -> str:
+    """Which of the bridge's functions is no coroutine function any more, in words."""
+    names = ("complete_activity_task", "complete_workflow_activation")
+    place = next((name for name in names if not inspect.iscoroutinefunction(getattr(Bridge, name))), "")
+    return place and f"{Bridge.__module__}.{place} is no coroutine function any more"
 
 
 def watch_commits(
