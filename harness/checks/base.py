@@ -26,7 +26,7 @@ from harness.history import (
 )
 from harness.scenario import Scenario
 from harness.steps import StepId
-from harness.verdict import Verdict
+from harness.verdict import Owner, Verdict
 
 INCOMPLETE = "the run did not complete"
 """How a check begins that has nothing to compare with: why that is, `completion` tells."""
@@ -133,6 +133,17 @@ E = TypeVar("E", Effect, Sent)
 
 Check = Callable[[Case], Verdict]
 """Pure: the same case gives the same verdict. Findings name journal lines; `replay` is filled in later."""
+
+
+def is_own_workflow(history: History) -> bool:
+    """Whether what was run is a workflow of the person's own, and not an agent by itself."""
+    runs = (run.entered for run in history.by_step.get("run", ()))
+    return any(isinstance(entered, StepEntered) and entered.own for entered in runs)
+
+
+def author(history: History) -> Owner:
+    """Who writes the code that an engine runs again: whoever wrote the workflow, or the tools of an agent."""
+    return Owner.CONFIGURATION if is_own_workflow(history) else Owner.TOOL
 
 
 def _by_step(events: Iterable[E]) -> dict[str, list[E]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.checks.base import Case, place
+from harness.checks.base import Case, author, place
 from harness.checks.words import evidence, life, lines
 from harness.history import Event, Execution, Observation, spelled
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
@@ -14,7 +14,7 @@ REPLAY = "replay"
 """The observation in which an adapter says whether a cold process could replay the engine's history.
 
 Its value is `{"ok": bool, "message": "the engine's own words"}`; `ok` is None, and the message the reason, where the
-process that was to replay it ended before it had.
+process that was to replay it ended before it had. `"needed": True` beside it: it was a life of the run that could not.
 """
 UNDONE = "nobody knows whether the engine's history can be replayed, for the process that asks the engine failed"
 
@@ -43,13 +43,16 @@ def undone(event: Event) -> bool:
 
 def _unreplayable(case: Case) -> Iterator[Finding]:
     for observation in filter(refused, case.history.observed(REPLAY)):
+        who = "a cold process cannot replay the history of this run"
+        if observation.value.get("needed"):
+            who = "a later life of this run could not replay its history, and came to its end at another try only"
         yield Finding(
             check=NAME,
             rule="cannot-replay",
             step=spelled("run", observation.invocation),
             severity=Severity.ERROR,
-            owner=Owner.TOOL,
-            message=f"a cold process cannot replay the history of this run: {observation.value.get('message')}",
+            owner=author(case.history),
+            message=f"{who}: {observation.value.get('message')}",
             remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
             events=lines(observation),
         )
@@ -63,16 +66,16 @@ def _reassigned(case: Case) -> Iterator[Finding]:
             continue
         earlier = first.setdefault((run.entered.invocation, run.entered.unit), run)
         if earlier.step != run.step and earlier.incarnation != run.incarnation:
-            yield _reassignment(earlier, run)
+            yield _reassignment(earlier, run, author(case.history))
 
 
-def _reassignment(earlier: Execution, later: Execution) -> Finding:
+def _reassignment(earlier: Execution, later: Execution, owner: Owner) -> Finding:
     return Finding(
         check=NAME,
         rule="key-reassigned",
         step=place(later),
         severity=Severity.ERROR if earlier.recorded else Severity.WARNING,
-        owner=Owner.TOOL,
+        owner=owner,
         message=f"the key {later.entered.unit} stood for `{earlier.step}` in {life(earlier)} and for `{later.step}` in"
         f" {life(later)}: the code that is replayed took its steps in another order",
         remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",

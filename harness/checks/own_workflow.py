@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from harness.checks.account import steps_of_units
-from harness.checks.base import Case
+from harness.checks.base import Case, is_own_workflow
 from harness.checks.own_code import follows, retold
 from harness.checks.words import titled
-from harness.history import EngineRecord, Execution, StepEntered, UnitAnswered, UnitLeft, UnitTried, located
+from harness.history import EngineRecord, Execution, UnitAnswered, UnitLeft, UnitTried, located
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 DIFFERS = "own-workflow-differs"
@@ -31,7 +31,7 @@ def blamed_on_own_workflow(case: Case, verdicts: Iterable[Verdict], beside: Iter
     `beside` are those that bear witness and were not asked for.
     """
     verdicts = list(verdicts)
-    if not _is_own(case):
+    if not is_own_workflow(case.history):
         return verdicts
     found = [each for one in (*verdicts, *beside) for each in one.findings if each.severity is Severity.ERROR]
     told = next((each.rule for each in found if each.rule in _TOLD), None)
@@ -60,10 +60,6 @@ def given_up(case: Case) -> tuple[str, int] | None:
     return None
 
 
-def _is_own(case: Case) -> bool:
-    return any(isinstance(run.entered, StepEntered) and run.entered.own for run in _runs(case))
-
-
 def _runs(case: Case) -> list[Execution]:
     return [run for run in case.history.executions if run.step == "run"]
 
@@ -78,33 +74,42 @@ def _invented(case: Case) -> bool:
 
 def _mistaken(case: Case) -> bool:
     """Whether the engine has answered for a unit with what no body of it returned, as far as that can be compared."""
+    return any(known and not known & {said, None} for said, known in _answers(case))
+
+
+def _answers(case: Case) -> list[tuple[str | None, set[str | None]]]:
+    """What the engine has answered for each unit, and all that bodies of that unit returned."""
     returned: dict[tuple[int, str], set[str | None]] = defaultdict(set)
     for left in case.history.of(UnitLeft):
         if left.outcome == "ok":
             returned[left.invocation, left.unit].add(left.said)
-    answers = [(event.said, returned[event.invocation, event.unit]) for event in case.history.of(UnitAnswered)]
-    return any(known and not known & {said, None} for said, known in answers)
+    return [(event.said, returned[event.invocation, event.unit]) for event in case.history.of(UnitAnswered)]
 
 
 def _may_be(case: Case, finding: Finding) -> bool:
     """Whether the code ran again in a later life, with no outcome recorded, and its agents said what they always say.
 
-    Else the engine has only to hand out what it has, or a conversation is what went another way.
+    Else the engine has only to hand out what it has, or a conversation is what went another way. So it is where the
+    code ran once, to the end, and was answered with nothing but what bodies returned.
     """
     number = located(finding.step or "run")[0]
     runs = [run for run in _runs(case) if run.entered.invocation == number]
     again = len({run.incarnation for run in runs}) > 1 and not any(run.recorded for run in runs[:-1])
+    outcome = case.history.outcomes.get(number)
+    once = len(runs) == 1 and outcome is not None and outcome.incarnation == runs[0].incarnation
+    alone = once and all(known for _said, known in _answers(case))
     same = finding.rule == "failed" or next(iter(case.differences(f"outcome#{number}.messages")), None) is None
-    return again and same
+    return (again or alone) and same
 
 
 def _took_another_way(case: Case, finding: Finding) -> Finding:
-    life = max(run.incarnation for run in _runs(case))
+    lives = sorted({run.incarnation for run in _runs(case)})
+    when = f"taken up again in life {lives[-1]}, " if len(lives) > 1 else ""
     return replace(
         finding,
         rule=DIFFERS,
         owner=Owner.CONFIGURATION,
-        message=f"{finding.message}: taken up again in life {life}, the code of the workflow itself took another way",
+        message=f"{finding.message}: {when}the code of the workflow itself took another way",
         remedy="let the code of the workflow depend on its arguments and on what its steps return, and on nothing else:"
         " no module variables, files, time or chance outside a step",
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.checks.base import INCOMPLETE, Case
+from harness.checks.base import INCOMPLETE, Case, place
 from harness.checks.ledger import tokens_of
 from harness.checks.repeats import Before, repeats
 from harness.checks.resume import blame
 from harness.checks.words import evidence, lines, plural, times, titled
-from harness.history import located, spelled
+from harness.history import Execution, Outcome, located, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -41,6 +41,13 @@ def _account(case: Case, invocation: int) -> Iterator[Finding]:
     if seen := next((fault for _fired, fault in case.injected), None):
         severity, owner, because = Severity.NOTE, Owner.CONFIGURATION, f" (the agent saw {seen}, which may explain it)"
         remedy = "see that the limits of the agent leave room for such a failure"
+    elif inner := _not_added(case, invocation):
+        severity, owner = Severity.WARNING, Owner.TOOL
+        because = f" (what was asked inside {inner} is not in it, for its result was replayed)"
+        remedy = (
+            f"give the agent inside {inner} an account of its own, without `usage=ctx.usage`, and limits of its own:"
+            " what a body adds to the caller's account is no part of its result, and no engine adds it again"
+        )
     elif _other_conversation(case, invocation):
         severity, owner, because = Severity.NOTE, Owner.ENGINE, ", for it is another conversation"
         remedy = f"find out first why the messages differ under {engine}; the account follows them"
@@ -55,6 +62,26 @@ def _account(case: Case, invocation: int) -> Iterator[Finding]:
         incarnation=case.history.incarnations or None,
         events=lines(case.history.outcomes[invocation]),
     )
+
+
+def _not_added(case: Case, invocation: int) -> str:
+    """The tools whose own requests are what the account lacks, to the token: the last life did not run their bodies."""
+    usual, ended = case.baseline.history, case.history.outcomes[invocation]
+    made = {place(run) for run in case.history.executions if run.incarnation == ended.incarnation}
+    inside = [run for run in usual.executions if run.entered.invocation == invocation and _is_in_tool(run)]
+    missing = [run for run in inside if place(run) not in made]
+    lacking = _tokens(usual.outcomes[invocation]) - _tokens(ended)
+    tools = dict.fromkeys(run.step.rpartition(".")[0] for run in missing)
+    return " and ".join(map(titled, tools)) if lacking == sum(map(tokens_of, missing)) else ""
+
+
+def _is_in_tool(run: Execution) -> bool:
+    *around, last = StepId.parse(run.step).path
+    return last.kind == "model" and any(segment.kind == "tool" for segment in around)
+
+
+def _tokens(outcome: Outcome) -> int:
+    return sum(int((outcome.usage or {}).get(name) or 0) for name in ("input_tokens", "output_tokens"))
 
 
 def _other_conversation(case: Case, invocation: int) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
-from harness.checks.base import Case
+from harness.checks.base import Case, author
 from harness.checks.completion import is_refusal, keeping, raised_in, where, withheld
 from harness.checks.liveness import liveness
 from harness.checks.words import titled
@@ -45,7 +45,7 @@ def settle(
         # How far a run came that never ended is chance; that it did not end is what has to be told.
         endless = next((index for index, history in enumerate(histories) if _endless(history, scenario)), None)
         stuck = None if endless is None else failed(histories[endless], scenario, contract)
-        return endless or 0, stuck or differing(compared)
+        return endless or 0, stuck or differing(compared, author(histories[0]))
     unusable = failed(compared.history, scenario, contract)
     return compared if unusable is None else (0, unusable)
 
@@ -64,22 +64,24 @@ def told(why: Verdict, history: History, scenario: Scenario, engine: str, folder
     )
 
 
-def differing(difference: Difference) -> Verdict:
+def differing(difference: Difference, owner: Owner) -> Verdict:
     """Two fault-free runs took different steps, so nothing can be said about faults."""
-    return by_chance(f"two fault-free runs took different steps: {difference.sentence}", FICKLE, difference.step)
+    message = f"two fault-free runs took different steps: {difference.sentence}"
+    return by_chance(message, FICKLE, difference.step, owner)
 
 
-def by_chance(message: str, rule: str, step: str | None = None) -> Verdict:
-    """What is decided by chance, so that nothing can be said about faults."""
+def by_chance(message: str, rule: str, step: str | None = None, owner: Owner = Owner.TOOL) -> Verdict:
+    """What is decided by chance, so that nothing can be said about faults; `owner` wrote what is random."""
+    code = "agent" if owner is Owner.TOOL else "workflow"
     finding = Finding(
         check="determinism",
         rule=rule,
         step=step,
         severity=Severity.ERROR,
-        owner=Owner.TOOL,
+        owner=owner,
         message=message,
-        remedy="take what varies (time, chance, the order of a set) out of the agent; what a run leaves in files or"
-        " databases for the next has to begin anew with each (`--world`)",
+        remedy=f"take what varies (time, chance, the order of a set) out of the {code}; what a run leaves in"
+        " files or databases for the next has to begin anew with each (`--world`)",
     )
     return Verdict.unknown("determinism", message, (finding,))
 

@@ -22,6 +22,13 @@ def test_an_engine_that_could_not_replay_a_history_is_believed(ok, rules):
     assert all("[TMPRL1100]" in finding.message for finding in found(story))
 
 
+def test_a_life_that_got_through_at_another_try_is_not_a_cold_process():
+    story = Story().life().kept("model#1").finished()
+    story._write(Observation(name="replay", value={"ok": False, "message": "[TMPRL1100]", "needed": True}))
+    (finding,) = found(story)
+    assert finding.message.startswith("a later life of this run could not replay its history")
+
+
 @pytest.mark.parametrize(
     ("answers", "status"),
     [([None], Status.UNKNOWN), ([True, None], Status.UNKNOWN), ([False, None], Status.FAILED)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.checks import judge
-from harness.history import Observation
+from harness.history import Observation, UnitAnswered
 from harness.verdict import Finding, Owner, Status
 from tests.builders import KEEPS_ALL, Story, a_case
 
@@ -81,13 +81,29 @@ def test_a_history_that_cannot_be_replayed_is_told_alone():
     story._write(Observation(name="replay", value={"ok": False, "message": "Nondeterminism"}))
     (finding,) = found(story)
     assert finding.rule == "cannot-replay"
-    assert [each.owner for each in found(story, "completion", "determinism")] == [Owner.TOOL]
+    assert [each.owner for each in found(story, "completion", "determinism")] == [Owner.CONFIGURATION]
 
 
 def test_what_the_workflow_asks_for_under_another_key_is_no_evidence_against_the_engine():
     story = ended(crashed().unit(MARK, key="another"), "not charged").testimony(f"u:{MARK}", "another")
     blamed = {finding.rule: finding.owner for finding in found(story)}
     assert blamed == {"own-workflow-differs": Owner.CONFIGURATION, "recorded-ran-again": Owner.CONFIGURATION}
+
+
+def late() -> Story:
+    """Nothing of the workflow had run when the first life ended."""
+    return life(Story("crash@run/before").life().crash())
+
+
+def test_a_workflow_that_ran_only_once_took_another_way_by_itself_too():
+    (finding,) = found(ended(late().unit(MARK), "charged"))
+    assert (finding.rule, finding.owner) == ("own-workflow-differs", Owner.CONFIGURATION)
+    assert "0 of 1 times in a run that says it succeeded: the code of the workflow itself took" in finding.message
+
+
+def answered_for_nothing() -> Story:
+    """The engine answers for a step that no body of the run has ever returned from."""
+    return ended(late().unit(MARK)._write(UnitAnswered(unit=f"u:{CHARGE}", said="charged")), "not charged")
 
 
 def recorded_ran_again() -> Story:
@@ -124,7 +140,15 @@ def answered(returned: str | None, later: str) -> Story:
     return life(life(Story(PLAN)).unit(MARK, said=returned).crash()).had(MARK, later)
 
 
-WRONG = [recorded_ran_again, denied, result_of_nothing, outcome_recorded, not_run_again, answered_with_another]
+WRONG = [
+    recorded_ran_again,
+    denied,
+    result_of_nothing,
+    outcome_recorded,
+    not_run_again,
+    answered_with_another,
+    answered_for_nothing,
+]
 
 
 @pytest.mark.parametrize("story", WRONG)

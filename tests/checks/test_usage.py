@@ -55,6 +55,28 @@ def test_another_conversation_has_another_account_and_messages_have_accounts_too
     assert (finding.rule, finding.severity, finding.owner) == ("account-differs", severity, owner)
 
 
+def delegated(*, crash: bool) -> Story:
+    """A tool that asks an agent of its own, on the caller's account."""
+    story = Story("crash@model#2/before" if crash else "none").life().kept("model#1", COST)
+    story.entered("tool:price#1").ran("tool:price#1.model#1", COST).left("tool:price#1", 3).committed("tool:price#1")
+    return story.crash().life() if crash else story
+
+
+def test_what_a_replayed_tool_had_asked_for_is_missing_in_every_account():
+    usually = delegated(crash=False).kept("model#2", COST).finished(usage={"input_tokens": 30, "output_tokens": 6})
+    story = delegated(crash=True).kept("model#2", COST).finished(usage=ACCOUNT)
+    (finding,) = usage(a_case(story, usually)).findings
+    assert (finding.severity, finding.owner) == (Severity.WARNING, Owner.TOOL)
+    assert "what was asked inside `price` is not in it" in finding.message
+
+
+def test_an_account_that_lacks_more_than_a_replayed_tool_had_asked_for_is_wrong():
+    usually = delegated(crash=False).kept("model#2", COST).finished(usage={"input_tokens": 30, "output_tokens": 6})
+    story = delegated(crash=True).kept("model#2", COST).finished(usage={"input_tokens": 10, "output_tokens": 2})
+    (finding,) = usage(a_case(story, usually)).findings
+    assert (finding.severity, finding.owner) == (Severity.ERROR, Owner.INTEGRATION)
+
+
 def test_an_account_that_an_injected_error_made_longer_is_a_note():
     fault = "error(503)@model#1"
     story = Story(fault).life().fires(fault).kept("model#1", COST).kept("model#2", COST)

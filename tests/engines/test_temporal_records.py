@@ -150,6 +150,23 @@ def test_each_invocation_says_whether_it_can_be_replayed(tmp_path: Path) -> None
     assert seen[1].value["message"] == "[TMPRL1100] nondeterminism"
 
 
+@pytest.mark.parametrize("over", [True, False])
+def test_a_life_that_could_not_replay_its_history_is_told_of_a_run_that_came_to_its_end(
+    tmp_path: Path, over: bool
+) -> None:
+    history, other = Told(), {"message": "[TMPRL1100] Nondeterminism error"}
+    history.event("workflow_task_failed", cause="WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR", failure=other)
+    if over:
+        history.event("workflow_execution_completed")
+    history.keep(tmp_path)
+
+    told = list(records.of_run(tmp_path))
+    (replay,) = (record.value for record in told if isinstance(record, Observation))
+    ended = {"ok": False, "message": other["message"], "needed": True}
+    assert replay == (ended if over else {"ok": True, "message": ""})
+    assert any(isinstance(record, Note) for record in told) is not over
+
+
 def test_a_run_that_left_nothing_has_nothing_to_tell(tmp_path: Path) -> None:
     assert list(records.of_run(tmp_path)) == []
 

@@ -31,6 +31,8 @@ HEADER = "harness-unit"
 BEFORE = "harness-before"
 """The header that carries what a workflow had asked for when it continued as a new one."""
 
+DIVERGED = "NON_DETERMINISTIC_ERROR"
+"""How the cause ends that a worker gives for code that took other steps than the history has."""
 LOCAL = "core_local_activity"
 """The marker that a local activity leaves."""
 WHOLE = "the whole workflow"
@@ -126,8 +128,17 @@ def of_run(folder: Path) -> Iterator[EngineRecord | Observation | Note]:
         local = [text for told in family(kept) for history in histories(told) for text in _local(history)]
         for text in (*kept["notes"], *failing, *local):
             yield Note(text=text, invocation=invocation)
-        ok, said = kept["replay"] is None, kept["replay"] or ""
-        yield Observation(name="replay", value={"ok": ok, "message": said}, invocation=invocation)
+        yield Observation(name="replay", value=_replayed(kept), invocation=invocation)
+
+
+def _replayed(kept: Json) -> dict[str, Any]:
+    """What became of the replays of a run: that of a cold process now, and those that its own lives needed."""
+    if kept["replay"] is not None:
+        return {"ok": False, "message": kept["replay"]}
+    for history in (each for told in family(kept) for each in histories(told)):
+        if (said := _diverged(history)) is not None:
+            return {"ok": False, "message": said, "needed": True}
+    return {"ok": True, "message": ""}
 
 
 def spans_of_run(folder: Path) -> Iterator[float]:
@@ -208,14 +219,27 @@ def _status(history: Json) -> str:
 
 def _failing_code(history: Json) -> list[str]:
     """What is to be said of workflow code that raised, or did not replay: Temporal tries it again for ever."""
-    failed = [said for event in history["events"] if (said := event.get("workflowTaskFailedEventAttributes"))]
-    if not failed:
+    failed = _failed_tasks(history)
+    if not failed or _diverged(history) is not None:
         return []
-    over = history["events"][-1]["eventType"] in RUN_ENDINGS
     said = message(failed[-1].get("failure", {}))
-    if over:
+    if _is_over(history):
         return [f"Temporal could not run the workflow's own code at first: {said}"]
     return [f"Temporal cannot run the workflow's own code, and tries again for ever: {said}"]
+
+
+def _diverged(history: Json) -> str | None:
+    """What the server was told of code that took other steps than its history has, and then came to an end by luck."""
+    other = [task for task in _failed_tasks(history) if str(task.get("cause", "")).endswith(DIVERGED)]
+    return message(other[-1].get("failure", {})) if other and _is_over(history) else None
+
+
+def _failed_tasks(history: Json) -> list[Json]:
+    return [said for event in history["events"] if (said := event.get("workflowTaskFailedEventAttributes"))]
+
+
+def _is_over(history: Json) -> bool:
+    return history["events"][-1]["eventType"] in (*RUN_ENDINGS, "EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW")
 
 
 def _local(history: Json) -> Iterator[str]:
