@@ -90,8 +90,11 @@ class Hook(Protocol):
         `within` are the timeouts that it counts for, as configured, besides those that surround us as `limited`.
         """
 
-    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
-        """Surround what is given up after so many seconds: as configured, and as it is here."""
+    def limited(self, configured: float, effective: float, *, interrupts: bool = True) -> AbstractContextManager[None]:
+        """Surround what is given up after so many seconds: as configured, and as it is here.
+
+        One that does not interrupt lets a body that is under way come to its end.
+        """
 
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""
@@ -161,7 +164,7 @@ class Unwatched:
     def waits(self, configured: float, effective: float, *within: float) -> None:
         pass
 
-    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
+    def limited(self, configured: float, effective: float, *, interrupts: bool = True) -> AbstractContextManager[None]:
         return nullcontext()
 
     def scaled(self, factor: float) -> None:

@@ -122,7 +122,8 @@ class UnitEntered(Event):
     """The engine runs the body of one of its units. `step` is the id it has if no step's body turns out to be in it.
 
     `limits` are the timeouts that are known to be around it, in seconds as they were configured; `effective` are the
-    same as they are here, unless that is the same. `given` is a digest of the plain values that it was called with.
+    same as they are here, unless that is the same, and `sparing` those of `limits` that let a body that is under way
+    come to its end. `given` is a digest of the plain values that it was called with.
     """
 
     unit: str
@@ -132,18 +133,20 @@ class UnitEntered(Event):
     given: str | None = None
     limits: list[float] = field(default_factory=list)
     effective: list[float] = field(default_factory=list)
+    sparing: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineWaited(Event):
     """The engine waits, for a retry or a timer: for so many seconds as `configured`, and `effective` ones here.
 
-    `limits` are the timeouts that count this wait, as configured.
+    `limits` are the timeouts that count this wait, as configured, and `sparing` as in `UnitEntered`.
     """
 
     configured: float
     effective: float
     limits: list[float] = field(default_factory=list)
+    sparing: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,10 +29,14 @@ EASE = 10
 
 @dataclass(frozen=True)
 class Limit:
-    """A timeout around a body: as it was configured, and as it is here. In seconds."""
+    """A timeout around a body: as it was configured, and as it is here. In seconds.
+
+    One that does not interrupt lets a body that is under way come to its end.
+    """
 
     configured: float
     effective: float
+    interrupts: bool = True
 
 
 _limits: ContextVar[tuple[Limit, ...]] = ContextVar("harness_limits", default=())
@@ -46,6 +50,11 @@ def limits() -> tuple[Limit, ...]:
 def configured() -> list[float]:
     """The same in seconds, as they were configured."""
     return [limit.configured for limit in _limits.get()]
+
+
+def sparing() -> list[float]:
+    """Those of them that let what is under way come to its end."""
+    return [limit.configured for limit in _limits.get() if not limit.interrupts]
 
 
 def shortened() -> list[float]:

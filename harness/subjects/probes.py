@@ -20,7 +20,7 @@ from harness.history import EngineWaited, StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects import units
-from harness.subjects.clock import Clock, Limit, configured, in_order, limited, shortened
+from harness.subjects.clock import Clock, Limit, configured, in_order, limited, shortened, sparing
 from harness.subjects.commits import Commit
 from harness.subjects.numbers import Numbers
 from harness.subjects.places import (
@@ -453,11 +453,18 @@ class Probes:
     def waits(self, seconds: float, effective: float, *within: float) -> None:
         """The engine waits where it is said, inside of what limits it there and of `within`."""
         seen, around = self.invocation, [*configured(), *within]
-        self.journal.tell(EngineWaited, invocation=seen, configured=seconds, effective=effective, limits=around)
+        self.journal.tell(
+            EngineWaited,
+            invocation=seen,
+            configured=seconds,
+            effective=effective,
+            limits=around,
+            sparing=sparing(),
+        )
 
-    def limited(self, configured: float, effective: float) -> AbstractContextManager[None]:
+    def limited(self, configured: float, effective: float, *, interrupts: bool = True) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""
-        return limited(Limit(configured, effective))
+        return limited(Limit(configured, effective, interrupts))
 
     def scaled(self, factor: float) -> None:
         """Say that times are divided by `factor` here, so that a planned delay is, too."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from harness.history import UnitAnswered, UnitEntered, UnitLeft, UnitTried
-from harness.subjects.clock import configured, shortened
+from harness.subjects.clock import configured, shortened, sparing
 from harness.subjects.places import Unit, waiting_here
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def entered(probes: Probes, unit: Unit, name: str, attempt: int | None, given: A
         given=digest(given),
         limits=configured(),
         effective=shortened(),
+        sparing=sparing(),
         invocation=probes.invocation,
     )
     return seconds

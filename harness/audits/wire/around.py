@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypedDict
 
 from harness.history import EngineWaited, History, UnitEntered
@@ -33,9 +33,13 @@ def around(layers: Iterable[RetryLayer], *, endless: bool) -> Around:
 
 def met(history: History, known: Around) -> Around:
     """What is known, with the deadlines that a run has met: those of a unit may be said where it is called, only."""
-    each = [seconds for event in history.of(UnitEntered) for seconds in event.limits]
-    every = [seconds for event in history.of(EngineWaited) for seconds in event.limits]
+    each, every = _ending(history.of(UnitEntered)), _ending(history.of(EngineWaited))
     return {**known, "each": known["each"] or _shortest(each), "all": known["all"] or _shortest(every)}
+
+
+def _ending(events: Iterable[UnitEntered | EngineWaited]) -> Iterator[float]:
+    """The limits that end what is under way."""
+    return (seconds for event in events for seconds in event.limits if seconds not in event.sparing)
 
 
 def _shortest(seconds: Iterable[float | None]) -> float | None:

@@ -52,7 +52,7 @@ class Deadlines:
         before = _known.get()
         _known.set(deadline)
         try:
-            with self._hook.limited(self._configured.get(effective, effective), effective):
+            with self._hook.limited(self._configured.get(effective, effective), effective, interrupts=False):
                 yield
         finally:
             _known.set(before)

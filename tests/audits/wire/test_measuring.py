@@ -221,6 +221,15 @@ def test_how_quick_a_run_is_depends_on_what_the_engine_does(info, scale):
     assert quick_scale(info) == scale
 
 
+def test_a_timeout_that_lets_a_step_come_to_its_end_makes_no_run_that_waits_for_it(tmp_path):
+    subject, options = "fixtures.audit.documented_dbos:openai", {"workflow_timeout": 120}
+    with open_wire(Scenario(subject=subject, engine="dbos", options=options), tmp_path) as bench:
+        seen = measure(bench.scenario, "read-timeout", bench=bench)
+    met = {seconds for event in load(seen.folder / "journal.jsonl").of(EngineWaited) for seconds in event.limits}
+    assert (seen.requests, seen.outcome, met) == (9, "DBOSMaxStepRetriesExceeded", {120})
+    assert len([folder for folder in seen.folder.parent.iterdir() if "wire-" in folder.name]) == 1
+
+
 @pytest.mark.parametrize("engine", ["dbos", "prefect", "temporal"])
 def test_the_longer_an_engine_waits_at_worst_the_more_its_waits_are_divided(engine, measured):
     def divisor(waits: float) -> float:
