@@ -23,7 +23,8 @@ class Answer:
     """What a layer does with an error: so many attempts (None: no limit), `wait(n)` seconds after the n-th.
 
     `raises` is what its caller sees in the end. `noticed` are the seconds that pass before the layer notices how an
-    attempt has ended. A layer that cannot tell says why in `unknown`.
+    attempt has ended. A layer that cannot tell says why in `unknown`; one `chooses` whose own condition ends it before
+    its number does.
     """
 
     attempts: int | None = 1
@@ -31,6 +32,7 @@ class Answer:
     raises: BaseException | None = None
     unknown: str = ""
     noticed: float = 0.0
+    chooses: bool = False
 
 
 class Live(Protocol):

@@ -122,6 +122,11 @@ def test_a_tasks_condition_may_look_at_the_message_of_the_state(part, said):
     assert judged(openai(max_retries=0), PrefectDurability(model_task_config=task)) == said
 
 
+def test_a_tasks_condition_may_choose_by_the_number_of_attempts():
+    task = TaskConfig(retries=5, retry_condition_fn=lambda _task, run, _state: run.run_count < 3)
+    assert judged(openai(max_retries=0), PrefectDurability(model_task_config=task)) == set()
+
+
 def test_a_tasks_condition_may_be_about_its_own_deadline():
     def condition(_task: Any, _run: Any, state: Any) -> bool:
         return "TaskRunTimeoutError" in state.message

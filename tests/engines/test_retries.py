@@ -155,6 +155,28 @@ def test_a_task_never_retries_what_pydantic_ai_forbids():
     assert tasked(retries=4).answer(UserError("wrong")).attempts == 1
 
 
+@pytest.mark.parametrize(
+    ("condition", "attempts", "unknown"),
+    [
+        (lambda _task, run, _state: run.run_count < 3, 3, ""),
+        (lambda task, run, _state: run.run_count <= task.retries, 6, ""),
+        (lambda _task, run, _state: run.run_count < 2 or run.state.name == "Retrying", 6, ""),
+        (lambda _task, run, _state: run.run_count > run.empirical_policy.retries, 1, ""),
+        (lambda _task, run, _state: run.flow_run_run_count < 2, 1, "`task_run.flow_run_run_count`"),
+        (lambda _task, run, _state: run.runs < 2, 1, "AttributeError"),
+    ],
+    ids=["its number", "with its task's", "its state", "its own retries", "its flow's number", "nothing it has"],
+)
+def test_a_condition_is_shown_of_its_run_what_every_run_shows(condition, attempts, unknown):
+    answer = tasked(retries=5, retry_condition_fn=condition).answer(LOST)
+    assert (answer.attempts, unknown in answer.unknown, bool(answer.unknown)) == (attempts, True, bool(unknown))
+
+
+def test_a_condition_that_counts_is_not_asked_for_ever():
+    layer = tasked(retries=10**9, retry_condition_fn=lambda _task, run, _state: run.run_count > 0)
+    assert layer.answer(LOST).attempts == 10**9 + 1
+
+
 def test_a_tools_task_is_what_pydantic_ai_makes_of_it():
     durable = agent(PrefectDurability(tool_task_config=TaskConfig(retries=1)))
     (layer, _flow) = prefect.layers(durable, Unit("tool", "pay", metadata={"prefect": None}), {})

@@ -119,7 +119,7 @@ def _answers(live: Live, errors: Iterable[BaseException]) -> Iterator[bool | Non
     for error in errors:
         if _speaks(error):
             answer = live.answer(error)
-            yield None if answer.unknown else answer.attempts != 1 or answer.raises is not error
+            yield None if answer.unknown or answer.chooses else answer.attempts != 1 or answer.raises is not error
 
 
 def _speaks(error: BaseException) -> bool:

@@ -16,18 +16,17 @@ from typing import Any
 from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import get_current_settings
-from prefect.states import Failed
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
 from pydantic_ai.durable_exec.prefect._toolset import resolve_tool_task_config, with_non_retryable_errors
 from pydantic_ai.durable_exec.prefect._types import default_task_config
 
+from harness.engines.prefect.conditions import Unshown, attempts
 from harness.engines.prefect.waiting import backoff
-from harness.retries.live import Answer, Died, Live, Opaque, TimedOut, Unfit, Unit
+from harness.retries.live import Answer, Died, Live, Opaque, Unfit, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
-from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
 from harness.subjects.wrapping import wrappers
 
@@ -81,11 +80,13 @@ class TaskLayer:
         if not self.task.retries or isinstance(error, Died):
             return Answer(raises=error)
         try:
-            wanted = _wanted(self.task, error)
+            tries = attempts(self.task, error)
+        except Unshown as hidden:
+            return Answer(raises=error, unknown=f"retry_condition_fn {hidden}")
         except Exception as raised:  # noqa: BLE001  the person's own condition
             reason = f"retry_condition_fn raises {type(raised).__name__}: {raised}; Prefect takes that for a no"
             return Answer(raises=error, unknown=reason)
-        return Answer(self.task.retries + 1, self._wait, error) if wanted else Answer(raises=error)
+        return Answer(tries, self._wait, error, chooses=1 < tries <= self.task.retries)
 
     def _wait(self, attempt: int) -> float:
         jitter: float = self.task.retry_jitter_factor or 0
@@ -334,34 +335,6 @@ def _given_flow(flow: Any, *, inner: bool = False) -> FlowLayer:
         usual=_usual(flow, Flow(_nothing)),
         inner=flow if inner else None,
     )
-
-
-def _wanted(task: Any, error: BaseException) -> bool:
-    """What `can_retry` of Prefect's engine says, without a task run."""
-    condition = task.retry_condition_fn
-    if condition and isinstance(error, TimedOut):
-        from prefect.task_engine import TaskRunTimeoutError  # here: it takes time, too
-
-        error = TaskRunTimeoutError(f"Scope timed out after {task.timeout_seconds} second(s).")
-    state: Any = Failed(data=error, message=f"Task run encountered unexpected exception: {_spelled(error)}")
-    if inspect.iscoroutinefunction(condition):
-        return bool(run_once(condition(task, None, state)))
-    if inspect.isfunction(condition):
-        return bool(run_once(_called(condition, task, state)) if task.isasync else condition(task, None, state))
-    return not condition
-
-
-def _spelled(error: BaseException) -> str:
-    """An error as Python shows it, its type's name if only a run shows more."""
-    try:
-        return repr(error)
-    except Exception:  # noqa: BLE001  whatever an error of the person's own raises when it is asked
-        return type(error).__name__
-
-
-async def _called(condition: Any, task: Any, state: Any) -> Any:
-    """An async task calls a plain condition in its event loop, where `state.result()` is only a promise."""
-    return condition(task, None, state)
 
 
 def _own_condition(condition: Any) -> str:
