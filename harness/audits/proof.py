@@ -51,7 +51,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
         if not (unit.tool or unit.beside or unit.served) and any(is_asked(cell) for cell in unit.cells)
     ]
     asking = next(iter(asked), UnitAudit(unit=""))
-    called = {} if refused else _called(units, bench)
+    called = {} if refused else _called(units, bench) | (_asking(units, bench) if comes_back else {})
     every = [(unit, cell) for unit in units for cell in unit.cells]
     shared = _shared(units)
     # Empty is the name of what is asked for in the workflow itself, in no step, and of all that a tool asks.
@@ -170,6 +170,18 @@ def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
     served = [unit.unit for unit in units if unit.unit.endswith(EVERY)]
     own = {unit.tool for unit in units}
     return whose(served, own, measuring.offered(bench)) if served else {}
+
+
+def _asking(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
+    """The step in which each agent of a workflow asks its model first, by its unit, as a run shows it.
+
+    Of one that is run on several ways it does not show on which.
+    """
+    own = [unit for unit in units if unit.agent and not unit.step and unit.unit.endswith(f".{MODEL}")]
+    number = Counter(unit.agent for unit in own)
+    mortal = [unit for unit in own if number[unit.agent] == 1 and unit.cell(Failure.CRASH)]
+    found = {unit.unit: measuring.first_asked(bench, unit.called, unit.agent) for unit in mortal}
+    return {unit: step for unit, step in found.items() if step}
 
 
 def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str]) -> dict[str, str]:
@@ -345,7 +357,8 @@ def _ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: in
     """Why a run shows less of a cell than there would be: it had come to its end."""
     if cell.bound and seen.outlived and most < _fewest(cell):
         yield f"the run ended while this was still tried: {_LEFT}"
-    within = target.kind == STEP and target.step is not None and len(StepId.parse(target.step).path) > 1
+    around = StepId.parse(target.step).path[:-1] if target.kind == STEP and target.step else ()
+    within = any(segment.kind == STEP for segment in around)
     if cell.failure is Failure.CRASH and within and not seen.unbounded and most < (cell.predicted or 0):
         yield "the run ended before it: whatever becomes of that, the workflow that the step is in is begun again"
 

@@ -58,8 +58,8 @@ def target(
     """What to make fail for a cell, or why nothing can be.
 
     The first unit that asks a provider is the one that the wire shows, `asking`: others may ask later, or not, and each
-    that can be told from it is looked for. `called` are the tools of MCP servers that a run really offered, by the unit
-    that is about any of them.
+    that can be told from it is looked for. `called` is what a run really called: the tools of MCP servers, by the unit
+    that is about any of them, and the requests with which agents of a workflow begin.
     """
     if cell.failure is Failure.CRASH:
         return _dying(unit, asking.unit, called) if comes_back else "nothing begins it again by itself: a person has to"
@@ -135,6 +135,8 @@ def _dying(unit: UnitAudit, asking: str, called: Mapping[str, str]) -> Target | 
     """Where the process dies: when the body is done, and before that is recorded."""
     if unit.unit.startswith("step:"):
         return _dying_in_step(unit)
+    if unit.agent and unit.unit in called:
+        return Target(called[unit.unit], STEP)
     if unit.unit == asking:  # in a workflow around an agent, the agent's name comes first
         return Target("model#1", STEP)  # the run goes on after the last death, and asks again in steps of their own
     if unit.served:

@@ -91,6 +91,57 @@ class Settle:
         )
         await workflow.execute_activity(insist, 1, start_to_close_timeout=timedelta(seconds=20))
 """
+DBOS_AGENTS = """
+from dbos import DBOS
+from pydantic_ai import Agent
+from pydantic_ai.durable_exec.dbos import DBOSDurability
+from fixtures.audit import clients
+
+plans = Agent(clients.openai(), name="plans", capabilities=[DBOSDurability()])
+books = Agent(clients.openai(), name="books", capabilities=[DBOSDurability()])
+ships = Agent(clients.openai(), name="ships", capabilities=[DBOSDurability()])
+
+@DBOS.workflow(max_recovery_attempts=1)
+async def ship(prompt: str) -> None:
+    await ships.run(prompt)
+
+@DBOS.workflow(max_recovery_attempts=2)
+async def settle(prompt: str) -> None:
+    await plans.run(prompt)
+    await books.run(prompt)
+    await ship(prompt)
+"""
+TEMPORAL_AGENTS = """
+from datetime import timedelta
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic_ai import Agent
+    from pydantic_ai.durable_exec.temporal import PydanticAIWorkflow, TemporalDurability
+    from fixtures.audit import clients
+
+    THRICE = {"start_to_close_timeout": timedelta(seconds=20), "retry_policy": RetryPolicy(maximum_attempts=3)}
+    plans = Agent(clients.openai(), name="plans", capabilities=[TemporalDurability(activity_config=THRICE)])
+    ships = Agent(clients.openai(), name="ships", capabilities=[TemporalDurability(activity_config=THRICE)])
+
+@workflow.defn
+class Ship(PydanticAIWorkflow):
+    __pydantic_ai_agents__ = [ships]
+
+    @workflow.run
+    async def run(self, prompt: str) -> None:
+        await ships.run(prompt)
+
+@workflow.defn
+class Settle(PydanticAIWorkflow):
+    __pydantic_ai_agents__ = [plans]
+
+    @workflow.run
+    async def run(self, prompt: str) -> None:
+        await plans.run(prompt)
+        await workflow.execute_child_workflow(Ship.run, prompt, retry_policy=RetryPolicy(maximum_attempts=2))
+"""
 PREFECT = """
 from prefect import flow, task
 
@@ -141,6 +192,27 @@ def test_under_dbos_a_step_is_begun_again_as_often_as_its_workflow_whatever_retr
         "step:ship.pack": ("2 (dbos recovery) = 2", 2, ""),
     }
     assert {(rule, unit) for rule, unit in rules(units) if rule != "unknown-layer"} == {("few-recoveries", "run")}
+
+
+def agents(units: dict[str, UnitAudit]) -> dict[str, tuple[str, int | None]]:
+    """What was predicted and counted in the request with which each agent begins."""
+    cells = {name: unit.cell(Failure.CRASH) for name, unit in units.items() if name.endswith(".model")}
+    return {name: (cell.chain, cell.counted) for name, cell in cells.items()}
+
+
+def test_under_dbos_each_agent_of_a_workflow_and_of_its_children_dies_in_its_first_request(tmp_path: Path):
+    assert agents(dying(tmp_path, DBOS_AGENTS, "settle", "dbos")) == {
+        "plans.model": ("3 (dbos recovery) = 3", 3),
+        "books.model": ("3 (dbos recovery) = 3", 3),
+        "ship.ships.model": ("2 (dbos recovery) = 2", 2),
+    }
+
+
+def test_under_temporal_each_agent_of_a_workflow_and_of_its_children_dies_in_its_first_request(tmp_path: Path):
+    assert agents(dying(tmp_path, TEMPORAL_AGENTS, "Settle", "temporal", workflow_attempts=1)) == {
+        "plans.model": ("3 (temporal activity) = 3", 3),
+        "ships.model": ("3 (temporal activity) × 2 (temporal workflow of Ship) = 6", 6),
+    }
 
 
 def test_of_many_deaths_some_are_measured_and_no_budget_is_about_them(tmp_path: Path):

@@ -18,16 +18,17 @@ from typing import Any, ClassVar
 
 from harness.audits.wire.around import Around, met
 from harness.audits.wire.counted import Measured, Wire, asked, counted, is_cut_off, longest_wait
-from harness.audits.wire.failures import calling, check, plan
+from harness.audits.wire.failures import SUCCESS, calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
-from harness.history import SHOWN, EngineWaited, History, RunEnded, Waited
+from harness.history import SHOWN, EngineWaited, History, HttpRequest, RunEnded, Waited
 from harness.journal import load
 from harness.process import complaint
 from harness.process.watchdog import Watched
 from harness.retries.values import MEASURED_TO, Failure
 from harness.runner import Bench, Run, open_bench
 from harness.scenario import Scenario
+from harness.steps import StepId
 
 __all__ = ["Measured", "ask", "measure", "open_wire"]
 
@@ -170,6 +171,17 @@ def offered(bench: Bench) -> dict[str, str]:
     seen = load(_measured(bench.scenario, quiet, bench).folder / "journal.jsonl")
     told = [event.value for event in seen.observed(SHOWN)]
     return {name: value.get("toolsets", {}).get(name, "") for value in told for name in value["tools"]}
+
+
+def first_asked(bench: Bench, step: str, agent: str) -> str:
+    """The step in which an agent of a workflow (in a `step` of it) asks its model first, with nothing failing.
+
+    Empty if it does not.
+    """
+    alone = Wire(SUCCESS, 1, scale=quick_scale(_around_model(bench)), alone=(step, agent))
+    seen = load(_measured(bench.scenario, alone, bench).folder / "journal.jsonl")
+    steps = (event.step for event in seen.of(HttpRequest) if event.step)
+    return next((asked for asked in steps if StepId.parse(asked).kind == "model"), "")
 
 
 class WireRun(Run):
