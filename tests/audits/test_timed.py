@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from math import inf, isinf
 from typing import Any
 
 import pytest
 from pydantic_ai.durable_exec.temporal import TemporalDurability
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig
-from tenacity import retry, stop_after_attempt, stop_after_delay, stop_never, wait_fixed, wait_none
+from tenacity import RetryCallState, retry, stop_after_attempt, stop_after_delay, stop_never, wait_fixed, wait_none
 
 from harness.audits.rules import found
 from harness.retries.values import Failure
@@ -66,6 +68,34 @@ def test_a_policy_that_stops_by_the_clock_is_over_the_budget_and_not_without_end
 
     units = [unit for unit in asked(openai(), None, [charge]) if unit.tool]
     assert rules(units) & DONE == {judged}
+
+
+@pytest.mark.parametrize(
+    ("stop", "attempts"),
+    [
+        (stop_after_attempt(10**6), 10**6),
+        (stop_after_attempt(10**6) | stop_after_attempt(10**7), 10**6),
+        (stop_after_attempt(10**6) & stop_after_attempt(10**7), 10**7),
+        (stop_after_attempt(10**6) | stop_never, 10**6),
+        (stop_after_attempt(10**6) & stop_never, inf),
+        (stop_after_attempt(10**6) | stop_after_delay(60), inf),
+        (stop_after_attempt(sys.maxsize), inf),
+    ],
+    ids=["one", "the lower", "the higher", "or never", "and never", "or by the clock", "none that is meant"],
+)
+def test_a_number_that_nobody_tries_to_its_end_is_told_all_the_same(stop, attempts):
+    def waits(state: RetryCallState) -> float:
+        return 2.0 * (not isinf(attempts))
+
+    @retry(stop=stop, wait=waits)
+    def charge() -> None:
+        """Nothing."""
+
+    model, *others = asked(openai(max_retries=0, http=tenacious(stop=stop, wait=waits)), None, [charge])
+    tool = next(unit for unit in others if unit.tool)
+    found = (model.cell(Failure.UNAVAILABLE), tool.cell(Failure.TOOL_EXCEPTION))
+    assert [cell.predicted for cell in found] == [attempts] * 2
+    assert [cell.seconds for cell in found] == [None if isinf(attempts) else (attempts - 1) * 2.0] * 2
 
 
 def test_a_clock_and_waits_make_a_number():

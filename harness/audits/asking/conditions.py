@@ -81,6 +81,14 @@ def _wanted(condition: Callable[[Any], Any], retrying: Any, error: BaseException
         return None
 
 
+def stops(policy: Callable[[Any], Any], number: int) -> bool:
+    """Whether a policy of tenacity's stops after so many attempts that took no time."""
+    state = _state(None)
+    state.attempt_number = number
+    state.set_exception((ConnectionError, ConnectionError("harness"), None))
+    return bool(_called(policy, state))
+
+
 def _state(retrying: Any) -> Any:
     return sys.modules["tenacity"].RetryCallState(retrying, None, (), {})
 

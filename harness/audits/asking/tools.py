@@ -15,7 +15,7 @@ from pydantic_ai.toolsets import FunctionToolset
 from harness.audits.asking.clock import without_waiting, worst_of
 from harness.audits.asking.conditions import decides
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.transports import Asked, absurd_policy, config_of, numbers_of, timed
+from harness.audits.asking.transports import Asked, absurd_policy, config_of, far, numbers_of, once_more, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, Unit
@@ -100,10 +100,14 @@ class Decorator:
 
     def _tried(self, error: BaseException) -> Answer:
         watch = Watch()
-        told = self._run(error, watch)
+        told, stop = self._run(error, watch), getattr(self.retrying, "stop", None)
+        if told.attempts is None and (number := far(stop)) is not None:
+            waits = told.wait
+            told = self._run(error, watch, stop=once_more)
+            told = replace(told, attempts=number, wait=lambda attempt: waits(min(attempt, MOST - 1)))
         return Answer(raises=error, unknown=f"its retry policy {watch.reason}") if watch.reason else told
 
-    def _run(self, error: BaseException, watch: Watch) -> Answer:
+    def _run(self, error: BaseException, watch: Watch, **policies: Any) -> Answer:
         calls: list[int] = []
         limit = most(*numbers_of(getattr(self.retrying, "stop", None)))
 
@@ -117,7 +121,7 @@ class Decorator:
             fails()
 
         asynchronous = hasattr(self.retrying, "__aiter__")
-        twin = self.retrying.copy(**watch.over(vars(self.retrying)))
+        twin = self.retrying.copy(**watch.over({**vars(self.retrying), **policies}))
         with without_waiting() as slept:
             if not asynchronous:
                 twin.sleep = slept.append

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from types import ModuleType
@@ -16,10 +17,10 @@ from typing import Any
 
 from harness.audits.asking.alike import apart
 from harness.audits.asking.clock import same_chance, without_waiting, worst_of
-from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results
+from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results, stops
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.trouble import MOST, Enough, Trouble, first, library_of, most, stub
+from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.arithmetic import LONGEST
 from harness.retries.live import Answer
@@ -160,6 +161,29 @@ def numbers_of(policy: Any) -> Iterator[Any]:
         yield policy
 
 
+def far(stop: Any) -> int | None:
+    """The number of attempts that ends a tenacity policy, of those that are too high to be tried; None if none does.
+
+    Where a clock may end it before, nobody knows how often it tries.
+    """
+    if timed(stop) is not None:
+        return None
+    numbers = (int(one) for one in numbers_of(stop) if isinstance(one, int | float) and FURTHEST < one < NO_LIMIT)
+    return next((one for one in sorted(numbers) if _stops(stop, one) and not _stops(stop, one - 1)), None)
+
+
+def _stops(stop: Any, number: int) -> bool:
+    """What a policy says after so many attempts that took no time. One of the person's own may fail at that."""
+    with suppress(Exception):
+        return stops(stop, number)
+    return False
+
+
+def once_more(state: Any) -> bool:
+    """A policy that stops after the second attempt: what its caller sees is the same after each number."""
+    return bool(state.attempt_number > 1)
+
+
 def spelled(policy: Any) -> str:
     """A tenacity policy: its class, its own numbers, and the policies that it is made of."""
     if not hasattr(policy, "__dict__") or (isinstance(policy, Callable) and hasattr(policy, "__name__")):  # type: ignore[arg-type]
@@ -226,6 +250,11 @@ def _rehearsed(layer: TransportLayer, trouble: Trouble) -> Asked:
 def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
     watch = Watch()
     asked = _run(layer, trouble, watch)
+    if asked.endless and (number := far(_config(layer).get("stop"))) is not None:
+        last = _run(_with(layer, stop=once_more), trouble, watch)
+        takes = number * trouble.takes + sum(asked.slept) + (number - len(asked.slept)) * sum(asked.slept[-1:])
+        ended = replace(last.trouble, takes=takes)
+        asked = replace(asked.carried_on(number, 1), trouble=ended, endless=False)
     return replace(asked, trouble=trouble, unknown=f"its retry policy {watch.reason}") if watch.reason else asked
 
 
@@ -286,11 +315,24 @@ def _heeds(layer: TransportLayer) -> bool:
 
 def _twice(layer: TransportLayer, **policies: Any) -> TransportLayer:
     """The same transport with these policies alone, which tries twice at most and tells nobody."""
+    known = {name: policy for name, policy in policies.items() if callable(policy)}
+    twin = _with(layer)
+    twin.transport.config = {**known, "stop": once_more, "reraise": True}
+    return twin
+
+
+def _with(layer: TransportLayer, **policies: Any) -> TransportLayer:
+    """The same transport with these policies in place of its own."""
     twin = copy.copy(layer)
     twin.transport = copy.copy(layer.transport)
-    known = {name: policy for name, policy in policies.items() if callable(policy)}
-    twin.transport.config = {**known, "stop": lambda state: state.attempt_number > 1, "reraise": True}
+    twin.transport.config = {**_config(layer), **policies}
     return twin
+
+
+def _config(layer: TransportLayer) -> dict[str, Any]:
+    """The policies of a tenacity transport; none of any other."""
+    config = getattr(layer.transport, "config", None)
+    return config if isinstance(config, dict) else {}
 
 
 def _wanted(layer: TransportLayer, trouble: Trouble) -> bool | None:
