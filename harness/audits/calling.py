@@ -20,17 +20,18 @@ from harness.retries.live import UNPACKED, MadeInCall
 
 GOES_ON = "continue_as_new"
 """The function that goes on in another run of the same workflow, and whom it runs is only said by its name."""
-ASKING = frozenset(
+UNITS = frozenset(
     f"{how}_{what}"
     for how in ("execute", "start")
     for what in (
         "child_workflow",
         *(f"{where}activity{kind}" for where in ("", "local_") for kind in ("", "_method", "_class")),
     )
-) | {GOES_ON}
+)
 """Functions that ask for a unit or a workflow: what it runs comes first, or its name; then its arguments, and options
 by their names.
 """
+ASKING = UNITS | {GOES_ON}
 AROUND = "SetWorkflowTimeout"
 """What a `with` of DBOS's begins: it says the timeout of the workflows that the code in it calls or starts."""
 FIRST = ("activity", "workflow")

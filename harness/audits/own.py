@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic_ai.usage import UsageLimits
@@ -20,7 +21,7 @@ from harness.audits.asking.clients import asks
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
-from harness.audits.calling import calls_in
+from harness.audits.calling import UNITS, calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
 from harness.audits.telling import told_to
@@ -58,6 +59,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     asked = list(asked_inside("", beside, around, engine))
     found += [unit for one in _agents(named, way) for unit in one] + asked
     found += _by_name(calls, {name for one in every for name in _known_as(one.value, calls, bare)}, run, meant)
+    found += _by_nothing(calls, every, run, bare)
     yield from _apart(found) if found else [_hidden(run)]
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
@@ -109,6 +111,31 @@ def _by_name(
     names = dict.fromkeys(call.runs for call in calls if isinstance(call.runs, str) and call.runs not in found)
     containers = [live for live in run if live.layer.kind == "container"]
     return [nobody_sees(f"step:{name}", name, _nameless(meant.get(name, ())), containers) for name in names]
+
+
+def _by_nothing(
+    calls: Sequence[MadeInCall], every: Sequence[Reached], run: Sequence[Live], engine: Engine
+) -> list[UnitAudit]:
+    """What the workflow asks for without saying there whom, where it names nothing else that may be meant."""
+    asking = {call.by: call for call in calls if call.runs is None and call.by in UNITS}
+    containers = [live for live in run if live.layer.kind == "container"]
+    return [
+        nobody_sees(f"step:{by}", by, _UNSAID.format(by, Path(call.file).name, call.line), containers)
+        for by, call in asking.items()
+        if not any(_may_run(call, one, engine) for one in every)
+    ]
+
+
+def _may_run(call: MadeInCall, one: Reached, engine: Engine) -> bool:
+    """Whether a call that does not say whom it asks for may ask for this, for what the engine knows."""
+    lives = engine(Unit("own", one.name, one.value, calls=(call,)))
+    kind = "unit" if "activity" in call.by else "container"
+    return any(live.layer.kind == kind and is_on_function(live) for live in lives)
+
+
+_UNSAID = (
+    "whom `workflow.{}` asks for is only known when it runs, in {}:{}; name it there, so that it can be looked into"
+)
 
 
 def _nameless(several: Sequence[Any]) -> str:
@@ -181,9 +208,10 @@ def _told(engine: Engine, calls: Sequence[MadeInCall]) -> Engine:
     """The engine, told of a unit what the workflow's calls say of units, where any does."""
 
     def lives(unit: Unit) -> Sequence[Live]:
-        if calls and unit.kind == "own":
-            unit = replace(unit, calls=tuple(calls), names=names_used(unit.function))
-        return engine(unit)
+        if not calls:
+            return engine(unit)
+        names = names_used(unit.function) if unit.kind == "own" else unit.names
+        return engine(replace(unit, calls=tuple(calls), names=names))
 
     return lives
 

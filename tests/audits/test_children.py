@@ -128,3 +128,122 @@ def test_the_timeout_that_the_code_around_a_child_of_dbos_sets_is_told(tmp_path,
     (child,) = [unit for unit in report.units if unit.unit == "letter.run"]
     told = [layer for layer in child.layers if layer.name == "dbos workflow timeout"]
     assert [str(layer).partition(": ")[2].partition(" (")[0] for layer in told] == ([timeout] if timeout else [])
+
+
+GOING_ON = """
+from datetime import timedelta
+from openai import OpenAI
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+client, second = OpenAI(api_key="key", max_retries=0), timedelta(seconds=1)
+
+@activity.defn
+def ask(question: str) -> str:
+    return str(client.models.list())
+
+@workflow.defn
+class Child:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await workflow.execute_activity(
+            ask, question, start_to_close_timeout=second, retry_policy=RetryPolicy(maximum_attempts=2)
+        )
+
+@workflow.defn
+class OnAsItIs:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await Child.run(self, question)
+        workflow.continue_as_new(question)
+
+@workflow.defn
+class OnOtherwise:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await Child.run(self, question)
+        workflow.continue_as_new(question, retry_policy=RetryPolicy(maximum_attempts=5))
+
+@workflow.defn
+class Waiting:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await workflow.start_child_workflow(Child.run, question)
+
+@workflow.defn
+class Abandoning:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        abandoned = workflow.ParentClosePolicy.ABANDON
+        await workflow.start_child_workflow(Child.run, question, parent_close_policy=abandoned)
+
+async def helped(name: str, question: str) -> None:
+    await workflow.execute_activity(name, question, start_to_close_timeout=second)
+
+@workflow.defn
+class Handing:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await workflow.execute_child_workflow(Child.run, question)
+
+async def begun(name: str, question: str) -> None:
+    await workflow.execute_child_workflow(name, question)
+
+@workflow.defn
+class ByText:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await workflow.execute_activity(ask, question, start_to_close_timeout=second)
+        await begun("Child", question)
+
+@workflow.defn
+class ByTextAlone:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await helped("ask", question)
+
+@workflow.defn
+class ByFunction:
+    @workflow.run
+    async def run(self, question: str) -> None:
+        await begun(Child.run, question)
+"""
+GOES_ON, OUTLIVES = "`workflow.continue_as_new` says others", "its `parent_close_policy` lets it go on"
+
+
+@pytest.mark.parametrize(
+    ("name", "timeout", "unknown"),
+    [
+        ("OnAsItIs", None, ""),
+        ("OnOtherwise", None, GOES_ON),
+        ("Waiting", 0.5, ""),
+        ("Abandoning", None, ""),
+        ("Abandoning", 0.5, OUTLIVES),
+    ],
+)
+def test_no_number_is_told_of_what_goes_on_otherwise_or_longer(tmp_path, name, timeout, unknown):
+    (tmp_path / "going_on.py").write_text(GOING_ON)
+    options = {"workflow_attempts": 1} | ({"workflow_timeout": timeout} if timeout else {})
+    report = audit(f"{tmp_path / 'going_on.py'}:{name}", "temporal", static=True, options=options)
+    (unit,) = [unit for unit in report.units if unit.unit == "step:ask.client"]
+    told = [layer.unknown for layer in unit.layers if layer.unknown]
+    assert [one.startswith(unknown) for one in told] == [True] * bool(unknown)
+    assert (unit.cell(Failure.UNAVAILABLE).predicted is None) == bool(unknown)
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("Handing", None),
+        ("ByFunction", None),
+        ("ByText", "step:execute_child_workflow"),
+        ("ByTextAlone", "step:execute_activity"),
+    ],
+)
+def test_whom_a_helper_asks_for_by_a_name_that_it_is_given_is_unknown(tmp_path, name, hidden):
+    (tmp_path / "going_on.py").write_text(GOING_ON)
+    options = {"workflow_attempts": 1}
+    report = audit(f"{tmp_path / 'going_on.py'}:{name}", "temporal", static=True, options=options)
+    found = {unit.unit: unit.unknown for unit in report.units if unit.unit.startswith("step:execute_")}
+    assert list(found) == ([hidden] if hidden else [])
+    assert all("is only known when it runs, in going_on.py:" in layer.unknown for (layer,) in found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +50,14 @@ def of_workflow(calls: Sequence[MadeInCall], name: str, function: Any) -> list[M
     return [one for one in asking if one.runs in (None, function) or one.runs == name != ""]
 
 
-def going_on(calls: Sequence[MadeInCall]) -> list[MadeInCall]:
-    """The calls that go on in another run of the same workflow."""
-    return [one for one in calls if one.by == "continue_as_new"]
+def goes_on_otherwise(calls: Sequence[MadeInCall], options: Collection[str]) -> bool:
+    """Whether a call that goes on in another run of the same workflow says one of these options, or may say it."""
+    return says_any([one for one in calls if one.by == "continue_as_new"], options)
+
+
+def says_any(calls: Sequence[MadeInCall], options: Collection[str]) -> bool:
+    """Whether one of these calls says one of these options, or may say it."""
+    return any({*options, UNPACKED} & {*(one.options or {}), *one.hidden} for one in calls)
 
 
 def is_local(call: MadeInCall) -> bool:

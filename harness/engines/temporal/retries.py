@@ -24,6 +24,7 @@ from pydantic_ai.durable_exec.temporal._model_errors import model_errors_as_appl
 from pydantic_ai.durable_exec.temporal._toolset import resolve_tool_activity_config
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ParentClosePolicy
 
 from harness.engines.temporal import calls as calling
 from harness.engines.temporal.given import given_to
@@ -31,7 +32,7 @@ from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow, workflow_run_by
 from harness.engines.temporal.policies import absurd, said_of, seconds_of
 from harness.engines.temporal.waiting import backoff
-from harness.engines.temporal.workflows import Bare, ChildWorkflow, Workflow, WorkflowTask
+from harness.engines.temporal.workflows import OTHERWISE, Bare, ChildWorkflow, Workflow, WorkflowTask
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
@@ -147,6 +148,7 @@ _OF_CHILD = {
     **dict.fromkeys(("execution_timeout", "run_timeout"), timedelta),
     "retry_policy": RetryPolicy,
     "cron_schedule": str,
+    "parent_close_policy": ParentClosePolicy,
 }
 _ENDED_BY_NOTHING = (
     f"Temporal begins no activity without one of `{TIMEOUTS[0]}` and `{TIMEOUTS[1]}`, and its call says neither"
@@ -160,7 +162,8 @@ def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
 
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
-    workflow = Workflow(options, ours=not is_workflow(value), named=_named(unit.owner or value))
+    changes = calling.goes_on_otherwise(unit.calls, _OF_CHILD)
+    workflow = Workflow(options, ours=not is_workflow(value), named=_named(unit.owner or value), changes=changes)
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "flow":
@@ -190,7 +193,7 @@ def _own(value: Any, unit: Unit, workflow: Live) -> Sequence[Live]:
     calls = [] if name is None else calling.of_workflow(unit.calls, name, unit.function)
     if _is_itself(value, unit):
         calls = [one for one in calls if one.runs is not None]  # it is not its own child, unless somebody says so
-    return (_child(value, unit, name or "", calls), workflow) if calls else ()
+    return (_child(value, unit, name or "", calls, workflow), workflow) if calls else ()
 
 
 def _is_itself(value: Any, unit: Unit) -> bool:
@@ -198,12 +201,16 @@ def _is_itself(value: Any, unit: Unit) -> bool:
     return is_workflow(value) and any(unit.function is one for one in vars(value).values())
 
 
-def _child(value: Any, unit: Unit, name: str, calls: Sequence[MadeInCall]) -> Live:
-    """A workflow as the calls say that ask for it. `value` is the one that is audited."""
+def _child(value: Any, unit: Unit, name: str, calls: Sequence[MadeInCall], outer: Live) -> Live:
+    """A workflow as the calls say that ask for it. `value` is the one that is audited, `outer` what is around that."""
     said = calling.about(calls, _OF_CHILD)
     unknown = said.unknown
-    if any(_OF_CHILD.keys() & {*(one.options or {}), *one.hidden} for one in calling.going_on(unit.calls)):
-        unknown = "`workflow.continue_as_new` says others for what comes after it"
+    if calling.goes_on_otherwise(unit.calls, _OF_CHILD):
+        unknown = OTHERWISE
+    if said.options.get("parent_close_policy") == ParentClosePolicy.ABANDON:
+        others = [one for one in unit.calls if one not in calls]
+        if outer.layer.all or calling.says_any(others, ("execution_timeout", "run_timeout")):
+            unknown = "its `parent_close_policy` lets it go on when the time of the workflow that asks for it is over"
     if said.options.get("cron_schedule"):
         unknown = "its `cron_schedule` begins it again and again, whatever becomes of it"
     if _is_itself(value, unit):

@@ -24,10 +24,13 @@ class Bare(ApplicationError):
 class Workflow:
     """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
 
-    That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it.
+    That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it, unless it
+    `changes` that itself when it goes on as new.
     """
 
-    def __init__(self, options: dict[str, Any], *, ours: bool, named: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, options: dict[str, Any], *, ours: bool, named: dict[str, str] | None = None, changes: bool = False
+    ) -> None:
         self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
         timeout = options.get("workflow_timeout")
         said = {"workflow_attempts", "workflow_timeout"} & options.keys()
@@ -40,9 +43,9 @@ class Workflow:
             | ({"execution_timeout": f"{timeout:g} s"} if timeout else {})
             | (named or {}),
             origin=explicit() if said else default_of("temporalio"),
-            all=timeout,
+            all=None if changes else timeout,
             jitter=False,
-            unknown="" if ours or "workflow_attempts" in options else _STARTED,
+            unknown=OTHERWISE if changes else "" if ours or "workflow_attempts" in options else _STARTED,
             notes=(_OURS,) if ours and not said else (),
         )
 
@@ -122,6 +125,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 """Seconds that the server waits before it has a failed task done again, as it is by default."""
 
 
+OTHERWISE = "`workflow.continue_as_new` says others for what comes after it"
+"""Why nobody knows the policy and the timeouts of a workflow that says them itself."""
 _SAY = "say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
 _OURS = f"the workflow is started by us without a retry policy, as workflows usually are; if yours has one, {_SAY}"
 _STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
