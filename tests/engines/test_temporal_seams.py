@@ -52,20 +52,33 @@ def test_a_missing_or_old_sdk_is_a_problem_with_its_command(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("timeouts", "used", "expired", "ends", "waited"),
+    ("timeouts", "used", "gone", "expired", "ends", "waited"),
     [
-        ({ATTEMPT: 60.0}, 0.0, {ATTEMPT: AT_ONCE}, False, {}),
-        ({ATTEMPT: 60.0, BEAT: 30.0}, 0.0, {BEAT: AT_ONCE}, False, {}),
-        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, {ATTEMPT: AT_ONCE}, False, {WHOLE: 140.0}),
-        ({ATTEMPT: 60.0, WHOLE: 200.0}, 150.0, {WHOLE: AT_ONCE}, True, {WHOLE: 150.0}),
-        ({WHOLE: 60.0}, 0.0, {WHOLE: AT_ONCE}, True, {WHOLE: AT_ONCE}),
+        ({ATTEMPT: 60.0}, 0.0, 0.0, {ATTEMPT: AT_ONCE}, False, {}),
+        ({ATTEMPT: 60.0, BEAT: 30.0}, 0.0, 0.0, {BEAT: AT_ONCE}, False, {}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, 0.0, {ATTEMPT: AT_ONCE}, False, {WHOLE: 140.0}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 0.0, 20.0, {ATTEMPT: AT_ONCE}, False, {WHOLE: 160.0}),
+        ({ATTEMPT: 60.0, WHOLE: 200.0}, 150.0, 0.0, {WHOLE: AT_ONCE}, True, {WHOLE: 150.0}),
+        ({WHOLE: 60.0}, 0.0, 0.0, {WHOLE: AT_ONCE}, True, {WHOLE: AT_ONCE}),
     ],
-    ids=["one attempt", "a heartbeat comes first", "part of the whole is used up", "the whole is over", "only a whole"],
+    ids=[
+        "one attempt",
+        "a heartbeat comes first",
+        "part of the whole is used up",
+        "part of that has really passed",
+        "the whole is over",
+        "only a whole",
+    ],
 )
 def test_the_timeout_that_comes_first_is_made_to_pass(
-    timeouts: dict[str, float], used: float, expired: dict[str, float], ends: bool, waited: dict[str, float]
+    timeouts: dict[str, float],
+    used: float,
+    gone: float,
+    expired: dict[str, float],
+    ends: bool,
+    waited: dict[str, float],
 ) -> None:
-    held = Held("1", timeouts, used)
+    held = Held("1", timeouts, used, gone=gone)
     assert (held.expired(), held.ends, held.waited()) == (expired, ends, waited)
     assert replace(held, last=True).ends
 

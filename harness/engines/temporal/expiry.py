@@ -19,7 +19,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -53,13 +53,14 @@ RUNNING = {
 class Held:
     """An activity that a dead worker was running. `timeouts` as configured; `used` of the whole before this attempt.
 
-    `last` says that its policy allows no other attempt.
+    `gone` are the seconds of this attempt that have really passed. `last` says that its policy allows no other attempt.
     """
 
     id: str
     timeouts: Mapping[str, float]
     used: float = 0.0
     last: bool = False
+    gone: float = 0.0
 
     def first(self) -> tuple[str, float]:
         """The timeout that would be the first to pass, and after how many seconds of this attempt."""
@@ -77,9 +78,9 @@ class Held:
         return {self.first()[0]: AT_ONCE}
 
     def waited(self) -> dict[str, float]:
-        """What to change once it has passed: that much of the time for all attempts is gone."""
-        whole = self.timeouts.get(WHOLE)
-        return {} if whole is None else {WHOLE: max(AT_ONCE, whole - self.first()[1])}
+        """What to change because it passes now: the time for all attempts is shorter by what nobody waits for."""
+        whole, spared = self.timeouts.get(WHOLE), max(0.0, self.first()[1] - max(0.0, self.gone))
+        return {} if whole is None else {WHOLE: max(AT_ONCE, whole - spared)}
 
     def failure(self) -> Failure:
         """What the server would say of this attempt."""
@@ -122,17 +123,17 @@ async def let_go(client: Client, handle: WorkflowHandle[Any, Any]) -> dict[str, 
 
     Returns the server's words for each, by activity id: it forgets them when an option changes.
     """
-    held = {one.activity_id: _read(one) for one in await _pending(handle) if one.state in RUNNING}
-    for activity in held.values():
-        if activity.ends:
-            await _change(client, handle.id, activity.id, activity.expired())
-        else:
-            await _fail(client, handle.id, activity)
-    failures = {one.activity_id: one.last_failure for one in await _timed_out(handle, held.keys())}
-    for activity in held.values():
-        if activity.id in failures and (changes := activity.waited()):
+    running = [one for one in await _pending(handle) if one.state in RUNNING]
+    first = await _first_asked_for(handle) if any(map(_has_whole, running)) else {}
+    held = [_read(one, first.get(one.activity_id)) for one in running]
+    for activity in held:
+        # First, because the server counts a change of an attempt that has failed as one more wait before the next.
+        if changes := activity.expired() if activity.ends else activity.waited():
             await _change(client, handle.id, activity.id, changes)
-    return {activity: message(MessageToDict(failure)) for activity, failure in failures.items()}
+        if not activity.ends:
+            await _fail(client, handle.id, activity)
+    timed_out = await _timed_out(handle, [activity.id for activity in held])
+    return {one.activity_id: message(MessageToDict(one.last_failure)) for one in timed_out}
 
 
 async def forget_worker(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
@@ -162,13 +163,28 @@ async def _pending(handle: WorkflowHandle[Any, Any]) -> Sequence[Any]:
     return (await handle.describe()).raw_description.pending_activities
 
 
-def _read(activity: Any) -> Held:
+async def _first_asked_for(handle: WorkflowHandle[Any, Any]) -> dict[str, datetime]:
+    """When each activity was asked for: the server tells of the attempt that runs only when that was."""
+    found = {}
+    async for event in handle.fetch_history_events():
+        if activity := event.activity_task_scheduled_event_attributes.activity_id:
+            found[activity] = event.event_time.ToDatetime(UTC)
+    return found
+
+
+def _has_whole(activity: Any) -> bool:
+    return bool(getattr(activity.activity_options, WHOLE).ToTimedelta())
+
+
+def _read(activity: Any, first: datetime | None) -> Held:
+    """What the server tells of an activity that was `first` asked for then. Its clock is taken to be ours."""
     options = activity.activity_options
     timeouts = {name: getattr(options, name).ToTimedelta().total_seconds() for name in (WHOLE, BEAT, ATTEMPT)}
-    used = activity.last_started_time.ToDatetime() - activity.scheduled_time.ToDatetime()
+    started = activity.last_started_time.ToDatetime(UTC)
+    used = (started - (first or started)).total_seconds()
     last = 0 < activity.maximum_attempts <= activity.attempt
     known = {name: value for name, value in timeouts.items() if value}
-    return Held(activity.activity_id, known, used.total_seconds(), last)
+    return Held(activity.activity_id, known, used, last, (datetime.now(UTC) - started).total_seconds())
 
 
 async def _fail(client: Client, workflow: str, activity: Held) -> None:
