@@ -41,7 +41,14 @@ DEATHS = {"whole": 2, "only_whole": 1, "long": 2, "short": 2}
 def test_a_process_dies_as_often_as_there_is_time_to_notice_it(name, tmp_path: Path):
     assert predicted(name, F.CRASH).predicted == DEATHS[name]
     with open_wire(Scenario.make(subject=f"fixtures.audit.giving_up:{name}", engine="temporal"), tmp_path) as bench:
-        died = measure(bench.scenario, F.CRASH, bench=bench, step="model#1", limit=DEATHS[name] + 1)
+        died = measure(
+            bench.scenario,
+            F.CRASH,
+            bench=bench,
+            step="model#1",
+            limit=DEATHS[name] + 1,
+            is_enough=lambda seen: seen.bodies["model#1"] >= DEATHS[name],
+        )
     assert died.bodies["model#1"] == DEATHS[name]
 
 

@@ -149,7 +149,8 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
         around = met(seen, around)
         if not (_is_timed(around) if hangs else _strikes(quick, seen, around)):
             return quick
-    rooms = (HARDLY_ANY if around["endless"] else ROOM, *MORE_ROOM)
+    # A death is waited for in no deadline, and what comes after it is to find some time left in the longest.
+    rooms = (HARDLY_ANY if around["endless"] and failure != Failure.CRASH else ROOM, *MORE_ROOM)
     scales = (max(1.0, min(_shortest(around) / room, _shortest(model) / HARDLY_ANY)) for room in rooms)
     # What is tried for ever, each time against a deadline of its own, waits in between for as long as it likes.
     wire = replace(wire, haste=ENDLESS if around["endless"] and not around["all"] else 1.0)
