@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,42 @@ def test_a_run_against_a_deadline_that_came_to_too_little_is_made_again_in_longe
     assert seen is made[1]
     short, long = (load(one.folder / "journal.jsonl").of(StepEntered)[-1].effective for one in made)
     assert max(short) < max(long)
+
+
+BLOCKED = """
+from datetime import timedelta
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from openai import OpenAI
+
+client = OpenAI(api_key="sk-fixture", max_retries=0)
+
+@activity.defn
+async def ask(prompt: str) -> str:
+    return client.models.list().object
+
+@workflow.defn
+class Blocked:
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        return await workflow.execute_activity(ask, prompt, start_to_close_timeout=timedelta(seconds=10))
+"""
+
+
+def test_a_run_that_comes_to_no_end_is_not_made_again_in_times_in_which_it_would_come_to_it_later(
+    tmp_path: Path,
+) -> None:
+    """Its client keeps the worker itself waiting for 600 s, and whatever should try again after 10."""
+    module = tmp_path / "blocked.py"
+    module.write_text(BLOCKED)
+    subject, once = f"{module}:Blocked", {"workflow_attempts": 1}
+    made: list[Measured] = []
+
+    with open_wire(Scenario(subject=subject, engine="temporal", options=once, stall=2.0), tmp_path / "wire") as bench:
+        measure(bench.scenario, "read-timeout", bench=bench, limit=2, is_enough=made.append)  # which is never enough
+
+    assert [seen.outcome for seen in made] == ["stuck"]
 
 
 def test_what_an_agent_cannot_take_is_asked_for_again_as_often_as_it_says(measured):
