@@ -7,6 +7,7 @@ from textwrap import dedent
 
 from harness import audit
 from harness.retries.values import Failure
+from tests.audits.cells import measured
 
 SUBJECT = """
 from datetime import timedelta
@@ -51,8 +52,9 @@ def test_a_decorator_on_a_workflows_method_multiplies_its_activities(tmp_path: P
     module = tmp_path / "around_temporal.py"
     module.write_text(dedent(SUBJECT))
     for name, unit, whose in (("OnRun", "step:run.ask.client", "run"), ("OnTheWay", "step:inner.ask.client", "inner")):
-        report = audit(f"{module}:{name}", "temporal", options={"workflow_attempts": 1})
-        cells = {one.unit: one.cell(Failure.UNAVAILABLE) for one in report.units if one.unit != "run"}
-        assert cells.keys() == {unit}
-        assert cells[unit].chain.startswith(f"2 (temporal activity) × 3 (tenacity of {whose})")
-        assert cells[unit].counted == 6
+        subject, once = f"{module}:{name}", {"workflow_attempts": 1}
+        report = audit(subject, "temporal", options=once, static=True)
+        assert {one.unit for one in report.units} == {"run", unit}
+        cell = measured(tmp_path / name, subject, "temporal", unit, Failure.UNAVAILABLE, **once)
+        assert cell.chain.startswith(f"2 (temporal activity) × 3 (tenacity of {whose})")
+        assert cell.counted == 6
