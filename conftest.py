@@ -8,6 +8,7 @@ that failed before it passed look like one that passes.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from typing import Any
 
@@ -26,6 +27,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers, so that a misspelt one is an error and not a test that silently runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    _hear_ctrl_c()
+
+
+def _hear_ctrl_c() -> None:
+    """Let what tests start be interrupted, also where a shell began this session in the background, `make test &`.
+
+    Such a shell ignores Ctrl-C for all below it, and a test that sends one would wait for as long as it waits at most.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,26 @@ def test_how_a_test_failed_that_then_passes_is_told(pytester: pytest.Pytester) -
     done.stdout.fnmatch_lines(
         ["*failed at first*test_that_fails_once*", "*a busy machine*", "*1 failed, 1 passed, 2 rerun*"]
     )
+
+
+def test_what_a_test_starts_can_be_interrupted_in_a_session_that_was_begun_in_the_background(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makeconftest(CONFTEST.read_text("utf-8"))
+    pytester.makepyfile("""
+        import signal, subprocess, sys
+
+        def test_that_sends_ctrl_c():
+            code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+            assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGINT
+    """)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it begins with `&`
+    try:
+        done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "1")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    done.assert_outcomes(passed=1)
 
 
 def test_a_skipped_test_is_skipped_where_nothing_is_required(
