@@ -23,6 +23,7 @@ from harness.audits import collect
 from harness.audits.asked import model_unit
 from harness.audits.asking.clients import Http
 from harness.audits.asking.modeling import Asker
+from harness.audits.asking.trouble import MOST
 from harness.audits.run import judged
 from harness.audits.translating import NOTHING
 from harness.retries.arithmetic import spelled
@@ -221,6 +222,18 @@ def test_a_loop_is_a_layer_that_says_where_it_is():
     for kind, method in ((Persistent, "send"), (Many, "request")):
         line = inspect.getsourcelines(getattr(kind, method))[1]
         assert (found[kind.__name__].origin.said, found[kind.__name__].origin.line) == ("explicit", line)
+
+
+def test_what_never_ends_is_asked_a_thousand_times_and_no_second_thousand():
+    class Counting(Ever):
+        asked = 0
+
+        async def _completions_create(self, *given, **more):
+            Counting.asked += 1
+            return await super()._completions_create(*given, **more)
+
+    assert Asker(made(Counting)).ask(F.UNAVAILABLE).course.endless
+    assert MOST < Counting.asked < 2 * MOST
 
 
 def test_the_waits_of_a_loop_and_of_the_sdk_around_it_are_told_apart():

@@ -216,7 +216,7 @@ class Asker:
 
         `own` is what is sent where the SDK tries once. What is around someone who never ends is not reached.
         """
-        loops = [*self._loops(sdk, trouble)] if own.endless or own.sends > 1 else []
+        loops = [*self._loops(sdk, trouble, own)] if own.endless or own.sends > 1 else []
         inside = [tries for owner, tries in loops if owner.inside]
         around = [tries for owner, tries in loops if not owner.inside]
         yield from inside
@@ -238,11 +238,14 @@ class Asker:
         if not retried.endless:
             yield from around
 
-    def _loops(self, sdk: Sdk, trouble: Trouble) -> Iterator[tuple[Owner, Times]]:
-        """How often everyone but the SDK sends, up to the first who never ends; those with a loop are layers."""
-        sends = 1
-        for owner in owners(sdk, self.model, lambda model: self._send(model, 0)):
-            met, _error = self._rehearsed(sdk, trouble, retries=0, send=owner.send)
+    def _loops(self, sdk: Sdk, trouble: Trouble, own: Asked) -> Iterator[tuple[Owner, Times]]:
+        """How often everyone but the SDK sends, up to the first who never ends; those with a loop are layers.
+
+        The outermost has been asked: it sends its `own`.
+        """
+        sends, everyone = 1, [*owners(sdk, self.model, lambda model: self._send(model, 0))]
+        for owner in everyone:
+            met = own if owner is everyone[-1] else self._rehearsed(sdk, trouble, retries=0, send=owner.send)[0]
             yield owner, (tries := _share(met, owner.layer.name, sends, sends))
             if tries.total != 1:
                 self.loops[owner.layer.name] = owner
