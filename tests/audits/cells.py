@@ -1,25 +1,45 @@
-"""One cell of an audit, measured, without all the others."""
+"""A few cells of an audit, measured, without all the others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.audits.proof import proven
+from harness.audits.run import judged
 from harness.audits.wire import measuring
-from harness.retries.report import Cell, UnitAudit
+from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import Failure
 from harness.scenario import Scenario
 
 
 def measured(tmp_path: Path, subject: str, engine: str, name: str, failure: Failure, **options: Any) -> Cell:
     """The cell of this failure of the unit of this name, in a run in which nothing else is measured."""
+    report = _audited(
+        tmp_path, subject, engine, lambda unit, cell: (unit.unit, cell.failure) == (name, failure), options
+    )
+    (cell,) = next(unit for unit in report.units if unit.unit == name).cells
+    return cell
+
+
+def audited(tmp_path: Path, subject: str, engine: str, failure: Failure, **options: Any) -> AuditReport:
+    """The report on this failure, of all units."""
+    return _audited(tmp_path, subject, engine, lambda _unit, cell: cell.failure is failure, options)
+
+
+def _audited(
+    tmp_path: Path,
+    subject: str,
+    engine: str,
+    is_asked: Callable[[UnitAudit, Cell], bool],
+    options: dict[str, Any],
+) -> AuditReport:
     scenario = Scenario(subject=subject, engine=engine, options=options)
     with measuring.open_wire(scenario, tmp_path) as bench:
         told = [UnitAudit.model_validate(unit) for unit in measuring.ask(bench)["units"]]
-        unit = next(unit for unit in told if unit.unit == name)
-        cell = unit.cell(failure)
-        assert cell is not None
-        others = [one.model_copy(update={"cells": ()}) for one in told if one.unit != name]
-        proof, *_rest = proven([unit.model_copy(update={"cells": (cell,)}), *others], bench)
-    return proof.cells[0]
+        kept = [unit.model_copy(update={"cells": tuple(c for c in unit.cells if is_asked(unit, c))}) for unit in told]
+        units = proven(kept, bench)
+    return judged(
+        AuditReport(subject=subject, engine=engine, budget=6, units=units, notes=(), versions={}, proven=True)
+    )

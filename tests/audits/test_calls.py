@@ -6,7 +6,7 @@ import pytest
 
 from harness import audit
 from harness.retries.values import Failure
-from tests.audits.cells import measured
+from tests.audits.cells import audited, measured
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ async def falling(prompt: str) -> str:
 
 def test_whom_code_falls_back_on_by_hand_is_measured_in_another_step_and_in_the_same(tmp_path):
     (tmp_path / "falling.py").write_text(BY_HAND)
-    report = audit(f"{tmp_path / 'falling.py'}:falling", "dbos")
+    report = audited(tmp_path, f"{tmp_path / 'falling.py'}:falling", "dbos", Failure.UNAVAILABLE)
     cells = {unit.unit: unit.cell(Failure.UNAVAILABLE) for unit in report.units if unit.host}
     found = {name: (cell.predicted, cell.counted) for name, cell in cells.items()}
     assert found == {"step:ask.one": (2, 2), "step:ask_both.one": (4, 4), "step:ask_both.other": (8, 8)}
@@ -153,7 +153,7 @@ def fetch(which: str) -> str:
 
 def test_what_a_tool_that_is_a_step_asks_is_measured_beside_the_agents_own_requests(tmp_path):
     (tmp_path / "stepped.py").write_text(STEPPED)
-    report = audit(f"{tmp_path / 'stepped.py'}:agent", "dbos")
+    report = audited(tmp_path, f"{tmp_path / 'stepped.py'}:agent", "dbos", Failure.UNAVAILABLE)
     (asked,) = [unit for unit in report.units if unit.unit == "tool:fetch.client"]
     cell = asked.cell(Failure.UNAVAILABLE)
     assert (cell.predicted, cell.counted, cell.unmeasured) == (6, 6, "")

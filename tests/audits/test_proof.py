@@ -15,7 +15,7 @@ from harness.retries.arithmetic import times
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.verdict import Status
-from tests.audits.cells import measured
+from tests.audits.cells import audited, measured
 
 F = Failure
 
@@ -50,8 +50,8 @@ def test_a_policy_that_stops_by_the_clock_does_so_in_the_proof(name, requests):
     assert (proven[F.REFUSED].counted, proven[F.REFUSED].agrees) == (requests, True)
 
 
-def test_a_deadline_that_only_a_tool_has_strikes_in_the_proof_of_that_tool():
-    report = audit("fixtures.audit.hasty:agent", "prefect")
+def test_a_deadline_that_only_a_tool_has_strikes_in_the_proof_of_that_tool(tmp_path):
+    report = audited(tmp_path, "fixtures.audit.hasty:agent", "prefect", F.READ_TIMEOUT)
     found = {unit.unit: unit.cell(F.READ_TIMEOUT) for unit in report.units}
     assert (found["tool:look.client"].counted, found["tool:look.client"].agrees) == (2 * 2, True)
     assert (found["model"].counted, found["model"].agrees) == (3, True)
@@ -140,8 +140,9 @@ def test_a_plain_flow_is_measured_without_any_agent():
     assert proven[F.BAD_REQUEST].counted == 2
 
 
-def test_what_no_run_can_show_says_why():
-    report = audit("fixtures.audit.calling_temporal:Made", "temporal")
+def test_what_no_run_can_show_says_why(tmp_path):
+    report = audited(tmp_path, "fixtures.audit.calling_temporal:Made", "temporal", F.UNAVAILABLE)
+    assert report.units[0].cell(F.UNAVAILABLE).measured.capped
     assert report.status is Status.UNKNOWN
     assert "are said in `workflow.execute_activity`" in report.unknown[0]
 
