@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from harness.engines.base import Case, Unsupported
-from harness.engines.temporal import seams, versions
+from harness.engines.base import Case, Store, Unsupported
+from harness.engines.temporal import expiry, seams, versions
 from harness.engines.temporal.binding import bind
 from harness.engines.temporal.expiry import AT_ONCE, ATTEMPT, BEAT, WHOLE, Held
 from harness.engines.temporal.interceptors import _as_taken
+from harness.engines.temporal.worker import TemporalWorker
 from harness.errors import EngineUnavailable
 from harness.subjects.loading import load_subject
+from harness.subjects.loops import run_once
 
 
 def test_the_installed_sdk_has_every_name_that_we_hold() -> None:
@@ -87,6 +89,15 @@ def test_an_attempt_that_another_follows_has_failed_as_the_server_says_it() -> N
     said = Held("1", {ATTEMPT: 60.0, BEAT: 30.0}).failure()
     assert (said.message, said.source) == ("activity Heartbeat timeout", "Server")
     assert Held("1", {ATTEMPT: 60.0}).failure().message == "activity StartToClose timeout"
+
+
+def test_waits_that_are_to_be_short_are_so_where_timeouts_are_as_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "is_possible", AsyncMock(return_value=True))
+    worker = TemporalWorker()
+    worker._case = Case(None, AsyncMock(), {}, auto_scale=True, haste=500.0)
+    worker._hook = Mock(plans=lambda *_actions: False, pace=lambda: None, ease=lambda: 1.0)
+    clock = run_once(worker._clock(Mock(), Store("run", "folder", {"factor": 50.0, "usual": {}})))
+    assert (clock.wait(100.0), clock.timeout("ask", 60.0)) == (0.2, 60.0)
 
 
 def test_what_keeps_a_worker_from_starting_is_said_also_where_nothing_runs(

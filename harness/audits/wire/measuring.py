@@ -140,6 +140,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     room, most = _haste(around, waits)
     scale = min(quick_scale(around, room, most), quick_scale(model, room, most))  # a model is asked before
     wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone, instead, sender)
+    wire = replace(wire, haste=_least(around))
     if not (hangs and _is_timed(around)):
         quick = _measured(scenario, wire, bench)
         if failure == Failure.CRASH and quick.covered and not quick.fired:
@@ -152,8 +153,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     # A death is waited for in no deadline, and what comes after it is to find some time left in the longest.
     rooms = (HARDLY_ANY if around["endless"] and failure != Failure.CRASH else ROOM, *MORE_ROOM)
     scales = (max(1.0, min(_shortest(around) / room, _shortest(model) / HARDLY_ANY)) for room in rooms)
-    # What is tried for ever, each time against a deadline of its own, waits in between for as long as it likes.
-    wire = replace(wire, haste=ENDLESS if around["endless"] and not around["all"] else 1.0)
+    wire = replace(wire, haste=_least(around))
     runs = (_measured(scenario, replace(wire, scale=scale, pace=scale), bench) for scale in dict.fromkeys(scales))
     timed = next(runs)
     while not (is_enough(timed) or timed.outcome == "stuck"):  # what waits too long waits longer in longer times
@@ -229,6 +229,11 @@ def _haste(around: Around, waits: float) -> tuple[float, float]:
     if waits / quick_scale(around) <= LONGEST:
         return ROOM, QUICK
     return HARDLY_ANY, ENDLESS if math.isinf(waits) else max(QUICK, waits / LONGEST)
+
+
+def _least(around: Around) -> float:
+    """What waits are divided by at least, whatever deadlines are: between attempts without end they matter to none."""
+    return ENDLESS if around["endless"] and not around["all"] else 1.0
 
 
 def _measured(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:

@@ -205,11 +205,13 @@ class TemporalWorker:
         """Timeouts stay as configured, unless this run waits for one of them to pass."""
         from harness.engines.temporal import expiry
 
+        ease, haste = self._hook.ease(), self._case.haste
         if not self._case.auto_scale:
-            return Clock(self._case.scale, asked=True, ease=self._hook.ease(), haste=self._case.haste)
+            return Clock(self._case.scale, asked=True, ease=ease, haste=haste)
         pace = self._hook.pace()
         hurried = self._hook.plans(*IDLE) or pace is not None or not await expiry.is_possible(client)
-        return Clock(pace or store.values["factor"], store.values["usual"], hurried=hurried, ease=self._hook.ease())
+        factor, usual = store.values["factor"], store.values["usual"]
+        return Clock(pace or factor, usual, hurried=hurried, ease=ease, haste=haste)
 
 
 class _Listener:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.audits.wire import measuring
+from harness.audits.wire.counted import Wire
 from harness.audits.wire.measuring import ENDLESS, QUICK, Measured, measure, offered, open_wire, quick_scale
 from harness.engines.registry import load as load_engine
 from harness.errors import EngineUnavailable
@@ -120,6 +121,26 @@ def test_a_run_against_a_deadline_that_came_to_too_little_is_made_again_in_longe
     assert seen is made[1]
     short, long = (load(one.folder / "journal.jsonl").of(StepEntered)[-1].effective for one in made)
     assert max(short) < max(long)
+
+
+def test_between_attempts_without_end_waits_are_short_whatever_deadline_is_around_something_else(
+    measured: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent before has 60 s for each request, and the server waits up to 100 s between two attempts."""
+    made: list[Wire] = []
+    really = measuring._measured
+
+    def noted(scenario: Scenario, wire: Wire, bench: Bench) -> Measured:
+        made.append(wire)
+        return really(scenario, wire, bench)
+
+    monkeypatch.setattr(measuring, "_measured", noted)
+
+    subject, endless = "fixtures.audit.own_temporal:Limited", {"each": None, "all": None, "endless": True}
+    seen = measured("temporal", "tool-exception", subject, step="step:archive#1", limit=3, around=endless)
+
+    assert seen.unbounded
+    assert [(wire.scale < ENDLESS, wire.haste) for wire in made] == [(True, ENDLESS)]
 
 
 BLOCKED = """
