@@ -50,6 +50,15 @@ def run(folder: Path, scenario: Scenario) -> tuple[RunReport, History]:
     return judged, load(Path(judged.folder) / "journal.jsonl")
 
 
+def test_work_that_a_tool_leaves_behind_is_a_note(tmp_path: Path) -> None:
+    before = "import asyncio\nasync def work():\n    await asyncio.sleep(60)\n"
+    path = subject(tmp_path, "asyncio.ensure_future(work())", before=before)
+    judged, _history = run(tmp_path, Scenario.make(subject=path, engine="journal"))
+
+    assert judged.status is Status.PASSED
+    assert any("`work` (odd.py:2) was still going on when the run ended" in note for note in judged.notes)
+
+
 def test_a_tool_that_never_returns_is_ended_and_shown_with_its_stacks(tmp_path: Path) -> None:
     path = subject(tmp_path, "time.sleep(3600) if os.path.exists('/proc/self') else None")
     scenario = Scenario.make(subject=path, engine="none", stall=5.0)

@@ -24,7 +24,7 @@ from harness.process import complaint
 from harness.process.leaving import await_end
 from harness.process.summons import await_answer
 from harness.steps import StepId
-from harness.subjects import around, bodies, events, guard, models, output_functions, owned, wire, world
+from harness.subjects import around, bodies, events, guard, leftovers, models, output_functions, owned, wire, world
 from harness.subjects.answers import Answer, answer
 from harness.subjects.clock import Clock
 from harness.subjects.commits import all_left
@@ -230,9 +230,12 @@ class Life:
         await_end(self.argument["after"])
         effects.sink = self.effect
         async with world.entered(self.argument.get("world")):
+            before = leftovers.going_on()
             for number in self.invocations:
                 self.probes.begin(number)
                 await self.settle(number)
+            for text in leftovers.left_behind(before):
+                self.note(text)
 
     async def settle(self, number: int) -> None:
         """Start or recover one invocation and write its outcome."""
