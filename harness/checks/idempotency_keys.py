@@ -91,7 +91,8 @@ def _are_two_calls(first: tuple[str, Execution], other: tuple[str, Execution]) -
 
 
 def _sharing(name: str, key: str, first: tuple[str, Execution], other: tuple[str, Execution]) -> Finding:
-    same = " with the same arguments" if first[1].arguments == other[1].arguments else ""
+    one, two = first[1].arguments, other[1].arguments
+    same = " with the same arguments" if one is not None and one == two else ""  # those of a unit are not seen
     tools = {body_of(first[1]), body_of(other[1])}
     name = tools.pop() if len(tools) == 1 else name  # a person knows the tool better than what it sends
     return Finding(

@@ -133,6 +133,14 @@ def test_two_calls_with_the_same_arguments_still_are_two_calls():
     assert "with the same arguments" in finding.message
 
 
+def test_nothing_is_said_of_arguments_that_nobody_has_seen():
+    story = Story().life()
+    for step, given in (("step:pay#1", "a"), ("step:pay#2", "b")):
+        story.unit(step, until="entered", given=given).effect("pay", step, "payment")
+    (finding,) = found(story.finished())
+    assert finding.message.startswith("two different calls of `pay`, `step:pay#1` and `step:pay#2`, carry")
+
+
 def test_the_tool_call_id_tells_two_calls_apart():
     assert found(two_calls({"id": 1}, {"id": 1}), charge="keyed:tool_call_id") == []
 
