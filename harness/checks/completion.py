@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.checks.base import Case, family, place
 from harness.checks.memory import forgotten
-from harness.checks.words import lines, titled
+from harness.checks.words import lines, titled, titled_body
 from harness.history import Event, Execution, Outcome, Paced, ProcessEnded, RunEnded, UnitLeft, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Status, Verdict
@@ -158,16 +158,16 @@ def _failed_by_forgetting(case: Case) -> tuple[Execution, str, str] | None:
         if run.left is None or run.left.outcome == "ok" or StepId.parse(run.step).kind != "tool" or not returns:
             continue
         missed = forgotten(case, run)
-        return (run, f"{titled(run.step)} raised {run.left.error}{missed[0]}", missed[1]) if missed else None
+        return (run, f"{titled_body(run)} raised {run.left.error}{missed[0]}", missed[1]) if missed else None
     return None
 
 
 def where(case: Case, outcome: Outcome) -> str:
     """The body that raised what ended the run, or returned what the engine could not record: the end of a clause."""
     if raised := raised_in(case, outcome):
-        return f", in the body of {titled(raised.step)}"
+        return f", in the body of {titled_body(raised)}"
     if last := withheld(case):
-        return f", when {titled(last.step)} had returned and {case.contract.engine} was to record its result"
+        return f", when {titled_body(last)} had returned and {case.contract.engine} was to record its result"
     return ""
 
 

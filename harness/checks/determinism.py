@@ -76,8 +76,8 @@ def _reassignment(earlier: Execution, later: Execution, owner: Owner) -> Finding
         step=place(later),
         severity=Severity.ERROR if earlier.recorded else Severity.WARNING,
         owner=owner,
-        message=f"the key {later.entered.unit} stood for `{earlier.step}` in {life(earlier)} and for `{later.step}` in"
-        f" {life(later)}: the code that is replayed took its steps in another order",
+        message=f"the key {later.entered.unit} stood for `{place(earlier)}` in {life(earlier)} and for"
+        f" `{place(later)}` in {life(later)}: the code that is replayed took its steps in another order",
         remedy="take what varies (time, chance, the order of a set) out of the code that is replayed",
         incarnation=later.incarnation,
         events=evidence(earlier, later),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.checks.base import Case
+from harness.checks.base import Case, place
 from harness.checks.words import asked_alike, body_of
 from harness.history import Execution, StepEntered, UnitEntered
 from harness.steps import StepId
@@ -63,7 +63,7 @@ def steadied(case: Case, earlier: Execution, later: Execution) -> tuple[Owner, s
     one, other = earlier.entered, later.entered
     is_own = StepId.parse(later.step).kind == "step"  # it is the person's own code that calls it
     if is_own and isinstance(one, UnitEntered) and isinstance(other, UnitEntered) and one.given != other.given:
-        return Owner.CONFIGURATION, asked_alike(later.step, case.contract.unit)
+        return Owner.CONFIGURATION, asked_alike(place(later), case.contract.unit)
     return Owner.TOOL, (
         f"derive the key of `{body_of(later)}` from the call itself (an argument or the tool call id), so that"
         " every attempt carries the same one"

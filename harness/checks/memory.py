@@ -7,7 +7,7 @@ or fails, and neither the engine nor the agent has done anything wrong.
 from __future__ import annotations
 
 from harness.checks.base import Case, place
-from harness.checks.words import life, titled
+from harness.checks.words import life, titled_body
 from harness.history import Execution
 from harness.steps import StepId
 
@@ -19,9 +19,9 @@ def forgotten(case: Case, run: Execution) -> tuple[str, str] | None:
     earlier = _lived_through(case, run)
     if not earlier:
         return None
-    names = ", ".join(dict.fromkeys(titled(tool.step) for tool in earlier))
+    names = ", ".join(dict.fromkeys(titled_body(tool) for tool in earlier))
     why = f": it ran in {life(run)}, without what {names} had left in memory in {life(earlier[-1])}"
-    found = f"let {titled(run.step)} find what it needs in the arguments or a store"
+    found = f"let {titled_body(run)} find what it needs in the arguments or a store"
     lost = "not in deps or variables that die with the process"
     return why, f"{found}, {lost}; or, if the answer varies anyway, {VARIES}"
 
@@ -32,7 +32,7 @@ def otherwise(case: Case, run: Execution) -> tuple[str, str]:
     What is only otherwise behind a crash does not vary by itself: then two runs without faults would differ in it. In
     the first life nothing has died yet, so there it does.
     """
-    name = titled(run.step)
+    name = titled_body(run)
     if run.incarnation < 2:
         return "", f"{VARIES} of {name}"
     why = f": it ran in {life(run)}, and runs without faults do not differ in it"

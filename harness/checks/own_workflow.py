@@ -15,7 +15,7 @@ from harness.checks.account import steps_of_units
 from harness.checks.base import Case, is_own_workflow
 from harness.checks.own_code import follows, retold
 from harness.checks.words import titled
-from harness.history import EngineRecord, Execution, UnitAnswered, UnitLeft, UnitTried, located
+from harness.history import EngineRecord, Execution, UnitAnswered, UnitLeft, UnitTried, located, spelled
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 DIFFERS = "own-workflow-differs"
@@ -56,7 +56,7 @@ def given_up(case: Case) -> tuple[str, int] | None:
     for tried in case.history.of(UnitTried):
         key = tried.invocation, tried.unit
         if key in ended and 0 < tried.tries <= tried.attempt:
-            return steps.get(key, tried.step), tried.tries
+            return steps.get(key, spelled(tried.step, tried.invocation)), tried.tries
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.checks.base import place
 from harness.faults import Fault
 from harness.history import Event, Execution, History, ProcessEnded
 from harness.steps import StepId
@@ -25,19 +26,19 @@ def plural(unit: str) -> str:
 
 
 def titled(step: str) -> str:
-    """What a person calls a step: a tool by its name, the rest by their id."""
+    """What a person calls a step: a tool by its name, the rest by their id as faults spell it, so not by an event's."""
     last = StepId.parse(step)
     return f"`{last.name}`" if last.kind == "tool" and last.name else f"`{step}`"
 
 
 def body_of(execution: Execution) -> str:
     """The bare name of what ran, for a remedy: an output function by its own, whatever the model calls it."""
-    return execution.function or tool_of(execution.step)
+    return execution.function or tool_of(place(execution))
 
 
 def titled_body(execution: Execution) -> str:
     """What a person calls the step of what ran: an output function by its own name."""
-    return f"`{execution.function}`" if execution.function else titled(execution.step)
+    return f"`{execution.function}`" if execution.function else titled(place(execution))
 
 
 def tool_of(step: str) -> str:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.checks import Baseline, Difference, compare
-from harness.checks.base import Case, author
+from harness.checks.base import Case, author, place
 from harness.checks.completion import is_refusal, keeping, raised_in, where, withheld
 from harness.checks.liveness import liveness
-from harness.checks.words import titled
+from harness.checks.words import titled, titled_body
 from harness.contract import Contract
 from harness.errors import UsageError
 from harness.faults import NO_FAULT
@@ -110,11 +110,11 @@ def _mend(case: Case, ended: Outcome) -> tuple[Owner, str]:
     if is_refusal(ended):
         return Owner.CONFIGURATION, "change what is refused, in the words above"
     last = _last_body(case.history)
-    if unkept is None and last and StepId.parse(last).path[-1].reissue and (raising is None or last != raising.step):
+    if unkept is None and last and StepId.parse(last).path[-1].reissue and (raising is None or last != place(raising)):
         return Owner.CONFIGURATION, SET_UP + AGAIN
     if raising is not None and StepId.parse(raising.step).kind == "tool":
         given = "what it needs (`--deps`, `--world`) and the arguments that it is given (`--script`)"
-        return Owner.CONFIGURATION, f"make {titled(raising.step)} succeed first: look at {given}"
+        return Owner.CONFIGURATION, f"make {titled_body(raising)} succeed first: look at {given}"
     if raising is None and unkept is not None:
         return keeping(case, unkept)
     return Owner.CONFIGURATION, SET_UP
@@ -162,7 +162,7 @@ def _signal(history: History) -> str:
 
 
 def _last_body(history: History) -> str | None:
-    bodies = [run.step for run in history.executions if StepId.parse(run.step).kind != "run"]
+    bodies = [place(run) for run in history.executions if StepId.parse(run.step).kind != "run"]
     return bodies[-1] if bodies else None
 
 

@@ -117,6 +117,13 @@ def test_a_run_that_fails_without_any_fault_is_told_with_the_body_it_failed_in(e
     assert said in finding.message
 
 
+def test_the_body_that_failed_in_a_later_invocation_is_named_as_faults_name_it():
+    story = Story().life().kept("model#1").outcome("one").invokes(2)
+    story.ran("step:post#1", error="RuntimeError: boom").failed().dies("exit").ended()
+    (finding,) = completion(a_case(story, story)).findings
+    assert "in the body of `run#2.step:post#1`: RuntimeError: boom" in finding.message
+
+
 def test_a_run_that_fails_as_it_does_without_faults_is_not_blamed_again():
     usually = Story().life().failed().dies("exit").ended()
     assert judged(crashed().failed().dies("exit").ended(), usually) == (Status.PASSED, [])

@@ -62,6 +62,12 @@ def test_a_key_that_stands_for_another_step_in_the_next_life_is_found(recorded, 
     assert "the key 2 stood for `tool:a#1` in life 1 and for `tool:b#1` in life 2" in finding.message
 
 
+def test_the_steps_of_a_later_invocation_are_named_as_faults_name_them():
+    story = Story("crash@run#2.step:b#1/before").life().outcome("one").invokes(2).ran("step:a#1", unit="2").crash()
+    (finding,) = found(story.life().ran("step:b#1", unit="2").finished("two"))
+    assert "stood for `run#2.step:a#1` in life 1 and for `run#2.step:b#1` in life 2" in finding.message
+
+
 def test_a_key_that_stands_for_the_same_step_in_every_life_is_right():
     story = Story("crash@model#1/between").life().entered("model#1", unit="1").left("model#1").crash()
     assert found(story.life().ran("model#1", unit="1").finished()) == []

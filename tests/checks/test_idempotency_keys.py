@@ -221,3 +221,16 @@ def test_a_key_that_the_workflow_hands_in_anew_is_for_the_workflow_to_keep(given
         (finding,) = check(a_case(story, Story().life().unit(POST).finished())).findings
         assert (finding.rule in ("key-changed", "key-differs"), finding.owner) == (True, owner)
         assert finding.remedy.startswith(remedy)
+
+
+def test_a_step_of_a_later_invocation_is_named_as_faults_name_it():
+    post = f"run#2.{POST}"
+    story = Story(f"crash@{post}/between").life().unit(POST).outcome("one").invokes(2)
+    story.unit(POST, until="entered", given="a").effect("post", POST, "k1")
+    story.crash().life().unit(POST, until="entered", given="b").effect("post", POST, "k2").finished()
+    usual = Story().life().unit(POST).outcome("one").invokes(2).unit(POST).finished()
+    for check in (idempotency_keys, effects):
+        (finding,) = check(a_case(story, usual)).findings
+        assert finding.step == post
+        assert f"`{post}` " in finding.message
+        assert finding.remedy.startswith(f"ask for `{post}` in the same way")
