@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from harness.errors import UsageError
 from harness.explore.properties.offered import path_of
 from harness.scenario import Scenario
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plainly(function: Callable[P, R]) -> Callable[P, R]:
+    """What a person calls, or has drawn, with no frame of ours above a mistake of theirs: its sentence says it all."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        try:
+            return function(*args, **kwargs)
+        except UsageError as error:
+            raise error.with_traceback(None)  # noqa: B904  it is the same error
+
+    return called
 
 
 def names(what: str, given: Iterable[str] | None) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from harness.explore.properties.asked import at_least, base, names
+from harness.explore.properties.asked import at_least, base, names, plainly
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.conversations import ROUNDS, calling, endings, script_of
 from harness.explore.properties.offered import Offer, offer_of, point_out_idle
@@ -32,6 +32,7 @@ POINTS = 48
 """How far into a conversation a fault is aimed: the windows of some sixteen steps."""
 
 
+@plainly
 def scenarios(
     subject: Any,
     engines: Sequence[str] | str = ("journal",),
@@ -58,6 +59,7 @@ def scenarios(
 
 
 @st.composite
+@plainly
 def _scenarios(
     draw: st.DrawFn, bases: list[Scenario], kinds: tuple[Strike, ...], most: int, longest: int, *, aim: bool
 ) -> Scenario:

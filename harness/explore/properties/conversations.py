@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from harness.explore.properties.asked import at_least, base
+from harness.explore.properties.asked import at_least, base, plainly
 from harness.explore.properties.offered import Offer, offer_of
 from harness.explore.properties.schemas import values
 from harness.subjects.automatic import TEXT
@@ -23,6 +23,7 @@ CALLS = 3
 REFUSAL = "I'm sorry, but I can't help with that."
 
 
+@plainly
 def scripts(agent: Any, *, engine: str = "none", deps: Any = None, rounds: int = ROUNDS) -> st.SearchStrategy[Script]:
     """Conversations that fit an agent's tools, their JSON schemas and its output types.
 
@@ -32,7 +33,7 @@ def scripts(agent: Any, *, engine: str = "none", deps: Any = None, rounds: int =
     for a subject that cannot be used.
     """
     scenario, longest = base(agent, engine, {"deps": deps}), at_least(0, "rounds", rounds)
-    return st.deferred(lambda: _scripts(offer_of(scenario), longest))
+    return st.deferred(plainly(lambda: _scripts(offer_of(scenario), longest)))
 
 
 def _scripts(offer: Offer, rounds: int) -> st.SearchStrategy[Script]:

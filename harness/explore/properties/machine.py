@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.explore.properties.asked import at_least, base, names
+from harness.explore.properties.asked import at_least, base, names, plainly
 from harness.explore.properties.conversations import calling, endings
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import Offer, offer_of, path_of, point_out_idle
@@ -72,6 +72,7 @@ class DurableMachine(RuleBasedStateMachine):
         return case
 
     @initialize()
+    @plainly
     def open_the_store(self) -> None:
         """An empty store, and a service that knows what its agent can do."""
         at_least(1, "most_runs", self.most_runs)

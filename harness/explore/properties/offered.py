@@ -25,6 +25,12 @@ Schema = dict[str, Any]
 SEVERAL = "final_result_"
 """What pydantic-ai puts before the name of each output where there are several."""
 
+ASKS_NOBODY = "it asked no model"
+INSTEAD = (
+    "; let `scenarios(..., script=[])` draw its faults alone, with `invocations=[...]` for several runs in one store,"
+    " or write a scenario file that has them"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Offer:
@@ -96,6 +102,8 @@ def _offer(asked: _Asked) -> Offer | str:
                 f"two fault-free runs differ: the first asked no model ({why}), and the second did; take what varies"
                 " (time, chance, the order of a set) out of the agent"
             )
+        elif why == ASKS_NOBODY:
+            why += INSTEAD
         return f"no conversation can be made up for {asked.scenario.subject}: {why}"
     return _made(history, [event.value for event in seen])
 
@@ -111,7 +119,7 @@ def _asked(scenario: Scenario) -> History:
 
 
 def _why_none(history: History) -> str:
-    return next((outcome.error for outcome in history.outcomes.values() if outcome.error), "it asked no model")
+    return next((outcome.error for outcome in history.outcomes.values() if outcome.error), ASKS_NOBODY)
 
 
 def _made(history: History, seen: list[dict[str, Any]]) -> Offer:

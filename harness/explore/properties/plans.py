@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.checks import Baseline
 from harness.errors import UsageError
-from harness.explore.properties.asked import at_least, base, names
+from harness.explore.properties.asked import at_least, base, names, plainly
 from harness.explore.properties.trials import fair
 from harness.faults import ACTIONS, Fault, FaultPlan, Window, can_strike
 from harness.history import History
@@ -46,6 +46,7 @@ def strikes(actions: Sequence[str] | str = ("crash",)) -> tuple[Strike, ...]:
     return tuple(Strike(action, window) for action in named for window in ACTIONS[action].windows)
 
 
+@plainly
 def fault_plans(
     known: Any,
     *,
@@ -65,7 +66,7 @@ def fault_plans(
     if isinstance(known, Baseline | History):
         return _plans(known.history if isinstance(known, Baseline) else known, kinds, most)
     scenario = base(known, engine, given, drawn=["faults"])
-    return st.deferred(lambda: _plans(fair(scenario).history, kinds, most))
+    return st.deferred(plainly(lambda: _plans(fair(scenario).history, kinds, most)))
 
 
 @st.composite

@@ -8,6 +8,7 @@ from hypothesis import currently_in_test_context, event, reject
 from hypothesis.control import current_build_context
 
 from harness.errors import UsageError
+from harness.explore.properties.asked import plainly
 from harness.explore.properties.benches import opened_for, stuck_in
 from harness.explore.properties.blame import is_stuck
 from harness.explore.properties.patience import CUT_SHORT, HANGS
@@ -27,6 +28,7 @@ _seen: dict[str, DoesNotSurvive] = {}
 and Hypothesis would speak of the test."""
 
 
+@plainly
 def survives(scenario: Scenario, *, strict: bool = False) -> RunReport:
     """Run a scenario, judge it, and raise `DoesNotSurvive` unless it passed. Returns the report.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import find
 
+import harness
 from harness.errors import UsageError
 from harness.explore.properties import (
     DurableMachine,
@@ -19,6 +21,7 @@ from harness.explore.properties import (
     scripts,
     survives,
 )
+from harness.scenario import Scenario
 from tests.builders import Story
 
 TILL = "fixtures.agents.till:agent"
@@ -62,6 +65,28 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
 def test_what_cannot_be_asked_is_named(ask: Callable[[], object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         ask()
+
+
+NOWHERE = "fixtures.agents.till:nobody"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda: find(scenarios(NOWHERE), bool, settings=QUIETLY), id="scenarios"),
+        pytest.param(lambda: find(scripts(NOWHERE), bool, settings=QUIETLY), id="scripts"),
+        pytest.param(lambda: find(fault_plans(NOWHERE), bool, settings=QUIETLY), id="fault_plans"),
+        pytest.param(lambda: survives(Scenario(subject=NOWHERE)), id="survives"),
+        pytest.param(lambda: scenarios(TILL, []), id="before anything is drawn"),
+    ],
+)
+def test_no_frame_of_ours_is_above_what_cannot_be_asked(ask: Callable[[], object]) -> None:
+    with pytest.raises(UsageError) as caught:
+        ask()
+
+    room = Path(harness.__file__).parent
+    shown = [entry for entry in caught.traceback.filter(caught) if room in Path(entry.path).parents]
+    assert shown == []
 
 
 def test_a_single_engine_or_action_is_taken_for_one_name() -> None:

@@ -8,14 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, find
 from hypothesis.stateful import run_state_machine_as_test
 from pydantic_ai import Agent
 
 import harness
 from fixtures.engines.rare import RARE
 from harness.errors import UsageError
-from harness.explore.properties import DoesNotSurvive, DurableMachine, close_benches, durable, machine, survives
+from harness.explore.properties import (
+    DoesNotSurvive,
+    DurableMachine,
+    close_benches,
+    durable,
+    machine,
+    scenarios,
+    survives,
+)
 from harness.explore.properties.episode import Episode
 from harness.explore.properties.offered import offer_of
 from harness.explore.properties.patience import CUT_SHORT, HANGS
@@ -102,7 +110,7 @@ def groups(failure: DoesNotSurvive) -> set[tuple[str, ...]]:
     return {finding.group for finding in failure.report.findings}
 
 
-def ours(caught: pytest.ExceptionInfo[DoesNotSurvive]) -> list[str]:
+def ours(caught: pytest.ExceptionInfo[Any]) -> list[str]:
     """The frames of ours that pytest would show, with or without our plugin."""
     room = Path(harness.__file__).parent
     return [entry.name for entry in caught.traceback.filter(caught) if room in Path(entry.path).parents]
@@ -236,6 +244,20 @@ def test_a_workflows_own_steps_are_struck_and_so_is_what_it_does_outside_of_them
         tried(Orders, 40)
 
     assert re.search(r"crash@run(#\d)?/between", str(caught.value.scenario.plan))
+
+
+@pytest.mark.engine(name="dbos")
+def test_without_an_agent_there_is_no_conversation_and_faults_can_be_drawn_all_the_same() -> None:
+    packing = {"deps": {"order": 7}}
+    parcel: dict[str, Any] = {"subject": "fixtures.workflows.dbos_orders:pack", "engine": "dbos", "scenario": packing}
+
+    with pytest.raises(UsageError, match=r"asked no model; let `scenarios\(..., script=\[\]\)` draw its") as caught:
+        tried(type("Parcels", (DurableMachine,), parcel), 3)
+
+    assert ours(caught) == []
+    asked = {"script": [], "invocations": [{"prompt": "one", **packing}, {"prompt": "two", **packing}]}
+    drawn = find(scenarios(parcel["subject"], "dbos", **asked), lambda each: "run#2.step:ship#1" in str(each.plan))
+    assert len(drawn.faults) == 1
 
 
 @pytest.mark.engine(name="dbos")
