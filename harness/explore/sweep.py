@@ -17,19 +17,19 @@ from harness.checks import Baseline
 from harness.engines.registry import load as load_engine
 from harness.engines.usable import refuse_mistakes
 from harness.errors import EngineUnavailable, UsageError
-from harness.explore import policies, unusable
+from harness.explore import faultless, policies, unusable
 from harness.explore.available import demand
 from harness.explore.confirmation import confirmed, unconfirmed
 from harness.explore.plans import Cell, crash_points, replay_line, rows
 from harness.explore.varying import varying
 from harness.faults import NO_FAULT, FaultPlan
 from harness.folders import new_folder, read_scenario
-from harness.history import History, Note
+from harness.history import History, Note, RunStarted
 from harness.journal import load
 from harness.process import stems
 from harness.runner import Bench, open_bench, report
 from harness.scenario import REFUSED, Scenario
-from harness.verdict import EngineSweep, RunReport, SweepReport
+from harness.verdict import EngineSweep, Finding, RunReport, SweepReport
 
 JOURNAL = "journal.jsonl"
 INTERRUPTED = "the sweep was interrupted before its turn came"
@@ -183,6 +183,8 @@ class _Sweep:
         self.jobs, self.cold, self.strict = jobs, cold, strict
         self.progress = progress or Silent()
         self.so_far = EngineSweep(scenario.engine, load_engine(scenario.engine).unit)
+        self.usual: tuple[Finding, ...] = ()
+        """What the fault-free run fails with, once that is told."""
 
     def baselines_only(self) -> EngineSweep:
         with open_bench(self.scenario, self.folder, cold=self.cold) as bench:
@@ -206,9 +208,13 @@ class _Sweep:
             if baseline is None:
                 return prepared
             plans = list(crash_points(prepared.rows))
-            self.so_far = replace(prepared, possible=len(plans))
+            usual = self._without_faults(bench, baseline)
+            self.usual = faultless.failing(usual, strict=self.strict)
+            alone, noted = ([usual], [faultless.NOTED]) if self.usual else ([], [])
+            self.so_far = replace(prepared, possible=len(plans), notes=(*prepared.notes, *noted))
             self.progress.started(len(plans))
             done, partial = self._parallel(bench, baseline, plans)
+            done = [*alone, *done]
             self.so_far = replace(self.so_far, runs=tuple(done if bench.cold else unconfirmed(done)))
             if not partial:
                 self.so_far = replace(self.so_far, runs=tuple(self._confirmed(bench, baseline, done)))
@@ -237,6 +243,13 @@ class _Sweep:
         notes = [*bench.notes, *noted, *policies.idle(self.scenario, settled.history), *varying(settled)]
         return replace(empty, rows=rows(settled), notes=tuple(dict.fromkeys(notes))), settled
 
+    def _without_faults(self, bench: Bench, baseline: Baseline) -> RunReport:
+        """The first fault-free run, judged like one under a fault."""
+        (started,) = baseline.history.of(RunStarted)
+        folder = bench.folder / started.run
+        judged = bench.judged(folder, baseline, strict=self.strict)
+        return _with_replay(judged, self._replay_line(NO_FAULT, str(folder)))
+
     def _parallel(
         self, bench: Bench, baseline: Baseline, plans: list[tuple[Cell, FaultPlan]]
     ) -> tuple[list[RunReport], bool]:
@@ -263,6 +276,7 @@ class _Sweep:
     ) -> RunReport:
         folder = bench.run(plan, baseline=baseline.history, name=name, cold=cold)
         judged = bench.judged(folder, baseline, cell=cell, strict=self.strict)
+        judged = faultless.besides(judged, self.usual, strict=self.strict) if plan.faults else judged
         return _with_replay(judged, self._replay_line(plan, str(folder)))
 
     def _replay_line(self, plan: FaultPlan, folder: str) -> str:

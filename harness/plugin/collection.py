@@ -17,6 +17,7 @@ from harness.plugin.cases import PARAMETER, Case
 from harness.plugin.desk import Desk
 from harness.plugin.session import desk_of, uncollected
 from harness.scenario import Scenario
+from harness.verdict import Status
 
 ENGINE_FIXTURE = "durable_engine"
 DEFAULT_ENGINES = (Scenario.model_fields["engine"].default,)
@@ -83,6 +84,8 @@ def cases(wanted: marker.Wanted, engine: str, desk: Desk) -> Iterator[Case]:
         plans = [(_point(plan), plan) for plan in wanted.faults]
     else:
         found = desk.map(scenario, swept=True)
+        if any(wanted.expectation(engine, plan) is Status.PASSED for _cell, plan in found.points):
+            found = desk.judged(scenario, found)
         if not found.usable:
             yield Case(scenario, None, map=found)
             return

@@ -13,21 +13,22 @@ from typing import Any
 
 from harness.engines import registry
 from harness.errors import UsageError
-from harness.explore import policies
+from harness.explore import faultless, policies
 from harness.explore.available import demand
 from harness.explore.confirmation import Group, blaming, marked
 from harness.explore.plans import Cell, replay_line
 from harness.faults import NO_FAULT, FaultPlan
+from harness.folders import write_scenario
 from harness.journal import load
 from harness.plugin.fingerprint import key_of
-from harness.plugin.maps import CrashMap, Maps
+from harness.plugin.maps import JOURNALS, CrashMap, Maps
 from harness.plugin.marker import ALL
 from harness.plugin.options import Settings
 from harness.plugin.report import Report
 from harness.process import stems
-from harness.runner import Bench, open_bench
+from harness.runner import Bench, open_bench, report
 from harness.scenario import Scenario
-from harness.verdict import RunReport
+from harness.verdict import Finding, RunReport
 
 OPEN = 3
 """Benches that are kept open: each holds two interpreters with an engine imported, and perhaps a server."""
@@ -75,6 +76,40 @@ class Desk:
         if found.usable and scenario.tools and (lost := policies.lost_key(scenario, found.baseline.history)):
             return replace(found, rows=(), problem=lost)
         return found
+
+    def judged(self, scenario: Scenario, found: CrashMap) -> CrashMap:
+        """A map that is usable, unless the fault-free run itself fails: that is one error, not one of each crash."""
+        if self._fails(scenario, found):
+            with self._lock:
+                self._maps.renew(self._ground(scenario))
+            found = self.map(scenario, swept=True)
+        if not found.usable or not (fails := self._fails(scenario, found)):
+            return found
+        line = replay_line(scenario, NO_FAULT, str(self._run_folder(scenario, found)), strict=self.settings.strict)
+        told = tuple(replace(each, message=f"without any fault, {each.message}", replay=line) for each in fails)
+        return replace(found, rows=(), problem=told[0].message, findings=told)
+
+    def _fails(self, scenario: Scenario, found: CrashMap) -> tuple[Finding, ...]:
+        """What the fault-free run of a map fails with, under the checks and policies of a scenario."""
+        scenario, strict = self._timed(scenario), self.settings.strict
+        engine, baseline = registry.load(scenario.engine), found.baseline
+        usual = report(baseline.history, baseline, scenario, engine, Path(found.folder), strict=strict)
+        if faultless.failing(usual, strict=strict) and blaming(usual):
+            with self._lock:
+                bench = replace(self._bench(self._ground(scenario)), scenario=scenario)
+                usual = self._confirm(bench, found, NO_FAULT, usual)
+        return faultless.failing(usual, strict=strict)
+
+    def _run_folder(self, scenario: Scenario, found: CrashMap) -> Path:
+        """The fault-free runs that a map keeps, as run folders: to be replayed or shown."""
+        self._opened += 1
+        room = self.runs / f"{self._opened:02d}-{scenario.engine.replace(':', '.')}"
+        folders = [room / f"{number:04d}-baseline" for number in range(1, len(JOURNALS) + 1)]
+        for folder, name in zip(folders, JOURNALS, strict=True):
+            folder.mkdir(parents=True)
+            write_scenario(folder, self._timed(scenario))
+            shutil.copy(Path(found.folder) / name, folder / "journal.jsonl")
+        return folders[0]
 
     def report(self, scenario: Scenario, *, cell: Cell | None = None, replay: str | None = None) -> Report:
         """Run a scenario's plan once and judge it. Raises `UsageError` for a map that is not usable."""

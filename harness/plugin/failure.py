@@ -39,11 +39,14 @@ def told(judged: RunReport, history: History, replay: str, *, instead_of: str = 
     return "\n\n".join(part.rstrip("\n") for part in [*parts, f"replay: {replay}\nrun folder: {judged.folder}"] if part)
 
 
-def of_finding(finding: Finding, subject: str, engine: str, notes: Iterable[str]) -> str:
-    """A finding that stands alone: of a fault-free run that is nothing to compare with, and what was noted of it."""
-    lines = [f"{subject} under {engine} cannot be swept: {clean(finding.message)}", ""]
-    lines += [f"who: {finding.owner}", f"do: {clean(finding.remedy)}"]
-    lines += [f"replay: {finding.replay}"] if finding.replay else []
+def of_findings(found: Iterable[Finding], subject: str, engine: str, notes: Iterable[str]) -> str:
+    """Findings that stand alone: of a fault-free run for which there is no sweep, and what was noted of it."""
+    head = f"{subject} under {engine} cannot be swept: "
+    lines: list[str] = []
+    for finding in found:
+        lines += [f"{head}{clean(finding.message)}", "", f"who: {finding.owner}", f"do: {clean(finding.remedy)}"]
+        lines += [f"replay: {finding.replay}"] if finding.replay else []
+        head = "\nalso: "
     lines += [f"note: {clean(note)}" for note in notes]
     return "\n".join(lines)
 

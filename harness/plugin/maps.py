@@ -50,7 +50,7 @@ class CrashMap:
     unavailable: str = ""
     refused: str = ""
     problem: str = ""
-    finding: Finding | None = None
+    findings: tuple[Finding, ...] = ()
     folder: str = ""
     sources: dict[str, str] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class CrashMap:
         """Why nothing can be crashed, with the remedy and what was noted about the set-up; empty if something can."""
         if not self.problem:
             return self.unavailable or self.refused
-        remedy = [f"do: {self.finding.remedy}"] if self.finding else []
+        remedy = [f"do: {finding.remedy}" for finding in self.findings[:1]]
         return "\n".join([self.problem, *remedy, *(f"note: {note}" for note in self.notes)])
 
     @property
@@ -91,8 +91,8 @@ class CrashMap:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> CrashMap:
         made = tuple(Row(**row) for row in values.pop("rows"))
-        finding = values.pop("finding")
-        return cls(**values, rows=made, finding=Finding(**finding) if finding else None)
+        found = tuple(Finding(**finding) for finding in values.pop("findings"))
+        return cls(**values, rows=made, findings=found)
 
 
 class Maps:
@@ -139,19 +139,27 @@ class Maps:
             new = replace(new, rows=(), problem=_changed(scenario, old, new))
         self._known[key] = new
 
+    def renew(self, scenario: Scenario) -> None:
+        """Let a map be made anew that an earlier session has made: what fails in it may have been mended since."""
+        key = fingerprint.key_of(scenario)
+        with _locked(self._folder / f"{key}.lock"):
+            self._known[key] = self._kept(key, own=True) or self._made(key, scenario)
+
     def known(self, key: str) -> CrashMap | None:
         """The map of that name, if it has been asked for."""
         return self._known.get(key)
 
-    def _kept(self, key: str) -> CrashMap | None:
-        """The map that is on disk, if it can be read and still holds."""
+    def _kept(self, key: str, *, own: bool = False) -> CrashMap | None:
+        """The map that is on disk, if it can be read and still holds; `own`: if this session has made it, too."""
         try:
             values = json.loads((self._folder / f"{key}.json").read_text("utf-8"))
             run_id, found = values.pop("run_id"), CrashMap.from_json(values)
         except (OSError, ValueError, TypeError, KeyError):
             return None  # none yet, or one of another version
+        if run_id != self._run_id and (own or not found.usable):
+            return None
         if not found.usable:
-            return found if run_id == self._run_id else None
+            return found
         there = all((Path(found.folder) / name).is_file() for name in JOURNALS)
         return found if there and fingerprint.unchanged(found.sources) else None
 
@@ -206,7 +214,7 @@ class Maps:
 
 def _unusable(empty: CrashMap, verdict: Verdict, scenario: Scenario, folder: Path) -> CrashMap:
     finding = replace(verdict.findings[0], replay=replay_line(scenario, NO_FAULT, str(folder)))
-    return replace(empty, problem=finding.message, finding=finding)
+    return replace(empty, problem=finding.message, findings=(finding,))
 
 
 def _changed(scenario: Scenario, old: CrashMap, new: CrashMap) -> str:

@@ -13,7 +13,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.explore import policies
 from harness.plugin.cases import Case, case_of, is_marked
-from harness.plugin.failure import in_words, of_finding, told
+from harness.plugin.failure import in_words, of_findings, told
 from harness.plugin.maps import CrashMap
 from harness.plugin.report import Report
 from harness.plugin.session import ahead_of, desk_of
@@ -103,7 +103,7 @@ def _absent(item: pytest.Item, case: Case, found: CrashMap) -> None:
     reason = found.unavailable or found.refused
     if not reason:
         subject = case.scenario.subject
-        _stop(of_finding(found.finding, subject, case.engine, found.notes) if found.finding else found.problem)
+        _stop(of_findings(found.findings, subject, case.engine, found.notes) if found.findings else found.problem)
     if found.refused and case.expected == REFUSED:
         return
     said = f"engine {case.engine!r} does not take {case.scenario.subject}: {reason}" if found.refused else reason

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.faults import NO_FAULT
 from harness.report.consequences import own
 from harness.report.words import SEVERITY_STYLE, WHO, clean, counted, listed
 from harness.steps import StepId
@@ -54,8 +55,12 @@ def causes(report: SweepReport) -> tuple[Cause, ...]:
 
 
 def _cause(found: list[tuple[Finding, RunReport]]) -> Cause:
-    """Of several findings that are alike, one whose crash was at the very step it is about stands for all."""
-    finding, told = min(found, key=lambda each: (each[1].cell or ("", ""))[0] != each[0].step)
+    """Of several findings that are alike, one that no fault was needed for stands for all; else one whose crash was at
+    the very step it is about.
+    """
+    finding, told = min(
+        found, key=lambda each: (each[1].plan != str(NO_FAULT), (each[1].cell or ("",))[0] != each[0].step)
+    )
     return Cause(finding, told.plan, tuple(run for _finding, run in found))
 
 

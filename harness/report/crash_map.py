@@ -81,7 +81,7 @@ def _other_plans(sweep: EngineSweep, width: int) -> Iterator[RenderableType]:
     """Runs that are no cell of the map: several faults at once, or none."""
     others = [run for run in sweep.runs if run.cell is None]
     if others and sweep.rows:
-        made = table("other faults", "", widest=(min(width - 20, max(len(run.plan) for run in others)), 7))
+        made = table("other runs", "", widest=(min(width - 20, max(len(run.plan) for run in others)), 7))
         for run in others:
             made.add_row(shortened(clean(run.plan), width - 20), cell(mark_of(run)))
         yield from ("", indented(made))

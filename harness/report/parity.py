@@ -9,10 +9,10 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.faults import WINDOWS
+from harness.faults import NO_FAULT, WINDOWS
 from harness.report.crash_map import Line, lines
 from harness.report.tables import cell, indented, legend, table
-from harness.report.words import NOT_RUN, SAME, Mark, clean, listed, mark_of, shortened
+from harness.report.words import NOT_RUN, OK, SAME, Mark, clean, listed, mark_of, shortened
 from harness.verdict import EngineSweep, SweepReport
 
 DIFFER = "<- differ"
@@ -45,11 +45,12 @@ def cells(swept: Sequence[EngineSweep]) -> tuple[Cell, ...]:
 
 
 def _others(swept: Sequence[EngineSweep]) -> Iterator[Cell]:
-    """Plans that are no single crash, by their spelling."""
+    """Plans that are no single crash, by their spelling. A fault-free run that nothing is told of went well."""
     plans = dict.fromkeys(run.plan for sweep in swept if sweep.rows for run in sweep.runs if run.cell is None)
     for plan in plans:
         runs = {sweep.engine: next((run for run in sweep.runs if run.plan == plan), None) for sweep in swept}
-        yield Cell(plan, "", {name: mark_of(run) for name, run in runs.items()})
+        untold = OK if plan == str(NO_FAULT) else NOT_RUN
+        yield Cell(plan, "", {name: mark_of(run) if run else untold for name, run in runs.items()})
 
 
 def merged(orders: Sequence[Sequence[str]]) -> tuple[str, ...]:

@@ -52,6 +52,12 @@ def test_a_crash_at_the_very_step_stands_for_those_further_away():
     assert [cause.plan for cause in causes(swept)] == ["crash@tool:charge#1/between"]
 
 
+def test_what_no_fault_was_needed_for_stands_for_what_crashes_have_shown():
+    here = a_run("crash@tool:charge#1/between", a_finding(), cell=("tool:charge#1", "between"))
+    swept = SweepReport(SUBJECT, (EngineSweep("dbos", "step", runs=(here, a_run("no fault", a_finding()))),))
+    assert [cause.plan for cause in causes(swept)] == ["no fault"]
+
+
 def test_engines_that_want_the_same_change_share_one_cause():
     both = SweepReport(SUBJECT, (*report(a_warning()).engines, *report(a_warning(), engine="prefect").engines))
     (cause,) = causes(both)

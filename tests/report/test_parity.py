@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.report.paper import Paper
@@ -49,6 +51,11 @@ def test_one_moment_is_compared_with_both_of_the_other_engines_windows():
     charge = [cell for cell in compared if cell.step == "tool:charge#1"]
     assert [cell.differs for cell in charge] == [False, True, True]
     assert charge[2].marks["dbos"] == WARN
+
+
+def test_a_fault_free_run_that_only_one_engine_fails_went_well_under_the_others():
+    failing = replace(a_sweep("dbos"), runs=(*a_sweep("dbos").runs, a_run("no fault", a_finding())))
+    assert "no fault: TWICE under dbos; ok under journal" in drawn(of(failing, a_sweep("journal")))
 
 
 def test_a_step_that_one_engine_does_not_have_is_no_disagreement_and_is_said():
