@@ -27,6 +27,7 @@ from harness.history import (
     StepEntered,
     StepLeft,
     UnitAnswered,
+    UnitAsked,
     UnitEntered,
     UnitLeft,
     UnitTried,
@@ -78,6 +79,7 @@ def test_any_text_stays_on_one_line(tmp_path, text):
 TOLD: dict[type[Event], dict[str, Any]] = {
     CallAnswered: {"step": "tool:charge#1", "own": True},
     UnitAnswered: {"unit": "charge#1", "said": "5d41402abc4b2a76"},
+    UnitAsked: {"unit": "charge#1", "found": True, "step": "step:charge#1", "arguments": {"cents": 5}},
     UnitEntered: {"unit": "charge#1", "name": "charge", "step": "step:charge#1", "limits": [1.5]},
     UnitTried: {"unit": "charge#1", "step": "tool:charge#1", "attempt": 2, "tries": 3},
     UnitLeft: {"unit": "charge#1", "step": "tool:charge#1", "claimed": True, "outcome": "error", "error": "no"},

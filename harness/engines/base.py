@@ -6,7 +6,7 @@ awaits `case.invoke`. Then let `harness conform NAME` say what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,13 @@ class Hook(Protocol):
         """The engine gave `answer` to whoever asked for unit `key`, recorded or new: it is compared with what ran.
 
         One that does not say it is not judged by it.
+        """
+
+    def asked(self, key: str, place: str, name: str, given: Mapping[str, Any] | None, *, found: bool) -> None:
+        """Somebody asks at `place` for unit `key`, and which key that is was left to a person, who may have it wrong.
+
+        `given` is what their own function is called with, by name; None if the unit is no function of theirs. If it is
+        `found` among what is recorded, no body runs.
         """
 
     def plans(self, *actions: str) -> bool:
@@ -147,6 +154,9 @@ class Unwatched:
         return nullcontext()
 
     def answered(self, key: str, answer: Any) -> None:
+        pass
+
+    def asked(self, key: str, place: str, name: str, given: Mapping[str, Any] | None, *, found: bool) -> None:
         pass
 
     def plans(self, *actions: str) -> bool:

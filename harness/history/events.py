@@ -185,6 +185,20 @@ class UnitAnswered(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnitAsked(Event):
+    """Somebody asks for a unit whose key is of a person's choice. `found`: the engine has an answer, and no body runs.
+
+    `step` is the call, if it is known which one. `arguments` are by name, if it is a function of the person's own; what
+    cannot tell two calls apart (a client, a logger) is only told by its type.
+    """
+
+    unit: str
+    found: bool
+    step: str | None = None
+    arguments: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepEntered(Event):
     """A body is about to run. `unit` is the engine's key for it, None where the engine records nothing.
 

@@ -22,7 +22,7 @@ from harness.contract import declaration
 from harness.history import CallAnswered
 from harness.journal import plain
 from harness.steps import StepId
-from harness.subjects.places import Body, Setting, placed
+from harness.subjects.places import Body, Setting, asked_here, placed
 from harness.subjects.probes import Probes
 from harness.subjects.stamps import read_call
 
@@ -146,9 +146,12 @@ def _watched_call(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awai
 
     @wraps(original)
     async def call_tool(self: Any, name: str, tool_args: dict[str, Any], ctx: Any, tool: Any) -> Any:
-        result = await original(self, name, tool_args, ctx, tool)
+        if _probes is None:
+            return await original(self, name, tool_args, ctx, tool)
+        step, function = placed(Body(_tool_step(name, ctx.tool_call_id))).step, _function(self.wrapped, name)
+        with Setting(asked_here, step):
+            result = await original(self, name, tool_args, ctx, tool)
         if _probes is not None:
-            step, function = placed(Body(_tool_step(name, ctx.tool_call_id))).step, _function(self.wrapped, name)
             told = {"own": function is not None and _opens_unit(function), "dynamic": not _is_leaf(type(self.wrapped))}
             _probes.journal.tell(CallAnswered, step=str(step), **told, invocation=_probes.invocation)
         return result

@@ -60,6 +60,8 @@ unit_here: ContextVar[Unit | None] = ContextVar("harness_unit", default=None)
 replaying_here: ContextVar[bool] = ContextVar("harness_replaying", default=False)
 waiting_here: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
 """A tool that is itself a unit: its body begins when the engine runs the unit's."""
+asked_here: ContextVar[StepId | None] = ContextVar("harness_asked", default=None)
+"""The tool call that a toolset of the engine's is to answer: its body runs here, or does not."""
 
 
 def placed(body: Body) -> Body:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -431,6 +431,11 @@ class Probes:
         """The engine gave `answer` to whoever asked for unit `key`."""
         if key not in self._units:
             units.answered(self, key, answer)
+
+    def asked(self, key: str, place: str, name: str, given: Mapping[str, Any] | None, *, found: bool) -> None:
+        """Somebody asks at `place` for unit `key`, which a person has made up."""
+        self.called(place, name)
+        units.asked(self, key, self._numbers.step(place, name), given, found=found)
 
     def plans(self, *actions: str) -> bool:
         """Whether one of these actions is planned for this run: after a `hang`, the engine's timeouts must act."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from harness.history import UnitAnswered, UnitEntered, UnitLeft, UnitTried
+from pydantic import BaseModel
+
+from harness.history import UnitAnswered, UnitAsked, UnitEntered, UnitLeft, UnitTried
 from harness.subjects.clock import configured, shortened, sparing
-from harness.subjects.places import Unit, waiting_here
+from harness.subjects.places import Unit, asked_here, step_here, waiting_here
 
 if TYPE_CHECKING:
+    from harness.steps import StepId
     from harness.subjects.probes import Probes
 
 
@@ -79,6 +84,48 @@ def answered(probes: Probes, key: str, answer: Any) -> None:
     """The engine answers for a unit whose body has not run here."""
     if (told := said(answer)) is not None:
         probes.journal.tell(UnitAnswered, unit=key, said=told, invocation=probes.invocation)
+
+
+def asked(probes: Probes, key: str, step: StepId, given: Mapping[str, Any] | None, *, found: bool) -> None:
+    """Somebody asks for a unit under a key of a person's choice.
+
+    It is `step`, unless it is the record of a tool call: because the tool is the person's function, or because a
+    toolset of the engine's asks, which it does outside of the tool's body.
+    """
+    waiting, tool = waiting_here.get(), asked_here.get()
+    called: StepId | None = step if waiting is None else waiting.step
+    if given is None:
+        called = None if tool == step_here.get() else tool
+    probes.journal.tell(
+        UnitAsked,
+        unit=key,
+        found=found,
+        step=None if called is None else str(called),
+        arguments=None if given is None else readable(given),
+        invocation=probes.invocation,
+    )
+
+
+def readable(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments of a call as a person reads them. None if they lead back to themselves.
+
+    Of an object the fields count that its class declares; one that has none is its type, as in `digest`.
+    """
+    try:
+        read: dict[str, Any] = json.loads(json.dumps(dict(given), default=_fields, skipkeys=True))
+    except (ValueError, RecursionError):
+        return None
+    return read
+
+
+def _fields(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {name: getattr(value, name) for name in type(value).model_fields}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name, None) for field in fields(value)}
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    return repr(value) if isinstance(value, bytes) else _told(value)
 
 
 def left(probes: Probes, unit: Unit, error: BaseException | None = None, *, result: Any = None) -> float:

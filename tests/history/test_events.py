@@ -27,7 +27,7 @@ SAMPLES = {
     "method": "POST", "host": "h", "seconds": 0.5, "configured": 10.0, "effective": 0.5, "limit": 60.0, "waits": 70.0,
     "unit": "u", "name": "n", "step": "model#1", "claimed": True, "fault": "hang@model#1", "window": "before",
     "status": "ok", "said": "5d", "text": "t", "stimulus": "approval", "kind": "k", "role": "validator", "attempt": 2,
-    "tries": 3,
+    "tries": 3, "found": True,
 }  # fmt: skip
 
 

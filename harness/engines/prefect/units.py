@@ -18,6 +18,7 @@ from prefect import Task
 from prefect import task_engine as _task_engine
 from prefect.cache_policies import NO_CACHE
 from prefect.results import should_persist_result
+from pydantic_ai.durable_exec.prefect import DEFAULT_PYDANTIC_AI_CACHE_POLICY
 
 from harness.engines.base import Hook
 from harness.engines.prefect.flows import limited
@@ -77,7 +78,7 @@ def watch_units(hook: Hook, around: Callable[[Unit], AbstractContextManager[None
         if unit.kept:
             seen = hook.unit(fn, unit.key, unit.name, unit.attempt, unit.tries)
         else:
-            seen = hook.unkept(fn, unit.place, unit.name) if is_theirs(inspect.unwrap(fn).__code__.co_filename) else fn
+            seen = hook.unkept(fn, unit.place, unit.name) if _is_own(fn) else fn
         return call(surrounded(seen, lambda: around(unit)), parameters)
 
     sync.call_task_fn = call_task_fn
@@ -102,6 +103,10 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
     if unit.kept:
         hook.known(unit.place, unit.key)
         hook.called(unit.key, unit.name)
+        own = _is_own(unit.function)
+        if own or engine.task.cache_policy != DEFAULT_PYDANTIC_AI_CACHE_POLICY:
+            given = (engine.parameters or {}) if own else None
+            hook.asked(unit.key, unit.place, unit.name, given, found=transaction.is_committed())
     before = _attempted.get()
     _attempted.set(unit)
     try:
@@ -118,6 +123,12 @@ def _attempting(hook: Hook, engine: Any, transaction: Any) -> Iterator[None]:
 def _had(hook: Hook, transaction: Any, record: Any) -> None:
     """The transaction found a result, and no body has run for it."""
     hook.answered(transaction.key, getattr(record, "result", record))
+
+
+def _is_own(function: Callable[..., Any]) -> bool:
+    """Whether the body of a task is a function of the person's own. What is called like one may have no code."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is not None and is_theirs(code.co_filename)
 
 
 def keeps(task: Task[Any, Any]) -> bool:
