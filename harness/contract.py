@@ -140,7 +140,7 @@ class Contract:
     `remedy_for_models` to have an agent's model requests recorded; `timeouts` what they write to give a step of some
     kind a timeout, `{name}` standing for its name. `remedy_for_queues` is what they do if nothing takes a unit from its
     queue. `caches`: a result is found by any run that asks for it under the same key, of which a person may say what it
-    is made of; elsewhere what a run has recorded is its own.
+    is made of; elsewhere what a run has recorded is its own. `keyed_by` is what they say that with.
     """
 
     engine: str
@@ -154,6 +154,7 @@ class Contract:
     remedy_for_models: str = ""
     remedy_for_queues: str = ""
     caches: bool = False
+    keyed_by: str = "cache key"
 
     def timeout_for(self, step: str) -> str:
         """What to write to give this step a timeout: the engine's own way, or pydantic-ai's where it names none."""

@@ -37,6 +37,7 @@ from harness.history import (
     StepEntered,
     StepLeft,
     UnitAnswered,
+    UnitAsked,
     UnitEntered,
     UnitLeft,
     UnitTried,
@@ -181,9 +182,17 @@ class Story:
             self.committing(step)
         return self.committed(step) if until == "committed" else self
 
+    def unit_left(self, step: str) -> Story:
+        """The body of a unit that has only been entered returns."""
+        return self._write(UnitLeft(unit=self._units[step], step=step, claimed=False))
+
     def had(self, step: str, said: str) -> Story:
         """The engine has answered for a unit that has run before."""
         return self._write(UnitAnswered(unit=self._units[step], said=said))
+
+    def asked(self, step: str | None, key: str, *, found: bool = False, **arguments: Any) -> Story:
+        """Somebody asks for a unit under a key of a person's choice, with these arguments if they are to be seen."""
+        return self._write(UnitAsked(unit=key, step=step, found=found, arguments=arguments or None))
 
     def answered(self, step: str, **values: Any) -> Story:
         """A toolset of the engine's has answered a call, by its body or from a record."""

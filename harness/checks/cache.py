@@ -8,21 +8,22 @@ from typing import Any
 from harness.checks.base import Case, family, message_parts, place
 from harness.checks.prompts import varying_prompt
 from harness.checks.repeats import Before, Repeat, repeats
+from harness.checks.reused import reused
 from harness.checks.values import shown
 from harness.checks.words import evidence, life, lines, titled
-from harness.history import Execution, History, StepEntered, StepLeft, UnitAnswered, UnitLeft, spelled
+from harness.history import Execution, History, StepEntered, StepLeft, UnitAnswered, UnitAsked, UnitLeft, spelled
 from harness.scenario import Invocation
 from harness.steps import KINDS, StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
 NAME = "cache"
 _JUDGED = tuple(kind for kind in KINDS if kind not in ("run", "step"))
-"""Nobody sees the arguments of a person's own unit, nor who made its key: that it ran again, `resume` tells."""
+"""That a person's own unit ran again, `resume` tells: few engines say what it was given. See `reused` for the rest."""
 
 
 def cache(case: Case) -> Verdict:
     """No recorded result missed, none shared between steps or runs that asked for different things."""
-    return Verdict.of(NAME, [*_missed(case), *_key_shared(case), *_shared(case)])
+    return Verdict.of(NAME, [*_missed(case), *_key_shared(case), *_shared(case), *reused(case)])
 
 
 def _missed(case: Case) -> Iterator[Finding]:
@@ -74,15 +75,17 @@ def _key_shared(case: Case) -> Iterator[Finding]:
 
 
 def _key_sharing(case: Case, first: Execution, other: Execution) -> Finding:
+    chosen = any(event.unit == other.entered.unit for event in case.history.of(UnitAsked))
+    whose = f"the {case.contract.keyed_by} of" if chosen else "the key of"
     return Finding(
         check=NAME,
         rule="key-shared",
         step=place(other),
         severity=Severity.ERROR,
-        owner=Owner.INTEGRATION,
+        owner=Owner.CONFIGURATION if chosen else Owner.INTEGRATION,
         message=f"`{place(first)}` and `{place(other)}` ran in {life(other)} with different arguments under one key,"
         f" {other.entered.unit}: after a crash the one is given the result of the other",
-        remedy=f"put what tells two steps apart into the key of the {case.contract.unit}",
+        remedy=f"put what tells two steps apart into {whose} the {case.contract.unit}",
         incarnation=other.incarnation,
         events=evidence(first, other),
     )
@@ -158,7 +161,7 @@ def _differing(one: Invocation, other: Invocation) -> dict[str, tuple[Any, Any]]
 
 def _sharing(case: Case, taken: list[str], numbers: tuple[int, int], ignored: dict[str, tuple[Any, Any]]) -> Finding:
     earlier, number = numbers
-    owner, remedy = _who_shared(case, numbers, ignored)
+    owner, remedy = _who_shared(case, taken, numbers, ignored)
     fields = ", ".join(f"`{name}` ({shown(one, 30)} and {shown(other, 30)})" for name, (one, other) in ignored.items())
     return Finding(
         check=NAME,
@@ -174,7 +177,7 @@ def _sharing(case: Case, taken: list[str], numbers: tuple[int, int], ignored: di
     )
 
 
-def _who_shared(case: Case, numbers: tuple[int, int], ignored: Iterable[str]) -> tuple[Owner, str]:
+def _who_shared(case: Case, taken: list[str], numbers: tuple[int, int], ignored: Iterable[str]) -> tuple[Owner, str]:
     """Who gave a run what is another one's: the engine that answered it, unless somebody else has a say in the keys.
 
     That is whoever chose the key of a cache, or of a unit of their own. Where the engine was not seen to answer,
@@ -182,6 +185,10 @@ def _who_shared(case: Case, numbers: tuple[int, int], ignored: Iterable[str]) ->
     """
     earlier, number = numbers
     bodies = [run.entered for run in case.history.executions]
+    given = {body.unit for body in bodies if body.invocation == earlier and body.step in taken}
+    if any(event.found and event.invocation == number and event.unit in given for event in case.history.of(UnitAsked)):
+        left_out = " and ".join(f"`{name}`" for name in ignored)
+        return Owner.CONFIGURATION, f"let the {case.contract.keyed_by} of {titled(taken[0])} tell {left_out} apart"
     chosen = case.contract.caches or any(isinstance(body, StepEntered) and body.own for body in bodies)
     if chosen or not _answered_without_body(case.history, number):
         left_out = " and ".join(f"`{name}`" for name in ignored)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.checks.base import Case, family, message_parts
+from harness.checks.reused import rightly_reused
 from harness.checks.words import plural, titled
-from harness.history import CallAnswered, Execution, History, StepEntered, StepLeft, located, spelled
+from harness.history import CallAnswered, Execution, History, StepEntered, StepLeft, UnitAsked, located, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity
 
@@ -43,8 +44,11 @@ def never_ran(case: Case, known: list[str]) -> Iterator[Finding]:
     unsure = {family(step) for step in answered} - through
     runnable = {StepId.parse(step).unnumbered for step in ran | set(case.baseline.steps)}
     watched = {StepId.parse(step).unnumbered for step in through}  # of these, every answer of the engine's is seen
+    cached = rightly_reused(case.history)
     for step in asked:
         name = StepId.parse(step).unnumbered
+        if step in cached:
+            continue
         if step in ran or step in known or f"{step}+1" in case.history.steps:
             continue
         if name not in runnable | watched:
@@ -111,12 +115,14 @@ def _through_the_engine(history: History) -> dict[str, CallAnswered]:
 
 
 def _who_shared(case: Case, step: str, answer: Answer | None) -> tuple[Owner, str]:
-    """Who took another result for this call's: the person whose own unit the tool is chose its key, else the engine."""
+    """Who took another result for this call's: whoever chose the key of its unit, be the unit theirs or not."""
     name, unit, answered = StepId.parse(step).unnumbered, case.contract.unit, _through_the_engine(case.history)
     entered = [run.entered for run in _namesakes(case, name)]
     own = any(isinstance(one, StepEntered) and (one.own or one.within) for one in entered)
-    if own or (step in answered and answered[step].own):
-        told = f"let the cache key of the {unit} behind {titled(step)} depend on all its arguments"
+    asked = [event for event in case.history.of(UnitAsked) if event.found and event.step]
+    chosen = step in {spelled(event.step or "", event.invocation) for event in asked}
+    if own or chosen or (step in answered and answered[step].own):
+        told = f"let the {case.contract.keyed_by} of the {unit} behind {titled(step)} depend on all its arguments"
         ignored = _ignored(case, name, answer)
         return Owner.CONFIGURATION, f"{told} ({', '.join(ignored)} is left out)" if ignored else told
     owner, engine = Owner.ENGINE if case.contract.claims("tool") else Owner.INTEGRATION, case.contract.engine

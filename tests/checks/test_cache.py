@@ -72,6 +72,13 @@ def test_two_steps_under_one_key_will_be_taken_for_one():
     assert "under one key, charge:" in finding.message
 
 
+def test_who_chose_the_key_that_two_steps_share_is_told_so():
+    story = Story().life().kept("model#1").asked(CHARGE, "charge").ran(CHARGE, unit="charge", arguments={"cents": 5})
+    (finding,) = found(story.ran("tool:charge#2", unit="charge", arguments={"cents": 6}).kept("model#2").finished())
+    assert (finding.rule, finding.owner) == ("key-shared", Owner.CONFIGURATION)
+    assert finding.remedy == "put what tells two steps apart into the cache key of the entry"
+
+
 def test_steps_under_keys_of_their_own_share_nothing():
     assert found(two_charges("charge#1", "charge#2", cents=6)) == []
 
@@ -130,6 +137,13 @@ def test_the_key_of_a_persons_own_unit_is_theirs_to_choose():
     story = Story().life().kept("step:charge#1", own=True).kept("model#1").outcome("one").invokes(2)
     (finding,) = found(story.had("model#1", "one").finished("one"), "Charge Ann.", "Charge Bob.")
     assert finding.owner is Owner.INTEGRATION
+
+
+def test_a_key_of_somebodys_choice_that_finds_what_another_invocation_recorded_is_theirs():
+    story = first().asked(None, "u:model#1", found=True).had("model#1", "one").finished("one")
+    (finding,) = found(story, "Charge Ann.", "Charge Bob.")
+    assert finding.owner is Owner.CONFIGURATION
+    assert "cache key" in finding.remedy
 
 
 def test_the_field_that_a_key_ignores_is_named():

@@ -113,6 +113,23 @@ def test_whoever_wrote_the_unit_behind_a_tool_chose_the_key_that_two_calls_share
     assert finding.remedy == "let the cache key of the entry behind `charge` depend on all its arguments"
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_whoever_chose_the_key_of_the_engines_own_unit_is_told_so(found: bool):
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).asked(CHARGE, "k").kept(CHARGE)
+    finding = only(story.asked("tool:charge#2", "k", found=found).kept("model#2").finished(), story)
+    assert (finding.rule, finding.step) == ("asked-never-ran", "tool:charge#2")
+    assert finding.owner is (Owner.CONFIGURATION if found else Owner.ENGINE)
+    assert ("the cache key of the entry behind `charge`" in finding.remedy) is found
+
+
+@pytest.mark.parametrize(("cents", "times"), [(5, 0), (6, 1)])
+def test_a_tool_that_is_a_unit_of_the_persons_own_may_be_answered_as_an_equal_call_was(cents: int, times: int):
+    story = Story().life().kept("model#1", calls=(CHARGE, "tool:charge#2")).asked(CHARGE, "k", cents=5)
+    story.kept(CHARGE, own=True).asked("tool:charge#2", "k", found=True, cents=cents).kept("model#2").finished()
+    _status, found = findings(story, story)
+    assert [finding.rule for finding in found] == ["asked-never-ran"] * times
+
+
 def call(number: int, cents: int) -> dict[str, object]:
     return {"part_kind": "tool-call", "tool_name": "charge", "args": {"cents": cents}, "tool_call_id": f"c{number}"}
 

@@ -80,6 +80,7 @@ class PrefectEngine:
             notes=NOTES,
             timeouts=TIMEOUTS,
             caches=True,
+            keyed_by="`cache_policy` (or `cache_key_fn`)",
         )
 
     @contextmanager
