@@ -16,11 +16,11 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from harness.faults import LATE
-from harness.history import EngineWaited, StepEntered, StepLeft
+from harness.history import StepEntered, StepLeft
 from harness.journal import Journal
 from harness.steps import StepId
 from harness.subjects import units
-from harness.subjects.clock import Clock, Limit, configured, in_order, limited, shortened, sparing
+from harness.subjects.clock import Clock, Limit, configured, in_order, limited, shortened
 from harness.subjects.commits import Commit
 from harness.subjects.numbers import Numbers
 from harness.subjects.places import (
@@ -457,15 +457,7 @@ class Probes:
 
     def waits(self, seconds: float, effective: float, *within: float) -> None:
         """The engine waits where it is said, inside of what limits it there and of `within`."""
-        seen, around = self.invocation, [*configured(), *within]
-        self.journal.tell(
-            EngineWaited,
-            invocation=seen,
-            configured=seconds,
-            effective=effective,
-            limits=around,
-            sparing=sparing(),
-        )
+        units.waited(self, seconds, effective, within)
 
     def limited(self, configured: float, effective: float, *, interrupts: bool = True) -> AbstractContextManager[None]:
         """Surround what is given up after so many seconds: as configured, and as it is here."""

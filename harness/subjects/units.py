@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from harness.history import UnitAnswered, UnitAsked, UnitEntered, UnitLeft, UnitTried
+from harness.history import EngineWaited, UnitAnswered, UnitAsked, UnitEntered, UnitLeft, UnitTried
 from harness.subjects.clock import configured, shortened, sparing
 from harness.subjects.places import Unit, asked_here, step_here, waiting_here
 
@@ -55,6 +55,18 @@ def entered(probes: Probes, unit: Unit, name: str, attempt: int | None, given: A
         invocation=probes.invocation,
     )
     return seconds
+
+
+def waited(probes: Probes, seconds: float, effective: float, within: Sequence[float]) -> None:
+    """The engine waits, inside of what limits it here and of `within`."""
+    probes.journal.tell(
+        EngineWaited,
+        configured=seconds,
+        effective=effective,
+        limits=[*configured(), *within],
+        sparing=sparing(),
+        invocation=probes.invocation,
+    )
 
 
 def digest(given: Any) -> str | None:
