@@ -55,6 +55,11 @@ class Wire:
     early: bool = False
     haste: float = 1.0
 
+    @property
+    def tries(self) -> int:
+        """Runs of one body that nothing seems to stop: one more than may fail, which shows whether it is tried again."""
+        return max(TRIES, self.limit + 1)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -196,7 +201,7 @@ def _is_unbounded(history: History, wire: Wire) -> bool:
     begun: list[StepEntered | UnitTried] = [*history.of(StepEntered), *history.of(UnitTried)]
     again = any(event.seq > last.get(event.step, event.seq) for event in begun)
     tries = Counter((event.incarnation, event.step) for event in history.of(StepEntered))
-    return again or is_cut_off(history) or max(tries.values(), default=0) >= TRIES
+    return again or is_cut_off(history) or max(tries.values(), default=0) >= wire.tries
 
 
 def _is_under_way(history: History) -> bool:

@@ -194,7 +194,7 @@ class WireRun(Run):
         faults = plan(wire.failure, wire.step, wire.limit, wire.raises, early=wire.early)
         super().__init__(bench, faults, folder, None, cold=False, scenario=scenario)
         self.wire = wire
-        self.tries = max(self.tries, wire.limit + 1)  # what fails so often is to show whether it is tried once more
+        self.tries = wire.tries
         self.store = replace(self.store, values={**self.store.values, "factor": wire.scale})
 
     def _testify(self, incarnation: int) -> None:

@@ -108,8 +108,10 @@ def test_a_body_that_fails_before_it_begins_has_run_as_often_as_it_failed():
         pytest.param([tried(), FAILED], 1, False, id="the last attempt at a step is the one that failed"),
         pytest.param([FAILED, begun(TOOL)], 2, False, id="it has failures left"),
         pytest.param([SENT, Observation(name=CUT_OFF, value=1)], 1, True, id="a request too many"),
-        pytest.param([begun(), over()] * 25, 100, True, id="one body, again and again"),
-        pytest.param([begun(), over()] * 24, 100, False, id="one body, not quite so often"),
+        pytest.param([begun(), over()] * 25, 4, True, id="one body, again and again"),
+        pytest.param([begun(), over()] * 24, 4, False, id="one body, not quite so often"),
+        pytest.param([begun(), over()] * 33, 32, True, id="one body, more often than it may fail"),
+        pytest.param([begun(), over()] * 27, 32, False, id="one body, and it may fail more often than that"),
     ],
 )
 def test_what_would_have_gone_on_is_unbounded(events, limit, unbounded):
@@ -149,7 +151,7 @@ def test_of_a_step_that_dies_there_are_only_units(events, bodies, covered):
         pytest.param([Outcome(status="ok")], "ok", id="it ended well"),
         pytest.param([Outcome(status="error", error="no", error_type="ModelHTTPError")], "ModelHTTPError", id="error"),
         pytest.param([Observation(name=CUT_OFF, value=1), RunEnded(how="limit")], "cut off", id="a request too many"),
-        pytest.param([*[begun()] * 25, RunEnded(how="stuck")], "cut off", id="tried again and again"),
+        pytest.param([*[begun()] * 26, RunEnded(how="stuck")], "cut off", id="tried again and again"),
         pytest.param([RunEnded(how="stuck")], "stuck", id="waits for something that never comes"),
     ],
 )
