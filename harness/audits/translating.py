@@ -17,15 +17,11 @@ from typing import Any
 
 from harness.audits.reach import Reached, is_own
 from harness.audits.sources import last_name, scope_of, tree_of
-from harness.subjects.bare import bare
+from harness.subjects.bare import bare, silent
 from harness.subjects.importing import is_theirs
 from harness.subjects.wrapping import wrappers
 
 Kind = type[BaseException]
-
-
-class OnlyARunTells(Exception):
-    """Says that somebody asks an error of the person's own for more than its type."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +32,9 @@ class Translating:
     known: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, error: BaseException) -> Iterator[BaseException]:
-        """The errors that may come up in place of this one: each as it is, and as one that says nothing but its type.
+        """The errors that may come up in place of this one: each as one that says nothing but its type, and as it is.
 
-        A condition that looks at more than the type raises at the latter, so that nobody knows its answer.
+        A condition that looks at more than the type ends at the former, so that nobody knows its answer.
         """
         kinds: list[Kind] = []
         waiting = [error]
@@ -48,7 +44,7 @@ class Translating:
             kinds += fresh
             waiting += [bare(kind, "harness") for kind in fresh]
         for kind in kinds:
-            yield from (bare(kind, "harness"), bare(_silent(kind), "harness"))
+            yield from (silent(kind), bare(kind, "harness"))
 
     def _raised(self, clauses: Sequence[ast.ExceptHandler], error: BaseException) -> Iterable[Kind]:
         """What is raised by the clause that takes this error. What it hides may be any type of the person's own."""
@@ -125,24 +121,3 @@ def _within(clauses: Sequence[ast.ExceptHandler]) -> Iterator[ast.AST]:
 def _kinds(value: Any) -> list[Kind]:
     values = value if isinstance(value, tuple) else (value,)
     return [one for one in values if inspect.isclass(one) and issubclass(one, BaseException)]
-
-
-_ANYBODYS = frozenset(dir(BaseException)) - {"args", "__str__"}
-"""What is no secret of an error, whatever it says."""
-
-
-def _silent(kind: Kind) -> Kind:
-    """A type that is like this one, whose errors tell nobody what they say."""
-
-    def get(self: BaseException, name: str) -> Any:
-        if name in _ANYBODYS:
-            return object.__getattribute__(self, name)
-        raise OnlyARunTells(f"it looks at `{name}` of {kind.__qualname__}, which your own code raises")
-
-    def tell(self: BaseException) -> str:
-        raise OnlyARunTells(f"it looks at what {kind.__qualname__} says, which your own code raises")
-
-    try:
-        return type(kind.__name__, (kind,), {"__getattribute__": get, "__str__": tell, "__module__": kind.__module__})
-    except TypeError:  # one that has no subclasses
-        return kind

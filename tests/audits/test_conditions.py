@@ -180,3 +180,14 @@ def test_a_steps_condition_may_refuse_a_signal_alone(kinds, said):
         """Nothing."""
 
     assert judged(openai(), DBOSDurability(), [charge]) == said
+
+
+def test_of_an_error_that_a_condition_names_only_a_run_tells_what_its_constructor_sets():
+    condition = retry_all(retry_if_exception_type(Busy), retry_if_exception(lambda error: error.code == 7))
+
+    @retry(stop=stop_after_attempt(3), retry=condition)
+    def charge() -> None:
+        """Nothing."""
+
+    unit = next(unit for unit in asked(openai(), None, [charge]) if unit.unit == "tool:charge")
+    assert [layer.unknown for layer in unit.unknown] == ["it looks at `code` of Busy, which only a run shows"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import openai
@@ -12,6 +13,9 @@ from dbos import DBOS
 from openai import OpenAI
 from prefect import flow, task
 from pydantic_ai import Agent
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from fixtures.audit import clients
 from harness.audits import own
@@ -19,6 +23,7 @@ from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
+from tests.audits import workflows
 
 client = OpenAI(api_key="sk-fixture", max_retries=1)
 agent = Agent(clients.openai(), name="thinker")
@@ -64,6 +69,24 @@ def code() -> Any:
         return client.models.list()
     except openai.APIStatusError as error:
         raise Coded(error.status_code) from error
+
+
+class Described(Exception):
+    """Says what it says of what its constructor sets."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"status {self.status}"
+
+
+def describe() -> Any:
+    """Ask, and make an error of that."""
+    try:
+        return client.models.list()
+    except openai.APIStatusError as error:
+        raise Described(error.status_code) from error
 
 
 def made(error: Exception) -> Exception:
@@ -195,3 +218,69 @@ def test_a_condition_is_asked_about_the_error_that_the_body_makes(
     cells = {cell.failure: cell.predicted for cell in unit.cells}
     assert (cells[Failure.UNAVAILABLE], cells[Failure.BAD_REQUEST]) == expected
     assert bool(unit.unknown) is (None in expected)
+
+
+@pytest.mark.parametrize("engine", [dbos, prefect], ids=["dbos", "prefect"])
+@pytest.mark.parametrize(
+    ("wanted", "what"),
+    [
+        pytest.param(lambda error: isinstance(error, Described) and error.status == 503, "`status`", id="an attribute"),
+        pytest.param(lambda error: isinstance(error, Described) and "503" in str(error), "the text", id="its text"),
+    ],
+)
+def test_of_an_error_whose_constructor_nobody_called_only_a_run_tells_what_it_says(wanted: Any, what: str, engine: Any):
+    unit = units(describe, wanted, engine)
+    assert [layer.unknown for layer in unit.unknown] == [f"it looks at {what} of Described, which only a run shows"]
+
+
+@activity.defn
+async def refuse() -> Any:
+    """Ask, and say in an error of Temporal's own whether it may be tried again."""
+    try:
+        return client.models.list()
+    except openai.RateLimitError as error:
+        raise ApplicationError("limited", non_retryable=True) from error
+
+
+@activity.defn
+async def rename() -> Any:
+    """Ask, and make an error of another type of that."""
+    try:
+        return client.models.list()
+    except openai.RateLimitError as error:
+        raise Passing("limited") from error
+
+
+BRIEFLY: dict[str, Any] = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "retry_policy": RetryPolicy(maximum_attempts=4, non_retryable_error_types=["RuntimeError"]),
+}
+
+
+@workflow.defn
+class Refusing:
+    @workflow.run
+    async def run(self) -> Any:
+        """Call the one."""
+        return await workflow.execute_activity(refuse, **BRIEFLY)
+
+
+@workflow.defn
+class Renaming:
+    @workflow.run
+    async def run(self) -> Any:
+        """Call the other on its worker."""
+        return await workflow.execute_local_activity(rename, **BRIEFLY)
+
+
+def test_what_an_error_of_temporals_says_to_the_server_only_a_run_tells():
+    unit = workflows.units(Refusing)["step:refuse.client"]
+    cells = {cell.failure: cell.predicted for cell in unit.cells}
+    assert (cells[Failure.RATE_LIMITED], cells[Failure.UNAVAILABLE]) == (None, 8)
+    assert [one.unknown for one in unit.unknown] == ["it looks at `type` of ApplicationError, which only a run shows"]
+
+
+def test_a_local_activity_need_not_know_what_an_error_says():
+    unit = workflows.units(Renaming)["step:rename.client"]
+    assert {cell.predicted for cell in unit.cells if cell.failure is Failure.RATE_LIMITED} == {8}
+    assert not unit.unknown

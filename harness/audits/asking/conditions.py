@@ -18,7 +18,7 @@ from pydantic_ai.exceptions import ModelAPIError
 
 from harness.retries.live import Live, TimedOut, Unit
 from harness.retries.values import Decided
-from harness.subjects.bare import bare
+from harness.subjects.bare import Unset, bare
 from harness.subjects.loops import awaited
 
 CONDITIONS = ("retry", "retry_condition_fn", "should_retry")
@@ -157,7 +157,7 @@ def _below(root: type[Exception]) -> Iterator[type[Exception]]:
     """Every exception below this one that there is in this process, but for warnings."""
     waiting, seen = [root], {root, Warning}
     while waiting:
-        below = [kind for kind in type.__subclasses__(waiting.pop(0)) if kind not in seen]
+        below = [kind for kind in type.__subclasses__(waiting.pop(0)) if kind not in seen and Unset not in kind.__mro__]
         seen.update(below)
         waiting += below
         yield from below

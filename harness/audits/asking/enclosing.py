@@ -14,7 +14,7 @@ from harness.retries.arithmetic import AtMost, Course, Expression, Times, factor
 from harness.retries.live import Answer, Live, TimedOut
 from harness.retries.report import Cell
 from harness.retries.values import Failure, RetryLayer
-from harness.subjects.bare import bare
+from harness.subjects.bare import OnlyARunTells, bare, unset
 from harness.subjects.importing import is_theirs
 
 Counts = Literal["requests", "executions"]
@@ -92,7 +92,7 @@ def worst_error(lives: Sequence[Live], *errors: BaseException, own: bool = False
     To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
     """
     named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or _is_own(kind)]
-    every: list[BaseException] = [*errors, *(bare(kind, "harness") for kind in named)]
+    every = [*errors, *(made for kind in named for made in (unset(kind), bare(kind, "harness")))]
     return max(every, key=lambda error: _attempts(error, lives))
 
 
@@ -123,7 +123,15 @@ def _asked(live: Live, error: BaseException | None, unknown: Unknowns) -> Answer
         return Answer(raises=error)
     if live.layer.unknown or error is None:
         return Answer(unknown=live.layer.unknown or "what is inside is unknown")
-    answer = live.answer(error)
+    try:
+        answer = live.answer(error)
+    except OnlyARunTells as told:
+        answer = Answer(raises=error, unknown=str(told))
+    except AttributeError as missing:
+        if missing.obj is not error:
+            raise
+        kind = type(error).__qualname__
+        answer = Answer(raises=error, unknown=f"it looks at `{missing.name}` of {kind}, which only a run shows")
     if answer.unknown:
         unknown[live.layer.name] = answer.unknown
     return answer

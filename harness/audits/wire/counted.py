@@ -57,7 +57,7 @@ class Wire:
 
     @property
     def tries(self) -> int:
-        """Runs of one body that nothing seems to stop: one more than may fail, which shows whether it is tried again."""
+        """Runs of one body that nothing seems to stop: one more than may fail shows whether it is tried again."""
         return max(TRIES, self.limit + 1)
 
 

@@ -36,6 +36,7 @@ from harness.engines.temporal.workflows import OTHERWISE, Bare, ChildWorkflow, W
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
 from harness.subjects.attach import durability_of
+from harness.subjects.bare import OnlyARunTells
 from harness.subjects.origins import decorated, default_of, explicit
 
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
@@ -110,6 +111,8 @@ class Activity:
                 raise error  # noqa: TRY301  it is the contexts' answer that we want
         except ApplicationError as told:
             return told.type or "", not told.non_retryable
+        except OnlyARunTells:
+            raise
         except BaseException as same:  # noqa: BLE001  every other error is named by its class
             return type(same).__name__, True
 
@@ -140,7 +143,7 @@ class LocalActivity(Activity):
         answer, (name, allowed) = super().answer(error), self._typed(error)
         if isinstance(error, TimedOut):
             return answer
-        return replace(answer, raises=Bare(str(error), type=name, non_retryable=not allowed))
+        return replace(answer, raises=Bare(error, name, non_retryable=not allowed))
 
 
 _OF_ACTIVITY = {**dict.fromkeys(TIMEOUTS, timedelta), "retry_policy": RetryPolicy}

@@ -20,6 +20,13 @@ from harness.subjects.origins import default_of, explicit
 class Bare(ApplicationError):
     """What fails a workflow by a type of its own, as it is in no `ActivityError`: what a local activity raises."""
 
+    def __init__(self, error: BaseException, kind: str, *, non_retryable: bool) -> None:
+        super().__init__("", type=kind, non_retryable=non_retryable)
+        self._error = error
+
+    def __str__(self) -> str:
+        return str(self._error)  # asked for by whoever wants to know: only a run may tell
+
 
 class Workflow:
     """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
