@@ -84,13 +84,17 @@ def model_unit(name: str, asker: Asker, lives: Sequence[Live], made_of: Translat
 
 
 def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) -> Outcome:
-    """The outcome as the code around a client lets it out: the error itself, or one of its own in that place."""
+    """The outcome as the code around a client lets it out: the error itself, or one of its own in that place.
+
+    What it takes for an answer makes it return something: of that hears who tries again after results.
+    """
     if outcome.error is None:
         return outcome
     read = READ if outcome.assumed and type(outcome.error) is TypeError else ()
     errors = [outcome.error, *(kind("harness") for kind in read)]
-    others = [other for error in errors for other in made_of.of(error)]
-    return replace(outcome, error=worst_error(lives, *errors, *others, own=True))
+    errors += [other for error in errors for other in made_of.of(error)]
+    taken = (None,) if outcome.assumed or any(map(made_of.takes, errors)) else ()
+    return replace(outcome, error=worst_error(lives, *errors, *taken, own=True))
 
 
 def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:

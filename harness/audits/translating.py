@@ -1,5 +1,7 @@
 """What a person's code makes of an error on its way up: `except Theirs as error: raise Ours() from error`.
 
+Or an answer: then nobody hears of the error who does not try again after results.
+
 Which types are caught and raised is read out of the source. Whether a clause is around what fails is not, so an error
 may also come up as it is.
 """
@@ -10,12 +12,13 @@ import ast
 import builtins
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from harness.audits.reach import Reached, is_own
+from harness.audits.reach import Reached, is_own, own_function
 from harness.audits.sources import last_name, scope_of, tree_of
 from harness.subjects.bare import bare, silent
 from harness.subjects.importing import is_theirs
@@ -26,8 +29,12 @@ Kind = type[BaseException]
 
 @dataclass(frozen=True)
 class Translating:
-    """The `except` clauses of some code, those of one `try` together, and what the names in it are."""
+    """Some code, of some of which there may be no source, and what the names in it are.
 
+    `tries` are its `except` clauses that raise something, those of one `try` together.
+    """
+
+    trees: Sequence[ast.Module | None] = ()
     tries: Sequence[Sequence[ast.ExceptHandler]] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,6 +52,39 @@ class Translating:
             waiting += [bare(kind, "harness") for kind in fresh]
         for kind in kinds:
             yield from (silent(kind), bare(kind, "harness"))
+
+    def takes(self, error: BaseException) -> bool:
+        """Whether the code may take this error for an answer, and come to its end."""
+        return any(tree is None or any(self._ends(node, error) for node in ast.walk(tree)) for tree in self.trees)
+
+    def _ends(self, node: ast.AST, error: BaseException) -> bool:
+        """Whether this error may end in a piece of code."""
+        if isinstance(node, ast.Try | ast.TryStar):
+            return any(map(_goes_on, self._taking(node.handlers, error))) or _returns(node.finalbody)
+        if isinstance(node, ast.With | ast.AsyncWith):
+            return any(self._suppresses(item.context_expr, error) for item in node.items)
+        return isinstance(node, ast.keyword) and node.arg == "return_exceptions"
+
+    def _taking(self, clauses: Sequence[ast.ExceptHandler], error: BaseException) -> Iterator[ast.ExceptHandler]:
+        """The clauses that may take an error: those that say what nobody knows, and the first one that surely does."""
+        for clause in clauses:
+            if clause.type is None or self._names(clause.type, error):
+                yield clause
+            if clause.type is None or isinstance(error, tuple(self._types(clause.type))):
+                return
+
+    def _names(self, said: ast.expr, error: BaseException) -> bool:
+        """Whether an expression names a type of this error, for all that is known."""
+        every = said.elts if isinstance(said, ast.Tuple) else (said,)
+        return any(not kinds or isinstance(error, tuple(kinds)) for kinds in map(self._types, every))
+
+    def _suppresses(self, said: ast.expr, error: BaseException) -> bool:
+        """Whether a context manager may: the library's own that is for it, and any of the person's own."""
+        called = said.func if isinstance(said, ast.Call) else said
+        if last_name(called) == suppress.__name__ and isinstance(said, ast.Call):
+            return any(self._names(one, error) for one in said.args)
+        manager = self.known.get(last_name(called))
+        return own_function(manager) is not None or is_own(manager if inspect.isclass(manager) else type(manager))
 
     def _raised(self, clauses: Sequence[ast.ExceptHandler], error: BaseException) -> Iterable[Kind]:
         """What is raised by the clause that takes this error. What it hides may be any type of the person's own."""
@@ -80,10 +120,9 @@ def translating(found: Iterable[Reached], *bodies: Any) -> Translating:
     around = list(dict.fromkeys(wrapper for one in decorated for wrapper in _wrapping(one)))
     codes = dict.fromkeys([*(one.by for one in found), *(wrapper.__code__ for wrapper in around)])
     tries = tuple(clauses for code in codes for clauses in _tries(code))
-    if not tries:
-        return NOTHING
+    trees = [tree_of(code) for code in codes if code.co_name.isidentifier()]  # no other holds a statement
     known = {name: value for one in around for name, value in _named(one)}
-    return Translating(tries, known | {one.name: one.value for one in found})
+    return Translating(trees, tries, known | {one.name: one.value for one in found})
 
 
 def _wrapping(value: Any) -> Iterator[FunctionType]:
@@ -111,6 +150,16 @@ def _tries(code: CodeType) -> tuple[Sequence[ast.ExceptHandler], ...]:
         return ()
     every = (node.handlers for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar))
     return tuple(clauses for clauses in every if any(isinstance(node, ast.Raise) for node in _within(clauses)))
+
+
+def _goes_on(clause: ast.ExceptHandler) -> bool:
+    """Whether a clause may do anything else in the end than raise."""
+    return not isinstance(clause.body[-1], ast.Raise) or _returns(clause.body)
+
+
+def _returns(body: Sequence[ast.stmt]) -> bool:
+    leaving = ast.Return | ast.Break | ast.Continue
+    return any(isinstance(node, leaving) for statement in body for node in ast.walk(statement))
 
 
 def _within(clauses: Sequence[ast.ExceptHandler]) -> Iterator[ast.AST]:

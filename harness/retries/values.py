@@ -126,7 +126,8 @@ class RetryLayer(Value):
     unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
     around it keeps; `loses` that it is done again, even if that keeps results; `strays` is what it is given for which
     what was kept may not be found. `decided` is what its own retry condition wants, of far more than the classes of
-    failure; `heeds` that it waits as long as `Retry-After` says. `recalls` says that each of its attempts calls the
+    failure; `heeds` that it waits as long as `Retry-After` says, `results` that it tries again after what was returned,
+    too. `recalls` says that each of its attempts calls the
     units inside anew, so that a run does not show which of its calls are one that is tried again; `queue` is the queue
     of a worker of the person's own that it is asked for on.
     """
@@ -149,6 +150,7 @@ class RetryLayer(Value):
     recalls: bool = False
     decided: Decided = ""
     heeds: bool = False
+    results: bool = False
     queue: str = ""
 
     @property

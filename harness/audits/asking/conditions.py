@@ -63,13 +63,23 @@ def decides(condition: Callable[[Any], Any], retrying: Any) -> Decided:
 
 def reads_results(condition: Callable[[Any], Any]) -> bool:
     """Whether a condition of tenacity's looks at what was returned."""
+    return _of_results(condition)[0]
+
+
+def wants_results(condition: Callable[[Any], Any]) -> bool:
+    """Whether a condition of tenacity's may want another try of what has returned something."""
+    return any(_of_results(condition))
+
+
+def _of_results(condition: Callable[[Any], Any]) -> tuple[bool, bool]:
+    """Whether a condition looks at what was returned, and whether it wants another than None."""
     read: list[int] = []
-    state = _state(None)
+    state, wanted = _state(None), False
     state.set_result(None)
     state.outcome.result = lambda *_args, **_kwargs: read.append(1)
     with suppress(Exception):
-        _called(condition, state)
-    return bool(read)
+        wanted = bool(_called(condition, state))
+    return bool(read), wanted
 
 
 def _wanted(condition: Callable[[Any], Any], retrying: Any, error: BaseException) -> bool | None:

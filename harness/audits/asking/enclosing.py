@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from harness.audits.asking.clock import in_haste
 from harness.audits.asking.modeling import Outcome
@@ -17,6 +17,7 @@ from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import OnlyARunTells, bare, unset
 from harness.subjects.importing import is_theirs
 
+E = TypeVar("E", bound=BaseException | None)
 Counts = Literal["requests", "executions"]
 BODY = "body"
 """What stands for the body of a unit in an expression: it gives up first, and is no layer."""
@@ -66,8 +67,9 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
     expression, course, error = outcome.expression, outcome.course, outcome.error
     ended_by = ""
     for live in lives:
-        if not course.endless and error is None and expression.total is not None:
-            break  # the layers around it never hear of it
+        returned = not course.endless and error is None and expression.total is not None
+        if returned and not live.layer.results:
+            continue  # the layers around it never hear of it
         each, total = (live.layer.each, live.layer.all) if live.layer.interrupts else (None, None)
         ended = TimedOut(f"ended by {live.layer.name}")
         if (sure := getattr(live, "sure", None)) is not None:
@@ -77,7 +79,7 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
             course, error, ended_by = cut, ended, live.layer.name
         # Of what never ends, only a deadline further out hears; and who may have one, if nobody knows that.
         if not course.endless or (course.hangs and live.layer.unknown and live.layer.decides):
-            answer = _asked(live, error, unknown)
+            answer = _asked(live, error, unknown, returned=returned)
             expression = product(expression, _factor(live.layer, answer))
             course, error = course.lasting(answer.noticed).repeated(answer.attempts, answer.wait), answer.raises
         if (cut := course.ended(total)) is not course:
@@ -86,13 +88,17 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
     return Outcome(expression, course, error, stops=ended_by)
 
 
-def worst_error(lives: Sequence[Live], *errors: BaseException, own: bool = False) -> BaseException:
+def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | BaseException:
     """The one of these exceptions that the layers try again most often: a condition may be about one type only.
 
+    None among them is something that is returned in place of one.
     To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
     """
     named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or _is_own(kind)]
-    every = [*errors, *(made for kind in named for made in (unset(kind), bare(kind, "harness")))]
+    every: list[E | BaseException] = [
+        *errors,
+        *(made for kind in named for made in (unset(kind), bare(kind, "harness"))),
+    ]
     return max(every, key=lambda error: _attempts(error, lives))
 
 
@@ -100,12 +106,12 @@ def _is_own(kind: type[Exception]) -> bool:
     return is_theirs(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<builtin>")
 
 
-def _attempts(error: BaseException, lives: Sequence[Live]) -> float:
+def _attempts(error: BaseException | None, lives: Sequence[Live]) -> float:
     return _total(through(once(error), lives, {}))
 
 
-def once(error: BaseException) -> Outcome:
-    """A body that fails with this error each time it runs."""
+def once(error: BaseException | None) -> Outcome:
+    """A body that fails with this error each time it runs; None if it returns something in its place."""
     return Outcome(times(1, BODY), Course(), error)
 
 
@@ -118,9 +124,17 @@ def first_to_stop(expression: Expression) -> str:
     return (trying or [factor.layer for factor in every] or [""])[0]
 
 
-def _asked(live: Live, error: BaseException | None, unknown: Unknowns) -> Answer:
+_RETURNED = (
+    "it tries again after what was returned, too, and what your own code returns after a failure only a run shows"
+)
+
+
+def _asked(live: Live, error: BaseException | None, unknown: Unknowns, *, returned: bool) -> Answer:
     if not live.layer.decides:
         return Answer(raises=error)
+    if returned and not live.layer.unknown:
+        unknown[live.layer.name] = _RETURNED
+        return Answer(unknown=_RETURNED)
     if live.layer.unknown or error is None:
         return Answer(unknown=live.layer.unknown or "what is inside is unknown")
     try:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic_ai.toolsets import FunctionToolset
 
 from harness.audits.asking.clock import without_waiting, worst_of
-from harness.audits.asking.conditions import decides
+from harness.audits.asking.conditions import decides, wants_results
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, far, numbers_of, once_more, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
@@ -78,6 +78,7 @@ class Decorator:
             unknown=absurd_policy(config),
             notes=(_HANDED_OUT,) if self._never_hears(function) else (),
             decided=decides(config["retry"], retrying) if callable(config.get("retry")) else "",
+            results=callable(config.get("retry")) and wants_results(config["retry"]),
         )
 
     def _never_hears(self, function: Any) -> bool:

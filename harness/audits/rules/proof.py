@@ -24,15 +24,18 @@ def _by_hand(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
     """More than a bound allows: whatever is in between tries again by itself, or something else in its place."""
     if cells:
         worst = max(cells, key=lambda cell: cell.counted or 0)
-        text = (
-            f"code of your own goes on asking after a failure, which no setting shows: predicted {worst.chain},"
-            f" measured {_measured(worst)} when {happens(unit, worst.failure)}"
+        again = next((one for one in unit.layers if one.results), None)
+        why = (
+            f"{again.name} tries again after what code of your own returns in place of a failure"
+            if again
+            else "code of your own goes on asking after a failure, which no setting shows"
         )
+        text = f"{why}: predicted {worst.chain}, measured {_measured(worst)} when {happens(unit, worst.failure)}"
         remedy = (
             "take its loop away and let one layer own this failure, or count it into what you allow; if it asks one"
             " thing after another, let the first failure end it"
         )
-        yield Said(text, remedy, Severity.ERROR, tuple(cell.failure for cell in cells))
+        yield Said(text, remedy, Severity.ERROR, tuple(cell.failure for cell in cells), again)
 
 
 def _swallowed(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
