@@ -7,12 +7,15 @@ from datetime import timedelta
 from math import inf, isinf
 from typing import Any
 
+import httpx
 import pytest
+from openai import OpenAI
 from pydantic_ai.durable_exec.temporal import TemporalDurability
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityConfig
 from tenacity import RetryCallState, retry, stop_after_attempt, stop_after_delay, stop_never, wait_fixed, wait_none
 
+from fixtures.audit import clients
 from harness.audits.rules import found
 from harness.retries.values import Failure
 from harness.verdict import Severity
@@ -100,6 +103,36 @@ def test_a_number_that_nobody_tries_to_its_end_is_told_all_the_same(stop, attemp
 
 def test_a_clock_and_waits_make_a_number():
     assert of_a_model(http=tenacious(stop=stop_after_delay(10), wait=wait_fixed(5))) == set()
+
+
+SLOW = httpx.Client(base_url="https://stock.example.com", timeout=5)
+BUSY = OpenAI(api_key=clients.KEY, max_retries=2)
+
+
+def stock() -> Any:
+    """Ask somebody who may not answer for five seconds."""
+    return SLOW.get("/").raise_for_status()
+
+
+def think() -> Any:
+    """Ask with waits of an SDK in between: 1.5 seconds, less a quarter of them, as chance has it."""
+    return BUSY.models.list()
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds", "failure", "expected"),
+    [
+        pytest.param(stock, 6, Failure.READ_TIMEOUT, (2, 11.0), id="a timeout"),
+        pytest.param(stock, 6, Failure.UNAVAILABLE, (7, 6.0), id="an answer at once"),
+        pytest.param(think, 3, Failure.RATE_LIMITED, (9, 3.375), id="waits that chance makes short"),
+    ],
+)
+def test_a_clock_goes_on_by_what_an_attempt_itself_takes(body, seconds, failure, expected):
+    wait = wait_fixed(1) if body is stock else wait_none()
+    tool = retry(stop=stop_after_delay(seconds), wait=wait)(body)
+    unit = next(unit for unit in asked(openai(), None, [tool]) if unit.unit.startswith(f"tool:{body.__name__}."))
+    cell = unit.cell(failure)
+    assert (cell.predicted, cell.seconds) == expected
 
 
 def test_the_clock_of_a_unit_ends_what_is_inside_it():

@@ -54,6 +54,24 @@ def takes(seconds: float) -> None:
         _taken.append(seconds)
 
 
+_each: ContextVar[float] = ContextVar("harness_each", default=0.0)
+
+
+@contextmanager
+def each_taking(seconds: float) -> Iterator[None]:
+    """While this lasts, layers are asked about attempts that take so long themselves."""
+    token = _each.set(seconds)
+    try:
+        yield
+    finally:
+        _each.reset(token)
+
+
+def attempted() -> None:
+    """Move the clock on by what an attempt takes."""
+    takes(_each.get())
+
+
 def worst_of(ask: Callable[[], T], count: Callable[[T], float], short: Callable[[T, T], T]) -> T:
     """What `ask` comes to at worst where chance decides how long it waits: waits in full, or none of them.
 

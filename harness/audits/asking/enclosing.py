@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
-from harness.audits.asking.clock import in_haste
+from harness.audits.asking.clock import each_taking, in_haste
 from harness.audits.asking.modeling import Outcome
 from harness.retries.arithmetic import AtMost, Course, Expression, Times, factors, product, times
 from harness.retries.live import Answer, Live, TimedOut
@@ -34,7 +34,7 @@ def enclosed(
     where layers of which nobody knows whether they do something again are `sparing`.
     """
     passed = most = through(outcome, lives, unknown)
-    if any(live.layer.interrupts and (live.layer.each or live.layer.all) for live in lives):
+    if any(live.layer.each or live.layer.all for live in lives):
         with in_haste():
             course = outcome.hasty() if outcome.hasty else outcome.course
             hasty = through(replace(outcome, course=course), lives, {})
@@ -42,13 +42,14 @@ def enclosed(
     sparing = [getattr(live, "sparing", live) for live in lives]
     fewest = through(outcome, sparing, {}) if sparing != [*lives] else passed
     fewest = fewest if _total(fewest) < _total(passed) else passed
-    known = passed.expression.total is not None and math.isfinite(passed.course.seconds)
+    seconds = max(passed.course.seconds, most.course.seconds)  # shorter attempts may be more
+    known = passed.expression.total is not None and math.isfinite(seconds)
     hangs = passed.expression.total is not None and passed.course.hangs
     return Cell(
         failure=failure,
         expression=most.expression,
         stops=most.stops or ("" if hangs else first_to_stop(most.expression)),
-        seconds=passed.course.seconds if known else None,
+        seconds=seconds if known else None,
         counts=counts,
         short=outcome.short or most is not passed,
         hangs=hangs,
@@ -79,7 +80,8 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
             course, error, ended_by = cut, ended, live.layer.name
         # Of what never ends, only a deadline further out hears; and who may have one, if nobody knows that.
         if not course.endless or (course.hangs and live.layer.unknown and live.layer.decides):
-            answer = _asked(live, error, unknown, returned=returned)
+            with each_taking(course.seconds):
+                answer = _asked(live, error, unknown, returned=returned)
             expression = product(expression, _factor(live.layer, answer))
             course, error = course.lasting(answer.noticed).repeated(answer.attempts, answer.wait), answer.raises
         if (cut := course.ended(total)) is not course:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_ai.toolsets import FunctionToolset
 
-from harness.audits.asking.clock import without_waiting, worst_of
+from harness.audits.asking.clock import attempted, without_waiting, worst_of
 from harness.audits.asking.conditions import decides, wants_results
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, far, numbers_of, once_more, timed
@@ -116,6 +116,7 @@ class Decorator:
             calls.append(1)
             if len(calls) > limit:
                 raise Enough
+            attempted()
             raise error
 
         async def fails_later() -> None:
