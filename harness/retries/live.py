@@ -23,8 +23,9 @@ class Answer:
     """What a layer does with an error: so many attempts (None: no limit), `wait(n)` seconds after the n-th.
 
     `raises` is what its caller sees in the end. `noticed` are the seconds that pass before the layer notices how an
-    attempt has ended. A layer that cannot tell says why in `unknown`; one `chooses` whose own condition ends it before
-    its number does.
+    attempt has ended. `strikes(n)` is when its time for all attempts really ends them, if one takes n seconds; if
+    nothing is said, when it has passed. A layer that cannot tell says why in `unknown`; one `chooses` whose own
+    condition ends it before its number does.
     """
 
     attempts: int | None = 1
@@ -33,6 +34,7 @@ class Answer:
     unknown: str = ""
     noticed: float = 0.0
     chooses: bool = False
+    strikes: Callable[[float], float] | None = None
 
 
 class Live(Protocol):

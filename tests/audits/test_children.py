@@ -49,6 +49,22 @@ def test_local_activities_are_known_in_every_way_to_ask_for_them():
     assert {unit.step for unit in units(children_temporal.Local).values()} == {""}  # a run shows them as no units
 
 
+def test_the_time_of_a_local_activity_passes_unseen_while_its_worker_waits():
+    forgotten = units(children_temporal.Forgotten)[ASKED]
+    assert forgotten.cell(F.UNAVAILABLE).chain == "5 (temporal local activity) = 5"
+    assert forgotten.cell(F.UNAVAILABLE).seconds == 1 + 3 + 9 + 27
+    assert forgotten.cell(F.READ_TIMEOUT).seconds == 9  # what an attempt does is ended by it
+    assert (
+        forgotten.cell(F.CRASH).chain == "unlimited (temporal local activity) = unlimited"
+    )  # it begins anew with each
+    assert any("nobody looks at it again" in note for layer in forgotten.layers for note in layer.notes)
+    remembered = units(children_temporal.Remembered)[ASKED]
+    assert remembered.cell(F.UNAVAILABLE).chain == (
+        "3 (temporal local activity ends 5 (temporal local activity) after 90 s) = 3"
+    )
+    assert remembered.cell(F.UNAVAILABLE).seconds == 10 + 30 + 90  # the wait is waited to its end
+
+
 @pytest.mark.parametrize(
     ("name", "unit", "why"),
     [
@@ -76,6 +92,8 @@ def test_what_only_a_run_knows_is_unknown_and_says_why(name, unit, why):
         pytest.param("Nested", ASKED, F.BAD_REQUEST, 6, id="a child that heeds the type of a local activity's"),
         pytest.param("Ended", ASKED, F.UNAVAILABLE, 10, id="a child whose runs are ended by the clock"),
         pytest.param("Short", ASKED, F.READ_TIMEOUT, 3, id="a local activity that is ended by the clock"),
+        pytest.param("Forgotten", ASKED, F.UNAVAILABLE, 5, id="a local activity whose time passes in a short wait"),
+        pytest.param("Remembered", ASKED, F.UNAVAILABLE, 3, id="a local activity whose time passes in a long wait"),
     ],
 )
 def test_what_the_calls_say_is_what_is_measured(tmp_path, name, unit, failure, comes_to):

@@ -72,7 +72,7 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
         if returned and not live.layer.results:
             continue  # the layers around it never hear of it
         each, total = (live.layer.each, live.layer.all) if live.layer.interrupts else (None, None)
-        ended = TimedOut(f"ended by {live.layer.name}")
+        ended, strikes = TimedOut(f"ended by {live.layer.name}"), total
         if (sure := getattr(live, "sure", None)) is not None:
             course = course.surely(sure)
         if (cut := course.ended(each)) is not course:
@@ -83,8 +83,10 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
             with each_taking(course.seconds):
                 answer = _asked(live, error, unknown, returned=returned)
             expression = product(expression, _factor(live.layer, answer))
-            course, error = course.lasting(answer.noticed).repeated(answer.attempts, answer.wait), answer.raises
-        if (cut := course.ended(total)) is not course:
+            tried = course.lasting(answer.noticed)
+            strikes = answer.strikes(tried.seconds) if answer.strikes and total else total
+            course, error = tried.repeated(answer.attempts, answer.wait), answer.raises
+        if (cut := course.ended(strikes)) is not course:
             expression = _cut(expression, int(cut.requests), total, live.layer)
             course, error, ended_by = cut, ended, ended_by or live.layer.name
     return Outcome(expression, course, error, stops=ended_by)

@@ -43,7 +43,7 @@ from harness.engines.temporal.children import Children
 from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
 from harness.engines.temporal.underway import UnderWay
-from harness.engines.temporal.waiting import backoff
+from harness.engines.temporal.waiting import LEFT_TO_THE_SERVER, backoff
 from harness.faults import LATE
 from harness.subjects.clock import Limit, in_order, limits
 
@@ -144,14 +144,17 @@ class Watch(Interceptor):
 
     @contextmanager
     def waits(self, info: activity.Info, told: Mapping[str, Any]) -> Iterator[None]:
-        """Surround an attempt, after which the server waits if it fails and is not the last."""
+        """Surround an attempt, after which the server, or the worker, waits if it fails and is not the last.
+
+        Nothing is `told` of a local activity.
+        """
         try:
             yield
         except BaseException:  # what the server has given up is cancelled
             policy = info.retry_policy
             if policy is not None and (not policy.maximum_attempts or info.attempt < policy.maximum_attempts):
-                whole = told["configured"].get("schedule_to_close_timeout")
-                around = [configured for configured, _ in told["around"]]
+                whole = told.get("configured", {}).get("schedule_to_close_timeout")
+                around = [configured for configured, _ in told.get("around", ())]
                 here = backoff(policy, info.attempt)
                 self.hook.waits(self.clock.divisor * here, here, *around, *filter(None, [whole]))
             raise
@@ -174,9 +177,10 @@ class _Bodies(ActivityInboundInterceptor):
         self._watch = watch
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        if HEADER not in input.headers:
-            return await super().execute_activity(input)
         info = activity.info()
+        if HEADER not in input.headers:
+            with self._watch.waits(info, {}) if info.is_local else nullcontext():
+                return await super().execute_activity(input)
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
         self._watch.entered(key)
@@ -254,7 +258,9 @@ class _Requests(WorkflowOutboundInterceptor):
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
         """It is no unit here, as nothing records it before it ends; only its times are scaled."""
         self._shorten(input)
-        input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), self._watch.clock)
+        clock, local = self._watch.clock, input.local_retry_threshold or LEFT_TO_THE_SERVER
+        input.local_retry_threshold = timedelta(seconds=clock.wait(_seconds(local)))  # the same waits stay the worker's
+        input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), clock)
         return super().start_local_activity(input)
 
     def _shorten(self, input: StartActivityInput | StartLocalActivityInput) -> dict[str, float]:  # noqa: A002

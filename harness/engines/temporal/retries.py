@@ -31,7 +31,7 @@ from harness.engines.temporal.given import given_to
 from harness.engines.temporal.noticing import Noticing
 from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow, workflow_run_by
 from harness.engines.temporal.policies import absurd, said_of, seconds_of
-from harness.engines.temporal.waiting import backoff
+from harness.engines.temporal.waiting import LEFT_TO_THE_SERVER, backoff, remembered
 from harness.engines.temporal.workflows import OTHERWISE, Bare, ChildWorkflow, Workflow, WorkflowTask
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, TimedOut, Unit
 from harness.retries.values import Origin, RetryLayer
@@ -133,20 +133,32 @@ class LocalActivity(Activity):
 
     def __init__(self, config: dict[str, Any], origin: Any, called: str) -> None:
         super().__init__(config, origin, None, beats=False)
-        self.layer = self.layer.model_copy(update={"name": "temporal local activity"})
+        self._local = seconds_of(config.get(THRESHOLD) or LEFT_TO_THE_SERVER) or 0.0
+        settings = {**self.layer.settings, **({THRESHOLD: f"{self._local:g} s"} if config.get(THRESHOLD) else {})}
+        notes = (_FORGETS.format(self._local),) if self.layer.all and self.policy.maximum_attempts != 1 else ()
+        self.layer = self.layer.model_copy(
+            update={"name": "temporal local activity", "settings": settings, "notes": notes}
+        )
         self.known_as = called
 
     def answer(self, error: BaseException) -> Answer:
-        """All attempts that the policy allows; without end where its process dies."""
+        """All attempts that the policy allows; without end where its process dies, with whatever time it had left."""
         if isinstance(error, Died):
-            return Answer(None, raises=error, noticed=TASK)
+            return Answer(None, raises=error, noticed=TASK, strikes=lambda _seconds: math.inf)
         answer, (name, allowed) = super().answer(error), self._typed(error)
+        if self.layer.all:
+            answer = replace(answer, strikes=remembered(self.layer.all, answer.attempts, answer.wait, self._local))
         if isinstance(error, TimedOut):
             return answer
         return replace(answer, raises=Bare(error, name, non_retryable=not allowed))
 
 
-_OF_ACTIVITY = {**dict.fromkeys(TIMEOUTS, timedelta), "retry_policy": RetryPolicy}
+THRESHOLD = "local_retry_threshold"
+_FORGETS = (
+    "`schedule_to_close_timeout` ends an attempt of a local activity, and no wait of {:g} s or less between two: if it"
+    " passes in such a wait, nobody looks at it again, and the attempts go on"
+)
+_OF_ACTIVITY = {**dict.fromkeys((*TIMEOUTS, THRESHOLD), timedelta), "retry_policy": RetryPolicy}
 _OF_CHILD = {
     **dict.fromkeys(("execution_timeout", "run_timeout"), timedelta),
     "retry_policy": RetryPolicy,

@@ -12,6 +12,7 @@ Nothing else under `harness` touches the SDK's private modules; all other hooks 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -126,12 +127,14 @@ def allow_slow_code(seconds: float = PATIENCE) -> None:
 def scale_timers(hook: Hook, scaled: Callable[[float], float]) -> None:
     """Let every timer of workflow code take `scaled(seconds)`, and say to `hook` what it was when it begins.
 
-    The scaled time is what the history records.
+    The scaled time is what the history records. What a local activity itself waits for is of a policy that is scaled.
     """
     original = Instance._timer_impl  # noqa: SLF001
 
     @wraps(original)
     def timer(self: Any, delay: float, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(asyncio.current_task(self), workflow.ActivityHandle):
+            return original(self, delay, *args, **kwargs)
         if not self._is_replaying:
             hook.waits(delay, scaled(delay))
         return original(self, scaled(delay), *args, **kwargs)
