@@ -22,6 +22,7 @@ def at_once(_attempt: int) -> float:
 class Answer:
     """What a layer does with an error: so many attempts (None: no limit), `wait(n)` seconds after the n-th.
 
+    Where chance decides, `wait` is the longest that it may be, and `shortest` the shortest.
     `raises` is what its caller sees in the end. `noticed` are the seconds that pass before the layer notices how an
     attempt has ended. `strikes(n)` is when its time for all attempts really ends them, if one takes n seconds; if
     nothing is said, when it has passed. A layer that cannot tell says why in `unknown`; one `chooses` whose own
@@ -35,6 +36,7 @@ class Answer:
     noticed: float = 0.0
     chooses: bool = False
     strikes: Callable[[float], float] | None = None
+    shortest: Callable[[int], float] | None = None
 
 
 class Live(Protocol):

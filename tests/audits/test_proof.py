@@ -64,11 +64,18 @@ def test_the_deadline_of_a_flow_strikes_among_the_attempts_that_it_is_around(tmp
     assert (cell.counted, cell.agrees) == (3, True)
 
 
-def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(tmp_path):
-    subject, unit = "fixtures.audit.hurried_flow:by_chance", "step:hurry.insistent"
-    cell = measured(tmp_path, subject, "prefect", unit, F.UNAVAILABLE)
-    assert cell.chain == "5 (prefect task ends 9 (openai) after 6.4 s) = 5"
-    assert (cell.least, cell.counted, cell.agrees) == (4, 5, True)
+@pytest.mark.parametrize(
+    ("flow", "unit", "chain", "least"),
+    [
+        ("by_chance", "step:hurry.insistent", "5 (prefect task ends 9 (openai) after 6.4 s) = 5", 4),
+        ("jittered", "step:ask_around.client", "5 (flow ends 7 (prefect task) after 10 s) = 5", 3),
+    ],
+    ids=["of an SDK", "of the engine"],
+)
+def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(tmp_path, flow, unit, chain, least):
+    cell = measured(tmp_path, f"fixtures.audit.hurried_flow:{flow}", "prefect", unit, F.UNAVAILABLE)
+    assert cell.chain == chain
+    assert (cell.least, cell.counted, cell.agrees) == (least, 5, True)
 
 
 def test_a_call_that_says_a_timeout_of_its_own_is_tried_as_often_as_fits_in_with_that(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
-from harness.audits.asking.clock import each_taking, in_haste
+from harness.audits.asking.clock import each_taking, in_haste, share
 from harness.audits.asking.modeling import Outcome
 from harness.retries.arithmetic import AtMost, Course, Expression, Times, factors, product, times
 from harness.retries.live import Answer, Live, TimedOut
@@ -152,7 +152,7 @@ def _asked(live: Live, error: BaseException | None, unknown: Unknowns, *, return
         answer = Answer(raises=error, unknown=f"it looks at `{missing.name}` of {kind}, which only a run shows")
     if answer.unknown:
         unknown[live.layer.name] = answer.unknown
-    return answer
+    return replace(answer, wait=answer.shortest) if answer.shortest and not share() else answer
 
 
 def _factor(layer: RetryLayer, answer: Answer) -> Times:

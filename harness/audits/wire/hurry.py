@@ -34,12 +34,15 @@ CLIENTS = (
 )
 """Who waits for a provider, also where no body is known: in a flow that asks without any agent."""
 
+WAITING = ("tenacity.wait", "prefect.utilities.math")
+"""Modules in which chance decides how long others wait: a policy of `tenacity`, a task of Prefect's with jitter."""
+
 
 def install(pace: float | None, *, short: bool = False) -> None:
     """Divide every wait inside a body by `pace`; with None it only lets others go first. For the life's process.
 
-    Where chance decides how long an SDK or a policy of `tenacity` waits, it waits as long as it may; or as `short`, if
-    so said.
+    Where chance decides how long somebody waits, an SDK, a policy of `tenacity`, a task with jitter, it waits as long
+    as it may; or as `short`, if so said.
     """
     import anyio
 
@@ -72,10 +75,12 @@ def _keep_time(share: float) -> None:
     sdks: list[Any] = [module for name, module in sys.modules.items() if name.endswith("._base_client")]
     for sdk in sdks:
         sdk.random = lambda: 1.0 - share  # by so much they shorten their waits
+    for name in WAITING:
+        if (waiting := sys.modules.get(name)) is not None:
+            setattr(waiting, "random", Chance(share))  # noqa: B010  of whatever module it is
     tenacity: Any = sys.modules.get("tenacity")
     if tenacity is not None:
         tenacity.time = _clock
-        tenacity.wait.random = Chance(share)
 
 
 def _borrowers(original: Any) -> list[ModuleType]:

@@ -16,6 +16,7 @@ from typing import Any
 from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import get_current_settings
+from prefect.utilities.math import lower_clamp_multiple
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.durable_exec.prefect import PrefectAgent, PrefectDurability
@@ -86,11 +87,15 @@ class TaskLayer:
         except Exception as raised:  # noqa: BLE001  the person's own condition
             reason = f"retry_condition_fn raises {type(raised).__name__}: {raised}; Prefect takes that for a no"
             return Answer(raises=error, unknown=reason)
-        return Answer(tries, self._wait, error, chooses=1 < tries <= self.task.retries)
-
-    def _wait(self, attempt: int) -> float:
-        jitter: float = self.task.retry_jitter_factor or 0
-        return backoff(self.task.retry_delay_seconds, attempt) * (1 + jitter)
+        delay, most = self.task.retry_delay_seconds, 1 + (self.task.retry_jitter_factor or 0)
+        least = lower_clamp_multiple(most)  # 1 without jitter
+        return Answer(
+            tries,
+            lambda attempt: backoff(delay, attempt) * most,
+            error,
+            shortest=lambda attempt: backoff(delay, attempt) * least,
+            chooses=1 < tries <= self.task.retries,
+        )
 
 
 def _refused(reason: str, origin: Any) -> Opaque:
