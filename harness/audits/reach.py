@@ -97,8 +97,11 @@ def explored(value: Any, meant: Mapping[str, Any] | None = None) -> tuple[list[R
 
 
 def names_used(value: Any) -> frozenset[str]:
-    """All names that a function's code uses, and the code of the person's functions that it calls."""
+    """All names in the code of a function, of its decorators, and of the person's functions that it calls."""
     every = [names_of(function.__code__) for function in explored(value)[1]]
+    while (inner := getattr(value, "__wrapped__", None)) is not None:
+        every += [names_of(value.__code__)] if isinstance(value, FunctionType) else []
+        value = inner
     return frozenset(name for names in every for name in (*names.variables, *names.attributes))
 
 

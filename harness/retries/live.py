@@ -46,7 +46,7 @@ class Live(Protocol):
     deadlines do not strike at once says in `sure(age)` how old an attempt is when they come too late for what
     it does at the age of `age` seconds. One each of whose attempts opens its connections `anew` says that; of others,
     all attempts in one run share what it holds open. One of which nobody can say whether it does again what had
-    finished is in `sparing` the layer that does not.
+    finished, or lets an attempt come to its end, is in `sparing` the layer that does not.
     """
 
     layer: RetryLayer

@@ -9,7 +9,8 @@ from harness import audit
 from harness.audits.rules import found
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
-from tests.audits.reports import report
+from tests.audits.cells import measured
+from tests.audits.reports import report as made_up
 from tests.audits.workflows import OPTIONS, chains, units
 
 F = Failure
@@ -26,12 +27,12 @@ def test_what_is_spelled_out_or_has_a_name_is_known_before_anything_runs():
         "step:save": "5 (temporal activity ends unlimited (temporal activity) after 30 s) = 5",
     }
     layers = {name: unit.layers[0] for name, unit in units(spelled).items() if name != ASKED}
-    assert (layers["step:beat"].called, layers["step:beat"].each, layers["step:save"].all) == ("Beat", 10.0, 30.0)
+    assert (layers["step:beat"].called, layers["step:beat"].each, layers["step:save"].all) == ("Beat", 2.0, 30.0)
     assert layers["step:save"].origin.file.endswith("calling_temporal.py")
 
 
 def test_a_body_that_never_heartbeats_is_found_where_the_call_wants_heartbeats():
-    told = found(report(*units(calling_temporal.Spelled).values(), engine="temporal"))
+    told = found(made_up(*units(calling_temporal.Spelled).values(), engine="temporal"))
     assert [one.unit for one in told if one.rule == "heartbeat-without-beats"] == ["step:be_quiet"]
 
 
@@ -97,3 +98,33 @@ def test_a_step_that_another_worker_does_is_not_waited_for():
     assert unit.layers[0].settings["task_queue"] == "letters"
     why = "step:be_quiet is asked for on the task queue 'letters', which no worker serves here"
     assert {cell.unmeasured for cell in unit.cells} == {why}
+
+
+BEATING = "fixtures.audit.beating_temporal"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "chain", "requests"),
+    [
+        (
+            "Once",
+            "step:begin.client",
+            "1 (temporal activity ends 2 (openai) after 30 s) × 3 (temporal activity) = 3",
+            3,
+        ),
+        ("Always", "step:keep_on.client", "2 (openai) × 3 (temporal activity) = 6", 6),
+    ],
+    ids=["before it", "beside it"],
+)
+def test_what_beats_while_it_asks_is_not_ended_by_its_heartbeat_timeout(tmp_path, name, unit, chain, requests):
+    options = {"workflow_attempts": 1, "workflow_timeout": 36000}
+    cell = measured(tmp_path, f"{BEATING}:{name}", "temporal", unit, F.READ_TIMEOUT, **options)
+    assert (cell.chain, cell.counted, cell.agrees) == (chain, requests, True)
+
+
+@pytest.mark.parametrize(("name", "warned"), [("Once", True), ("Always", False), ("Decorated", False)])
+def test_a_client_that_waits_longer_than_nothing_may_be_heard_of_its_activity_is_found(name, warned):
+    report = audit(f"{BEATING}:{name}", "temporal", static=True)
+    told = [one.message for one in report.findings if one.rule == "inner-timeout-not-shorter"]
+    assert told == (["openai waits 60 s for an answer, and temporal activity ends it after 30 s"] if warned else [])
+    assert "heartbeat-without-beats" not in {one.rule for one in report.findings}

@@ -13,7 +13,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -24,6 +25,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RetryPolicy
 from temporalio.worker import (
     ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
     ContinueAsNewInput,
     ExecuteActivityInput,
     ExecuteWorkflowInput,
@@ -40,7 +42,7 @@ from temporalio.worker import (
 from harness.engines.base import RUN, Hook
 from harness.engines.clock import Clock
 from harness.engines.temporal.children import Children
-from harness.engines.temporal.noticing import Noticing
+from harness.engines.temporal.noticing import LEEWAY, Noticing
 from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
 from harness.engines.temporal.underway import UnderWay
 from harness.engines.temporal.waiting import LEFT_TO_THE_SERVER, backoff
@@ -114,6 +116,16 @@ class Watch(Interceptor):
         """The unit that a workflow run is."""
         return self._started.get(run, RUN)
 
+    def silence(self, body: Callable[..., Any], configured: Mapping[str, float]) -> float | None:
+        """The seconds after its last heartbeat in which a body hears that it was given up for its silence, as here.
+
+        None where the SDK lets it hear, as in `ends`.
+        """
+        known, effective = configured.get("heartbeat_timeout"), activity.info().heartbeat_timeout
+        if not known or not effective or not self._strikes or (body.__module__ or "").startswith("pydantic_ai."):
+            return None
+        return (known + LEEWAY) * _seconds(effective) / known
+
     def ends(self, body: Callable[..., Any], configured: Mapping[str, float]) -> float | None:
         """The seconds after which a body without a heartbeat timeout hears that it was given up, as they are here.
 
@@ -171,10 +183,26 @@ class Watch(Interceptor):
         return None
 
 
+_silence: ContextVar[tuple[asyncio.Timeout, float | None] | None] = ContextVar("harness_silence", default=None)
+"""What ends the body that runs here if it says nothing for so many seconds."""
+
+
+class _Beats(ActivityOutboundInterceptor):
+    def heartbeat(self, *details: Any) -> None:
+        super().heartbeat(*details)
+        spoken, silence = _silence.get() or (None, None)
+        if spoken is not None and silence is not None:
+            with suppress(RuntimeError):  # it is over
+                spoken.reschedule(asyncio.get_running_loop().time() + silence)
+
+
 class _Bodies(ActivityInboundInterceptor):
     def __init__(self, next: ActivityInboundInterceptor, watch: Watch) -> None:  # noqa: A002
         super().__init__(next)
         self._watch = watch
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        super().init(_Beats(outbound))
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         info = activity.info()
@@ -191,9 +219,12 @@ class _Bodies(ActivityInboundInterceptor):
             self._watch.attempts.begun(),
         ):
             self._watch.asked_before(key, info.activity_type)
-            ended = self._watch.ends(input.fn, told["configured"]) if inspect.iscoroutinefunction(input.fn) else None
+            heard = inspect.iscoroutinefunction(input.fn)
+            ended = self._watch.ends(input.fn, told["configured"]) if heard else None
+            silence = self._watch.silence(input.fn, told["configured"]) if heard else None
             input.fn = self._watch.hook.unit(input.fn, key, info.activity_type, info.attempt, _tries(info))
-            async with asyncio.timeout(ended):
+            async with asyncio.timeout(ended), asyncio.timeout(silence) as spoken:
+                _silence.set((spoken, silence))
                 return await super().execute_activity(input)
 
     @contextmanager

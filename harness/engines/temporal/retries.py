@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_ai import UserError
 from pydantic_ai.agent import AbstractAgent
@@ -42,6 +42,15 @@ from harness.subjects.origins import decorated, default_of, explicit
 TIMEOUTS = ("start_to_close_timeout", "schedule_to_close_timeout", "schedule_to_start_timeout", "heartbeat_timeout")
 
 
+Beats = Literal["always", "perhaps", "before", "never"]
+"""When a body heartbeats: all the time, nobody knows, not while it waits for somebody, or never."""
+_QUIET: dict[str, str] = {"before": "not while it asks", "never": "no"}
+_BESIDE = {"TaskGroup", "create_task", "create_task_group", "ensure_future", "gather", "start_soon"} | {
+    *("Thread", "Timer", "call_later", "run_coroutine_threadsafe", "run_in_executor", "submit", "to_thread")
+}
+"""Names that code uses to do something beside what it waits for."""
+
+
 class Activity:
     """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server.
 
@@ -57,7 +66,7 @@ class Activity:
         origin: Any,
         non_retryable: tuple[type[Any], ...] | None = (),
         *,
-        beats: bool = True,
+        beats: Beats = "always",
         usual: Collection[str] = (),
         called: str = "",
     ) -> None:
@@ -67,13 +76,13 @@ class Activity:
         unknown = absurd(self.policy, seconds)
         settings = {"maximum_attempts": str(self.policy.maximum_attempts or "0 (unlimited)")}
         settings |= {name: f"{value:g} s" for name, value in seconds.items() if value is not None}
-        settings |= {} if beats or seconds["heartbeat_timeout"] is None else {"heartbeats": "no"}
+        settings |= {} if beats not in _QUIET or not seconds["heartbeat_timeout"] else {"heartbeats": _QUIET[beats]}
         settings |= dict(said_of(self.policy, non_retryable or ()))
         queue = str(config.get("task_queue") or "")
         settings |= {"task_queue": queue} if queue else {}
         attempt = seconds["start_to_close_timeout"] or seconds["schedule_to_close_timeout"] or math.inf
-        self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats)
-        ended = attempt if beats else self._noticing.death
+        self._noticing = Noticing(attempt, seconds["heartbeat_timeout"] or math.inf, beats not in _QUIET)
+        ended = self._noticing.death if beats in _QUIET else attempt
         self.layer = RetryLayer(
             name="temporal activity",
             kind="unit",
@@ -88,6 +97,10 @@ class Activity:
             called=called,
             queue=queue,
         )
+        # Whether such a body beats while it asks is only known in a run: fewest happens if it does not.
+        self.sparing = self
+        if beats == "perhaps" and seconds["heartbeat_timeout"]:
+            self.sparing = Activity(config, origin, non_retryable, beats="before", usual=usual, called=called)
 
     def answer(self, error: BaseException) -> Answer:
         """All attempts that the policy allows, unless the error is of a type that it does not retry."""
@@ -132,7 +145,7 @@ class LocalActivity(Activity):
     """
 
     def __init__(self, config: dict[str, Any], origin: Any, called: str) -> None:
-        super().__init__(config, origin, None, beats=False)
+        super().__init__(config, origin, None, beats="never")
         self._local = seconds_of(config.get(THRESHOLD) or LEFT_TO_THE_SERVER) or 0.0
         settings = {**self.layer.settings, **({THRESHOLD: f"{self._local:g} s"} if config.get(THRESHOLD) else {})}
         notes = (_FORGETS.format(self._local),) if self.layer.all and self.policy.maximum_attempts != 1 else ()
@@ -195,7 +208,7 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     usual = _usual(unit, config)
     origin = default_of("pydantic_ai") if len(usual) == len(config) else _origin(unit)
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
-    beats = unit.kind != "model" or not isinstance(value, TemporalAgent)
+    beats: Beats = "never" if unit.kind == "model" and isinstance(value, TemporalAgent) else "always"
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
     return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
 
@@ -246,9 +259,20 @@ def _called(function: Any, unit: Unit) -> Live:
         return _hidden(_ENDED_BY_NOTHING, said.origin, name)
     if local:
         return LocalActivity(said.options, said.origin, name)
-    beats = any("heartbeat" in used.lower() for used in unit.names)
     queue = {"task_queue": (calls[0].options or {}).get("task_queue")}  # one that only a run knows changes no number
-    return Activity({**said.options, **queue}, said.origin, None, beats=beats, called=name)
+    return Activity({**said.options, **queue}, said.origin, None, beats=_beats(unit), called=name)
+
+
+def _beats(unit: Unit) -> Beats:
+    """When the body of an activity of the person's own beats.
+
+    What it says itself, in no task or thread beside it and under no decorator, it does not say while it waits.
+    """
+    if not any("heartbeat" in used.lower() for used in unit.names):
+        return "never"
+    code = getattr(unit.function, "__code__", None)
+    itself = code is not None and "heartbeat" in code.co_names and not hasattr(unit.function, "__wrapped__")
+    return "before" if itself and _BESIDE.isdisjoint(unit.names) else "perhaps"
 
 
 def _config(value: Any, unit: Unit) -> dict[str, Any] | None:
