@@ -265,3 +265,31 @@ def test_whom_a_helper_asks_for_by_a_name_that_it_is_given_is_unknown(tmp_path, 
     found = {unit.unit: unit.unknown for unit in report.units if unit.unit.startswith("step:execute_")}
     assert list(found) == ([hidden] if hidden else [])
     assert all("is only known when it runs, in going_on.py:" in layer.unknown for (layer,) in found.values())
+
+
+QUEUED = """
+from dbos import DBOS
+from openai import OpenAI
+
+client = OpenAI(api_key="sk-fixture", max_retries=0)
+
+@DBOS.step()
+def ask(name: str) -> str:
+    return str(client.post("/x", cast_to=object, body={}))
+
+@DBOS.workflow()
+def letter(name: str) -> str:
+    return ask(name)
+
+@DBOS.workflow()
+def posted(name: str) -> str:
+    return DBOS.enqueue_workflow("outbox", letter, name).get_result()
+"""
+
+
+def test_a_child_that_waits_in_a_queue_which_nobody_serves_is_not_measured_and_the_queue_is_named(tmp_path):
+    (tmp_path / "posted_letters.py").write_text(QUEUED)
+    subject = f"{tmp_path / 'posted_letters.py'}:posted"
+    cell = measured(tmp_path, subject, "dbos", "step:letter.ask.client", F.UNAVAILABLE)
+    assert cell.measured is None
+    assert "`letter` waits in the queue 'outbox', and nothing here takes it from there" in cell.unmeasured

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.audits.wire.failures import CUT_OFF, UNREACHED
 from harness.history import (
+    EngineRecord,
     FaultFired,
     History,
     HttpRequest,
@@ -223,6 +224,9 @@ def _reasons(history: History) -> Iterable[str]:
     yield from (event.reason for event in history.of(RunEnded)[-1:] if event.reason)
     if hosts := sorted({event.value for event in history.observed(UNREACHED)}):
         yield f"{' and '.join(hosts)} cannot be reached from here"
+    waiting = {(one.name, one.detail.get("queue")) for one in history.of(EngineRecord) if one.status == "queued"}
+    for name, queue in sorted(waiting, key=str):
+        yield f"`{name}` waits in the queue {queue!r}, and nothing here takes it from there"
 
 
 def _seconds(history: History, wire: Wire) -> float:

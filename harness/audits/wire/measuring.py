@@ -186,7 +186,7 @@ def first_asked(bench: Bench, step: str, agent: str) -> str:
 
 
 class WireRun(Run):
-    """A run whose lives meet the endpoint. Engines are not asked for their records: what counts is on the wire."""
+    """A run whose lives meet the endpoint: what counts is on the wire, so engines are rarely asked for records."""
 
     entry: ClassVar[str] = "harness.audits.wire.child:live"
 
@@ -198,7 +198,10 @@ class WireRun(Run):
         self.store = replace(self.store, values={**self.store.values, "factor": wire.scale})
 
     def _testify(self, incarnation: int) -> None:
-        """Ask nothing of the engine: what it says is no part of the count, and asking takes time."""
+        """Ask the engine only about a run that came to no end: what it says does not count, and takes time."""
+        if not (self.history.outcomes or is_cut_off(self.history)):
+            for record in self.bench.session.observe(self.store):
+                self.journal.append(record)
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         script = calling(self.wire.step) if self.scenario.script is None else None
