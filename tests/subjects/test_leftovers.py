@@ -20,26 +20,36 @@ def end() -> Iterator[threading.Event]:
     ended.set()
 
 
+@pytest.fixture
+def before() -> set[str]:
+    """What other tests of this process have left."""
+    return asyncio.run(_now())
+
+
+async def _now() -> set[str]:
+    return going_on()
+
+
 async def later() -> None:
     await asyncio.sleep(60)
 
 
-async def test_a_task_of_the_persons_own_is_told_by_where_its_code_begins() -> None:
+async def test_a_task_of_the_persons_own_is_told_by_where_its_code_begins(before: set[str]) -> None:
     task = asyncio.ensure_future(later())
-    (told,) = left_behind(())
+    (told,) = left_behind(before)
     task.cancel()
 
     assert told.startswith("`later` (test_leftovers.py:")
     assert "no engine waits for such work" in told
 
 
-async def test_a_task_of_a_librarys_is_nobodys_here() -> None:
+async def test_a_task_of_a_librarys_is_nobodys_here(before: set[str]) -> None:
     task = asyncio.ensure_future(asyncio.sleep(60))
-    assert list(left_behind(())) == []
+    assert list(left_behind(before)) == []
     task.cancel()
 
 
-async def test_threads_and_timers_are_told_too(end: threading.Event) -> None:
+async def test_threads_and_timers_are_told_too(end: threading.Event, before: set[str]) -> None:
     def waits() -> None:
         end.wait()
 
@@ -49,7 +59,7 @@ async def test_threads_and_timers_are_told_too(end: threading.Event) -> None:
     timer.start()
     threading.Thread(target=waits).start()
     threading.Thread(target=end.wait).start()  # a library's function
-    told = " ".join(left_behind(()))
+    told = " ".join(left_behind(before))
     timer.cancel()
 
     assert "`waits` (test_leftovers.py:" in told
@@ -63,6 +73,6 @@ async def test_what_went_on_before_the_run_was_begun_by_nobody_in_it() -> None:
     task.cancel()
 
 
-async def test_a_run_that_is_over_leaves_nothing() -> None:
+async def test_a_run_that_is_over_leaves_nothing(before: set[str]) -> None:
     await asyncio.ensure_future(asyncio.sleep(0))
-    assert list(left_behind(())) == []
+    assert list(left_behind(before)) == []
