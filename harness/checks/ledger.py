@@ -91,7 +91,11 @@ def tokens_of(run: Execution) -> int:
     if not _is_request(run):
         return 0
     result = run.left.result if isinstance(run.left, StepLeft) else None
-    usage: Any = result.get("usage") if isinstance(result, dict) else None
+    return tokens_in(result.get("usage") if isinstance(result, dict) else None)
+
+
+def tokens_in(usage: Any) -> int:
+    """The tokens of an account, of a response's or of a whole run's. There may be none."""
     if not isinstance(usage, dict):
         return 0
     return sum(int(usage.get(name) or 0) for name in ("input_tokens", "output_tokens"))

@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 
 from harness.checks.base import INCOMPLETE, Case, place
-from harness.checks.ledger import tokens_of
+from harness.checks.ledger import tokens_in, tokens_of
 from harness.checks.repeats import Before, repeats
 from harness.checks.resume import blame
 from harness.checks.words import evidence, lines, plural, times, titled
-from harness.history import Execution, Outcome, located, spelled
+from harness.history import Execution, located, spelled
 from harness.steps import StepId
 from harness.verdict import Finding, Owner, Severity, Verdict
 
@@ -70,7 +70,7 @@ def _not_added(case: Case, invocation: int) -> str:
     made = {place(run) for run in case.history.executions if run.incarnation == ended.incarnation}
     inside = [run for run in usual.executions if run.entered.invocation == invocation and _is_in_tool(run)]
     missing = [run for run in inside if place(run) not in made]
-    lacking = _tokens(usual.outcomes[invocation]) - _tokens(ended)
+    lacking = tokens_in(usual.outcomes[invocation].usage) - tokens_in(ended.usage)
     tools = dict.fromkeys(run.step.rpartition(".")[0] for run in missing)
     return " and ".join(map(titled, tools)) if lacking == sum(map(tokens_of, missing)) else ""
 
@@ -78,10 +78,6 @@ def _not_added(case: Case, invocation: int) -> str:
 def _is_in_tool(run: Execution) -> bool:
     *around, last = StepId.parse(run.step).path
     return last.kind == "model" and any(segment.kind == "tool" for segment in around)
-
-
-def _tokens(outcome: Outcome) -> int:
-    return sum(int((outcome.usage or {}).get(name) or 0) for name in ("input_tokens", "output_tokens"))
 
 
 def _other_conversation(case: Case, invocation: int) -> bool:
