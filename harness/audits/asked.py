@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_ai import models
 
 from harness.audits.asking.alike import apart
-from harness.audits.asking.enclosing import Unknowns, enclosed, once, worst_error
+from harness.audits.asking.enclosing import Unknowns, enclosed, once, through, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker, Outcome
 from harness.audits.telling import settings_of
 from harness.audits.translating import Translating
-from harness.retries.arithmetic import Expression, product, times
-from harness.retries.live import Live, Unit, at_once
+from harness.retries.arithmetic import Course, Expression, factors, product, times
+from harness.retries.live import Live, Unfit, Unit, at_once
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.steps import StepId
@@ -32,13 +32,43 @@ READ: tuple[type[Exception], ...] = (KeyError, ValueError, AttributeError)
 """What else a body raises that reads an answer without a meaning."""
 
 
-def model_units(
+@dataclass(frozen=True)
+class Turn:
+    """One turn of a run whose answer is well, and which no agent takes for an output: what is sent, and what comes.
+
+    `layers` are those below the turn that send it several times, or of which nobody knows whether they do.
+    """
+
+    expression: Expression
+    error: BaseException | None = None
+    layers: tuple[RetryLayer, ...] = ()
+
+    def repeated(self, turns: Expression) -> Outcome:
+        """So many of them, after which the run gives up; of one that ends in an error there are no more."""
+        if self.error is not None:
+            return Outcome(self.expression, Course(), self.error)
+        return Outcome(product(self.expression, turns), Course(), Unfit())
+
+
+ONE_REQUEST = Turn(times(1, "model"))
+"""The turn of a model that asks once."""
+
+
+@dataclass(frozen=True)
+class ModelAsked:
+    """The model of an agent as a unit, and a turn of the agent's runs that it answers."""
+
+    unit: UnitAudit
+    turn: Turn
+
+
+def model_of(
     agent: Any,
     engine: Engine,
     usage: Usage | None = None,
     made_of: Translating | None = None,
     said: Mapping[str, Any] = NOTHING_SAID,
-) -> Iterator[UnitAudit]:
+) -> ModelAsked:
     """The model of an agent; one that cannot be built here is an unknown layer.
 
     `made_of` tells what code of the person's own around its runs makes of errors, `said` what its calls say in place of
@@ -49,8 +79,8 @@ def model_units(
         model = models.infer_model(agent.model) if isinstance(agent.model, str) else agent.model
     except Exception as error:  # noqa: BLE001  a missing package, a key, whatever the provider's own code raises
         reason = f"the model {agent.model!r} cannot be built here: {error}"
-        yield UnitAudit(unit="model", layers=(RetryLayer(name="model", kind="model", unknown=reason),))
-        return
+        hidden = RetryLayer(name="model", kind="model", unknown=reason)
+        return ModelAsked(UnitAudit(unit="model", layers=(hidden,)), Turn(times(None, hidden.name), layers=(hidden,)))
     asks, usage = output_layer(agent), usage or Usage()
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
     asker = Asker(model, {**settings_of(agent), **said})
@@ -61,7 +91,20 @@ def model_units(
     if made_of is not None:
         outcomes = {failure: _passed_on(outcome, lives, made_of) for failure, outcome in outcomes.items()}
     unit = _model_unit("model", asker, outcomes, lives)
-    yield unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
+    unit = unit.model_copy(update={"layers": (*unit.layers, *([asks] if taken else []))})
+    turn = _turn(asker, lives)
+    said_before = {layer.name for layer in unit.unknown}
+    return ModelAsked(unit, replace(turn, layers=tuple(one for one in turn.layers if one.name not in said_before)))
+
+
+def _turn(asker: Asker, lives: Sequence[Live]) -> Turn:
+    """A turn that is answered: the engine's unit around it only hears of it if the model raises something."""
+    asker.unknown = {}
+    units, unknown = [live for live in apart(lives) if live.layer.kind != "container"], Unknowns()
+    met = through(asker.ask(Failure.INVALID_OUTPUT), units, unknown)
+    trying = {factor.layer for factor in factors(met.expression) if factor.times != 1}
+    layers = told([*asker.layers, *(live.layer for live in units)], {**asker.unknown, **unknown})
+    return Turn(met.expression, met.error, tuple(layer for layer in layers if layer.name in trying))
 
 
 def _asked_again(outcome: Outcome, turns: Expression) -> Outcome:

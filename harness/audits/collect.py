@@ -9,7 +9,18 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_ai import ModelRetry, UnexpectedModelBehavior, UserError
 
-from harness.audits.asked import NOTHING_SAID, Engine, model_units, output_layer, output_retries, raising, told, tries
+from harness.audits.asked import (
+    NOTHING_SAID,
+    ONE_REQUEST,
+    Engine,
+    Turn,
+    model_of,
+    output_layer,
+    output_retries,
+    raising,
+    told,
+    tries,
+)
 from harness.audits.asking.alike import apart
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
@@ -31,16 +42,13 @@ from harness.audits.asking.tools import (
 from harness.audits.beside import units_beside
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
-from harness.retries.arithmetic import Course, Expression, product, times
+from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Answer, Died, Live, TimedOut, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
 from harness.subjects.toolsets import leaves
-
-BELOW_A_TURN = ("transport", "sdk", "model", "fallback")
-"""Layers that may send one turn of a model several times, though each answer is well: the engine's hear of none."""
 
 
 def units_of(
@@ -62,18 +70,16 @@ def units_of(
     def around(unit: Unit) -> Sequence[Live]:
         return apart(engine(unit))
 
-    hidden: list[str] = []
-    for model in model_units(agent, around, usage, said=said):
-        hidden += dict.fromkeys(layer.name for layer in model.unknown if layer.kind in BELOW_A_TURN)
-        yield mortal(model, around(Unit("model")), around)
+    model = model_of(agent, around, usage, said=said)
+    yield mortal(model.unit, around(Unit("model")), around)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)
         yield from units_inside(tool, engine, deps)
     for name, toolset in others_of(agent):
         yield from server_units(name, toolset, agent, around, usage)
     yield from units_beside(agent, engine, deps, wrapper)
-    yield from output_units(agent, around, usage, hidden)
-    yield run_unit(agent, around, usage, hidden)
+    yield from output_units(agent, around, usage, model.turn)
+    yield run_unit(agent, around, usage, model.turn)
 
 
 def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
@@ -302,29 +308,20 @@ def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
     return (died.model_copy(update={"seconds": None}),)
 
 
-def run_unit(agent: Any, engine: Engine, usage: Usage, hidden: Sequence[str] = ()) -> UnitAudit:
-    """The run: how often the model is asked for a better output, and how often a run that died is begun again.
-
-    What the model is asked through and nobody could find out (`hidden`) may send each of its turns several times.
-    """
+def run_unit(agent: Any, engine: Engine, usage: Usage, turn: Turn = ONE_REQUEST) -> UnitAudit:
+    """The run: how often the model is asked for a better output, and how often a run that died is begun again."""
     asks, lives = output_layer(agent), engine(Unit("run"))
     unknown: Unknowns = {}
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
-    spent = Outcome(_through_hidden(turns, hidden), Course(), Unfit())
-    again = enclosed(spent, _containers(lives), Failure.INVALID_OUTPUT, unknown)
+    again = enclosed(turn.repeated(turns), _containers(lives), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
-    layers = [asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
+    layers = [*turn.layers, asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
     cells = (again.model_copy(update={"seconds": None}), *_begun_again(lives, unknown))
     return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)
 
 
-def _through_hidden(turns: Expression, hidden: Sequence[str]) -> Expression:
-    """The requests of so many turns: each goes through layers of which nobody knows how often they send it."""
-    return product(*(times(None, name) for name in hidden), turns)
-
-
-def output_units(agent: Any, engine: Engine, usage: Usage, hidden: Sequence[str] = ()) -> Iterator[UnitAudit]:
+def output_units(agent: Any, engine: Engine, usage: Usage, turn: Turn) -> Iterator[UnitAudit]:
     """The output tools that have a number of their own: `ToolOutput(..., max_retries=4)`."""
     kept = getattr(getattr(agent, "_output_toolset", None), "_max_retries_overrides", None) or {}
     for name, retries in kept.items():
@@ -332,7 +329,7 @@ def output_units(agent: Any, engine: Engine, usage: Usage, hidden: Sequence[str]
         layer = RetryLayer(name="output tool", kind="agent", settings={"max_retries": str(retries)}, origin=origin)
         turns = usage.over(times(tries(retries), layer.name))
         around = _containers(engine(Unit("run")))
-        spent = enclosed(Outcome(_through_hidden(turns, hidden), Course(), Unfit()), around, Failure.INVALID_OUTPUT, {})
-        layers = (layer, usage.layer, *(live.layer for live in around))
+        spent = enclosed(turn.repeated(turns), around, Failure.INVALID_OUTPUT, {})
+        layers = (*turn.layers, layer, usage.layer, *(live.layer for live in around))
         cells = (spent.model_copy(update={"seconds": None}),)
         yield UnitAudit(unit=f"output:{name}", layers=layers, cells=cells)

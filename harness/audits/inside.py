@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.models import Model
 
-from harness.audits.asked import Engine, body_unit, model_unit, model_units
+from harness.audits.asked import Engine, body_unit, model_of, model_unit
 from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import Http, asks, hidden_in, is_http, plain_client, unaskable
 from harness.audits.asking.deps import Given
@@ -127,7 +127,7 @@ def asking(
         yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
-        (unit,) = model_units(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings)
+        unit = model_of(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings).unit
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
         whose = str(unwrapped(value).name or "")
         yield unit.model_copy(update={"unit": f"{name}.model", "agent": whose, "cells": cells})

@@ -70,6 +70,7 @@ STATUSES = {
     Failure.BAD_REQUEST: 400,
     Failure.UNAUTHORIZED: 401,
     Failure.INVALID_RESPONSE: 200,
+    Failure.INVALID_OUTPUT: 200,
 }
 RETRY_AFTER = 2
 """Seconds that a provider asks for which says `Retry-After`."""

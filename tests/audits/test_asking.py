@@ -303,7 +303,6 @@ BELOW = {
     "a client that is built in the call": awkward.lazy,
     "an SDK whose number makes no sense": awkward.negative,
     "a wrapper around a fallback": limited.hidden,
-    "a fallback's condition that raises": awkward.falling,
 }
 
 

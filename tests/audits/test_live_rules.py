@@ -197,10 +197,10 @@ def test_what_a_unit_takes_at_worst_is_within_the_workflows_deadline(engine, sec
 def test_a_body_that_never_heartbeats_is_given_no_heartbeat_timeout():
     beating = ActivityConfig(start_to_close_timeout=timedelta(seconds=60), heartbeat_timeout=timedelta(seconds=5))
     silent = TemporalAgent(Agent(clients.openai(), name="silent"), model_activity_config=beating)
-    units = collect.model_units(silent.wrapped, lambda unit: temporal.layers(silent, unit, {}))
+    units = [collect.model_of(silent.wrapped, lambda unit: temporal.layers(silent, unit, {})).unit]
     assert "heartbeat-without-beats" in rules(units, "temporal")
     agent = Agent(clients.openai(), name="beats", capabilities=[TemporalDurability(model_activity_config=beating)])
-    units = collect.model_units(agent, lambda unit: temporal.layers(agent, unit, {}))
+    units = [collect.model_of(agent, lambda unit: temporal.layers(agent, unit, {})).unit]
     assert "heartbeat-without-beats" not in rules(units, "temporal")
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from pydantic_ai import models
-from pydantic_ai.messages import ModelRequest
+from pydantic_ai.messages import ModelRequest, ModelResponse
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.fallback import FallbackModel
 
@@ -30,10 +30,11 @@ class Chain:
 
 
 class Fallen:
-    """A chain of models that fail with these errors, as a fallback asked them."""
+    """A chain of models that fail with these errors, or say these answers, as a fallback asked them."""
 
-    def __init__(self, errors: list[BaseException | None]) -> None:
-        self.errors = errors
+    def __init__(self, came: Sequence[ModelResponse | BaseException | None]) -> None:
+        self.came = came
+        self.answer: ModelResponse | None = None
         self.called: list[int] = []
         self.slept: list[float] = []
         self._before: list[int] = []
@@ -43,23 +44,26 @@ class Fallen:
         """Ask a fallback around them; what it raises. `watch` sees its conditions."""
         twin: Any = copy.copy(fallback)
         twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
-        twin.models = [_Failing(number, self) for number in range(len(self.errors))]
+        twin.models = [_Standing(number, self) for number in range(len(self.came))]
         with without_waiting() as self.slept:
             try:
-                run_once(requested(twin, None))
+                self.answer = run_once(requested(twin, None))
             except Enough:
                 self.endless = True
             except Exception as error:  # noqa: BLE001  whatever its caller would see
                 return error
         return None
 
-    def fails(self, number: int) -> BaseException:
-        """One of the models is asked: its error."""
+    def asked(self, number: int) -> ModelResponse:
+        """One of the models is asked: it says its answer, or raises its error."""
         if len(self.called) == MOST:
             raise Enough
         self.called.append(number)
         self._before.append(len(self.slept))
-        return self.errors[number] or RuntimeError("a model without an error of its own")
+        came = self.came[number] or RuntimeError("a model of which nobody knows what becomes of it")
+        if isinstance(came, BaseException):
+            raise came
+        return came
 
     @property
     def turn(self) -> list[int]:
@@ -79,8 +83,8 @@ class Fallen:
         return sum(self.slept[slice(*before)]) if len(before) > 1 else 0.0
 
 
-class _Failing(Model[Any]):
-    """Stands for one model of a fallback: fails as that one does."""
+class _Standing(Model[Any]):
+    """Stands for one model of a fallback: answers or fails as that one does."""
 
     def __init__(self, number: int, chain: Fallen) -> None:
         super().__init__()
@@ -88,20 +92,22 @@ class _Failing(Model[Any]):
 
     @property
     def model_name(self) -> str:
-        return "failing"
+        return "standing"
 
     @property
     def system(self) -> str:
         return "harness"
 
     async def request(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise self._chain.fails(self._number)
+        return self._chain.asked(self._number)
 
 
-async def requested(model: Any, settings: Any) -> Any:
+async def requested(model: Any, settings: Any) -> ModelResponse:
     """Ask a model once, which may make requests for that."""
     before, models.ALLOW_MODEL_REQUESTS = models.ALLOW_MODEL_REQUESTS, True
     try:
-        return await model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
+        asked = model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
+        response: ModelResponse = await asked
+        return response
     finally:
         models.ALLOW_MODEL_REQUESTS = before

@@ -39,7 +39,7 @@ def owners(sdk: Sdk, model: Any, send: Callable[[Any], None]) -> Iterator[Owner]
     """Everyone through whose code a request goes, the innermost first. `send` asks a model; there may be none."""
     yield Owner(looping(_of_http(sdk.wire), "transport"), partial(_post, sdk.wire), inside=True)
     yield Owner(looping(sdk.client, "transport"), sdk.post)
-    for one in reversed([*_nested(model)]):
+    for one in reversed([*nested(model)]):
         yield Owner(looping(one, "model"), partial(send, one))
 
 
@@ -67,7 +67,7 @@ def _of_http(http: Any) -> Any:
     return auth if is_own(type(auth)) and not is_own(type(http)) else http
 
 
-def _nested(model: Any) -> Iterator[Any]:
+def nested(model: Any) -> Iterator[Any]:
     """A model and those that it wraps, the outermost first."""
     while model is not None:
         yield model

@@ -13,6 +13,7 @@ from itertools import combinations
 from math import prod
 from typing import Any
 
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.wrapper import WrapperModel
@@ -22,13 +23,14 @@ from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.falling import Chain, Fallen, requested
 from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
+from harness.audits.asking.judging import JUDGED, judges
 from harness.audits.asking.limits import concurrency
-from harness.audits.asking.looping import Owner, looping, owners, post_alone
+from harness.audits.asking.looping import Owner, looping, nested, owners, post_alone
 from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
-from harness.retries.arithmetic import FOR_EVER, Course, Expression, Times, added, product, times
+from harness.retries.arithmetic import FOR_EVER, Course, Expression, Times, added, factors, product, times
 from harness.retries.values import MEASURED_TO, Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import explicit
@@ -40,7 +42,8 @@ class Outcome:
 
     `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
     that of whoever reads such an answer; `short` that it is the worst where chance makes waits short. `hasty` tells the
-    course with such waits, of what else may be the worst with the longest ones.
+    course with such waits, of what else may be the worst with the longest ones. `answer` is what a model made of what
+    came, if it raised nothing.
     """
 
     expression: Expression
@@ -50,6 +53,7 @@ class Outcome:
     assumed: bool = False
     short: bool = False
     hasty: Callable[[], Course] | None = None
+    answer: ModelResponse | None = None
 
 
 class Asker:
@@ -70,6 +74,7 @@ class Asker:
         self.chain: Chain | None = None
         self.unknown: dict[str, str] = {}
         self.loops: dict[str, Owner] = {}
+        self._answer: ModelResponse | None = None
         self.sdk: Sdk | None = None
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
@@ -155,8 +160,35 @@ class Asker:
         return layer.model_copy(update={"unknown": named}) if layer.unknown else layer
 
     def ask(self, failure: Failure) -> Outcome:
-        """What becomes of a request to this model."""
-        return replace(self._asked(failure), hasty=lambda: self._in_haste(failure))
+        """What becomes of a request to this model, also if it is answered with what no agent takes for an output."""
+        self._answer = None
+        outcome = self._asked(failure)
+        if failure is Failure.INVALID_OUTPUT:
+            outcome = self._judged(outcome)
+        answer = self._answer if outcome.error is None else None
+        return replace(outcome, hasty=lambda: self._in_haste(failure), answer=answer)
+
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """What becomes of an answer that was tried; of any other, where code of the person's own judges it, who knows?
+
+        Who has asked again for this one does so for every answer that no agent takes.
+        """
+        through = [*nested(self.model), *self._below]
+        again = {factor.layer for factor in factors(outcome.expression) if factor.times != 1}
+        judging = next((one for one in through if judges(one) and looping(one, "model").name not in again), None)
+        if judging is None:
+            return outcome
+        layer = looping(judging, "model")
+        self.loops[layer.name] = Owner(layer, lambda: None)
+        self.unknown[layer.name] = JUDGED
+        return replace(outcome, expression=product(outcome.expression, times(None, layer.name)))
+
+    @property
+    def _below(self) -> Iterator[Any]:
+        """Whose code a request goes through below the model."""
+        if self.sdk is not None and not self.sdk.layer.unknown:
+            yield from (self.sdk.client, self.sdk.wire)
+            yield from (transport.transport for transport in self.sdk.transports)
 
     def _in_haste(self, failure: Failure) -> Course:
         with in_haste():
@@ -305,15 +337,17 @@ class Asker:
         settings = self.settings
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**settings, "max_retries": retries}
-        run_once(requested(model, settings))
+        answer = run_once(requested(model, settings))
+        if model is self.model:
+            self._answer = answer
 
     def _fall_back(self, name: str, failure: Failure) -> Outcome:
         """One model after the other, as long as the fallback's own condition says so."""
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
             self.unknown |= asker.unknown
-        watch, fallen = Watch(), Fallen([outcome.error for outcome in outcomes])
-        error = fallen.ask(self.model, watch)
+        watch, fallen = Watch(), Fallen([outcome.error or outcome.answer for outcome in outcomes])
+        error, self._answer = fallen.ask(self.model, watch), fallen.answer
         if watch.reason:
             self.unknown[name] = f"fallback_on {watch.reason}"
             return nobody_knows(name)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
+from harness.audits.asking.answers import answer
 from harness.audits.asking.clock import takes
 from harness.retries.values import RETRY_AFTER, STATUSES, Failure
 
@@ -53,11 +54,16 @@ class Trouble:
             raise self.error
         if self.status == 0:
             raise _broken(self.failure, http, request)
-        headers = {"content-type": "application/json", **self.headers}
-        unread = http.ByteStream(json.dumps(body(self.failure)).encode())
-        response = http.Response(self.status, headers=headers, stream=unread, request=request)
+        headers, content = self._says(request)
+        unread = http.ByteStream(content)
+        response = http.Response(self.status, headers={**headers, **self.headers}, stream=unread, request=request)
         response.is_closed = self.closed
         return response
+
+    def _says(self, request: Any) -> tuple[dict[str, str], bytes]:
+        if self.failure is Failure.INVALID_OUTPUT:
+            return answer(request, "")
+        return {"content-type": "application/json"}, json.dumps(body(self.failure)).encode()
 
 
 def first(failure: Failure) -> Trouble:

@@ -22,9 +22,9 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from harness.audits.asking.answers import answer
 from harness.audits.asking.connects import refusing
 from harness.audits.asking.trouble import first
-from harness.audits.wire import answers
 from harness.audits.wire.counted import call_of, named
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.audits.wire.senders import sending
@@ -132,7 +132,7 @@ class Endpoint:
         from respx.models import PassThrough
 
         if self.works_beside and is_providers(request.url.host, request.url.port, asking.get()):
-            return answers.answer(request, "done")
+            return _spoken(request, "done")
         raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
 
     def _take_down(self, request: Any) -> None:
@@ -182,14 +182,21 @@ class Endpoint:
 
         failure = self._failing(request)
         if failure in (None, Failure.INVALID_OUTPUT):
-            return answers.answer(request, "" if failure else "done")
+            return _spoken(request, "" if failure else "done")
         if (error := _ERRORS.get(failure)) is not None:
             raise getattr(core, error)(f"harness: {failure.means}")
         return first(failure).happens(httpx, request)
 
 
+def _spoken(request: Any, text: str) -> Any:
+    import httpx
+
+    headers, content = answer(request, text)
+    return httpx.Response(200, headers=headers, content=content, request=request)
+
+
 def _status(failure: Failure | None) -> int | None:
-    return 200 if failure in (None, Failure.INVALID_OUTPUT) else first(failure).status or None
+    return 200 if failure is None else first(failure).status or None
 
 
 _ERRORS: dict[Failure, str] = {Failure.READ_TIMEOUT: "ReadTimeout", Failure.REFUSED: "ConnectError"}

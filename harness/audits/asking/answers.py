@@ -10,22 +10,21 @@ WHEN = 1_700_000_000
 CHAT = {"id": "chat-harness", "created": WHEN, "model": "harness"}
 
 
-def answer(request: Any, text: str) -> Any:
-    """An `httpx` response that says `text`, as OpenAI (chat, responses), Anthropic or Google do, plain or streamed."""
-    import httpx
+def answer(request: Any, text: str) -> tuple[dict[str, str], bytes]:
+    """The headers and the content of an answer that says `text`, plain or streamed as the `request` asks for it.
 
+    The interfaces are those of OpenAI (chat, responses), Anthropic and Google.
+    """
     asked = _body(request)
-    streamed = bool(asked.get("stream"))
     path = request.url.path
     interface = next((known for end, known in _INTERFACES.items() if path.endswith(end)), _chat)
-    streamed = streamed or path.endswith(":streamGenerateContent")
+    streamed = bool(asked.get("stream")) or path.endswith(":streamGenerateContent")
     said = interface(text, streamed=streamed)
     if not streamed:
-        return httpx.Response(200, json=next(iter(said))[1], request=request)
+        return {"content-type": "application/json"}, json.dumps(next(iter(said))[1]).encode()
     lines = "".join(f"{f'event: {name}{chr(10)}' if name else ''}data: {json.dumps(data)}\n\n" for name, data in said)
     end = "data: [DONE]\n\n" if interface is _chat else ""
-    headers = {"content-type": "text/event-stream"}
-    return httpx.Response(200, headers=headers, content=(lines + end).encode(), request=request)
+    return {"content-type": "text/event-stream"}, (lines + end).encode()
 
 
 def _body(request: Any) -> dict[str, Any]:
