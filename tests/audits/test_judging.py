@@ -23,6 +23,7 @@ from harness.retries.values import Failure
 from tests.audits.cells import measured
 
 F = Failure
+LOG = logging.getLogger(__name__)
 
 
 class Empty(WrapperModel):
@@ -91,7 +92,7 @@ class OnErrors(WrapperModel):
                 last = error
                 await asyncio.sleep(attempt)
             else:
-                logging.info("%s", answer.usage)
+                LOG.info("%s", answer.usage)
                 return answer
         raise last
 
@@ -109,7 +110,7 @@ class Counting(WrapperModel):
     async def request(self, *given, **more):
         answer = await self.wrapped.request(*given, **more)
         if answer.usage.output_tokens > 1000:
-            logging.info("much")
+            LOG.info("much")
         return answer
 
 
