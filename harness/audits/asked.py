@@ -11,7 +11,8 @@ from pydantic_ai import models
 from harness.audits.asking.alike import apart
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, through, worst_error
 from harness.audits.asking.limits import Usage
-from harness.audits.asking.modeling import Asker, Outcome
+from harness.audits.asking.modeling import Asker
+from harness.audits.asking.outcomes import Outcome
 from harness.audits.telling import settings_of
 from harness.audits.translating import Translating
 from harness.retries.arithmetic import Course, Expression, factors, product, times

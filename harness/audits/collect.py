@@ -27,7 +27,7 @@ from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
-from harness.audits.asking.modeling import Outcome
+from harness.audits.asking.outcomes import Outcome
 from harness.audits.asking.sessions import CALL, LISTING, OPENING, Sessions
 from harness.audits.asking.tools import (
     SAID,

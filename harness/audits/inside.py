@@ -20,7 +20,8 @@ from harness.audits.asking.clients import Http, asks, hidden_in, is_http, plain_
 from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.google import is_google
-from harness.audits.asking.modeling import Asker, nobody_knows
+from harness.audits.asking.modeling import Asker
+from harness.audits.asking.outcomes import nobody_knows
 from harness.audits.asking.sdks import is_sdk
 from harness.audits.asking.tools import (
     ToolAsked,

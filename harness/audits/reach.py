@@ -24,7 +24,7 @@ from harness.audits.lending import lent_out, passed_to, without
 from harness.audits.naming import Names, calls_parameter, names_of, parameters_of, steps_of
 from harness.audits.running import Runs, runs_of
 from harness.audits.sources import scope_of
-from harness.subjects.importing import is_theirs
+from harness.subjects.importing import is_own_class, is_theirs
 
 DEEPEST = 2000
 """Functions after which a search ends: a program that is larger than this names everything anyway."""
@@ -482,8 +482,7 @@ def is_own(kind: type[Any]) -> bool:
     """Whether a class is the person's own."""
     if any(own_function(member) is not None for member in vars(kind).values()):
         return True
-    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return file is not None and is_theirs(file)
+    return is_own_class(kind)
 
 
 def _may_take(names: Names, holder: Any) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -69,6 +69,17 @@ def protect(*, allow_hosts: Iterable[str] = ()) -> None:
     telemetry.silence()
     _forbid_model_requests()
     _forbid_network(allow_hosts)
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """The hosts that the subject tries to reach in vain while this lasts."""
+    hosts: list[str] = []
+    told.add(hosts.append)
+    try:
+        yield hosts
+    finally:
+        told.discard(hosts.append)
 
 
 def shield(environ: MutableMapping[str, str]) -> None:

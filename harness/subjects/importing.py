@@ -103,6 +103,11 @@ def is_theirs(file: str) -> bool:
     return not file.startswith((*_installed(tuple(sys.path)), "<"))
 
 
+def is_own_class(kind: type[Any]) -> bool:
+    """Whether a class is a person's own. One from no file is as little that as Python itself."""
+    return is_theirs(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<")
+
+
 @lru_cache(maxsize=1)
 def _installed(path: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of what is installed, and our own."""

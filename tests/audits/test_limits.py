@@ -11,7 +11,8 @@ from fixtures.audit import limited
 from harness.audits import collect
 from harness.audits.asking.enclosing import enclosed
 from harness.audits.asking.limits import Usage, concurrency
-from harness.audits.asking.modeling import Asker, Outcome
+from harness.audits.asking.modeling import Asker
+from harness.audits.asking.outcomes import Outcome
 from harness.retries.arithmetic import AtMost, Course, spelled, times
 from harness.retries.live import Answer, TimedOut
 from harness.retries.values import Failure, RetryLayer

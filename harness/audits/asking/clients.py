@@ -23,7 +23,7 @@ from harness.audits.asking.transports import layers_of
 from harness.audits.asking.trouble import Trouble, library_of, stub
 from harness.audits.holding import inside_of
 from harness.retries.values import RetryLayer
-from harness.subjects.importing import is_theirs
+from harness.subjects.importing import is_own_class
 from harness.subjects.loops import awaited
 from harness.subjects.origins import default_of, explicit
 
@@ -147,7 +147,7 @@ def _is_foreign(value: Any) -> bool:
     return (
         not _is_client(value)
         and kind.__module__.partition(".")[0] not in sys.stdlib_module_names
-        and not is_theirs(_file_of(kind))
+        and not is_own_class(kind)
     )
 
 
@@ -157,11 +157,6 @@ def _is_client(value: Any) -> bool:
 
 def _is_object(value: Any) -> bool:
     return not (inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value))
-
-
-def _file_of(kind: type[Any]) -> str:
-    """Where a class is from; what is from no file is as little a person's own as Python itself."""
-    return getattr(sys.modules.get(kind.__module__), "__file__", None) or "<"
 
 
 def hidden_in(value: Any, by: CodeType) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
 from harness.audits.asking.clock import each_taking, in_haste, share
-from harness.audits.asking.modeling import Outcome
+from harness.audits.asking.outcomes import Outcome
 from harness.retries.arithmetic import AtMost, Course, Expression, Times, factors, product, times
 from harness.retries.live import Answer, Live, TimedOut
 from harness.retries.report import Cell
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.bare import OnlyARunTells, bare, unset
-from harness.subjects.importing import is_theirs
+from harness.subjects.importing import is_own_class
 
 E = TypeVar("E", bound=BaseException | None)
 Counts = Literal["requests", "executions"]
@@ -98,16 +97,12 @@ def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | Bas
     None among them is something that is returned in place of one.
     To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
     """
-    named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or _is_own(kind)]
+    named = [kind for live in lives for kind in getattr(live, "retried", ()) if not own or is_own_class(kind)]
     every: list[E | BaseException] = [
         *errors,
         *(made for kind in named for made in (unset(kind), bare(kind, "harness"))),
     ]
     return max(every, key=lambda error: _attempts(error, lives))
-
-
-def _is_own(kind: type[Exception]) -> bool:
-    return is_theirs(getattr(sys.modules.get(kind.__module__), "__file__", None) or "<builtin>")
 
 
 def _attempts(error: BaseException | None, lives: Sequence[Live]) -> float:

@@ -7,53 +7,35 @@ the fallbacks around it count as they do in production.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from math import prod
 from typing import Any
 
 from pydantic_ai.messages import ModelResponse
-from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
-from pydantic_ai.models.wrapper import WrapperModel
 
 from harness.audits.asking.alike import Layered, distinct
 from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.falling import Chain, Fallen, requested
-from harness.audits.asking.google import Google, is_google
-from harness.audits.asking.huggingface import HuggingFace, is_huggingface
+from harness.audits.asking.google import Google
+from harness.audits.asking.huggingface import HuggingFace
 from harness.audits.asking.judging import JUDGED, judges
-from harness.audits.asking.limits import concurrency
 from harness.audits.asking.looping import Owner, looping, nested, owners, post_alone
+from harness.audits.asking.outcomes import Outcome, nobody_knows
+from harness.audits.asking.remembering import REMEMBERS, hooks_of, remembers
 from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
-from harness.retries.arithmetic import FOR_EVER, Course, Expression, Times, added, factors, product, times
+from harness.audits.asking.wrapped import sdk_below, sdk_of, to_ask, unwrapped, wrapping
+from harness.audits.reach import is_own
+from harness.retries.arithmetic import FOR_EVER, Course, Times, added, factors, product, times
 from harness.retries.values import MEASURED_TO, Failure, RetryLayer
+from harness.subjects import guard
 from harness.subjects.loops import run_once
 from harness.subjects.origins import explicit
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What layers make of a failure: the expression, the course, and the error that whoever is around them sees.
-
-    `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
-    that of whoever reads such an answer; `short` that it is the worst where chance makes waits short. `hasty` tells the
-    course with such waits, of what else may be the worst with the longest ones. `answer` is what a model made of what
-    came, if it raised nothing.
-    """
-
-    expression: Expression
-    course: Course
-    error: BaseException | None
-    stops: str = ""
-    assumed: bool = False
-    short: bool = False
-    hasty: Callable[[], Course] | None = None
-    answer: ModelResponse | None = None
 
 
 class Asker:
@@ -69,7 +51,7 @@ class Asker:
         given = dict(settings or {})
         self.untold = {name: value for name, value in given.items() if isinstance(value, Untold)}
         self.settings = {name: value for name, value in given.items() if name not in self.untold}
-        self.wrappers = list(_wrapping(model))
+        self.wrappers = list(wrapping(model))
         self.fallbacks: Sequence[Asker] = ()
         self.chain: Chain | None = None
         self.unknown: dict[str, str] = {}
@@ -84,7 +66,7 @@ class Asker:
             if not inside:
                 _tell_apart([*self.every])
         else:
-            self.sdk = sdk or (_sdk_below(bare) if client is None else sdk_of(client))
+            self.sdk = sdk or (sdk_below(bare) if client is None else sdk_of(client))
             if "max_retries" in self.untold and not self.sdk.layer.unknown:
                 self.sdk.hide(self.untold["max_retries"])
             self.sdk.layer = self._said(self.sdk.layer)
@@ -162,7 +144,12 @@ class Asker:
     def ask(self, failure: Failure) -> Outcome:
         """What becomes of a request to this model, also if it is answered with what no agent takes for an output."""
         self._answer = None
-        outcome = self._asked(failure)
+        with guard.listening() as hosts:
+            outcome = self._asked(failure)
+        if hosts and self.sdk is not None:
+            name = self.sdk.layer.name
+            self.unknown[name] = _BESIDE.format(hosts[0])
+            outcome = nobody_knows(name)
         if failure is Failure.INVALID_OUTPUT:
             outcome = self._judged(outcome)
         answer = self._answer if outcome.error is None else None
@@ -235,6 +222,9 @@ class Asker:
         asked, error = (own, None) if own.endless else self._as_often_as_said(sdk, trouble, own.sends)
         if not asked.sends:
             raise _PassedBy(error)
+        if not asked.endless and (one := self._remembering(sdk, trouble, asked.sends)):
+            self.unknown[one] = REMEMBERS
+            return nobody_knows(one)
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
@@ -298,6 +288,18 @@ class Asker:
             return self._rehearsed(sdk, trouble, inside=once)
         some, error = self._rehearsed(sdk, trouble, retries=MEASURED_TO, inside=once)
         return (some.carried_on(said + 1, once) if some.sends == once * (MEASURED_TO + 1) else some), error
+
+    def _remembering(self, sdk: Sdk, trouble: Trouble, sends: int) -> str:
+        """The layer of the person's own that does something else when it is asked again; empty if none does."""
+        own = [one for one in (sdk.wire, sdk.client, *nested(self.model)) if is_own(type(one))]
+        if not own and not any(hooks_of(sdk.wire)):
+            return ""
+        if not remembers(sends, sends, lambda: self._as_often_as_said(sdk, trouble, sends)[0].sends):
+            return ""
+        layer = looping(own[0], "model") if own else sdk.layer
+        if own:
+            self.loops[layer.name] = Owner(layer, lambda: None)
+        return layer.name
 
     def _retries(self, sdk: Sdk) -> int:
         """How often the SDK tries again: as the model's settings say, else as the client does."""
@@ -395,59 +397,15 @@ def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
     return times(tries, layer, endless=met.endless, wait=lambda attempt: met.answer.wait(attempt * inside))
 
 
-def nobody_knows(layer: str) -> Outcome:
-    """The outcome of a request through a layer that cannot be asked."""
-    return Outcome(times(None, layer), Course(seconds=float("nan")), None)
-
-
 def _waits_for_ever(sdk: Sdk) -> bool:
     """Whether a client has no read timeout. A transport into which nobody can look may have one of its own."""
     return sdk.layer.each is None and not any(transport.layer.unknown for transport in sdk.transports)
 
 
-def to_ask(model: Any) -> Any:
-    """The model without pydantic-ai's own wrappers, which pass requests on: one of the person's own may not."""
-    while isinstance(model, WrapperModel) and type(model).__module__.startswith("pydantic_ai."):
-        model = model.wrapped
-    return model
-
-
-def _wrapping(model: Any) -> Iterator[RetryLayer]:
-    """The layers that wrap a model, the innermost first."""
-    if not isinstance(model, WrapperModel):
-        return
-    yield from _wrapping(model.wrapped)
-    if isinstance(model, ConcurrencyLimitedModel):
-        limit = concurrency(model._limiter, "model")  # noqa: SLF001  it is told nowhere else
-        yield from () if limit is None else (limit,)
-    elif to_ask(model) is model:
-        name = type(model).__name__
-        hidden = "what it does around a fallback is only known in a run"
-        unknown = hidden if isinstance(unwrapped(model), FallbackModel) else ""
-        yield RetryLayer(name=name, kind="model", origin=explicit(f"{name}()"), unknown=unknown)
-
-
-def unwrapped(model: Any) -> Any:
-    """The model inside wrappers that pass requests on."""
-    while isinstance(model, WrapperModel):
-        model = model.wrapped
-    return model
-
-
-def sdk_of(client: Any) -> Sdk:
-    """Whatever asks this client."""
-    if is_huggingface(client):
-        return HuggingFace(client)
-    return Google(client) if is_google(client) else Sdk(client)
-
-
-def _sdk_below(model: Any) -> Sdk:
-    """Whatever asks the client of a model; unknown if each request has another one."""
-    client = client_of(model)
-    sdk = sdk_of(client)
-    if client_of(model) is not client:
-        sdk.hide("its client is made anew for each request, and what that one is told is only known in a run")
-    return sdk
+_BESIDE = (
+    "a hook or other code of your own around it asks {} beside it, whom nobody reaches from here; what it does after"
+    " the answer, only a run shows"
+)
 
 
 class _PassedBy(Exception):
@@ -457,11 +415,3 @@ class _PassedBy(Exception):
         super().__init__(
             f"a request goes past the client that is there before, and only a run shows through which: {error}"
         )
-
-
-def client_of(model: Any) -> Any:
-    """The provider's client of a model, None if it has none before it is asked."""
-    try:
-        return getattr(model, "client", None)
-    except Exception:  # noqa: BLE001  a client that is built lazily may fail to be
-        return None

@@ -21,7 +21,7 @@ from typing import Any
 from harness.audits.asking.clock import share, worst_of
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.elapsing import Stuck, run_elapsing
-from harness.audits.asking.modeling import Outcome
+from harness.audits.asking.outcomes import Outcome
 from harness.audits.asking.transports import TransportLayer, connect_retries, layers_of, numbers_of
 from harness.audits.asking.trouble import Enough, Trouble, first, library_of, most
 from harness.audits.asking.watching import Watch

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_ai.models.fallback import FallbackModel
 
-from harness.audits.asking.modeling import client_of, unwrapped
+from harness.audits.asking.wrapped import client_of, unwrapped
 from harness.subjects.naming import agents_in
 from harness.subjects.naming import unwrapped as bare
 

@@ -20,11 +20,13 @@ from harness.audits.asking.clock import same_chance, without_waiting, worst_of
 from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results, stops
 from harness.audits.asking.connects import refused_twin
 from harness.audits.asking.jitter import jittered
+from harness.audits.asking.remembering import REMEMBERS, remembers, twin_of
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, library_of, most, stub
 from harness.audits.asking.watching import Watch, is_absurd
 from harness.retries.arithmetic import LONGEST
 from harness.retries.live import Answer
 from harness.retries.values import Decided, Failure, RetryLayer
+from harness.subjects.importing import is_own_class
 from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
@@ -81,7 +83,8 @@ class TransportLayer:
             return Asked(1, (), trouble, unknown=self.layer.unknown)
         if self.inner is None:
             return _connecting(self.transport, self.http, trouble)
-        return _rehearsed(self, trouble)
+        asked = _rehearsed(self, trouble)
+        return replace(asked, unknown=REMEMBERS) if _remembers(self, trouble) else asked
 
 
 def layers_of(client: Any, url: Any) -> list[TransportLayer]:
@@ -258,9 +261,26 @@ def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
     return replace(asked, trouble=trouble, unknown=f"its retry policy {watch.reason}") if watch.reason else asked
 
 
-def _run(layer: TransportLayer, trouble: Trouble, watch: Watch) -> Asked:
-    twin, below = copy.copy(layer.transport), stub(layer.http, trouble)
+def _remembers(layer: TransportLayer, trouble: Trouble) -> bool:
+    """Whether a transport of the person's own does something else with a trouble after others."""
+    if not is_own_class(type(layer.transport)):
+        return False
     assert layer.inner is not None
+    twin = twin_of(layer.transport, layer.inner)
+
+    def met() -> tuple[int, int, type[BaseException | None]]:
+        asked = _run(layer, trouble, Watch(), twin)
+        return asked.sends, asked.trouble.status, type(asked.trouble.error)
+
+    first = met()
+    return first[0] < MOST and remembers(first, first[0], met)
+
+
+def _run(layer: TransportLayer, trouble: Trouble, watch: Watch, twin: Any = None) -> Asked:
+    """Ask a copy of a transport: a fresh one, unless it is said which."""
+    assert layer.inner is not None
+    twin = twin or twin_of(layer.transport, layer.inner)
+    below = stub(layer.http, trouble)
     setattr(twin, layer.inner, below)
     if isinstance(getattr(twin, "config", None), dict):
         below.most = most(*numbers_of(twin.config.get("stop")))

@@ -52,14 +52,24 @@ def _measured(cell: Cell) -> str:
     return f"{cell.counted}{more} {cell.counts}"
 
 
-def _unknown(unit: UnitAudit, _report: AuditReport) -> Found:
+def _unknown(unit: UnitAudit, report: AuditReport) -> Found:
     for one in unit.unknown:
         text = f"{one.name} could not be resolved: {one.unknown}"
-        yield Said(text, _SAID if "`--" in one.unknown else _SEEN, Severity.NOTE, (), one)
+        yield Said(text, _resolving(one.unknown, proven=report.proven), Severity.NOTE, (), one)
 
 
-_SEEN = "make it when the module is imported, of something that the audit can ask; else count it yourself"
-_SAID = "say it on the command line, with the option that the reason names"
+def _resolving(reason: str, *, proven: bool) -> str:
+    """What to do about a layer that is unknown for this reason."""
+    if "`--" in reason:
+        return "say it on the command line, with the option that the reason names"
+    if any(words in reason for words in _IN_A_RUN):
+        counted = "go by what was measured" if proven else "leave `--static` out, so that a run counts it"
+        return f"{counted}; what no run reaches, count yourself"
+    return "make it when the module is imported, of something that the audit can ask; else count it yourself"
+
+
+_IN_A_RUN = ("only a run", "only known in a run")
+"""How a reason says that no better look at the configuration would help."""
 
 
 RULES = (
