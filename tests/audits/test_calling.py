@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fixtures.audit import calling_temporal
@@ -9,12 +11,13 @@ from harness import audit
 from harness.audits.rules import found
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
-from tests.audits.cells import measured
+from harness.scenario import Scenario
+from tests.audits.cells import chosen, measured
 from tests.audits.reports import report as made_up
 from tests.audits.workflows import OPTIONS, chains, units
 
 F = Failure
-ASKED = "step:ask.client"
+ASKED, QUIET = "step:ask.client", "step:be_quiet"
 
 
 def test_what_is_spelled_out_or_has_a_name_is_known_before_anything_runs():
@@ -74,20 +77,23 @@ def test_what_the_calls_say_is_what_is_measured(name):
     assert [both for both in counted.values() if both[0] != both[1]] == []
 
 
-def quiet(name: str) -> UnitAudit:
-    proven = audit(f"fixtures.audit.calling_temporal:{name}", "temporal", options=OPTIONS)
-    (unit,) = [unit for unit in proven.units if unit.unit == "step:be_quiet"]
-    return unit
+def quiet(tmp_path: Path, name: str) -> UnitAudit:
+    """The step behind another. Of that one, only the cell is measured which says that it is tried without end."""
+    scenario = Scenario(subject=f"fixtures.audit.calling_temporal:{name}", engine="temporal", options=OPTIONS)
+    proven = chosen(tmp_path, scenario, lambda unit, cell: unit.unit == QUIET or cell.failure is F.REFUSED)
+    return next(unit for unit in proven.units if unit.unit == QUIET)
 
 
-def test_a_step_is_measured_behind_one_whose_provider_is_reached():
-    failed, died = quiet("Stubborn").cells
+def test_a_step_is_measured_behind_one_whose_provider_is_reached(tmp_path):
+    failed, died = quiet(tmp_path, "Stubborn").cells
     assert (failed.predicted, failed.counted) == (4, 4)
     assert died.measured is not None
 
 
-def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_it():
-    for cell in quiet("Unpaid").cells:
+def test_a_step_before_that_is_tried_without_end_ends_the_proof_of_those_behind_it(tmp_path):
+    cells = quiet(tmp_path, "Unpaid").cells
+    assert cells
+    for cell in cells:
         assert "came to no end (`step:pay#1` was tried" in cell.unmeasured
         assert "times in one life, and again; payments.example cannot be reached from here)" in cell.unmeasured
 

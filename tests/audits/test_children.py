@@ -7,7 +7,8 @@ import pytest
 from fixtures.audit import children_temporal
 from harness import audit
 from harness.retries.values import Failure
-from tests.audits.cells import measured
+from harness.scenario import Scenario
+from tests.audits.cells import chosen, measured
 from tests.audits.workflows import OPTIONS, chains, units
 
 F = Failure
@@ -290,6 +291,9 @@ def posted(name: str) -> str:
 def test_a_child_that_waits_in_a_queue_which_nobody_serves_is_not_measured_and_the_queue_is_named(tmp_path):
     (tmp_path / "posted_letters.py").write_text(QUEUED)
     subject = f"{tmp_path / 'posted_letters.py'}:posted"
-    cell = measured(tmp_path, subject, "dbos", "step:letter.ask.client", F.UNAVAILABLE)
+    waiting = Scenario(subject=subject, engine="dbos", stall=4.0)  # a run that waits for ever is waited for so long
+    asked = "step:letter.ask.client"
+    report = chosen(tmp_path, waiting, lambda unit, cell: (unit.unit, cell.failure) == (asked, F.UNAVAILABLE))
+    (cell,) = next(unit for unit in report.units if unit.unit == asked).cells
     assert cell.measured is None
     assert "`letter` waits in the queue 'outbox', and nothing here takes it from there" in cell.unmeasured
