@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import CodeType
 from typing import Any
 
 from pydantic_ai.toolsets import FunctionToolset
@@ -15,12 +13,12 @@ from pydantic_ai.toolsets import FunctionToolset
 from harness.audits.asking.clock import attempted, without_waiting, worst_of
 from harness.audits.asking.conditions import decides, wants_results
 from harness.audits.asking.jitter import jittered
+from harness.audits.asking.passing import around
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, far, numbers_of, once_more, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
 from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
-from harness.subjects.importing import is_theirs
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
 from harness.subjects.toolsets import functions, leaves
@@ -155,7 +153,9 @@ def _hasty(hasty: Answer, patient: Answer) -> Answer:
 def _loop(reason: str, function: Any, whose: str) -> Opaque:
     """A decorator that runs the function again in a way that cannot be asked: only a run shows how often."""
     name = f"decorator of {whose}" if whose else "decorator"
-    return Opaque(RetryLayer(name=name, kind="tool", origin=decorated(function), unknown=reason))
+    return Opaque(
+        RetryLayer(name=name, kind="tool", origin=decorated(getattr(function, "func", function)), unknown=reason)
+    )
 
 
 RETRYING = ("backoff", "stamina", "retrying", "retry", "opnieuw", "reretry", "aioretry", "retry_async", "riprova")
@@ -188,24 +188,16 @@ def layers_of(function: Any, lives: Sequence[Live], whose: str = "") -> Sequence
 
 def _decorator(wrapper: Any, whose: str) -> Decorator | Opaque | None:
     """What the outermost wrapper of a function is. Libraries' own decorators that are no retries are passed over."""
-    code, home = getattr(wrapper, "__code__", None), getattr(wrapper, "__globals__", {}).get("__name__", "")
-    package = home.partition(".")[0]
-    if code is None or not hasattr(wrapper, "__wrapped__"):
+    package = getattr(wrapper, "__globals__", {}).get("__name__", "").partition(".")[0]
+    if reason := around(wrapper):
+        return _loop(reason, wrapper, whose)
+    if not hasattr(wrapper, "__code__") or not hasattr(wrapper, "__wrapped__"):
         return None
     if package == "tenacity":
         return Decorator(wrapper.retry, wrapper, whose)
     if package in RETRYING:
         return _loop(f"{package} does not show how often its decorator tries again", wrapper, whose)
-    if is_theirs(code.co_filename) and _goes_round(code):
-        reason = f"{code.co_qualname} is a decorator with a loop, and only a run shows how often it goes round"
-        return _loop(reason, wrapper, whose)
     return None
-
-
-def _goes_round(code: CodeType) -> bool:
-    """Whether code goes back: to begin a loop anew, and not only to wait on, which `await` does in one place."""
-    back = (step.opname for step in dis.get_instructions(code) if "JUMP_BACKWARD" in step.opname)
-    return any(name != "JUMP_BACKWARD_NO_INTERRUPT" for name in back)
 
 
 def retrying_in_body(name: str, value: Any) -> Decorator | Opaque | None:
