@@ -126,6 +126,17 @@ class Picky(RelentlessClient):
         return response.status_code == 400
 
 
+class Changing(OpenAIChatModel):
+    """After a failure it asks a changed copy of its client, which tries more often."""
+
+    async def request(self, *given, **more):
+        try:
+            return await super().request(*given, **more)
+        except ModelAPIError:
+            changed = OpenAIProvider(openai_client=self.client.with_options(max_retries=5))
+            return await OpenAIChatModel("gpt-5-mini", provider=changed).request(*given, **more)
+
+
 def made(kind=OpenAIChatModel, retries=0, http=None, client=AsyncOpenAI):
     given = client(api_key="k", max_retries=retries, http_client=http)
     return kind("gpt-5", provider=OpenAIProvider(openai_client=given))
@@ -153,6 +164,16 @@ CHAINS = {
         Again(made(Many, retries=1, http=Persistent(), client=OwnClient)),
         F.UNAVAILABLE,
         "4 (Persistent) × 2 (openai) × 3 (OwnClient) × 10 (Many) × 2 (Again) = 480",
+    ),
+    "a model that asks a changed copy of the client": (
+        made(Changing, retries=1),
+        F.UNAVAILABLE,
+        "8 (Changing) = 8",
+    ),
+    "a model around one that asks a changed copy": (
+        Again(made(Changing, retries=1)),
+        F.UNAVAILABLE,
+        "16 (Again) = 16",
     ),
     "a model that never ends": (made(Ever), F.UNAVAILABLE, "unlimited (Ever) = unlimited"),
     "a model that never ends, around what retries": (
@@ -341,6 +362,23 @@ def test_a_loop_around_a_fallback_is_its_own(kind, failure, chain):
     asker = Asker(kind(made(), made(retries=1)))
     assert spelled(asker.ask(failure).expression) == chain
     assert [layer.name for layer in asker.layers][-2:] == ["fallback", kind.__name__]
+
+
+class Last(FallbackModel):
+    """Goes through its models, and after a while asks the last one once more."""
+
+    async def request(self, *given, **more):
+        try:
+            return await super().request(*given, **more)
+        except Exception:  # noqa: BLE001
+            await asyncio.sleep(4)
+            return await self.models[-1].request(*given, **more)
+
+
+def test_a_fallback_that_asks_one_of_its_models_again_is_not_told_as_if_it_asked_all():
+    asked = Asker(Last(made(), made(retries=1))).ask(F.UNAVAILABLE)
+    assert spelled(asked.expression) == "1 (openai #1) + 2 (openai #2) + 2 (openai #2) = 5"
+    assert asked.course.begun == (0, 0, 0.5, 4.5, 5)
 
 
 def test_the_waits_of_a_loop_around_a_fallback_are_no_real_ones():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
-from math import ceil
 from typing import Any
 
 from pydantic_ai import models
@@ -67,19 +66,27 @@ class Fallen:
 
     @property
     def turn(self) -> list[int]:
-        """The models that were asked, up to the first one that was asked again: by a loop of the person's own."""
+        """The models that were asked, up to the first one that was asked again: by a loop of the person's own.
+
+        Of a loop that does not go through the same ones each time all counts as one turn.
+        """
         again = (place for place, (one, then) in enumerate(pairwise(self.called), 1) if then <= one)
-        return self.called[: next(again, len(self.called))]
+        first = self.called[: next(again, len(self.called))]
+        rounds = len(self.called) // max(1, len(first))
+        return first if self.endless or self.called == first * rounds else self.called
 
     @property
     def turns(self) -> int | None:
         """How often it went through them. None: without end."""
-        return None if self.endless else max(1, ceil(len(self.called) / max(1, len(self.turn))))
+        return None if self.endless else max(1, len(self.called) // max(1, len(self.turn)))
 
     def wait(self, turn: int) -> float:
         """The seconds after a turn."""
-        ends = turn * len(self.turn)
-        before = self._before[ends - 1 : ends + 1]
+        return self.pause(turn * len(self.turn))
+
+    def pause(self, place: int) -> float:
+        """The seconds before a model was asked, after the one before it."""
+        before = self._before[place - 1 : place + 1]
         return sum(self.slept[slice(*before)]) if len(before) > 1 else 0.0
 
 

@@ -230,8 +230,18 @@ class Asker:
             error = sdk.read(trouble)
         around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
         once = all(part.times == 1 for part in below)
-        parts = [*(() if once else below), *self._tries(sdk, trouble, own, asked)]
+        parts = [*(() if once else below), *self._sent(asked, [*self._tries(sdk, trouble, own, asked)])]
         return Outcome(product(*parts), around, error, assumed=assumed, short=short)
+
+    def _sent(self, asked: Asked, tries: list[Times]) -> list[Times]:
+        """What these layers come to together: what was sent. Where they do not multiply to it, the outermost loop's.
+
+        It asks something else each time, such as a changed copy of the client.
+        """
+        if asked.endless or prod(one.times or 1 for one in tries) == asked.sends:
+            return tries
+        whose = next((one.layer for one in reversed(tries) if one.total != 1), tries[-1].layer)
+        return [times(asked.sends, whose, wait=asked.answer.wait)]
 
     def _tries(self, sdk: Sdk, trouble: Trouble, own: Asked, asked: Asked) -> Iterator[Times]:
         """Who sends how often, the innermost first: the SDK, and loops of the person's own inside it and around it.
@@ -355,8 +365,8 @@ class Asker:
             return nobody_knows(name)
         taken = [outcomes[number] for number in fallen.turn] or outcomes[:1]
         course = taken[0].course
-        for outcome in taken[1:]:
-            course = course.then(outcome.course)
+        for place, outcome in enumerate(taken[1:], 1):
+            course = course.lasting(fallen.pause(place)).then(outcome.course)
         taken = taken[: next((place for place, one in enumerate(taken, 1) if one.course.hangs), None)]
         short = any(outcome.short for outcome in taken)
         expression = added(*(outcome.expression for outcome in taken))
