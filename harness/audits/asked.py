@@ -13,6 +13,7 @@ from harness.audits.asking.enclosing import Unknowns, enclosed, once, through, w
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker
 from harness.audits.asking.outcomes import Outcome
+from harness.audits.asking.streaming import streams
 from harness.audits.telling import settings_of
 from harness.audits.translating import Translating
 from harness.retries.arithmetic import Course, Expression, factors, product, times
@@ -69,11 +70,12 @@ def model_of(
     usage: Usage | None = None,
     made_of: Translating | None = None,
     said: Mapping[str, Any] = NOTHING_SAID,
+    wrapper: Any = None,
 ) -> ModelAsked:
     """The model of an agent; one that cannot be built here is an unknown layer.
 
     `made_of` tells what code of the person's own around its runs makes of errors, `said` what its calls say in place of
-    its own settings.
+    its own settings; `wrapper` is what is around the agent, such as a `DBOSAgent`, if anything is.
     A model may take an answer that says nothing for an answer: then it is the agent that asks again.
     """
     try:
@@ -84,7 +86,7 @@ def model_of(
         return ModelAsked(UnitAudit(unit="model", layers=(hidden,)), Turn(times(None, hidden.name), layers=(hidden,)))
     asks, usage = output_layer(agent), usage or Usage()
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
-    asker = Asker(model, {**settings_of(agent), **said})
+    asker = Asker(model, {**settings_of(agent), **said}, streams=streams(agent) or streams(wrapper))
     outcomes = {failure: asker.ask(failure) for failure in ON_THE_WIRE}
     taken = [failure for failure, outcome in outcomes.items() if _is_taken(outcome)]
     outcomes |= {failure: _asked_again(outcomes[failure], turns) for failure in taken}

@@ -70,7 +70,7 @@ def units_of(
     def around(unit: Unit) -> Sequence[Live]:
         return apart(engine(unit))
 
-    model = model_of(agent, around, usage, said=said)
+    model = model_of(agent, around, usage, said=said, wrapper=wrapper)
     yield mortal(model.unit, around(Unit("model")), around)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)

@@ -128,7 +128,7 @@ def asking(
         yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]
-        unit = model_of(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings).unit
+        unit = model_of(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings, wrapper=value).unit
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
         whose = str(unwrapped(value).name or "")
         yield unit.model_copy(update={"unit": f"{name}.model", "agent": whose, "cells": cells})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
 from typing import Any
 
 from pydantic_ai import models
 from pydantic_ai.messages import ModelRequest, ModelResponse
-from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.models import Model
 from pydantic_ai.models.fallback import FallbackModel
 
 from harness.audits.asking.clock import without_waiting
+from harness.audits.asking.streaming import by_library, plainly
 from harness.audits.asking.trouble import MOST, Enough
 from harness.audits.asking.watching import Watch
 from harness.retries.values import RetryLayer
@@ -39,14 +40,16 @@ class Fallen:
         self._before: list[int] = []
         self.endless = False
 
-    def ask(self, fallback: FallbackModel, watch: Watch) -> BaseException | None:
-        """Ask a fallback around them; what it raises. `watch` sees its conditions."""
+    def ask(self, fallback: FallbackModel, watch: Watch, *, streamed: bool = False) -> BaseException | None:
+        """Ask a fallback around them; what it raises. `watch` sees its conditions. No answer that is streamed does."""
         twin: Any = copy.copy(fallback)
-        twin._should_fallback = watch.policy(fallback._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
         twin.models = [_Standing(number, self) for number in range(len(self.came))]
+        if streamed:
+            twin._response_handlers = []  # noqa: SLF001  it has no answer before somebody has read it
+        twin._should_fallback = watch.policy(twin._should_fallback)  # noqa: SLF001  where it asks the person's own conditions
         with without_waiting() as self.slept:
             try:
-                self.answer = run_once(requested(twin, None))
+                self.answer = run_once(requested(twin, None, by_library if streamed else plainly))
             except Enough:
                 self.endless = True
             except Exception as error:  # noqa: BLE001  whatever its caller would see
@@ -109,12 +112,12 @@ class _Standing(Model[Any]):
         return self._chain.asked(self._number)
 
 
-async def requested(model: Any, settings: Any) -> ModelResponse:
-    """Ask a model once, which may make requests for that."""
+async def requested(
+    model: Any, settings: Any, way: Callable[..., Coroutine[Any, Any, ModelResponse]] = plainly
+) -> ModelResponse:
+    """Ask a model once on some `way`, which may make requests for that."""
     before, models.ALLOW_MODEL_REQUESTS = models.ALLOW_MODEL_REQUESTS, True
     try:
-        asked = model.request([ModelRequest.user_text_prompt("harness")], settings, ModelRequestParameters())
-        response: ModelResponse = await asked
-        return response
+        return await way(model, [ModelRequest.user_text_prompt("harness")], settings)
     finally:
         models.ALLOW_MODEL_REQUESTS = before

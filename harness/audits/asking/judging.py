@@ -28,11 +28,22 @@ _LOOPS = ast.For | ast.AsyncFor | ast.While
 def judges(value: Any) -> bool:
     """Whether a class of the person's own, of which this is an object, may ask again after an answer that is well."""
     methods = dict(_methods(type(value)))
-    functions = {name: own_function(method) for name, method in methods.items()}
-    parsed = {name: tree_of(function.__code__) for name, function in functions.items() if function is not None}
-    trees = {name: tree for name, tree in parsed.items() if tree is not None}
+    trees = _trees(methods)
     asking = _asking(trees)
     return any(map(_reads_results, methods.values())) or any(_asks_again(tree, asking) for tree in trees.values())
+
+
+def asks_once(value: Any, method: str) -> bool:
+    """Whether a method of the person's own asks whoever is below by the same name, and no more than once."""
+    tree = _trees(dict(_methods(type(value)))).get(method)
+    calls = [] if tree is None else _calls(tree, _METHODS | {method})
+    return tree is not None and [last_name(call.func) for call in calls] == [method] and not _looped(tree, calls)
+
+
+def _trees(methods: Mapping[str, Any]) -> dict[str, ast.AST]:
+    functions = {name: own_function(method) for name, method in methods.items()}
+    parsed = {name: tree_of(function.__code__) for name, function in functions.items() if function is not None}
+    return {name: tree for name, tree in parsed.items() if tree is not None}
 
 
 def _methods(kind: type[Any]) -> Iterator[tuple[str, Any]]:
@@ -63,8 +74,12 @@ def _reads_results(method: Any) -> bool:
 def _asks_again(tree: ast.AST, asking: Collection[str]) -> bool:
     """Whether a function asks in a loop, or more than once, and decides anything by what it was answered."""
     calls = _calls(tree, asking)
-    looped = any(call in ast.walk(loop) for loop in ast.walk(tree) if isinstance(loop, _LOOPS) for call in calls)
-    return (looped or len(calls) > 1) and any(_decides(node, _answers(tree, calls)) for node in ast.walk(tree))
+    again = len(calls) > 1 or _looped(tree, calls)
+    return again and any(_decides(node, _answers(tree, calls)) for node in ast.walk(tree))
+
+
+def _looped(tree: ast.AST, calls: list[ast.Call]) -> bool:
+    return any(call in ast.walk(loop) for loop in ast.walk(tree) if isinstance(loop, _LOOPS) for call in calls)
 
 
 def _answers(tree: ast.AST, calls: list[ast.Call]) -> set[str]:

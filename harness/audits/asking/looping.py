@@ -22,7 +22,7 @@ from harness.retries.values import Kind, RetryLayer
 from harness.subjects.loops import awaited
 from harness.subjects.origins import decorated, explicit
 
-_METHODS = ("request", "_request", "send", "post", "async_auth_flow", "sync_auth_flow", "auth_flow")
+_METHODS = ("request", "_request", "send", "post", "async_auth_flow", "sync_auth_flow", "auth_flow", "request_stream")
 """Where such a loop may be, in whatever class."""
 
 

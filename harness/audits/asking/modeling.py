@@ -26,12 +26,21 @@ from harness.audits.asking.looping import Owner, looping, nested, owners, post_a
 from harness.audits.asking.outcomes import Outcome, nobody_knows
 from harness.audits.asking.remembering import REMEMBERS, hooks_of, remembers
 from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
+from harness.audits.asking.streaming import (
+    EITHER,
+    UNSEEN,
+    by_library,
+    plainly,
+    streamed,
+    streams_itself,
+    streams_once,
+)
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
 from harness.audits.asking.watching import Watch
 from harness.audits.asking.wrapped import sdk_below, sdk_of, to_ask, unwrapped, wrapping
 from harness.audits.reach import is_own
-from harness.retries.arithmetic import FOR_EVER, Course, Times, added, factors, product, times
+from harness.retries.arithmetic import FOR_EVER, Course, Times, added, factors, product, spelled, times
 from harness.retries.values import MEASURED_TO, Failure, RetryLayer
 from harness.subjects import guard
 from harness.subjects.loops import run_once
@@ -41,17 +50,25 @@ from harness.subjects.origins import explicit
 class Asker:
     """One model of an agent, with everything below it; or a provider's client without any model, `client`.
 
-    One that is `inside` a fallback is told apart from the others by the outermost one.
+    One that is `inside` a fallback is told apart from the others by the outermost one. `streams` is how runs ask it.
     """
 
     def __init__(
-        self, model: Any, settings: Any = None, *, client: Any = None, sdk: Sdk | None = None, inside: bool = False
+        self,
+        model: Any,
+        settings: Any = None,
+        *,
+        client: Any = None,
+        sdk: Sdk | None = None,
+        inside: bool = False,
+        streams: bool = False,
     ) -> None:
-        self.model = to_ask(model)
+        self.model = to_ask(model, streamed=streams)
+        self.streams, self._way = streams, streamed if streams else plainly
         given = dict(settings or {})
         self.untold = {name: value for name, value in given.items() if isinstance(value, Untold)}
         self.settings = {name: value for name, value in given.items() if name not in self.untold}
-        self.wrappers = list(wrapping(model))
+        self.wrappers = list(wrapping(model, streamed=streams))
         self.fallbacks: Sequence[Asker] = ()
         self.chain: Chain | None = None
         self.unknown: dict[str, str] = {}
@@ -61,7 +78,7 @@ class Asker:
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
             self.model = bare
-            self.fallbacks = [Asker(one, settings, inside=True) for one in bare.models]
+            self.fallbacks = [Asker(one, settings, inside=True, streams=streams) for one in bare.models]
             self.chain = Chain([asker.model.model_name for asker in self.fallbacks])
             if not inside:
                 _tell_apart([*self.every])
@@ -144,14 +161,17 @@ class Asker:
     def ask(self, failure: Failure) -> Outcome:
         """What becomes of a request to this model, also if it is answered with what no agent takes for an output."""
         self._answer = None
+        is_well = failure is Failure.INVALID_OUTPUT
+        if self.streams and is_well and (one := next((one for one in self._nested if not streams_once(one)), None)):
+            return nobody_knows(self._hide(one, UNSEEN))
+        self._way = plainly if not self.streams else by_library if is_well else streamed
         with guard.listening() as hosts:
             outcome = self._asked(failure)
         if hosts and self.sdk is not None:
             name = self.sdk.layer.name
             self.unknown[name] = _BESIDE.format(hosts[0])
             outcome = nobody_knows(name)
-        if failure is Failure.INVALID_OUTPUT:
-            outcome = self._judged(outcome)
+        outcome = self._judged(outcome) if is_well else self._either_way(outcome, failure)
         answer = self._answer if outcome.error is None else None
         return replace(outcome, hasty=lambda: self._in_haste(failure), answer=answer)
 
@@ -160,15 +180,33 @@ class Asker:
 
         Who has asked again for this one does so for every answer that no agent takes.
         """
-        through = [*nested(self.model), *self._below]
+        through = [*([] if self.streams else self._nested), *self._below]
         again = {factor.layer for factor in factors(outcome.expression) if factor.times != 1}
         judging = next((one for one in through if judges(one) and looping(one, "model").name not in again), None)
         if judging is None:
             return outcome
-        layer = looping(judging, "model")
+        return replace(outcome, expression=product(outcome.expression, times(None, self._hide(judging, JUDGED))))
+
+    def _either_way(self, outcome: Outcome, failure: Failure) -> Outcome:
+        """The outcome of a plain request; nobody knows it where a stream of the person's own comes to another."""
+        own = None if self.streams else next(filter(streams_itself, self._nested), None)
+        if own is None or (ours := outcome.expression.total) is None:
+            return outcome
+        theirs = Asker(self.model, {**self.settings, **self.untold}, streams=True).ask(failure).expression
+        if theirs.total == ours:
+            return outcome
+        return nobody_knows(self._hide(own, EITHER.format(spelled(theirs), spelled(outcome.expression))))
+
+    @property
+    def _nested(self) -> list[Any]:
+        return [*nested(self.model)]
+
+    def _hide(self, own: Any, reason: str) -> str:
+        """Say why nobody knows what something of the person's own does; the name of its layer."""
+        layer = looping(own, "model")
         self.loops[layer.name] = Owner(layer, lambda: None)
-        self.unknown[layer.name] = JUDGED
-        return replace(outcome, expression=product(outcome.expression, times(None, layer.name)))
+        self.unknown[layer.name] = reason
+        return layer.name
 
     @property
     def _below(self) -> Iterator[Any]:
@@ -306,10 +344,7 @@ class Asker:
             return ""
         if not remembers(sends, sends, lambda: self._as_often_as_said(sdk, trouble, sends)[0].sends):
             return ""
-        layer = looping(own[0], "model") if own else sdk.layer
-        if own:
-            self.loops[layer.name] = Owner(layer, lambda: None)
-        return layer.name
+        return self._hide(own[0], REMEMBERS) if own else sdk.layer.name
 
     def _retries(self, sdk: Sdk) -> int:
         """How often the SDK tries again: as the model's settings say, else as the client does."""
@@ -349,7 +384,7 @@ class Asker:
         settings = self.settings
         if retries is not None and self._setting("max_retries") is not None:
             settings = {**settings, "max_retries": retries}
-        answer = run_once(requested(model, settings))
+        answer = run_once(requested(model, settings, self._way))
         if model is self.model:
             self._answer = answer
 
@@ -358,8 +393,10 @@ class Asker:
         outcomes = [asker.ask(failure) for asker in self.fallbacks]
         for asker in self.fallbacks:
             self.unknown |= asker.unknown
+        if self.streams and streams_itself(self.model):
+            return nobody_knows(self._hide(self.model, UNSEEN))
         watch, fallen = Watch(), Fallen([outcome.error or outcome.answer for outcome in outcomes])
-        error, self._answer = fallen.ask(self.model, watch), fallen.answer
+        error, self._answer = fallen.ask(self.model, watch, streamed=self.streams), fallen.answer
         if watch.reason:
             self.unknown[name] = f"fallback_on {watch.reason}"
             return nobody_knows(name)

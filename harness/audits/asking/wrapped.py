@@ -13,26 +13,35 @@ from harness.audits.asking.google import Google, is_google
 from harness.audits.asking.huggingface import HuggingFace, is_huggingface
 from harness.audits.asking.limits import concurrency
 from harness.audits.asking.sdks import Sdk
+from harness.audits.asking.streaming import passes_streams
 from harness.retries.values import RetryLayer
 from harness.subjects.origins import explicit
 
 
-def to_ask(model: Any) -> Any:
-    """The model without pydantic-ai's own wrappers, which pass requests on: one of the person's own may not."""
-    while isinstance(model, WrapperModel) and type(model).__module__.startswith("pydantic_ai."):
+def to_ask(model: Any, *, streamed: bool = False) -> Any:
+    """The model without pydantic-ai's own wrappers, which pass requests on: one of the person's own may not.
+
+    In a run that is `streamed` those pass on, too, that make no stream themselves.
+    """
+    while isinstance(model, WrapperModel) and (is_of_library(model) or (streamed and passes_streams(model))):
         model = model.wrapped
     return model
 
 
-def wrapping(model: Any) -> Iterator[RetryLayer]:
+def is_of_library(model: Any) -> bool:
+    """Whether this is a model of pydantic-ai's own."""
+    return type(model).__module__.startswith("pydantic_ai.")
+
+
+def wrapping(model: Any, *, streamed: bool = False) -> Iterator[RetryLayer]:
     """The layers that wrap a model, the innermost first."""
     if not isinstance(model, WrapperModel):
         return
-    yield from wrapping(model.wrapped)
+    yield from wrapping(model.wrapped, streamed=streamed)
     if isinstance(model, ConcurrencyLimitedModel):
         limit = concurrency(model._limiter, "model")  # noqa: SLF001  it is told nowhere else
         yield from () if limit is None else (limit,)
-    elif to_ask(model) is model:
+    elif to_ask(model, streamed=streamed) is model:
         name = type(model).__name__
         hidden = "what it does around a fallback is only known in a run"
         unknown = hidden if isinstance(unwrapped(model), FallbackModel) else ""
