@@ -30,7 +30,6 @@ from harness.subjects.importing import is_own_class
 from harness.subjects.loops import run_once
 from harness.subjects.origins import default_of, explicit
 
-OWN = ("HTTPTransport", "AsyncHTTPTransport")
 NO_LIMIT = 1e9
 """Above this, a number of tenacity's says that there is no limit."""
 
@@ -72,8 +71,9 @@ class TransportLayer:
 
     def __init__(self, transport: Any, http: ModuleType) -> None:
         self.transport, self.http = transport, http
-        self.inner = _inner(transport, http)
-        self.layer = _layer(transport, self.inner is not None)
+        inner = _inner(transport, http)
+        self.inner = inner[0] if len(inner) == 1 else None
+        self.layer = _layer(transport, http, inner)
         if isinstance(getattr(transport, "config", None), dict) and self.inner and not self.layer.unknown:
             self.layer = self.layer.model_copy(update={"decided": _decides(self), "heeds": _heeds(self)})
 
@@ -101,15 +101,18 @@ def layers_of(client: Any, url: Any) -> list[TransportLayer]:
     return apart(found[::-1])
 
 
-def _inner(transport: Any, http: ModuleType) -> str | None:
-    """The attribute in which a transport keeps the one that it wraps."""
+def _inner(transport: Any, http: ModuleType) -> list[str]:
+    """The attributes in which a transport keeps those that it wraps."""
     kinds = (http.BaseTransport, http.AsyncBaseTransport)
-    return next((name for name, value in vars(transport).items() if isinstance(value, kinds)), None)
+    return [name for name, value in getattr(transport, "__dict__", {}).items() if isinstance(value, kinds)]
 
 
-def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
+def _layer(transport: Any, http: ModuleType, inner: list[str]) -> RetryLayer:
     kind = type(transport).__name__
-    if wraps:
+    if len(inner) > 1:
+        reason = f"it asks over several transports ({', '.join(inner)}), and over which only a run shows"
+        return RetryLayer(name=kind, kind="transport", origin=explicit(f"{kind}()"), unknown=reason)
+    if inner:
         config = getattr(transport, "config", None)
         known = config if isinstance(config, dict) else None
         return RetryLayer(
@@ -122,7 +125,8 @@ def _layer(transport: Any, wraps: bool) -> RetryLayer:  # noqa: FBT001
             jitter=None if known is None else jittered(known.get("wait")),
             unknown=absurd_policy(known or {}),
         )
-    if kind in OWN and (retries := connect_retries(transport)) is not None:
+    is_its = type(transport) in (http.HTTPTransport, http.AsyncHTTPTransport)  # one that extends it may do anything
+    if is_its and (retries := connect_retries(transport)) is not None:
         settings = {"retries": str(retries)}
         origin = default_of(transport) if retries == 0 else explicit(retries=retries)
         note = f"up to {retries} more connections are tried when one is refused, and each is counted as a request"
