@@ -119,7 +119,7 @@ def functions_of(agent: Any, wrapper: Any = None) -> Iterator[Function]:
     An object of a class of their own counts with the methods that whoever holds it may call.
     """
     tools = {id(own_function(tool.unit.function)) for tool in tools_of(agent)}
-    leaving = {id(toolset) for _, toolset in others_of(agent) if not _is_dynamic(toolset)}
+    leaving = {id(place.toolset) for _, place in others_of(agent) if not _is_dynamic(place.toolset)}
     roots = [agent] if wrapper is None or wrapper is agent else [wrapper, agent]
     seen: set[tuple[int, int, str]] = set()
     for value, way in _walk(roots, leaving):

@@ -25,16 +25,19 @@ from harness.audits.asking.alike import apart
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
 from harness.audits.asking.enclosing import Unknowns, enclosed, once, through
+from harness.audits.asking.executing import Execution, listing_layers
 from harness.audits.asking.limits import Usage, concurrency
 from harness.audits.asking.mcp import Server
 from harness.audits.asking.outcomes import Outcome
+from harness.audits.asking.passing import ending
 from harness.audits.asking.sessions import CALL, LISTING, OPENING, Sessions
 from harness.audits.asking.tools import (
     SAID,
     ToolAsked,
     decorators,
+    inside_containers,
     is_mcp,
-    layers_of,
+    layers_of_tool,
     others_of,
     patience,
     tools_of,
@@ -48,7 +51,8 @@ from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
-from harness.subjects.toolsets import leaves
+from harness.subjects.toolsets import Placed, leaves
+from harness.subjects.wrapping import wrappers
 
 
 def units_of(
@@ -75,8 +79,8 @@ def units_of(
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)
         yield from units_inside(tool, engine, deps)
-    for name, toolset in others_of(agent):
-        yield from server_units(name, toolset, agent, around, usage)
+    for name, place in others_of(agent):
+        yield from server_units(name, place, agent, around, usage)
     yield from units_beside(agent, engine, deps, wrapper)
     yield from output_units(agent, around, usage, model.turn)
     yield run_unit(agent, around, usage, model.turn)
@@ -84,13 +88,15 @@ def units_of(
 
 def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     """One function tool: its own decorators, the engine's unit among or around them, the agent that asks again."""
-    lives = apart(layers_of(tool.unit.function, engine(tool.unit)))
+    lives = apart(layers_of_tool(tool, engine(tool.unit)))
     unknown: Unknowns = {}
     misused = enclosed(once(UserError("harness")), lives, Failure.USER_ERROR, unknown, "executions")
     senseless = _asked_again(tool, lives, usage, unknown, Failure.VALIDATION)
-    cells = (raising(lives, unknown), misused, _asked_again(tool, lives, usage, unknown), senseless)
+    cells: tuple[Cell, ...] = (raising(lives, unknown), misused, _asked_again(tool, lives, usage, unknown), senseless)
     layers = [*(live.layer for live in lives), tool.agent_layer, usage.layer]
-    name, said = tool.unit.name, tool.unit.metadata
+    if tool.around.bounded or any(map(ending, wrappers(tool.unit.function))):
+        cells = tuple(cell.model_copy(update={"bound": True}) for cell in cells)
+    name, said = tool.name, tool.unit.metadata
     return UnitAudit(
         unit=f"tool:{name}",
         metadata=tuple(said or ()),
@@ -112,7 +118,8 @@ def _asked_again(
     Pydantic-ai does the same with pydantic's `ValidationError`, wherever in the tool's body it comes from.
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
-    inside = lives[: len(decorators(tool.unit.function, units=lives))]
+    own = len(decorators(tool.unit.function, units=lives))
+    inside = [*lives[:own], *(live for live in lives[own:] if live.layer.kind == "tool")]
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
     return _told_again(through(once(error), inside, unknown), tool, lives, usage, unknown, failure)
 
@@ -170,8 +177,9 @@ def _containers(lives: Sequence[Live]) -> list[Live]:
     return [live for live in lives if live.layer.kind == "container"]
 
 
-def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
+def server_units(name: str, place: Placed, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
     """A toolset whose tools are only known in a run: that it is asked for them, and that any of them is called."""
+    toolset: Any = place.toolset
     listing = Unit("listing", name, toolset=toolset.id, mcp=True)
     if not is_mcp(toolset):
         kind = type(toolset).__name__
@@ -180,10 +188,15 @@ def server_units(name: str, toolset: Any, agent: Any, engine: Engine, usage: Usa
         yield UnitAudit(unit=f"tools:{name}", layers=layers)
         return
     server = Server(toolset)
-    yield _listed(f"tools:{name}", server, engine(listing))
+    yield _listed(f"tools:{name}", server, inside_containers(listing_layers(place), engine(listing)))
     retries, said = patience(agent, toolset.max_retries)
     names = SAID if toolset.max_retries is None else ("max_retries",)
-    called = ToolAsked(Unit("tool", name, toolset=toolset.id, mcp=True), retries, names if said else ())
+    called = ToolAsked(
+        Unit("tool", name, toolset=toolset.id, mcp=True),
+        retries,
+        names if said else (),
+        around=Execution(agent).around(place),
+    )
     yield _calls(called, server, engine, usage)
 
 
@@ -267,7 +280,7 @@ def _answered(
 
 def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> UnitAudit:
     """Any call of a tool of a server. An error that the server tells of is for the model, unless it is to be raised."""
-    around = engine(tool.unit)
+    around = apart(inside_containers(tool.around.layers, engine(tool.unit)))
     unknown: Unknowns = {}
 
     def met(outcome: Outcome, lives: Sequence[Live], failure: Failure) -> Cell:
@@ -285,6 +298,8 @@ def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> Uni
     if (hook := server.hook) is not None:
         layers.insert(len(server.layers), hook)
         cells = tuple(_hooked(cell, hook) for cell in cells)
+    if tool.around.bounded:
+        cells = tuple(cell.model_copy(update={"bound": True}) for cell in cells)
     whole = UnitAudit(unit=f"tool:{tool.unit.name}/*", layers=told(layers, unknown), cells=cells)
     return mortal(whole, around, engine)
 

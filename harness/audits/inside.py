@@ -30,6 +30,7 @@ from harness.audits.asking.tools import (
     is_on_function,
     is_unit,
     layers_of,
+    layers_of_tool,
     retrying_in_body,
 )
 from harness.audits.reach import Reached, Unseen, reached, taken
@@ -44,8 +45,8 @@ from harness.subjects.naming import unwrapped
 
 def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitAudit]:
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
-    function, name = tool.unit.function, tool.unit.name
-    lives = layers_of(function, engine(tool.unit))
+    function, name = tool.unit.function, tool.name
+    lives = layers_of_tool(tool, engine(tool.unit))
     for unit in asked_by(f"tool:{name}", function, lives, engine, deps):
         yield unit.model_copy(update={"inside": name})
 

@@ -80,6 +80,8 @@ def _failing(unit: UnitAudit) -> Target | str:
     """A body that fails by itself."""
     if not (unit.step or _is_tool(unit)):
         return _NO_RUN
+    if hidden := next((layer.name for layer in unit.layers if layer.kind == "tool" and layer.unknown), ""):
+        return f"nobody knows how often {hidden} runs it again, so there is no number to compare"
     if is_decorated(unit):
         return f"a fault cannot be put inside the decorator of the {'step' if unit.step else 'tool'}'s function"
     if unit.step:
@@ -158,5 +160,5 @@ _ONE_DEATH = "what is asked in one step dies with it: that is measured at the fi
 
 
 def is_decorated(unit: UnitAudit) -> bool:
-    """Whether a function has a retrying decorator of its own: our faults happen around it, not inside."""
+    """Whether a function has a retrying decorator of its own, or its calls have: no fault of ours is put inside."""
     return any(layer.kind == "tool" for layer in unit.layers)

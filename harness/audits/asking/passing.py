@@ -24,6 +24,7 @@ from harness.subjects.wrapping import wrappers
 
 WRAPPED = "what it is around"
 NEVER = f"calls {WRAPPED} in a way that cannot be seen"
+FOR_THE_MODEL = "makes a `ModelRetry` of an error, after which the model may call again"
 _ROUND = f"calls {WRAPPED} in a loop, and only a run shows how often that goes round"
 _ONCE = frozenset(
     {"to_thread", "run_in_executor", "run_sync", "submit", "partial", "create_task", "ensure_future", "wait_for"}
@@ -70,21 +71,59 @@ def repeating(function: FunctionType, inner: Inner, owner: Any = None) -> str:
     return f"may call {WRAPPED} more than once" if calls else NEVER
 
 
-def around(wrapper: Any) -> str:
+def ends(function: FunctionType, inner: Inner, owner: Any = None) -> bool:
+    """Whether a function may take an error of what it is around, or make another of it."""
+    return bool(repeating(function, replace(inner, strict=True), owner))
+
+
+def reacting(function: FunctionType, inner: Inner, owner: Any = None) -> str:
+    """Why a function that is called after an error may call once more what has failed; empty if it surely does not."""
+    reading = _Reading(function, inner, owner)
+    try:
+        if reading.calls():
+            return "may call the tool again after an error"
+    except Unclear as unclear:
+        return str(unclear)
+    raised = [node.exc for node in _inside(_statements(function)) if isinstance(node, ast.Raise) and node.exc]
+    return FOR_THE_MODEL if any(map(_Body(reading).is_for_the_model, raised)) else ""
+
+
+def takes(function: FunctionType) -> bool:
+    """Whether a function that is called after an error may do anything else than raise that."""
+    try:
+        return not passes(_statements(function), "error")
+    except Unclear:
+        return True
+
+
+def calling_again(wrapper: Any) -> str:
     """Why a wrapper of the person's own, if it is one, may call again what it is around; else empty.
 
     It says what that is (`__wrapped__`), or has it in its closure, its attributes or its arguments, and takes the same.
     """
-    function, owner, names = _called(wrapper)
-    code = own_code(function)
-    if code is None or function is None:
+    if (read := _wrapping(wrapper)) is None:
         return ""
+    function, inner, owner = read
+    reason = repeating(function, inner, owner)
+    known = hasattr(wrapper, "__wrapped__") or reason != NEVER
+    return f"{function.__code__.co_qualname} {reason}" if reason and known else ""
+
+
+def ending(wrapper: Any) -> bool:
+    """Whether a wrapper of the person's own, if it is one, may take an error, or make another of it."""
+    read = _wrapping(wrapper)
+    return read is not None and not calling_again(wrapper) and ends(*read)
+
+
+def _wrapping(wrapper: Any) -> tuple[FunctionType, Inner, Any] | None:
+    """The code of a wrapper of the person's own, what it is around, and the object whose it is; None of another."""
+    function, owner, names = _called(wrapper)
+    if function is None or own_code(function) is None:
+        return None
     says = hasattr(wrapper, "__wrapped__")
     objects = [*wrappers(wrapper)][1:] if says else [one for one in _held(function, owner) if _is_alike(function, one)]
-    if not (objects or names):
-        return ""
-    reason = repeating(function, Inner(frozenset(map(id, objects)), frozenset(names)), owner)
-    return f"{code.co_qualname} {reason}" if reason and (says or reason != NEVER) else ""
+    inner = Inner(frozenset(map(id, objects)), frozenset(names))
+    return (function, inner, owner) if objects or names else None
 
 
 def _called(wrapper: Any) -> tuple[FunctionType | None, Any, list[str]]:
@@ -146,7 +185,7 @@ class _Reading:
         if self.function in self.within:
             self.again.add(self.function)
             return 0
-        calls = _Body(self).block(_body(self.function.__code__))
+        calls = _Body(self).block(_statements(self.function))
         if calls and self.function in self.again:
             raise Unclear("calls itself again")
         return calls
@@ -248,7 +287,7 @@ class _Body:
         """A clause may make a `ModelRetry` of an error, after which the model calls again; far out, anything else."""
         raised = [node.exc for node in ast.walk(clause) if isinstance(node, ast.Raise) and node.exc is not None]
         if any(map(self.is_for_the_model, raised)):
-            raise Unclear("makes a `ModelRetry` of an error, after which the model may call again")
+            raise Unclear(FOR_THE_MODEL)
         if self.reading.inner.strict and not passes(clause.body, clause.name):
             raise Unclear("makes something else of an error")
 
@@ -342,12 +381,15 @@ class _Body:
 
 def passes(body: Sequence[ast.stmt], error: str | None) -> bool:
     """Whether a clause that took an error lets it up as it is in the end."""
-    inside = [node for statement in body for node in ast.walk(statement)]
-    last = body[-1]
+    inside = _inside(body)
     raised = [node.exc for node in inside if isinstance(node, ast.Raise)]
     returned = any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in inside)
     same = all(exc is None or (isinstance(exc, ast.Name) and exc.id == error) for exc in raised)
-    return isinstance(last, ast.Raise) and same and not returned
+    return isinstance(body[-1], ast.Raise) and same and not returned
+
+
+def _inside(body: Sequence[ast.stmt]) -> list[ast.AST]:
+    return [node for statement in body for node in ast.walk(statement)]
 
 
 def _names_of(function: FunctionType, owner: Any, said: ast.Call, meant: Callable[[ast.AST], int]) -> Iterator[str]:
@@ -374,8 +416,9 @@ def _is_pythons(value: Any) -> bool:
     return home in ("builtins", "inspect", "asyncio") and not any(value is one for one in _GOING_THROUGH)
 
 
-def _body(code: CodeType) -> list[ast.stmt]:
-    """The statements of a function, out of its source."""
+def _statements(function: FunctionType) -> list[ast.stmt]:
+    """What a function does, out of its source; raises `Unclear` if there is none."""
+    code = function.__code__
     for node in ast.walk(tree_of(code) or ast.Module([], [])):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
             return node.body

@@ -12,8 +12,9 @@ from pydantic_ai.toolsets import FunctionToolset
 
 from harness.audits.asking.clock import attempted, without_waiting, worst_of
 from harness.audits.asking.conditions import decides, wants_results
+from harness.audits.asking.executing import NOTHING_AROUND, Around, Execution
 from harness.audits.asking.jitter import jittered
-from harness.audits.asking.passing import around
+from harness.audits.asking.passing import calling_again
 from harness.audits.asking.transports import Asked, absurd_policy, config_of, far, numbers_of, once_more, timed
 from harness.audits.asking.trouble import MOST, Enough, Trouble, most
 from harness.audits.asking.watching import Watch
@@ -21,7 +22,7 @@ from harness.retries.live import Answer, Died, Live, MadeInCall, Opaque, Unit
 from harness.retries.values import Failure, RetryLayer
 from harness.subjects.loops import run_once
 from harness.subjects.origins import decorated, default_of, explicit
-from harness.subjects.toolsets import functions, leaves
+from harness.subjects.toolsets import Placed, placed
 from harness.subjects.wrapping import wrappers
 
 SAID = ("retries", "tools")
@@ -33,13 +34,21 @@ class ToolAsked:
     """A tool as the audit sees it. `retries` is how often the agent lets the model try again.
 
     `said` are the names under which somebody may have said so, empty if nobody has. A tool that takes longer than
-    `timeout` counts as one that asks for another try.
+    `timeout` counts as one that asks for another try. `called` is what the model calls it, if not as its unit is
+    called; `around` is code of the person's own around its calls.
     """
 
     unit: Unit
     retries: int
     said: tuple[str, ...]
     timeout: float | None = None
+    called: str = ""
+    around: Around = NOTHING_AROUND
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return self.called or self.unit.name
 
     @property
     def agent_layer(self) -> RetryLayer:
@@ -186,10 +195,21 @@ def layers_of(function: Any, lives: Sequence[Live], whose: str = "") -> Sequence
     return [*own, *(live for live in lives if live not in own)]
 
 
+def layers_of_tool(tool: ToolAsked, lives: Sequence[Live]) -> Sequence[Live]:
+    """All layers of a tool, the innermost first. What is around its calls is outside of the unit that a call is."""
+    return inside_containers(tool.around.layers, layers_of(tool.unit.function, lives))
+
+
+def inside_containers(around: Sequence[Live], lives: Sequence[Live]) -> Sequence[Live]:
+    """These layers around those of a unit, and in what contains the whole run."""
+    first = next((at for at, live in enumerate(lives) if live.layer.kind == "container"), len(lives))
+    return [*lives[:first], *around, *lives[first:]]
+
+
 def _decorator(wrapper: Any, whose: str) -> Decorator | Opaque | None:
     """What the outermost wrapper of a function is. Libraries' own decorators that are no retries are passed over."""
     package = getattr(wrapper, "__globals__", {}).get("__name__", "").partition(".")[0]
-    if reason := around(wrapper):
+    if reason := calling_again(wrapper):
         return _loop(reason, wrapper, whose)
     if not hasattr(wrapper, "__code__") or not hasattr(wrapper, "__wrapped__"):
         return None
@@ -217,12 +237,16 @@ def retrying_in_body(name: str, value: Any) -> Decorator | Opaque | None:
 
 def tools_of(agent: Any) -> Iterator[ToolAsked]:
     """The function tools of an agent, with how often each may be retried."""
-    for toolset in functions(agent):
+    execution = Execution(agent)
+    for place in execution.placed:
+        if not isinstance(toolset := place.toolset, FunctionToolset):
+            continue
         for name, tool in toolset.tools.items():
             retries, said = patience(agent, tool.max_retries, toolset.max_retries)
             unit = Unit("tool", name, tool.function, tool.metadata, toolset.id)
             timeout = tool.timeout or toolset.timeout
-            yield ToolAsked(unit, retries, SAID if said else (), timeout)
+            around = execution.around(place, name, tool.function)
+            yield ToolAsked(unit, retries, SAID if said else (), timeout, place.shown(name), around)
 
 
 def taken_by(agent: Any) -> dict[str, Any]:
@@ -230,7 +254,12 @@ def taken_by(agent: Any) -> dict[str, Any]:
 
     The model is shown the fields of a tool's only argument as the tool's own: a key may be said in either way.
     """
-    return {name: _taken(tool) for toolset in functions(agent) for name, tool in toolset.tools.items()}
+    return {
+        place.shown(name): _taken(tool)
+        for place in placed(agent)
+        if isinstance(place.toolset, FunctionToolset)
+        for name, tool in place.toolset.tools.items()
+    }
 
 
 def _taken(tool: Any) -> Any:
@@ -254,16 +283,16 @@ def is_asked_for(function: Any) -> bool:
     return inspect.isroutine(function) and hasattr(function, "__temporal_workflow_definition")
 
 
-def others_of(agent: Any) -> Iterator[tuple[str, Any]]:
+def others_of(agent: Any) -> Iterator[tuple[str, Placed]]:
     """The toolsets whose tools are only known when they are asked for: MCP servers, and what we cannot look into.
 
     Each with the name that it goes by.
     """
-    for toolset in leaves(agent):
-        kind = type(toolset).__name__
+    for place in Execution(agent).placed:
+        toolset, kind = place.toolset, type(place.toolset).__name__
         if isinstance(toolset, FunctionToolset) or kind.startswith(("_", "Output", "Combined")):
             continue
-        yield str(toolset.id or kind), toolset
+        yield str(toolset.id or kind), place
 
 
 def is_mcp(toolset: Any) -> bool:
