@@ -42,7 +42,8 @@ from harness.audits.asking.tools import (
     patience,
     tools_of,
 )
-from harness.audits.beside import units_beside
+from harness.audits.beside import functions_of, units_beside
+from harness.audits.hooked import hooked
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
@@ -74,7 +75,8 @@ def units_of(
     def around(unit: Unit) -> Sequence[Live]:
         return apart(engine(unit))
 
-    model = model_of(agent, around, usage, said=said, wrapper=wrapper)
+    asked = model_of(agent, around, usage, said=said, wrapper=wrapper)
+    model = hooked(asked, functions_of(agent, wrapper))
     yield mortal(model.unit, around(Unit("model")), around)
     for tool in tools_of(agent):
         yield mortal(tool_unit(tool, around, usage), around(tool.unit), around)
