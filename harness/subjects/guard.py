@@ -152,7 +152,7 @@ def _refuse(host: Any, port: Any) -> None:
     where = f"{_text(host)}:{port}" if port not in (None, 0, "0") else _text(host)
     raise LeavesMachine(
         f"the harness does not let a subject leave this machine, and this one tried to reach {where};"
-        " give it a stand-in for that service in the scenario's world, or allow the host if it is your own server"
+        " give it a stand-in for that service on this machine, by whatever says where that is, or by a scenario's world"
     )
 
 

@@ -144,7 +144,7 @@ def test_who_asks_somebody_whom_nobody_reaches_from_here_is_unknown():
     assert report.status is Status.UNKNOWN
     assert (model.cell(F.UNAUTHORIZED).predicted, model.cell(F.UNAVAILABLE).predicted) == (None, 3)
     (layer,) = model.unknown
-    assert "api.openai.com" in layer.unknown
+    assert "asks api.openai.com by another client than this one" in layer.unknown
     (finding,) = [one for one in report.findings if one.rule == "unknown-layer"]
     assert "leave `--static` out" in finding.remedy
 

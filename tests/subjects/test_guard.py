@@ -93,7 +93,7 @@ TABLES = (CONNECTING, LOOKING_UP, LOCAL)
 @pytest.mark.parametrize("call", CONNECTING.values(), ids=CONNECTING.keys())
 def test_another_machine_is_not_reached(call: str, told: dict[str, str]) -> None:
     assert "does not let a subject leave this machine" in told[call]
-    assert ":443; give it a stand-in" in told[call]
+    assert ":443; give it a stand-in for that service on this machine" in told[call]
 
 
 @pytest.mark.parametrize("call", LOOKING_UP.values(), ids=LOOKING_UP.keys())

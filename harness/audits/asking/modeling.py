@@ -450,8 +450,8 @@ def _waits_for_ever(sdk: Sdk) -> bool:
 
 
 _BESIDE = (
-    "a hook or other code of your own around it asks {} beside it, whom nobody reaches from here; what it does after"
-    " the answer, only a run shows"
+    "code of your own asks {} by another client than this one, and nobody reaches that host from here; what it does"
+    " then, only a run shows, in which an endpoint answers in that place"
 )
 
 
