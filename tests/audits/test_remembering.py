@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import httpx2
 import pytest
 from openai import AsyncOpenAI
 from pydantic_ai import Agent
+from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -81,6 +84,71 @@ class BreakingModel(WrapperModel):
             raise
 
 
+class Budget(WrapperModel):
+    """Tries again as long as there is something left, for all that it asks together."""
+
+    def __init__(self, wrapped):
+        super().__init__(wrapped)
+        self.left = iter(range(10))  # of no class that could be looked into
+
+    def goes_on(self):
+        return next(self.left, None) is not None
+
+    async def request(self, *given, **more):
+        while True:
+            try:
+                return await super().request(*given, **more)
+            except ModelAPIError:
+                if not self.goes_on():
+                    raise
+
+
+class InItsClass(Budget):
+    spent = 0
+
+    def goes_on(self):
+        InItsClass.spent += 1
+        return InItsClass.spent <= 10
+
+
+SPENT = {"all": 0}
+everywhere = 0
+
+
+class InItsModule(Budget):
+    def goes_on(self):
+        global everywhere
+        everywhere += 1
+        SPENT["all"] += 1
+        return everywhere <= 10
+
+
+class Slots:
+    __slots__ = ("spent",)
+
+    def __init__(self):
+        self.spent = 0
+
+
+class InSlots(Budget):
+    def __init__(self, wrapped):
+        super().__init__(wrapped)
+        self.slots = Slots()
+
+    def goes_on(self):
+        self.slots.spent += 1
+        return self.slots.spent <= 10
+
+
+class Counted(Breaker):
+    numbers = count()
+
+    async def handle_async_request(self, request):
+        if next(self.numbers) >= self.opens:
+            raise httpx2.ConnectError("open")
+        return await self.inner.handle_async_request(request)
+
+
 def over(http):
     client = AsyncOpenAI(api_key="k", http_client=http)
     return OpenAIChatModel("gpt-5", provider=OpenAIProvider(openai_client=client))
@@ -105,6 +173,29 @@ def test_who_does_something_else_after_some_failures_is_unknown(model, name):
     assert asker.ask(F.UNAVAILABLE).expression.total is None
     assert asker.unknown[name] == REMEMBERS
     assert name in {layer.name for layer in asker.layers}
+
+
+@pytest.mark.parametrize("kind", [Budget, InItsClass, InItsModule, InSlots], ids=lambda kind: kind.__name__)
+def test_what_is_spent_on_one_failure_is_not_known_for_the_next_one_either(kind):
+    asker = Asker(kind(clients.openai()))
+    for failure in (F.UNAVAILABLE, F.UNAUTHORIZED, F.REFUSED):
+        assert asker.ask(failure).expression.total is None
+    assert asker.unknown[kind.__name__] == REMEMBERS
+    assert (InItsClass.spent, everywhere, SPENT) == (0, 0, {"all": 0})  # and it was forgotten
+
+
+def test_a_transport_that_keeps_in_mind_what_nobody_can_make_it_forget_is_unknown_from_then_on():
+    asker = Asker(through(Counted()))
+    for failure in (F.UNAVAILABLE, F.REFUSED, F.UNAUTHORIZED):
+        assert asker.ask(failure).expression.total is None
+    assert asker.unknown == {"Counted": REMEMBERS}
+
+
+def test_a_model_has_forgotten_one_failure_when_it_is_asked_about_another():
+    asker = Asker(BreakingModel(clients.openai()))
+    assert asker.ask(F.UNAVAILABLE).expression.total is None
+    assert asker.unknown["BreakingModel"] == REMEMBERS
+    assert asker.model.failures == 0
 
 
 def test_what_it_does_not_remember_it_is_asked_as_anybody_is():

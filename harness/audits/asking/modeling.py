@@ -19,6 +19,7 @@ from pydantic_ai.models.fallback import FallbackModel
 from harness.audits.asking.alike import Layered, distinct
 from harness.audits.asking.clock import in_haste, without_waiting
 from harness.audits.asking.falling import Chain, Fallen, requested
+from harness.audits.asking.forgetting import forgetting
 from harness.audits.asking.google import Google
 from harness.audits.asking.huggingface import HuggingFace
 from harness.audits.asking.judging import JUDGED, judges
@@ -74,6 +75,8 @@ class Asker:
         self.unknown: dict[str, str] = {}
         self.loops: dict[str, Owner] = {}
         self._answer: ModelResponse | None = None
+        self._forget: Callable[[], None] = lambda: None
+        self._is_spent = False
         self.sdk: Sdk | None = None
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
@@ -165,7 +168,7 @@ class Asker:
         if self.streams and is_well and (one := next((one for one in self._nested if not streams_once(one)), None)):
             return nobody_knows(self._hide(one, UNSEEN))
         self._way = plainly if not self.streams else by_library if is_well else streamed
-        with guard.listening() as hosts:
+        with guard.listening() as hosts, forgetting(*nested(self.model), *self._below) as self._forget:
             outcome = self._asked(failure)
         if hosts and self.sdk is not None:
             name = self.sdk.layer.name
@@ -258,11 +261,11 @@ class Asker:
             return Outcome(product(*below), course, None, short=short)
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = (own, None) if own.endless else self._as_often_as_said(sdk, trouble, own.sends)
-        if not asked.sends:
-            raise _PassedBy(error)
-        if not asked.endless and (one := self._remembering(sdk, trouble, asked.sends)):
+        if not asked.endless and (one := self._remembering(sdk, trouble, own.sends, asked.sends)):
             self.unknown[one] = REMEMBERS
             return nobody_knows(one)
+        if not asked.sends:
+            raise _PassedBy(error)
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
@@ -337,13 +340,26 @@ class Asker:
         some, error = self._rehearsed(sdk, trouble, retries=MEASURED_TO, inside=once)
         return (some.carried_on(said + 1, once) if some.sends == once * (MEASURED_TO + 1) else some), error
 
-    def _remembering(self, sdk: Sdk, trouble: Trouble, sends: int) -> str:
-        """The layer of the person's own that does something else when it is asked again; empty if none does."""
+    def _remembering(self, sdk: Sdk, trouble: Trouble, once: int, sends: int) -> str:
+        """The layer of the person's own that does something else when it is asked again; empty if none does.
+
+        It has sent so much `once`, and then with all tries of the SDK. Where that is kept in what does not forget, it
+        is too late for every other failure, too.
+        """
         own = [one for one in (sdk.wire, sdk.client, *nested(self.model)) if is_own(type(one))]
         if not own and not any(hooks_of(sdk.wire)):
             return ""
-        if not remembers(sends, sends, lambda: self._as_often_as_said(sdk, trouble, sends)[0].sends):
+
+        def alone() -> int:
+            return self._rehearsed(sdk, trouble, retries=0)[0].sends
+
+        def all_tries() -> int:
+            return self._as_often_as_said(sdk, trouble, once)[0].sends
+
+        if not self._is_spent and alone() == once and not remembers(sends, sends, all_tries):
             return ""
+        self._forget()
+        self._is_spent = self._is_spent or alone() != once
         return self._hide(own[0], REMEMBERS) if own else sdk.layer.name
 
     def _retries(self, sdk: Sdk) -> int:

@@ -19,6 +19,7 @@ from harness.audits.asking.alike import apart
 from harness.audits.asking.clock import same_chance, without_waiting, worst_of
 from harness.audits.asking.conditions import PLAIN, STATUSES, decided, reads_results, stops
 from harness.audits.asking.connects import refused_twin
+from harness.audits.asking.forgetting import forgetting
 from harness.audits.asking.jitter import jittered
 from harness.audits.asking.remembering import REMEMBERS, remembers, twin_of
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, library_of, most, stub
@@ -71,6 +72,7 @@ class TransportLayer:
 
     def __init__(self, transport: Any, http: ModuleType) -> None:
         self.transport, self.http = transport, http
+        self._is_spent = False
         inner = _inner(transport, http)
         self.inner = inner[0] if len(inner) == 1 else None
         self.layer = _layer(transport, http, inner)
@@ -83,8 +85,14 @@ class TransportLayer:
             return Asked(1, (), trouble, unknown=self.layer.unknown)
         if self.inner is None:
             return _connecting(self.transport, self.http, trouble)
-        asked = _rehearsed(self, trouble)
-        return replace(asked, unknown=REMEMBERS) if _remembers(self, trouble) else asked
+        with forgetting(self.transport) as forget:
+            asked = _rehearsed(self, trouble)
+            if not asked.sends or self._is_spent or _remembers(self, trouble, asked.sends):
+                forget()
+                # What is kept where nobody can make it forget, no other failure finds as it was.
+                self._is_spent = self._is_spent or _rehearsed(self, trouble).sends != asked.sends
+                return replace(asked, unknown=REMEMBERS)
+        return asked
 
 
 def layers_of(client: Any, url: Any) -> list[TransportLayer]:
@@ -265,8 +273,8 @@ def _tried(layer: TransportLayer, trouble: Trouble) -> Asked:
     return replace(asked, trouble=trouble, unknown=f"its retry policy {watch.reason}") if watch.reason else asked
 
 
-def _remembers(layer: TransportLayer, trouble: Trouble) -> bool:
-    """Whether a transport of the person's own does something else with a trouble after others."""
+def _remembers(layer: TransportLayer, trouble: Trouble, sends: int) -> bool:
+    """Whether a transport of the person's own, which has sent so often, does something else after other troubles."""
     if not is_own_class(type(layer.transport)):
         return False
     assert layer.inner is not None
@@ -277,7 +285,7 @@ def _remembers(layer: TransportLayer, trouble: Trouble) -> bool:
         return asked.sends, asked.trouble.status, type(asked.trouble.error)
 
     first = met()
-    return first[0] < MOST and remembers(first, first[0], met)
+    return first[0] < MOST and (remembers(first, first[0], met) or _rehearsed(layer, trouble).sends != sends)
 
 
 def _run(layer: TransportLayer, trouble: Trouble, watch: Watch, twin: Any = None) -> Asked:
