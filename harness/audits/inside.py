@@ -125,7 +125,7 @@ def asking(
         yield nobody_sees(name, type(value).__qualname__, said.hidden, lives)
     elif isinstance(value, Unseen):
         kind = value.kind.__qualname__
-        reason = f"it is taken from an object of `{kind}` that is made in the call, where nobody can see it"
+        reason = f"it is taken from an object of `{kind}` {value.where}"
         yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
         around = [*_units_of(value, lives, engine), *lives]

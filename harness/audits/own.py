@@ -6,6 +6,7 @@ between are followed. What a function makes while it runs cannot be seen before,
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -287,7 +288,7 @@ def _in_step(
     """What one unit asks: provider clients and agents, whose requests are no units of their own there.
 
     One that asks nobody fails by itself. What it takes from an object that is made in a call may ask somebody as well,
-    if anything that asks may have been `given` to that.
+    if anything that asks may have been `given` to that; and so may what it takes from one that only its worker has.
     """
     bodies = (*step.through, step.value)
     way = [id(one) for one in bodies]
@@ -295,14 +296,31 @@ def _in_step(
     found = [replace(one, through=one.through[len(way) :]) for one in inside]
     whole = _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
     units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies)) or [whole]
-    hidden = {one.name: one for one in found if isinstance(one.value, Unseen)} if given else {}
-    for one in hidden.values():
+    if inspect.isclass(step.value):
+        reason = f"it is an object of `{step.value.__qualname__}` that is called there, which only a worker is given"
+        units = [nobody_sees(f"step:{name}", step.value.__qualname__, reason, lives)]
+    hidden = [one for one in found if isinstance(one.value, Unseen)]
+    others = [_of_worker(one, step.value) for one in hidden if _is_of_worker(one.value, step.value, lives)]
+    made = [one for one in hidden if given and not one.value.empty]
+    for one in {one.name: one for one in (*made, *others)}.values():
         units += asking(
             called(f"step:{name}.", one), one, [*Way(lives, engine, ()).layers(one.through), *lives], engine
         )
     units[0] = units[0].model_copy(update={"dies": whole.step})
     begun_again = _begun_again(step, engine, engine)
     yield from (_mortal(unit, apart(lives), begun_again) for unit in units)
+
+
+def _is_of_worker(unseen: Unseen, unit: Any, lives: Sequence[Live]) -> bool:
+    """Whether what a unit takes is its own object's, which its worker has been given, and no call tells of."""
+    method = inspect.getattr_static(unseen.kind, str(getattr(unit, "__name__", "")), None)
+    return method is unit and any(getattr(live, "elsewhere", False) for live in lives)
+
+
+def _of_worker(one: Reached, unit: Any) -> Reached:
+    held = "that the worker is given, and your modules here do not hold just one"
+    empty = f"which holds nothing by that name before a worker runs `{unit.__name__}`"
+    return replace(one, value=replace(one.value, where=empty if one.value.empty else held))
 
 
 def _mortal(unit: UnitAudit, lives: Sequence[Live], engine: Engine) -> UnitAudit:

@@ -25,6 +25,7 @@ from harness.audits.naming import Names, calls_parameter, names_of, parameters_o
 from harness.audits.running import Runs, runs_of
 from harness.audits.sources import scope_of
 from harness.subjects.importing import is_own_class, is_theirs
+from harness.subjects.objects import class_of, owner_of, said_plain
 
 DEEPEST = 2000
 """Functions after which a search ends: a program that is larger than this names everything anyway."""
@@ -58,9 +59,14 @@ class Reached:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Stands for what a method takes from its object, where the search knows only the class of that."""
+    """Stands for what a method takes from its object, where the search knows only the class of that.
+
+    Or where the object, which is known, is `empty`: nothing goes by that name yet.
+    """
 
     kind: type[Any]
+    empty: bool = False
+    where: str = "that is made in the call, where nobody can see it"
 
 
 COPIES = ("with_options", "copy", "override")
@@ -242,11 +248,11 @@ class _Search:
             for here in _places(place, runs, name):
                 yield from self._found(name, found, None, here)
         for one in self._as_text(function):  # a method's object is nowhere to be seen
-            yield from self._entered(one.__name__, one, _class_of(one), place)
+            yield from self._entered(one.__name__, one, owner_of(class_of(one), one.__name__), place)
         if owner is not None:
             for here in _places(place, runs, code.co_varnames[0] if code.co_argcount else ""):
                 yield from self._taken(owner, here)
-            yield from (Reached(name, Unseen(owner), code, through) for name in _unseen(function, owner, names))
+            yield from (Reached(name, one, code, through) for name, one in _unseen(function, owner, names))
 
     def _handed_on(self) -> list[tuple[Any, _Place]]:
         """Every object that was handed on, with every function that may have got it, each pair once."""
@@ -355,7 +361,7 @@ class _Search:
         """What code takes by a name from what has it, and from nothing else: `Shop.check`, `httpx.get`."""
         for attribute, inner in attributes(holder, place.names.attributes):
             if place.names.takes(name, attribute):
-                yield from self._found(attribute, inner, holder if inspect.isclass(holder) else None, place)
+                yield from self._found(attribute, inner, owner_of(holder, attribute), place)
 
 
 def _borrows(place: _Place, client: Any) -> bool:
@@ -451,15 +457,6 @@ def functions_of_modules() -> list[Any]:
     return list({id(one): one for one in (*held, *methods) if inspect.isfunction(one) and own_function(one)}.values())
 
 
-def _class_of(function: Any) -> Any:
-    """The class whose method a function is; None if it is none, or of a class that another function makes."""
-    *outer, _name = function.__qualname__.split(".")
-    found = sys.modules.get(function.__module__) if outer else None
-    for name in outer:
-        found = getattr(found, name, None)
-    return found
-
-
 def _methods(kind: type[Any]) -> Iterator[FunctionType]:
     """What runs, unnamed, when a class of the person's own is called, or what that makes."""
     for _name, member in attributes(kind, ("__init__", "__post_init__", "__call__", "__aenter__", "__enter__")):
@@ -467,15 +464,20 @@ def _methods(kind: type[Any]) -> Iterator[FunctionType]:
             yield function
 
 
-def _unseen(function: FunctionType, owner: Any, names: Names) -> Iterator[str]:
-    """What a method, or a function inside one, takes from its object that the class, which is known, does not have."""
-    code = function.__code__
+def _unseen(function: FunctionType, owner: Any, names: Names) -> Iterator[tuple[str, Unseen]]:
+    """What a method, or a function inside one, takes from its object, and nobody sees there.
+
+    The class of that, or the object itself, does not have it, and does not say that it is a text or a number.
+    """
+    code, kind = function.__code__, owner if inspect.isclass(owner) else type(owner)
     itself = code.co_varnames[: min(1, code.co_argcount)] if "self" not in code.co_freevars else ("self",)
-    if not inspect.isclass(owner) or not itself:
+    if not itself or isinstance(inspect.getattr_static(owner, function.__name__, None), staticmethod):
         return
-    known = {name for name, _value in attributes(owner, names.attributes)}
-    if not isinstance(inspect.getattr_static(owner, function.__name__, None), staticmethod):
-        yield from (name for name in names.attributes if name not in known and names.takes(itself[0], name))
+    empty = not inspect.isclass(owner)
+    known = {name for name, value in attributes(owner, names.attributes) if not (empty and value is None)}
+    for name in names.attributes:
+        if name not in known and names.takes(itself[0], name) and name not in said_plain(kind):
+            yield name, Unseen(kind, empty)
 
 
 def is_own(kind: type[Any]) -> bool:

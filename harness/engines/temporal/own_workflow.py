@@ -16,6 +16,8 @@ from pydantic_ai.durable_exec.temporal import TemporalDurability
 from temporalio.common import RetryPolicy
 
 from harness.subjects.attach import engine_of
+from harness.subjects.importing import is_own_class
+from harness.subjects.objects import object_of
 
 if TYPE_CHECKING:
     from harness.engines.temporal.interceptors import Watch
@@ -70,9 +72,11 @@ def activities_beside(*kinds: type) -> list[Callable[..., Any]]:
     Those of agents that the classes themselves name, in `__pydantic_ai_agents__`, are registered by pydantic-ai.
     """
     named = {id(agent) for kind in kinds for agent in _named(kind)}
-    own = [one for one in _held_beside(*kinds) if is_activity(one)]
+    own = [one for one in _held_beside(*kinds) if is_activity(one) and not isinstance(one, type)]
+    held = {one if isinstance(one, type) else type(one) for one in _held_beside(*kinds)}
+    own += [method for one in held if is_own_class(one) for method in _methods(one)]
     theirs = [one for agent in agents_beside(*kinds) if id(agent) not in named for one in activities_of(agent)]
-    return list({id(one): one for one in (*own, *theirs)}.values())
+    return list({id(definition(one)): one for one in (*own, *theirs)}.values())
 
 
 def agents_beside(*kinds: type) -> list[Any]:
@@ -85,6 +89,14 @@ def agents_of(*kinds: type) -> list[Any]:
     """Every agent of workflows: those that they name, and those beside them."""
     every = [*(agent for kind in kinds for agent in _named(kind)), *agents_beside(*kinds)]
     return list({id(agent): agent for agent in every}.values())
+
+
+def _methods(kind: type) -> Iterator[Callable[..., Any]]:
+    """The activities that are methods of a class, or what it makes, where modules hold one object of it."""
+    names = [name for name, member in inspect.getmembers_static(kind) if is_activity(member)]
+    if (names or is_activity(kind)) and (found := object_of(kind)) is not None:
+        yield from (getattr(found, name) for name in names)
+        yield from (found,) if is_activity(kind) else ()
 
 
 def _held_beside(*kinds: type) -> Iterator[Any]:

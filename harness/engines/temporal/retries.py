@@ -58,7 +58,7 @@ class Activity:
     gave: pydantic-ai's own defaults. `called` is what Temporal calls an activity of the person's own.
     """
 
-    anew = True
+    anew, elsewhere = True, True
 
     def __init__(
         self,
