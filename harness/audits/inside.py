@@ -7,8 +7,8 @@ worst. The code in between is the person's, and may take a failure for an answer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_ai.agent import AbstractAgent
@@ -42,6 +42,13 @@ from harness.retries.values import ON_THE_WIRE, RetryLayer
 from harness.subjects.attach import engine_of
 from harness.subjects.naming import unwrapped
 
+Others = Callable[[str, Reached, Sequence[Live], Translating], Iterator[UnitAudit]]
+"""Tells of an agent that some code runs the units beside its model: by its name there, and the layers around it."""
+
+
+def _no_others(_name: str, _one: Reached, _lives: Sequence[Live], _made_of: Translating) -> Iterator[UnitAudit]:
+    yield from ()
+
 
 def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitAudit]:
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
@@ -62,7 +69,12 @@ def asked_by(name: str, function: Any, lives: Sequence[Live], engine: Engine, de
 
 
 def asked_inside(
-    prefix: str, found: Iterable[Reached], lives: Sequence[Live], engine: Engine, *bodies: Any
+    prefix: str,
+    found: Iterable[Reached],
+    lives: Sequence[Live],
+    engine: Engine,
+    *bodies: Any,
+    others: Others = _no_others,
 ) -> Iterator[UnitAudit]:
     """The units of everything that was found in these bodies, each named after the prefix and the way to it."""
     found = list(found)
@@ -72,7 +84,8 @@ def asked_inside(
     made_of = translating(found, *bodies)
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
-        yield from asking(called(prefix, one), one, [*way.layers(one.through), *around, *lives], engine, made_of)
+        layers = [*way.layers(one.through), *around, *lives]
+        yield from asking(called(prefix, one), one, layers, engine, made_of, others)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         helpers = way.layers(one.through)
@@ -117,7 +130,12 @@ def changed_in_call(name: str, lives: Sequence[Live]) -> list[Live]:
 
 
 def asking(
-    name: str, one: Reached, lives: Sequence[Live], engine: Engine, made_of: Translating = NOTHING
+    name: str,
+    one: Reached,
+    lives: Sequence[Live],
+    engine: Engine,
+    made_of: Translating = NOTHING,
+    others: Others = _no_others,
 ) -> Iterator[UnitAudit]:
     """The units of one thing that asks somebody, under these layers; the code in between makes others of errors."""
     value, said = one.value, told_to(one)
@@ -128,11 +146,12 @@ def asking(
         reason = f"it is taken from an object of `{kind}` {value.where}"
         yield nobody_sees(name, one.name, reason, lives)
     elif isinstance(value, AbstractAgent):
-        around = [*_units_of(value, lives, engine), *lives]
+        around = [*units_around(Unit("model"), value, lives, engine), *lives]
         unit = model_of(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings, wrapper=value).unit
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
         whose = str(unwrapped(value).name or "")
         yield unit.model_copy(update={"unit": f"{name}.model", "agent": whose, "cells": cells})
+        yield from others(name, one, lives, made_of)
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
         if reason:
@@ -157,11 +176,11 @@ NESTING = ("prefect task",)
 """Units inside which there may be units. In the others, what would be a unit of its own is plain code."""
 
 
-def _units_of(agent: Any, lives: Sequence[Live], engine: Engine) -> list[Live]:
-    """The engine's unit around the requests of a durable agent, unless a unit is around the whole agent already."""
+def units_around(unit: Unit, agent: Any, lives: Sequence[Live], engine: Engine) -> list[Live]:
+    """The engine's unit around something of a durable agent, unless a unit is around the whole agent already."""
     if not durable(agent) or _in_a_unit(lives):
         return []
-    return [live for live in engine(Unit("model", owner=agent)) if live.layer.kind == "unit"]
+    return [live for live in engine(replace(unit, owner=agent)) if live.layer.kind == "unit"]
 
 
 def _in_a_unit(lives: Sequence[Live]) -> bool:

@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic_ai.usage import UsageLimits
-
 from harness.audits import collect
+from harness.audits.agents import others_in, usage_in
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import asks
@@ -57,7 +56,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
         if not any(id(helper) in own for helper in one.through)  # those are told of in the step around them
         for unit in _in_step(names[_key(one)], one, every, _as_called(one, way), engine, given=given)
     ]
-    asked = list(asked_inside("", beside, around, engine))
+    asked = list(asked_inside("", beside, around, engine, others=others_in(named, engine)))
     found += [unit for one in _agents(named, way) for unit in one] + asked
     found += _by_name(calls, {name for one in every for name in _known_as(one.value, calls, bare)}, run, meant)
     found += _by_nothing(calls, every, run, bare)
@@ -246,8 +245,7 @@ def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]
 
     One that is run on more than one way has them on each.
     """
-    limits = (one.value for one in named if isinstance(one.value, UsageLimits) or one.value is UsageLimits)
-    usage = Usage(next(limits, None))
+    usage = usage_in(named)
     agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
     for one in reversed(agents.values()):
         around = _begun_again(one, _inside(_containing(way.layers(one.through)), way.engine), way.engine)
@@ -295,7 +293,8 @@ def _in_step(
     inside = [one for one in every if [id(helper) for helper in one.through[: len(way)]] == way]
     found = [replace(one, through=one.through[len(way) :]) for one in inside]
     whole = _in_its_workflow(step, engine, body_unit(f"step:{name}", lives))
-    units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies)) or [whole]
+    beside = others_in(found, engine)
+    units = list(asked_inside(f"step:{name}.", found, lives, engine, *bodies, others=beside)) or [whole]
     if inspect.isclass(step.value):
         reason = f"it is an object of `{step.value.__qualname__}` that is called there, which only a worker is given"
         units = [nobody_sees(f"step:{name}", step.value.__qualname__, reason, lives)]

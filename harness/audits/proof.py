@@ -59,6 +59,7 @@ def proven(units: Sequence[UnitAudit], bench: Bench, refused: str = "") -> tuple
     targets = [
         shared.get(unit.dies if cell.failure is Failure.CRASH else unit.step)
         or elsewhere(unit, asking)
+        or _alike(unit, cell, units)
         or target(unit, cell, asking, comes_back, called)
         for unit, cell in every
     ]
@@ -105,12 +106,23 @@ def _ways(unit: UnitAudit, cell: Cell, target: Target, units: Sequence[UnitAudit
     What comes after something else in a workflow is only asked where that works; what stands in for it, more rarely,
     only where that fails, in whatever way the code around it takes for a failure.
     """
+    if cell.failure is Failure.INVALID_OUTPUT and target.called:
+        return (TOGETHER,)
     near = _near(unit, units)
     instead = (INSTEAD,) if is_asked(cell) and any(map(unit.is_elsewhere, near)) else ()
     if target.step or target.beside or not (target.called or target.agent):
         return (TOGETHER, *instead)
     alike = (one for one in near if not unit.is_elsewhere(one))
     return (ALONE,) if any(one.agent != unit.agent for one in alike) else (ALONE, TOGETHER, *instead)
+
+
+def _alike(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> str:
+    """Why a run does not show which agent asks again, where one in a step is answered as no other may be."""
+    whose = unit.unit.rpartition(".")[0]
+    others = {one.unit.rpartition(".")[0] for one in units if one.cell(cell.failure)} - {whose}
+    if cell.failure is not Failure.INVALID_OUTPUT or not (unit.called and others):
+        return ""
+    return "several agents are answered so in a run, which does not show whose turn in a step it is"
 
 
 def _is_endless(unit: UnitAudit) -> bool:
@@ -315,7 +327,7 @@ def _called_by(unit: UnitAudit, numbers: dict[str, int]) -> dict[str, int]:
     """
     kinds = [layer.kind for layer in unit.layers]
     outside = kinds[kinds.index("unit") + 1 :] if "unit" in kinds else []
-    runs_anew = bool(unit.called) and unit.unit.endswith(f".{MODEL}")
+    runs_anew = bool(unit.called and unit.agent)
     again = runs_anew or any(layer.recalls for layer in unit.layers) or not {"tool", "unit"}.isdisjoint(outside)
     return {"": sum(numbers.values())} if again and numbers else numbers
 

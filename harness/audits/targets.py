@@ -67,7 +67,7 @@ def target(
         return _within(unit, cell)
     if unit.beside or unit.served:
         return _beside(unit, cell) if unit.beside else _served(unit, cell, called)
-    if unit.unit.startswith("output:"):
+    if unit.unit.rpartition(".")[2].startswith("output:"):
         return "the model would have to call this output tool, each time with what it does not take"
     if is_asked(cell) or cell.failure is Failure.INVALID_OUTPUT:
         seen = unit.unit == asking.unit or cell.failure is Failure.INVALID_OUTPUT or unit.is_apart(asking)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from operator import is_
@@ -80,7 +80,12 @@ def _put_back(one: Any) -> Callable[[], None] | None:
 
 
 def _restore(one: dict[Any, Any], was: Mapping[Any, Any]) -> None:
-    if not (len(one) == len(was) and all(map(is_, one, was)) and all(map(is_, one.values(), was.values()))):
+    if len(one) == len(was) and all(map(is_, one, was)) and all(map(is_, one.values(), was.values())):
+        return
+    if isinstance(one, OrderedDict):  # which knows an order besides
+        OrderedDict.clear(one)
+        OrderedDict.update(one, was)
+    else:
         for name in one.keys() - was.keys():
             dict.pop(one, name)
         dict.update(one, was)

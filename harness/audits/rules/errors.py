@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 
-from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, listed, named, trying
-from harness.retries.arithmetic import AtMost, Expression, Sum, Times
+from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, listed, named
+from harness.retries.arithmetic import AtMost, Expression, Sum, Times, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import Failure
 from harness.verdict import Severity
@@ -68,8 +69,8 @@ def _always(unit: UnitAudit, _report: AuditReport) -> Found:
 def _signal(unit: UnitAudit, _report: AuditReport) -> Found:
     cell = unit.cell(Failure.MODEL_RETRY)
     kinds = {one.name: one.kind for one in unit.layers}
-    for factor in trying(cell) if cell else ():
-        if kinds.get(factor.layer) in ("unit", "tool"):
+    for factor in takewhile(lambda one: kinds.get(one.layer) != "agent", factors(cell.expression) if cell else ()):
+        if (factor.endless or factor.times != 1) and kinds.get(factor.layer) in ("unit", "tool"):
             text = f"{factor.layer} takes `ModelRetry` for a failure and runs the body again; the model is not asked"
             remedy = "let its retry condition refuse `ModelRetry`, or raise it outside of the unit"
             yield Said(text, remedy, Severity.ERROR, (Failure.MODEL_RETRY,), named(unit, factor.layer))
