@@ -16,6 +16,7 @@ The room is called `audits`, because `harness.audit` is the function.
     lending.py    functions that code hands to others, which run there
     translating.py  what the code in between makes of an error
     sources.py    the source of a person's code, parsed
+    agents.py     an agent that a step runs: what it has beside its model
     inside.py     what the body of a tool or a step asks itself
     worker.py     the child: it alone imports the subject
     wire/         real clients in real engines, against an endpoint that keeps failing
