@@ -335,4 +335,25 @@ def test_no_fault_is_put_where_nobody_knows_what_is_around_it():
     assert {(tool.cell(failure).measured, tool.cell(failure).unmeasured) for failure in FAILING} == {(None, reason)}
 
 
+class Counting(FunctionToolset[Any]):
+    """Holds functions, and counts their calls."""
+
+    calls = 0
+
+    async def call_tool(self, *given: Any) -> Any:
+        """Call it."""
+        self.calls += 1
+        return await super().call_tool(*given)
+
+
+counting = made(Counting([look]))
+
+
+def test_the_harness_itself_is_no_decorator_of_a_toolset_in_the_process_of_a_proof():
+    report = audit("tests.audits.test_executing:counting", "none")
+    (tool,) = [unit for unit in report.units if unit.unit == "tool:look"]
+    cell = tool.cell(F.TOOL_EXCEPTION)
+    assert (cell.predicted, cell.counted, cell.agrees) == (1, 1, True)
+
+
 again = made(capabilities=[hooks("tool_execute_error", running_again)])

@@ -127,8 +127,8 @@ def _methods(owner: Any, *kinds: str) -> Iterator[_Method]:
 
 
 def _is_asked(decorator: Any) -> bool:
-    """Whether a decorator is not the harness's own, which is there while an agent is run."""
-    return not getattr(decorator, "__module__", "").startswith("harness.")
+    """Whether a decorator is not the harness's own, which is there where an agent is run, too."""
+    return not str(getattr(decorator, "__globals__", {}).get("__name__", "")).startswith("harness.")
 
 
 def _hooks(capability: Any) -> Iterator[_Method]:
