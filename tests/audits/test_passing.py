@@ -162,7 +162,19 @@ def by_the_model(function: Any) -> Any:
     return inner
 
 
+def by_turns(function: Any) -> Any:
+    @wraps(function)
+    async def inner(*given: Any) -> Any:
+        for call in (function, function):
+            with suppress(ConnectionError):
+                return await call(*given)
+        return await function(*given)
+
+    return inner
+
+
 AGAIN = {
+    "a list of calls": (by_turns(look), "keeps what it is around"),
     "a loop in a helper": (by_helper(look), "in a loop"),
     "a loop in a function beside it": (by_helper_beside(look), "in a loop"),
     "recursion": (by_recursion(look), "calls itself again"),
@@ -191,6 +203,8 @@ def logged(function: Any) -> Any:
     async def inner(*given: Any, **named: Any) -> Any:
         for value in given:
             log.info("%s of %s", value, function)
+        said = f"calling {function} {function.__name__}"
+        log.info("%s", said)
         try:
             return await function(*given, **named)
         except Exception:

@@ -316,6 +316,12 @@ class _Body:
         """How often everything in a piece of code makes the call."""
         if isinstance(said, ast.Call):
             return self.call(said)
+        if isinstance(said, ast.Compare | ast.FormattedValue):
+            return sum(self.all(one) for one in ast.iter_child_nodes(said) if not self.meant(one))
+        if isinstance(said, ast.Attribute) and self.meant(said.value):
+            return 0
+        if isinstance(said, ast.Name | ast.Attribute) and isinstance(said.ctx, ast.Load) and self.meant(said):
+            raise Unclear(f"keeps {WRAPPED}, and only a run shows how often that is called")
         if isinstance(said, ast.Lambda):
             return 0
         if isinstance(said, ast.IfExp):
@@ -345,9 +351,10 @@ class _Body:
     def call(self, said: ast.Call) -> int:
         """A call: of what the function is around, or of a function that does that, or is handed it."""
         arguments = [*said.args, *(keyword.value for keyword in said.keywords)]
-        before = sum(map(self.all, arguments)) + self.all(said.func)
+        before = sum(self.all(one) for one in arguments if not self.meant(one))
         if meant := self.meant(said.func):
             return before + meant
+        before += self.all(said.func)
         handed = max(map(self.meant, arguments), default=0)
         return before + self.helper(said, handed)
 
