@@ -5,6 +5,7 @@ The room is called `audits`, because `harness.audit` is the function.
     asking/       live layers, each asked alone what it does with a failure; no engine is named here
     collect.py    from an agent to its units, their layers and the prediction
     asked.py      the units that ask a provider: a model, a client without any
+    hooked.py     hooks around a model's requests that ask by themselves
     own.py        the same for a workflow or flow of the person's own
     reach.py      what a person's function can reach: the clients and agents that its code names
     naming.py     what code names, and in what way

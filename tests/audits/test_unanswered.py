@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import httpx
 import pytest
 from anthropic import AsyncAnthropic
 from huggingface_hub import AsyncInferenceClient
+from openai import AsyncOpenAI
+from pydantic_ai.exceptions import ModelAPIError
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.openai import OpenAIProvider
 from tenacity import retry, stop_after_attempt
 
 from fixtures.audit import clients, google, unanswered
@@ -107,3 +112,46 @@ def test_a_run_shows_the_same(tmp_path, name):
     engine, unit, chain, requests, hangs = PROVEN[name]
     cell = measured(tmp_path, f"fixtures.audit.unanswered:{name}", engine, unit, F.READ_TIMEOUT)
     assert (cell.chain, cell.counted, cell.agrees, cell.hangs) == (chain, requests, True, hangs)
+
+
+class Ladder(OpenAIChatModel):
+    """Waits longer for an answer each time."""
+
+    timeouts = (10, 30, 90)
+
+    async def request(self, messages, settings, parameters):
+        for seconds in self.timeouts:
+            try:
+                return await super().request(messages, {**(settings or {}), "timeout": seconds}, parameters)
+            except ModelAPIError as error:
+                last = error
+                await asyncio.sleep(1)
+        raise last
+
+
+class WithoutEnd(Ladder):
+    timeouts = (10, None, 90)
+
+
+def laddered(kind, http=None, **options):
+    made = AsyncOpenAI(api_key=clients.KEY, http_client=http, max_retries=0, **options)
+    return Asker(kind("gpt-5", provider=OpenAIProvider(openai_client=made))).ask(F.READ_TIMEOUT)
+
+
+def test_requests_with_timeouts_of_their_own_take_as_long_as_these():
+    outcome = laddered(Ladder)
+    assert outcome.expression.total == 3
+    assert (outcome.course.begun, outcome.course.seconds) == ((0, 11, 42), 132)
+
+
+def test_where_each_of_them_is_sent_again_nobody_knows_how_long_they_take():
+    outcome = laddered(Ladder, http=tenacious(reraise=True))
+    assert outcome.expression.total == 9
+    assert math.isnan(outcome.course.seconds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [(WithoutEnd, {}), (Ladder, {"timeout": None})], ids=["one", "the client"]
+)
+def test_where_one_of_them_has_no_end_nobody_knows_what_comes_after_it(kind, options):
+    assert laddered(kind, **options).expression.total is None

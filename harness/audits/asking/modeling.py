@@ -25,6 +25,7 @@ from harness.audits.asking.huggingface import HuggingFace
 from harness.audits.asking.judging import JUDGED, judges
 from harness.audits.asking.looping import Owner, looping, nested, owners, post_alone
 from harness.audits.asking.outcomes import Outcome, nobody_knows
+from harness.audits.asking.patience import TIMED, as_patient
 from harness.audits.asking.remembering import REMEMBERS, hooks_of, remembers
 from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
 from harness.audits.asking.streaming import (
@@ -38,6 +39,7 @@ from harness.audits.asking.streaming import (
 )
 from harness.audits.asking.transports import Asked
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
+from harness.audits.asking.unseen import BESIDE, PassedBy, Unseen
 from harness.audits.asking.watching import Watch
 from harness.audits.asking.wrapped import sdk_below, sdk_of, to_ask, unwrapped, wrapping
 from harness.audits.reach import is_own
@@ -77,6 +79,7 @@ class Asker:
         self._answer: ModelResponse | None = None
         self._forget: Callable[[], None] = lambda: None
         self._is_spent = False
+        self._patience: Sequence[float | None] = ()
         self.sdk: Sdk | None = None
         bare = unwrapped(model)
         if isinstance(bare, FallbackModel):
@@ -172,7 +175,7 @@ class Asker:
             outcome = self._asked(failure)
         if hosts and self.sdk is not None:
             name = self.sdk.layer.name
-            self.unknown[name] = _BESIDE.format(hosts[0])
+            self.unknown[name] = BESIDE.format(hosts[0])
             outcome = nobody_knows(name)
         outcome = self._judged(outcome) if is_well else self._either_way(outcome, failure)
         answer = self._answer if outcome.error is None else None
@@ -235,7 +238,7 @@ class Asker:
             return nobody_knows(self.sdk.layer.name)
         try:
             return self._request(self.sdk, failure)
-        except _PassedBy as error:
+        except Unseen as error:
             self.unknown[self.sdk.layer.name] = str(error)
         except Exception as error:  # noqa: BLE001  a client of a make that we have not seen
             self.unknown[self.sdk.layer.name] = f"asking it raised {type(error).__name__}: {error}"
@@ -261,15 +264,18 @@ class Asker:
             return Outcome(product(*below), course, None, short=short)
         own, error = self._rehearsed(sdk, trouble, retries=0)
         asked, error = (own, None) if own.endless else self._as_often_as_said(sdk, trouble, own.sends)
+        each = [*self._patience] if patience and not asked.endless else []
         if not asked.endless and (one := self._remembering(sdk, trouble, own.sends, asked.sends)):
             self.unknown[one] = REMEMBERS
             return nobody_knows(one)
         if not asked.sends:
-            raise _PassedBy(error)
+            raise PassedBy(error)
         assumed = self.model is None and error is None and not asked.endless
         if assumed:
             error = sdk.read(trouble)
         around = course.repeated(None if asked.endless else asked.sends, asked.answer.wait)
+        if {*each} - {patience}:
+            around = as_patient(each, asked, around, below)
         once = all(part.times == 1 for part in below)
         parts = [*(() if once else below), *self._sent(asked, [*self._tries(sdk, trouble, own, asked)])]
         return Outcome(product(*parts), around, error, assumed=assumed, short=short)
@@ -330,7 +336,9 @@ class Asker:
         """What becomes of a request whose answer is waited for without end: no client gives up, so none tries again."""
         asked, error = self._rehearsed(sdk, first(Failure.READ_TIMEOUT), retries=0)
         if not asked.sends:
-            raise _PassedBy(error)
+            raise PassedBy(error)
+        if {*self._patience} - {None}:
+            raise Unseen(TIMED)
         return Outcome(times(1, sdk.layer.name), FOR_EVER, None)
 
     def _as_often_as_said(self, sdk: Sdk, trouble: Trouble, once: int) -> tuple[Asked, BaseException | None]:
@@ -385,6 +393,7 @@ class Asker:
         if send is None:
             send = sdk.post if self.model is None else partial(self._send, self.model, retries)
         with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
+            self._patience = () if self.model is None else counter.patience  # a call's own settings are not sent here
             counter.most = most(inside * self._retries(sdk), inside * (retries or 0))
             counter.slept = slept
             try:
@@ -463,18 +472,3 @@ def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
 def _waits_for_ever(sdk: Sdk) -> bool:
     """Whether a client has no read timeout. A transport into which nobody can look may have one of its own."""
     return sdk.layer.each is None and not any(transport.layer.unknown for transport in sdk.transports)
-
-
-_BESIDE = (
-    "code of your own asks {} by another client than this one, and nobody reaches that host from here; what it does"
-    " then, only a run shows, in which an endpoint answers in that place"
-)
-
-
-class _PassedBy(Exception):
-    """A model asked without the client that it shows."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        super().__init__(
-            f"a request goes past the client that is there before, and only a run shows through which: {error}"
-        )

@@ -94,7 +94,8 @@ def library_of(client: Any) -> ModuleType | None:
 def stub(http: ModuleType, trouble: Trouble) -> Any:
     """A transport of this library, sync and async at once, that meets the trouble whenever it sends. It counts.
 
-    `waits` are what was slept between each two sends; `slept` is where others write down what they sleep.
+    `waits` are what was slept between each two sends; `slept` is where others write down what they sleep; `patience` is
+    how long each request would have waited for its answer.
     """
 
     class Stub(http.BaseTransport, http.AsyncBaseTransport):  # type: ignore[misc, name-defined]
@@ -104,6 +105,7 @@ def stub(http: ModuleType, trouble: Trouble) -> Any:
 
         def __init__(self) -> None:
             self.slept: list[float] = []
+            self.patience: list[float | None] = []
             self._before: list[int] = []
 
         @property
@@ -115,6 +117,7 @@ def stub(http: ModuleType, trouble: Trouble) -> Any:
             self._before.append(len(self.slept))
             if self.sends > self.most:
                 raise Enough
+            self.patience.append((request.extensions.get("timeout") or {}).get("read"))
             takes(trouble.takes)
             return trouble.happens(http, request)
 
