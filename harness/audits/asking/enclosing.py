@@ -74,8 +74,10 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
         ended, strikes = TimedOut(f"ended by {live.layer.name}"), total
         if (sure := getattr(live, "sure", None)) is not None:
             course = course.surely(sure)
+        if abandons := getattr(live, "abandons", False):
+            course = course.surely(lambda _moment: 0.0)
         if (cut := course.ended(each)) is not course:
-            expression = _cut(expression, int(cut.requests), each, live.layer)
+            expression = expression if abandons else _cut(expression, int(cut.requests), each, live.layer)
             course, error, ended_by = cut, ended, live.layer.name
         # Of what never ends, only a deadline further out hears; and who may have one, if nobody knows that.
         if not course.endless or (course.hangs and live.layer.unknown and live.layer.decides):

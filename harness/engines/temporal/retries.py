@@ -29,7 +29,7 @@ from temporalio.workflow import ParentClosePolicy
 from harness.engines.temporal import calls as calling
 from harness.engines.temporal.given import given_to
 from harness.engines.temporal.noticing import Noticing
-from harness.engines.temporal.own_workflow import activity_name, is_activity, is_workflow, workflow_run_by
+from harness.engines.temporal.own_workflow import activity_name, definition, is_activity, is_workflow, workflow_run_by
 from harness.engines.temporal.policies import absurd, said_of, seconds_of
 from harness.engines.temporal.waiting import LEFT_TO_THE_SERVER, backoff, remembered
 from harness.engines.temporal.workflows import OTHERWISE, Bare, ChildWorkflow, Workflow, WorkflowTask
@@ -55,7 +55,9 @@ class Activity:
     """One activity's configuration. `non_retryable` are the model errors that pydantic-ai marks for the server.
 
     They are None for an activity of the person's own, whose errors nobody changes. `usual` are the settings that nobody
-    gave: pydantic-ai's own defaults. `called` is what Temporal calls an activity of the person's own.
+    gave: pydantic-ai's own defaults. `called` is what Temporal calls an activity of the person's own. One that is
+    `threaded` runs sync code in a thread, which goes on when Temporal has given the attempt up: nothing interrupts what
+    that waits for, and what is raised in it then, a client of its own may take for a failure, and try again.
     """
 
     anew, elsewhere = True, True
@@ -69,6 +71,7 @@ class Activity:
         beats: Beats = "always",
         usual: Collection[str] = (),
         called: str = "",
+        threaded: bool = False,
     ) -> None:
         self.policy: RetryPolicy = config.get("retry_policy") or RetryPolicy()
         self._non_retryable = non_retryable
@@ -94,13 +97,16 @@ class Activity:
             all=None if unknown else seconds["schedule_to_close_timeout"],
             jitter=False,
             unknown=unknown,
+            notes=(_THREADED,) if threaded and (ended < math.inf or seconds["schedule_to_close_timeout"]) else (),
             called=called,
             queue=queue,
         )
-        # Whether such a body beats while it asks is only known in a run: fewest happens if it does not.
+        self.abandons = threaded
+        # Whether such a body beats while it asks, or goes on, is only known in a run: fewest happens if it does not.
         self.sparing = self
-        if beats == "perhaps" and seconds["heartbeat_timeout"]:
-            self.sparing = Activity(config, origin, non_retryable, beats="before", usual=usual, called=called)
+        if threaded or (beats == "perhaps" and seconds["heartbeat_timeout"]):
+            less: Beats = "before" if beats == "perhaps" else beats
+            self.sparing = Activity(config, origin, non_retryable, beats=less, usual=usual, called=called)
 
     def answer(self, error: BaseException) -> Answer:
         """All attempts that the policy allows, unless the error is of a type that it does not retry."""
@@ -133,6 +139,9 @@ class Activity:
         return backoff(self.policy, attempt)
 
 
+_THREADED = "its body is sync, in a thread that no timeout ends: what was given up may go on beside the next attempt"
+
+
 TASK = 10.0
 """Seconds until the server notices that a task of a workflow has died with its process, as it is by default."""
 
@@ -144,15 +153,16 @@ class LocalActivity(Activity):
     `ActivityError` to the workflow, but an error of its own type.
     """
 
-    def __init__(self, config: dict[str, Any], origin: Any, called: str) -> None:
-        super().__init__(config, origin, None, beats="never")
+    def __init__(self, config: dict[str, Any], origin: Any, called: str, *, threaded: bool = False) -> None:
+        super().__init__(config, origin, None, beats="never", threaded=threaded)
         self._local = seconds_of(config.get(THRESHOLD) or LEFT_TO_THE_SERVER) or 0.0
         settings = {**self.layer.settings, **({THRESHOLD: f"{self._local:g} s"} if config.get(THRESHOLD) else {})}
         notes = (_FORGETS.format(self._local),) if self.layer.all and self.policy.maximum_attempts != 1 else ()
         self.layer = self.layer.model_copy(
-            update={"name": "temporal local activity", "settings": settings, "notes": notes}
+            update={"name": "temporal local activity", "settings": settings, "notes": (*self.layer.notes, *notes)}
         )
         self.known_as = called
+        self.sparing = LocalActivity(config, origin, called) if threaded else self
 
     def answer(self, error: BaseException) -> Answer:
         """All attempts that the policy allows; without end where its process dies, with whatever time it had left."""
@@ -183,6 +193,11 @@ _ENDED_BY_NOTHING = (
 )
 
 
+def _is_sync(function: Any) -> bool:
+    """Whether pydantic-ai runs a function in a thread."""
+    return not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__))
+
+
 def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
     """An activity whose options are not to be seen before it runs."""
     return Opaque(RetryLayer(name="temporal activity", kind="unit", origin=origin, unknown=reason, called=called))
@@ -210,7 +225,8 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     # Every activity of pydantic-ai's heartbeats while its body runs, but for the model's of the old wrapper.
     beats: Beats = "never" if unit.kind == "model" and isinstance(value, TemporalAgent) else "always"
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
-    return (Activity(config, origin, refused, beats=beats, usual=usual), workflow)
+    threaded = unit.kind == "tool" and unit.function is not None and _is_sync(unit.function)
+    return (Activity(config, origin, refused, beats=beats, usual=usual, threaded=threaded), workflow)
 
 
 def _own(value: Any, unit: Unit, workflow: Live) -> Sequence[Live]:
@@ -253,14 +269,16 @@ def _called(function: Any, unit: Unit) -> Live:
     if not calls:
         return _hidden(calling.in_call("execute_activity"), decorated(function), name)
     said, local = calling.about(calls, _OF_ACTIVITY), calling.is_local(calls[0])
+    threaded = not definition(function).is_async
     if said.unknown:
         return _hidden(said.unknown, said.origin, name)
     if not any(said.options.get(timeout) for timeout in TIMEOUTS[:2]):
         return _hidden(_ENDED_BY_NOTHING, said.origin, name)
     if local:
-        return LocalActivity(said.options, said.origin, name)
+        return LocalActivity(said.options, said.origin, name, threaded=threaded)
     queue = {"task_queue": (calls[0].options or {}).get("task_queue")}  # one that only a run knows changes no number
-    return Activity({**said.options, **queue}, said.origin, None, beats=_beats(unit), called=name)
+    config = {**said.options, **queue}
+    return Activity(config, said.origin, None, beats=_beats(unit), called=name, threaded=threaded)
 
 
 def _beats(unit: Unit) -> Beats:
