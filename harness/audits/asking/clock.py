@@ -9,49 +9,98 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 import anyio
 
+from harness.subjects.importing import is_theirs
+
 T = TypeVar("T")
+
+CLOCKS = tuple(f"{name}{unit}" for name in ("time", "monotonic", "perf_counter") for unit in ("", "_ns"))
+"""What code stops by that looks at `time`."""
+
+
+class Slept(list[float]):
+    """What was slept, in seconds, and the time that it is by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = 0.0
+
+    def spent(self, seconds: float) -> None:
+        """Somebody sleeps."""
+        if seconds and seconds > 0:
+            self.append(float(seconds))
+            self.passed += seconds
+
+    def moved(self, clock: Callable[[], Any], per_second: int = 1) -> Callable[[], Any]:
+        """A clock of Python's own that goes on by what was slept, and by what attempts took."""
+        return lambda: (now := clock()) + type(now)(self.passed * per_second)
 
 
 @contextmanager
-def without_waiting() -> Iterator[list[float]]:
+def without_waiting() -> Iterator[Slept]:
     """Let every sleep return at once. Yields the list of what was slept, in seconds."""
-    slept: list[float] = []
-    _taken.clear()
-    yielding, monotonic = asyncio.sleep, time.monotonic
-
-    def spent(seconds: float) -> None:
-        if seconds and seconds > 0:
-            slept.append(float(seconds))
+    slept, yielding = Slept(), asyncio.sleep
 
     async def sleep(delay: float, result: Any = None) -> Any:
-        spent(delay)
+        slept.spent(delay)
         return await yielding(0, result)
 
-    with (
-        patch.object(asyncio, "sleep", sleep),
-        patch.object(anyio, "sleep", sleep),
-        patch.object(time, "sleep", spent),
-        patch.object(time, "monotonic", lambda: monotonic() + sum(slept) + sum(_taken)),
-    ):
-        yield slept
+    moved: dict[str, Any] = {
+        name: slept.moved(getattr(time, name), 10**9 if name.endswith("_ns") else 1) for name in CLOCKS
+    }
+    moved["sleep"] = slept.spent
+    lent = {yielding: sleep, anyio.sleep: sleep, **{getattr(time, name): other for name, other in moved.items()}}
+    _asked.append(slept)
+    try:
+        with (
+            patch.object(asyncio, "sleep", sleep),
+            patch.object(anyio, "sleep", sleep),
+            patch.multiple(time, **moved),
+            _borrowed(lent),
+        ):
+            yield slept
+    finally:
+        _asked.pop()
 
 
-_taken: list[float] = []
+@contextmanager
+def _borrowed(lent: Mapping[Any, Any]) -> Iterator[None]:
+    """Let a person's own modules that have imported any of these by name (`from asyncio import sleep`) have another."""
+    by_id = {id(one): another for one, another in lent.items()}
+    found = [(names, name, value) for names in own_names(len(sys.modules)) for name, value in names.items()]
+    found = [one for one in found if id(one[2]) in by_id]
+    for names, name, value in found:
+        names[name] = by_id[id(value)]
+    try:
+        yield
+    finally:
+        for names, name, value in found:
+            names[name] = value
+
+
+@lru_cache(maxsize=1)
+def own_names(_modules: int) -> list[dict[str, Any]]:
+    """What a person's own modules have names for. It is looked for again where there are more modules."""
+    return [vars(one) for one in [*sys.modules.values()] if is_theirs(getattr(one, "__file__", None) or "<")]
+
+
+_asked: list[Slept] = []
 
 
 def takes(seconds: float) -> None:
     """Move the clock on by what an attempt itself takes, which is no wait of the layer that is asked."""
-    if math.isfinite(seconds):
-        _taken.append(seconds)
+    if _asked and math.isfinite(seconds):
+        _asked[-1].passed += seconds
 
 
 _each: ContextVar[float] = ContextVar("harness_each", default=0.0)

@@ -11,13 +11,16 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from types import FrameType, ModuleType
 from typing import Any
 
-from harness.audits.asking.clock import Chance
+from pydantic_ai.models import Model
+
+from harness.audits.asking.clock import CLOCKS, Chance, own_names
 from harness.history import Waited
 from harness.subjects import bodies
+from harness.subjects.importing import is_theirs
 
 LOOPS = ("asyncio", "anyio", "trio", "time")
 """Modules that build on sleeping themselves: what they do outside must not be seen twice inside."""
@@ -53,22 +56,42 @@ def install(pace: float | None, *, short: bool = False) -> None:
         shorter = make(original, pace)
         for module in [home, *_borrowers(original)]:
             setattr(module, "sleep", shorter)  # noqa: B010  of whatever module it is
+    _move_clocks()
 
 
 class _Clock:
-    """The `time` that policies of `tenacity` see: it goes on by what was not really waited, or none would ever stop."""
+    """The `time` that whoever stops by the clock sees: it goes on by what is not really waited, or none would stop.
+
+    Policies of `tenacity` see it, and the person's own modules. An engine and an event loop see the process's own.
+    """
 
     saved = 0.0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
+        value = getattr(time, name)
+        return self.moved(value, 10**9 if name.endswith("_ns") else 1) if name in CLOCKS else value
 
-    def monotonic(self) -> float:
-        """The process's own clock, and every wait that was shortened."""
-        return time.monotonic() + self.saved
+    def moved(self, clock: Callable[[], Any], per_second: int = 1) -> Callable[[], Any]:
+        """A clock of the process's, and every wait that was shortened."""
+        return lambda: (now := clock()) + type(now)(self.saved * per_second)
 
 
 _clock = _Clock()
+
+
+def _move_clocks() -> None:
+    """Let a person's own modules see that clock, by whatever names, and as that of their event loop."""
+    moved = {id(getattr(time, name)): getattr(_clock, name) for name in CLOCKS} | {id(time): _clock}
+    for names in own_names(len(sys.modules)):
+        names.update({name: moved[id(value)] for name, value in names.items() if id(value) in moved})
+    original, own = asyncio.BaseEventLoop.time, cache(is_theirs)
+
+    @wraps(original)
+    def told(self: Any) -> float:
+        is_asked = own(sys._getframe(1).f_code.co_filename)  # noqa: SLF001  the loop itself asks, too
+        return original(self) + (_clock.saved if is_asked else 0.0)
+
+    asyncio.BaseEventLoop.time = told  # type: ignore[method-assign]
 
 
 def _keep_time(share: float) -> None:
@@ -114,9 +137,18 @@ def _shortened(seconds: float, pace: float | None, caller: FrameType) -> float:
     if probes is None or seconds <= 0 or not math.isfinite(seconds):
         return seconds
     step = probes.current()
-    if step is None and not caller.f_globals.get("__name__", "").startswith(CLIENTS):
+    if step is None and not (caller.f_globals.get("__name__", "").startswith(CLIENTS) or _is_in_a_model(caller)):
         return seconds
     probes.journal.append(Waited(seconds=seconds, step=step), invocation=probes.invocation)
     really = 0.0 if pace is None else seconds / pace
     _clock.saved += seconds - really
     return really
+
+
+def _is_in_a_model(frame: FrameType | None) -> bool:
+    """Whether a model waits here. One that wraps another is around the bodies of that one's requests."""
+    while frame is not None:
+        if frame.f_code.co_name.startswith("request") and isinstance(frame.f_locals.get("self"), Model):
+            return True
+        frame = frame.f_back
+    return False
