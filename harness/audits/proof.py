@@ -250,6 +250,8 @@ def _cell(
 
     What is `stuck` before it comes to a target is so whatever would have failed there, and takes its time: once.
     """
+    if cell.unmeasured:
+        return cell
     if isinstance(target, str):
         return cell.model_copy(update={"unmeasured": target})
     found = cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
+from itertools import combinations
 from typing import Protocol, TypeVar
 
 from harness.retries.values import RetryLayer
@@ -49,3 +50,16 @@ def _renamed(one: One, name: str) -> One:
     twin = copy(one)
     twin.layer = one.layer.model_copy(update={"name": name})
     return twin
+
+
+def tell_apart(every: Sequence[tuple[Layered, str]]) -> None:
+    """Let layers that are beside one another have names of their own, by whose they are. Those that are alike keep it.
+
+    What is said of one of those is true of the others: they may even be one client.
+    """
+    pairs = [(one.layer, other.layer) for (one, _), (other, _) in combinations(every, 2)]
+    unlike = {one.name for one, other in pairs if one.name == other.name and one != other}
+    told = [(one, whose) for one, whose in every if one.layer.name in unlike]
+    names = distinct((one.layer.name, whose) for one, whose in told)
+    for (one, _), name in zip(told, names, strict=True):
+        one.layer = one.layer.model_copy(update={"name": name})

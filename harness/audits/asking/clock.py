@@ -24,22 +24,55 @@ from harness.subjects.importing import is_theirs
 
 T = TypeVar("T")
 
+ENDED = (
+    "a deadline in its code (`asyncio.timeout`, `asyncio.wait_for`, `anyio.fail_after`) ends what it waits for, and"
+    " what becomes of that only shows in real time"
+)
+
 CLOCKS = tuple(f"{name}{unit}" for name in ("time", "monotonic", "perf_counter") for unit in ("", "_ns"))
 """What code stops by that looks at `time`."""
 
 
 class Slept(list[float]):
-    """What was slept, in seconds, and the time that it is by then."""
+    """What was slept, in seconds, and the time that it is by then.
+
+    `is_cut` says that somebody's deadline has come meanwhile: how that one is met, no time being waited, is not known.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.passed = 0.0
+        self.passed, self.is_cut = 0.0, False
+        self._due: list[asyncio.TimerHandle] = []
+
+    def append(self, seconds: float) -> None:
+        """Somebody sleeps."""
+        super().append(seconds)
+        self.passes(seconds)
 
     def spent(self, seconds: float) -> None:
-        """Somebody sleeps."""
+        """Somebody sleeps, perhaps for no time at all, which is no wait."""
         if seconds and seconds > 0:
             self.append(float(seconds))
-            self.passed += seconds
+
+    def passes(self, seconds: float) -> None:
+        """So much time is over, perhaps all there is."""
+        by_then = time.monotonic() + seconds
+        self.is_cut = self.is_cut or any(not one.cancelled() and one.when() <= by_then for one in self._due)
+        self.passed += seconds if math.isfinite(seconds) else 0.0
+
+    @property
+    def ended(self) -> str:
+        """Why nobody knows what becomes of it, empty if no deadline has come."""
+        return ENDED if self.is_cut else ""
+
+    def noting(self, call_at: Callable[..., asyncio.TimerHandle]) -> Callable[..., asyncio.TimerHandle]:
+        """What an event loop does with a deadline, noted: all of them come down to this."""
+
+        def noted(*args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+            self._due.append(call_at(*args, **kwargs))
+            return self._due[-1]
+
+        return noted
 
     def moved(self, clock: Callable[[], Any], per_second: int = 1) -> Callable[[], Any]:
         """A clock of Python's own that goes on by what was slept, and by what attempts took."""
@@ -66,6 +99,7 @@ def without_waiting() -> Iterator[Slept]:
             patch.object(asyncio, "sleep", sleep),
             patch.object(anyio, "sleep", sleep),
             patch.multiple(time, **moved),
+            patch.object(asyncio.BaseEventLoop, "call_at", slept.noting(asyncio.BaseEventLoop.call_at)),
             _borrowed(lent),
         ):
             yield slept
@@ -99,8 +133,8 @@ _asked: list[Slept] = []
 
 def takes(seconds: float) -> None:
     """Move the clock on by what an attempt itself takes, which is no wait of the layer that is asked."""
-    if _asked and math.isfinite(seconds):
-        _asked[-1].passed += seconds
+    if _asked:
+        _asked[-1].passes(seconds)
 
 
 _each: ContextVar[float] = ContextVar("harness_each", default=0.0)

@@ -50,6 +50,7 @@ def enclosed(
         stops=most.stops or ("" if hangs else first_to_stop(most.expression)),
         seconds=seconds if known else None,
         counts=counts,
+        unmeasured=outcome.unmeasured,
         short=outcome.short or most is not passed,
         hangs=hangs,
         least=None if most is fewest else int(_total(fewest)),

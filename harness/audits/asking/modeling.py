@@ -7,17 +7,17 @@ the fallbacks around it count as they do in production.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import combinations
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models.fallback import FallbackModel
 
-from harness.audits.asking.alike import Layered, distinct
-from harness.audits.asking.clock import in_haste, without_waiting
+from harness.audits.asking.alike import Layered, tell_apart
+from harness.audits.asking.clock import ENDED, Slept, in_haste, without_waiting
 from harness.audits.asking.falling import Chain, Fallen, requested
 from harness.audits.asking.forgetting import forgetting
 from harness.audits.asking.google import Google
@@ -37,9 +37,9 @@ from harness.audits.asking.streaming import (
     streams_itself,
     streams_once,
 )
-from harness.audits.asking.transports import Asked
+from harness.audits.asking.transports import Asked, TransportLayer
 from harness.audits.asking.trouble import FURTHEST, MOST, Enough, Trouble, first, most
-from harness.audits.asking.unseen import BESIDE, PassedBy, Unseen
+from harness.audits.asking.unseen import BESIDE, Ended, PassedBy, Unseen
 from harness.audits.asking.watching import Watch
 from harness.audits.asking.wrapped import sdk_below, sdk_of, to_ask, unwrapped, wrapping
 from harness.audits.reach import is_own
@@ -87,7 +87,7 @@ class Asker:
             self.fallbacks = [Asker(one, settings, inside=True, streams=streams) for one in bare.models]
             self.chain = Chain([asker.model.model_name for asker in self.fallbacks])
             if not inside:
-                _tell_apart([*self.every])
+                tell_apart([pair for asker in self.every for pair in asker.named])
         else:
             self.sdk = sdk or (sdk_below(bare) if client is None else sdk_of(client))
             if "max_retries" in self.untold and not self.sdk.layer.unknown:
@@ -115,6 +115,15 @@ class Asker:
         wrapping = {layer.name for layer in self.wrappers}
         yield from (loop.layer for name, loop in self.loops.items() if not loop.inside and name not in wrapping)
         yield from self.wrappers
+
+    @property
+    def named(self) -> Iterator[tuple[Layered, str]]:
+        """Its own layers that have a name by themselves, with the model's."""
+        if self.sdk is not None:
+            own: list[Layered] = [*self.sdk.transports, self.sdk]
+            yield from ((one, self.model.model_name) for one in own)
+        if self.chain is not None:
+            yield self.chain, ""
 
     def _setting(self, name: str) -> Any:
         """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own, if it does."""
@@ -222,7 +231,7 @@ class Asker:
             yield from (transport.transport for transport in self.sdk.transports)
 
     def _in_haste(self, failure: Failure) -> Course:
-        with in_haste():
+        with in_haste(), forgetting(*nested(self.model), *self._below):
             return self._asked(failure).course
 
     def _asked(self, failure: Failure) -> Outcome:
@@ -236,13 +245,16 @@ class Asker:
         if failure is Failure.READ_TIMEOUT and "timeout" in self.untold:
             self.unknown[self.sdk.layer.name] = self.untold["timeout"]
             return nobody_knows(self.sdk.layer.name)
+        name = self.sdk.layer.name
         try:
             return self._request(self.sdk, failure)
+        except Ended as error:
+            self.unknown[name := str(error) or self._own_layer(self.sdk)] = ENDED
         except Unseen as error:
-            self.unknown[self.sdk.layer.name] = str(error)
+            self.unknown[name] = str(error)
         except Exception as error:  # noqa: BLE001  a client of a make that we have not seen
-            self.unknown[self.sdk.layer.name] = f"asking it raised {type(error).__name__}: {error}"
-        return nobody_knows(self.sdk.layer.name)
+            self.unknown[name] = f"asking it raised {type(error).__name__}: {error}"
+        return nobody_knows(name, unmeasured=ENDED if self.unknown[name] == ENDED else "")
 
     def _request(self, sdk: Sdk, failure: Failure) -> Outcome:
         if failure is Failure.READ_TIMEOUT and _waits_for_ever(sdk):
@@ -251,10 +263,8 @@ class Asker:
         below, trouble, course = [], replace(first(failure), takes=patience), Course(seconds=patience)
         short = False
         for transport in sdk.transports:
-            met = transport.ask(trouble)
+            met = self._met(transport, trouble)
             trouble, short = met.trouble, short or met.short
-            if met.unknown:
-                self.unknown[transport.layer.name] = met.unknown
             answer = met.answer
             if transport.layer.unknown or transport.inner is not None or met.sends > 1:
                 sends = None if met.unknown else met.sends
@@ -334,7 +344,10 @@ class Asker:
 
     def _unanswered(self, sdk: Sdk) -> Outcome:
         """What becomes of a request whose answer is waited for without end: no client gives up, so none tries again."""
-        asked, error = self._rehearsed(sdk, first(Failure.READ_TIMEOUT), retries=0)
+        never = replace(first(Failure.READ_TIMEOUT), takes=inf)
+        for transport in sdk.transports:
+            self._met(transport, never)
+        asked, error = self._rehearsed(sdk, never, retries=0)
         if not asked.sends:
             raise PassedBy(error)
         if {*self._patience} - {None}:
@@ -354,8 +367,7 @@ class Asker:
         It has sent so much `once`, and then with all tries of the SDK. Where that is kept in what does not forget, it
         is too late for every other failure, too.
         """
-        own = [one for one in (sdk.wire, sdk.client, *nested(self.model)) if is_own(type(one))]
-        if not own and not any(hooks_of(sdk.wire)):
+        if not self._own(sdk) and not any(hooks_of(sdk.wire)):
             return ""
 
         def alone() -> int:
@@ -368,7 +380,28 @@ class Asker:
             return ""
         self._forget()
         self._is_spent = self._is_spent or alone() != once
-        return self._hide(own[0], REMEMBERS) if own else sdk.layer.name
+        return self._own_layer(sdk)
+
+    def _own(self, sdk: Sdk) -> list[Any]:
+        """Who is the person's own of those that a request goes through, but for transports."""
+        return [one for one in (sdk.wire, sdk.client, *nested(self.model)) if is_own(type(one))]
+
+    def _own_layer(self, sdk: Sdk) -> str:
+        """The name of the layer to which it is put down what code of the person's own does."""
+        own = self._own(sdk)
+        layer = looping(own[0], "model") if own else sdk.layer
+        if own:
+            self.loops[layer.name] = Owner(layer, lambda: None)
+        return layer.name
+
+    def _met(self, transport: TransportLayer, trouble: Trouble) -> Asked:
+        """What a transport does with a trouble. Raises `Ended` if a deadline of its own does it."""
+        met = transport.ask(trouble)
+        if met.unknown == ENDED:
+            raise Ended(transport.layer.name)
+        if met.unknown:
+            self.unknown[transport.layer.name] = met.unknown
+        return met
 
     def _retries(self, sdk: Sdk) -> int:
         """How often the SDK tries again: as the model's settings say, else as the client does."""
@@ -392,7 +425,7 @@ class Asker:
             retries = self._setting("max_retries")
         if send is None:
             send = sdk.post if self.model is None else partial(self._send, self.model, retries)
-        with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept:
+        with sdk.meeting(trouble, retries=retries) as counter, without_waiting() as slept, _in_time(slept):
             self._patience = () if self.model is None else counter.patience  # a call's own settings are not sent here
             counter.most = most(inside * self._retries(sdk), inside * (retries or 0))
             counter.slept = slept
@@ -437,27 +470,8 @@ class Asker:
             self.loops[loop.layer.name] = loop
             turns = times(fallen.turns, loop.layer.name, endless=fallen.endless, wait=fallen.wait)
             expression, course = product(expression, turns), course.repeated(fallen.turns, fallen.wait)
-        return Outcome(expression, course, error, short=short)
-
-
-def _tell_apart(models: Sequence[Asker]) -> None:
-    """Let the layers of a fallback, and of its models, have names of their own. Those that are alike keep theirs.
-
-    What is said of one of those is true of the others: they may even be one client.
-    """
-    every: list[tuple[Layered, str]] = []
-    for asker in models:
-        if asker.sdk is not None:
-            own: list[Layered] = [*asker.sdk.transports, asker.sdk]
-            every += [(one, asker.model.model_name) for one in own]
-        if asker.chain is not None:
-            every.append((asker.chain, ""))
-    pairs = [(one.layer, other.layer) for (one, _), (other, _) in combinations(every, 2)]
-    unlike = {one.name for one, other in pairs if one.name == other.name and one != other}
-    told = [(one, whose) for one, whose in every if one.layer.name in unlike]
-    names = distinct((one.layer.name, whose) for one, whose in told)
-    for (one, _), name in zip(told, names, strict=True):
-        one.layer = one.layer.model_copy(update={"name": name})
+        unmeasured = next((one.unmeasured for one in taken if one.unmeasured), "")
+        return Outcome(expression, course, error, short=short, unmeasured=unmeasured)
 
 
 def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
@@ -472,3 +486,10 @@ def _share(met: Asked, layer: str, once: int, inside: int) -> Times:
 def _waits_for_ever(sdk: Sdk) -> bool:
     """Whether a client has no read timeout. A transport into which nobody can look may have one of its own."""
     return sdk.layer.each is None and not any(transport.layer.unknown for transport in sdk.transports)
+
+
+@contextmanager
+def _in_time(slept: Slept) -> Iterator[None]:
+    yield
+    if slept.is_cut:
+        raise Ended

@@ -17,7 +17,7 @@ class Outcome:
     `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
     that of whoever reads such an answer; `short` that it is the worst where chance makes waits short. `hasty` tells the
     course with such waits, of what else may be the worst with the longest ones. `answer` is what a model made of what
-    came, if it raised nothing.
+    came, if it raised nothing. `unmeasured` is why a run, whose waits are divided, does not show it either.
     """
 
     expression: Expression
@@ -28,8 +28,9 @@ class Outcome:
     short: bool = False
     hasty: Callable[[], Course] | None = None
     answer: ModelResponse | None = None
+    unmeasured: str = ""
 
 
-def nobody_knows(layer: str) -> Outcome:
+def nobody_knows(layer: str, unmeasured: str = "") -> Outcome:
     """The outcome of a request through a layer that cannot be asked."""
-    return Outcome(times(None, layer), Course(seconds=float("nan")), None)
+    return Outcome(times(None, layer), Course(seconds=float("nan")), None, unmeasured=unmeasured)

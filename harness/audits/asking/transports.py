@@ -87,6 +87,8 @@ class TransportLayer:
             return _connecting(self.transport, self.http, trouble)
         with forgetting(self.transport) as forget:
             asked = _rehearsed(self, trouble)
+            if asked.unknown:
+                return asked
             if not asked.sends or self._is_spent or _remembers(self, trouble, asked.sends):
                 forget()
                 # What is kept where nobody can make it forget, no other failure finds as it was.
@@ -302,9 +304,10 @@ def _run(layer: TransportLayer, trouble: Trouble, watch: Watch, twin: Any = None
         try:
             response = _sent(twin, request)
         except Enough:
-            return Asked(below.sends - 1, tuple(slept[:MOST]), trouble, endless=True)
+            return Asked(below.sends - 1, tuple(slept[:MOST]), trouble, endless=True, unknown=slept.ended)
         except Exception as error:  # noqa: BLE001  whatever its caller would see
-            return Asked(below.sends, tuple(slept), Trouble(trouble.failure, error=error, takes=_spent(below, slept)))
+            seen = Trouble(trouble.failure, error=error, takes=_spent(below, slept))
+            return Asked(below.sends, tuple(slept), seen, unknown=slept.ended)
     left = Trouble(
         trouble.failure,
         status=response.status_code,
@@ -312,7 +315,7 @@ def _run(layer: TransportLayer, trouble: Trouble, watch: Watch, twin: Any = None
         takes=_spent(below, slept),
         closed=response.is_closed and not response.is_stream_consumed,
     )
-    return Asked(below.sends, tuple(slept), left)
+    return Asked(below.sends, tuple(slept), left, unknown=slept.ended)
 
 
 def _spent(below: Any, slept: list[float]) -> float:

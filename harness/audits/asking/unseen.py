@@ -19,3 +19,7 @@ class PassedBy(Unseen):
         super().__init__(
             f"a request goes past the client that is there before, and only a run shows through which: {error}"
         )
+
+
+class Ended(Exception):
+    """A request that a deadline ends which no setting tells of: that of the layer of this name, if it is known."""
