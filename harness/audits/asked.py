@@ -139,8 +139,11 @@ def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) ->
     read = READ if outcome.assumed and type(outcome.error) is TypeError else ()
     errors = [outcome.error, *(kind("harness") for kind in read)]
     errors += [other for error in errors for other in made_of.of(error)]
+    made = made_of.made if outcome.assumed or any(map(made_of.catches, errors)) else ()
     taken = (None,) if outcome.assumed or any(map(made_of.takes, errors)) else ()
-    return replace(outcome, error=worst_error(lives, *errors, *taken, own=True))
+    usual = worst_error(lives, *errors, *taken, own=True)
+    worst = worst_error(lives, usual, *made, own=True)
+    return replace(outcome, error=worst, otherwise=None if worst is usual else usual)
 
 
 def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:

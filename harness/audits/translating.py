@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.audits.reach import Reached, is_own, own_function
 from harness.audits.sources import last_name, scope_of, tree_of
+from harness.audits.spelled import MAKERS, Spelled
 from harness.subjects.bare import bare, silent
 from harness.subjects.importing import is_theirs
 from harness.subjects.wrapping import wrappers
@@ -31,12 +32,14 @@ Kind = type[BaseException]
 class Translating:
     """Some code, of some of which there may be no source, and what the names in it are.
 
-    `tries` are its `except` clauses that raise something, those of one `try` together.
+    `tries` are its `except` clauses that raise something, those of one `try` together. `made` are the errors of an
+    engine's own types that it makes elsewhere: they may tell the engine how it is to go on.
     """
 
     trees: Sequence[ast.Module | None] = ()
     tries: Sequence[Sequence[ast.ExceptHandler]] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
+    made: Sequence[BaseException] = ()
 
     def of(self, error: BaseException) -> Iterator[BaseException]:
         """The errors that may come up in place of this one: each as one that says nothing but its type, and as it is.
@@ -56,6 +59,12 @@ class Translating:
     def takes(self, error: BaseException) -> bool:
         """Whether the code may take this error for an answer, and come to its end."""
         return any(tree is None or any(self._ends(node, error) for node in ast.walk(tree)) for tree in self.trees)
+
+    def catches(self, error: BaseException) -> bool:
+        """Whether a clause of it may take this error, whatever it does then."""
+        nodes = (node for tree in self.trees if tree is not None for node in ast.walk(tree))
+        tries = (node for node in nodes if isinstance(node, ast.Try | ast.TryStar))
+        return any(True for node in tries for _clause in self._taking(node.handlers, error))
 
     def _ends(self, node: ast.AST, error: BaseException) -> bool:
         """Whether this error may end in a piece of code."""
@@ -121,8 +130,37 @@ def translating(found: Iterable[Reached], *bodies: Any) -> Translating:
     codes = dict.fromkeys([*(one.by for one in found), *(wrapper.__code__ for wrapper in around)])
     tries = tuple(clauses for code in codes for clauses in _tries(code))
     trees = [tree_of(code) for code in codes if code.co_name.isidentifier()]  # no other holds a statement
-    known = {name: value for one in around for name, value in _named(one)}
-    return Translating(trees, tries, known | {one.name: one.value for one in found})
+    known = {name: value for one in around for name, value in _named(one)} | {one.name: one.value for one in found}
+    functions = dict.fromkeys([*around, *(user for one in found for user in one.users)])
+    return Translating(trees, tries, known, [error for one in functions for error in _made_in(one, known)])
+
+
+def _made_in(function: FunctionType, known: Mapping[str, Any]) -> Iterator[BaseException]:
+    """The errors of an engine's own types that some code makes outside of its `except` clauses, as far as it spells
+    them out; of what only a run shows, those that tell nothing but their type.
+    """
+    engines = {name for name, value in known.items() if any(map(_is_an_engines, _kinds(value)))}
+    if engines.isdisjoint(function.__code__.co_names) or (tree := tree_of(function.__code__)) is None:
+        return
+    spelled = Spelled(function, tree)
+    for node in _outside(tree):
+        if isinstance(node, ast.Call) and (name := last_name(node.func)) in engines:
+            try:
+                yield spelled.value(ast.Call(node.func, [ast.Constant("harness")], node.keywords))
+            except ValueError:
+                yield from map(silent, _kinds(known[name]))
+
+
+def _outside(node: ast.AST) -> Iterator[ast.AST]:
+    """All of a piece of code but what is in `except` clauses."""
+    yield node
+    for inner in ast.iter_child_nodes(node):
+        if not isinstance(inner, ast.ExceptHandler):
+            yield from _outside(inner)
+
+
+def _is_an_engines(kind: Kind) -> bool:
+    return any(base.__module__.startswith(MAKERS) for base in kind.__mro__)
 
 
 def _wrapping(value: Any) -> Iterator[FunctionType]:

@@ -39,7 +39,8 @@ def enclosed(
             hasty = through(replace(outcome, course=course), lives, {})
         most = hasty if _total(hasty) > _total(passed) else passed
     sparing = [getattr(live, "sparing", live) for live in lives]
-    fewest = through(outcome, sparing, {}) if sparing != [*lives] else passed
+    least = replace(outcome, error=outcome.otherwise or outcome.error)
+    fewest = through(least, sparing, {}) if outcome.otherwise or sparing != [*lives] else passed
     fewest = fewest if _total(fewest) < _total(passed) else passed
     seconds = max(passed.course.seconds, most.course.seconds)  # shorter attempts may be more
     known = passed.expression.total is not None and math.isfinite(seconds)
@@ -95,7 +96,7 @@ def through(outcome: Outcome, lives: Sequence[Live], unknown: Unknowns) -> Outco
 
 
 def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | BaseException:
-    """The one of these exceptions that the layers try again most often: a condition may be about one type only.
+    """The one of these exceptions that the layers try again most often, and longest: a condition may be about one type.
 
     None among them is something that is returned in place of one.
     To them come the types that a decorator's condition names; of these the person's `own` alone, if that is said.
@@ -105,11 +106,11 @@ def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | Bas
         *errors,
         *(made for kind in named for made in (unset(kind), bare(kind, "harness"))),
     ]
-    return max(every, key=lambda error: _attempts(error, lives))
+    return max(every, key=lambda error: _extent(through(once(error), lives, {})))
 
 
-def _attempts(error: BaseException | None, lives: Sequence[Live]) -> float:
-    return _total(through(once(error), lives, {}))
+def _extent(outcome: Outcome) -> tuple[float, float]:
+    return _total(outcome), outcome.course.seconds
 
 
 def once(error: BaseException | None) -> Outcome:

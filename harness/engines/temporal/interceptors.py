@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -158,17 +159,19 @@ class Watch(Interceptor):
     def waits(self, info: activity.Info, told: Mapping[str, Any]) -> Iterator[None]:
         """Surround an attempt, after which the server, or the worker, waits if it fails and is not the last.
 
-        Nothing is `told` of a local activity.
+        Nothing is `told` of a local activity. An error may say itself how long, which is made shorter as any wait.
         """
         try:
             yield
-        except BaseException:  # what the server has given up is cancelled
-            policy = info.retry_policy
+        except BaseException as error:  # what the server has given up is cancelled
+            policy, said = info.retry_policy, getattr(error, "next_retry_delay", None)
             if policy is not None and (not policy.maximum_attempts or info.attempt < policy.maximum_attempts):
                 whole = told.get("configured", {}).get("schedule_to_close_timeout")
                 around = [configured for configured, _ in told.get("around", ())]
-                here = backoff(policy, info.attempt)
+                here = self.clock.wait(_seconds(said)) if said else backoff(policy, info.attempt)
                 self.hook.waits(self.clock.divisor * here, here, *around, *filter(None, [whole]))
+                if said and isinstance(error, ApplicationError):
+                    raise _saying(error, timedelta(seconds=here)) from error.__cause__
             raise
 
     def entered(self, key: str) -> None:
@@ -352,6 +355,18 @@ class _Requests(WorkflowOutboundInterceptor):
         if input.run_timeout is not None:
             input.run_timeout = self._watch.whole(input.run_timeout)
         super().continue_as_new(input)
+
+
+def _saying(error: ApplicationError, delay: timedelta) -> ApplicationError:
+    """The same error with another word for how long to wait."""
+    return ApplicationError(
+        error.message,
+        *error.details,
+        type=error.type,
+        non_retryable=error.non_retryable,
+        next_retry_delay=delay,
+        category=error.category,
+    )
 
 
 def _tries(info: activity.Info) -> int | None:

@@ -114,7 +114,9 @@ class Activity:
         if not allowed or name in (self.policy.non_retryable_error_types or ()):
             return Answer(raises=error)
         noticed = self._noticing.death if isinstance(error, Died) else 0.0
-        return Answer(self.policy.maximum_attempts or None, self._wait, error, noticed=noticed)
+        delay = error.next_retry_delay if isinstance(error, ApplicationError) else None
+        wait = self._wait if delay is None else lambda _attempt: seconds_of(delay) or 0.0
+        return Answer(self.policy.maximum_attempts or None, wait, error, noticed=noticed)
 
     def sure(self, age: float) -> float:
         """How old an attempt is when its deadline comes too late for what it does at the age of `age` seconds."""
