@@ -7,7 +7,7 @@ worst. The code in between is the person's, and may take a failure for an answer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,7 @@ from harness.audits.asking.tools import (
     retrying_in_body,
 )
 from harness.audits.reach import Reached, Unseen, reached, taken
+from harness.audits.rounds import rounds
 from harness.audits.telling import told_to
 from harness.audits.translating import NOTHING, Translating, translating
 from harness.retries.live import Live, MadeInCall, Opaque, Unit
@@ -84,13 +85,16 @@ def asked_inside(
     made_of = translating(found, *bodies)
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
-        layers = [*way.layers(one.through), *around, *lives]
+        layers = [*way.layers(one.through, rounds(one, found, made_of)), *around, *lives]
         yield from asking(called(prefix, one), one, layers, engine, made_of, others)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         helpers = way.layers(one.through)
         if id(one.value) not in ways and (retried := way.own(one.value, one.name, helpers)):
             yield body_unit(called(prefix, one), [*retried, *helpers, *lives])
+
+
+NO_LOOPS: Mapping[int, Sequence[Live]] = {}
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,14 @@ class Way:
     engine: Engine
     changed: Collection[int]
 
-    def layers(self, through: Sequence[Any]) -> list[Live]:
-        """The layers of all functions on a way, whose outermost comes first; the innermost layer comes first."""
-        found: list[Live] = []
-        for helper in through:
-            found = [*self.own(helper, _name(helper), found), *found]
+    def layers(self, through: Sequence[Any], loops: Mapping[int, Sequence[Live]] = NO_LOOPS) -> list[Live]:
+        """The layers of all functions on a way, whose outermost comes first; the innermost layer comes first.
+
+        The `loops` are in the code that so many of these functions are around.
+        """
+        found: list[Live] = [*loops.get(0, ())]
+        for depth, helper in enumerate(through, 1):
+            found = [*loops.get(depth, ()), *self.own(helper, _name(helper), found), *found]
         return found
 
     def own(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:

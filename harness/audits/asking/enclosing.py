@@ -109,8 +109,10 @@ def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | Bas
     return max(every, key=lambda error: _extent(through(once(error), lives, {})))
 
 
-def _extent(outcome: Outcome) -> tuple[float, float]:
-    return _total(outcome), outcome.course.seconds
+def _extent(outcome: Outcome) -> tuple[float, int, float]:
+    """How many, and how long it takes; that nobody knows it of several layers is worse than of one."""
+    unknown = sum(factor.total is None for factor in factors(outcome.expression))
+    return _total(outcome), unknown, outcome.course.seconds
 
 
 def once(error: BaseException | None) -> Outcome:
