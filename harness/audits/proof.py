@@ -38,6 +38,7 @@ DEATHS, MOST_DEATHS = 3, 8
 EVERY = "/*"
 """What the unit of a server's calls ends with: any of its tools."""
 _LEFT = "what it begins and does not wait for was not done"
+_OTHERWISE = f"its code went another way, or {_LEFT}"
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
@@ -363,7 +364,7 @@ def _why_not(
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
         yield "its model sent no request that could be made to fail here"
     if cell.bound and cell.counts == "requests" and not seen.requests:
-        yield f"the run asked nobody: its code went another way, or {_LEFT}"
+        yield f"the run asked nobody: {seen.reason or _OTHERWISE}"
     yield from _ended_before(cell, target, seen, most)
 
 
@@ -380,7 +381,7 @@ def _ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: in
 def _never_there(cell: Cell, target: Target, seen: measuring.Measured, asked: Mapping[str, int]) -> Iterator[str]:
     """Why a run did not come to the place where something was to fail."""
     if target.ways == (ALONE,) and not seen.requests:
-        yield "the run never came to this: its code went another way"
+        yield f"the run never came to this: {seen.reason or 'its code went another way'}"
     if target.step and cell.failure in IN_A_BODY and not seen.fired:
         yield f"the run never came to {target.step}, where it was to fail"
     if seen.requests and not asked:

@@ -31,12 +31,16 @@ SDKS = ("openai", "anthropic", "groq", "mistralai", "cohere", "google.genai", "h
 """Packages whose classes make clients of providers."""
 RETRYING = ("urllib3", "requests", "aiohttp_retry", "httpx_retries", "aiobotocore")
 """Packages whose clients retry in ways of their own, which nobody here can ask."""
-MAKERS = (*SDKS, *RETRYING, "httpx", "httpx2")
+ALONE = ("mcp.client", "http.client", "urllib.request")
+"""Modules whose clients, or functions, ask over connections that nobody here can ask."""
+MAKERS = (*SDKS, *RETRYING, *ALONE, "httpx", "httpx2")
 """Packages whose clients a function may make."""
 CHANGING = frozenset({"transport", "mounts", "auth", "event_hooks"})
 """Arguments of an HTTP client that may make one request several."""
 CALLS = frozenset({"request", "get", "options", "head", "post", "put", "patch", "delete", "stream"})
 """Functions of an HTTP library that send one request."""
+OPENS = frozenset({"urlopen", "urlretrieve"})
+"""Functions of `urllib.request` that send one request."""
 SOMEWHERE = "https://harness.invalid/"
 
 
@@ -105,7 +109,7 @@ def asks(value: Any, by: CodeType | None = None) -> bool:
         mounted = by is None or "mount" in by.co_names  # a session of `requests` retries where an adapter does
         return _makes(value) and (mounted or not value.__module__.startswith("requests"))
     if inspect.isfunction(value):
-        return _is_http_call(value)
+        return _is_http_call(value) or _is_opening(value)
     return _asks_itself(value) or _is_around(value, by)
 
 
@@ -161,6 +165,8 @@ def _is_object(value: Any) -> bool:
 
 def hidden_in(value: Any, by: CodeType) -> str:
     """Why what is made in a call cannot be seen before, empty if nothing can be hidden there."""
+    if value.__module__.startswith(ALONE):
+        return f"{value.__module__}.{value.__qualname__} {_ALONE}"
     if inspect.isfunction(value) or (value.__module__.startswith(("httpx", "httpx2")) and not _is_changed(by)):
         return ""
     return f"{value.__module__}.{value.__qualname__} is made in the call, where nobody can see its settings before"
@@ -171,9 +177,14 @@ def unaskable(value: Any) -> str:
     kind = type(value)
     if not _is_known(value):
         return f"{kind.__module__}.{kind.__qualname__} is around a client, and what it does with a failure is its own"
+    if kind.__module__.startswith(ALONE):
+        return f"{kind.__module__}.{kind.__qualname__} {_ALONE}"
     return (
         f"{kind.__module__.partition('.')[0]} retries by itself, and its {kind.__qualname__} cannot be asked how often"
     )
+
+
+_ALONE = "asks over connections of its own, and nobody here can ask it what it does with a failure"
 
 
 def _retries_nothing(value: Any) -> bool:
@@ -197,11 +208,24 @@ def _makes(kind: type[Any]) -> bool:
     modules = tuple(base.__module__ for base in kind.__mro__)
     sdk = any(module.startswith(SDKS) for module in modules) and callable(getattr(kind, "post", None))
     http = any(module.partition(".")[0] in ("httpx", "httpx2") for module in modules) and hasattr(kind, "base_url")
-    return sdk or http or (_named_client(kind) and kind.__module__.startswith((*SDKS, *RETRYING)))
+    return sdk or http or (_named_client(kind) and kind.__module__.startswith((*SDKS, *RETRYING, *ALONE)))
 
 
 def _named_client(kind: type[Any]) -> bool:
-    return kind.__name__.endswith(("Client", "Session", "PoolManager", "Mistral"))
+    return kind.__name__.endswith(_CLIENTS)
+
+
+_CLIENTS = (
+    "Client",
+    "Session",
+    "SessionGroup",
+    "PoolManager",
+    "Mistral",
+    "HTTPConnection",
+    "HTTPSConnection",
+    "OpenerDirector",
+)
+"""What the names of classes of clients end with, in all these packages."""
 
 
 def _is_http_call(value: Any) -> bool:
@@ -210,10 +234,14 @@ def _is_http_call(value: Any) -> bool:
     return library in ("httpx", "httpx2") and value.__name__ in CALLS
 
 
+def _is_opening(value: Any) -> bool:
+    return value.__module__ == "urllib.request" and value.__name__ in OPENS
+
+
 def _is_known(value: Any) -> bool:
     """Whether this is a client of a library that retries in its own way, but for those that certainly do not."""
     kind = type(value)
-    retries = any(base.__module__.startswith((*SDKS, *RETRYING)) for base in kind.__mro__)
+    retries = any(base.__module__.startswith((*SDKS, *RETRYING, *ALONE)) for base in kind.__mro__)
     known = retries and (_named_client(kind) or kind.__module__.startswith("botocore.client"))
     return known and not _retries_nothing(value)
 

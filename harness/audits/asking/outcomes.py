@@ -17,8 +17,8 @@ class Outcome:
     `stops` is the layer whose deadline ended it, if one did. `assumed` says that nobody raises anything: the error is
     that of whoever reads such an answer; `short` that it is the worst where chance makes waits short. `hasty` tells the
     course with such waits, of what else may be the worst with the longest ones. `answer` is what a model made of what
-    came, if it raised nothing; `otherwise` is the error where code around it makes none of its own. `unmeasured` is why a
-    run, whose waits are divided, does not show it either.
+    came, if it raised nothing; `otherwise` is the error where code around it makes none of its own. `unmeasured` is
+    why a run, whose waits are divided, does not show it either.
     """
 
     expression: Expression
