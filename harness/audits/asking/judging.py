@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from harness.audits.asking.conditions import reads_results
@@ -15,7 +15,7 @@ from harness.audits.reach import own_function
 from harness.audits.sources import last_name, tree_of
 
 JUDGED = "its code looks at what it was answered and may ask again, and for which answers only a run shows"
-_BY_STATUS = frozenset(
+BY_STATUS = frozenset(
     {"status_code", "is_success", "is_error", "is_client_error", "is_server_error", "is_redirect", "headers"}
     | {"raise_for_status", "reason_phrase", "http_version"}
 )
@@ -27,15 +27,15 @@ _LOOPS = ast.For | ast.AsyncFor | ast.While
 
 def judges(value: Any) -> bool:
     """Whether a class of the person's own, of which this is an object, may ask again after an answer that is well."""
-    methods = dict(_methods(type(value)))
+    methods = dict(methods_of(type(value)))
     trees = _trees(methods)
-    asking = _asking(trees)
-    return any(map(_reads_results, methods.values())) or any(_asks_again(tree, asking) for tree in trees.values())
+    asked = asking(trees)
+    return any(map(_reads_results, methods.values())) or any(_asks_again(tree, asked) for tree in trees.values())
 
 
 def asks_once(value: Any, method: str) -> bool:
     """Whether a method of the person's own asks whoever is below by the same name, and no more than once."""
-    tree = _trees(dict(_methods(type(value)))).get(method)
+    tree = _trees(dict(methods_of(type(value)))).get(method)
     calls = [] if tree is None else _calls(tree, _METHODS | {method})
     return tree is not None and [last_name(call.func) for call in calls] == [method] and not _looped(tree, calls)
 
@@ -46,14 +46,14 @@ def _trees(methods: Mapping[str, Any]) -> dict[str, ast.AST]:
     return {name: tree for name, tree in parsed.items() if tree is not None}
 
 
-def _methods(kind: type[Any]) -> Iterator[tuple[str, Any]]:
+def methods_of(kind: type[Any]) -> Iterator[tuple[str, Any]]:
     """The methods of a class and its bases, those that others replace before them."""
     for name, member in ((name, member) for base in reversed(kind.__mro__) for name, member in vars(base).items()):
         if inspect.isroutine(member):
             yield name, member
 
 
-def _asking(trees: Mapping[str, ast.AST]) -> set[str]:
+def asking(trees: Mapping[str, ast.AST]) -> set[str]:
     """The names of the methods by which something is asked, and of those that call them."""
     asking = set(_METHODS)
     while fresh := {name for name, tree in trees.items() if name not in asking and _calls(tree, asking)}:
@@ -75,29 +75,36 @@ def _asks_again(tree: ast.AST, asking: Collection[str]) -> bool:
     """Whether a function asks in a loop, or more than once, and decides anything by what it was answered."""
     calls = _calls(tree, asking)
     again = len(calls) > 1 or _looped(tree, calls)
-    return again and any(_decides(node, _answers(tree, calls)) for node in ast.walk(tree))
+    return again and any(_decides(node, _answers(tree, asking)) for node in ast.walk(tree))
 
 
 def _looped(tree: ast.AST, calls: list[ast.Call]) -> bool:
     return any(call in ast.walk(loop) for loop in ast.walk(tree) if isinstance(loop, _LOOPS) for call in calls)
 
 
-def _answers(tree: ast.AST, calls: list[ast.Call]) -> set[str]:
+def _answers(tree: ast.AST, asked: Collection[str]) -> set[str]:
     """The names of what was answered, and of all that is made of it."""
-    known: set[str] = set()
+    return answered(tree, asked, set(), _looks)
+
+
+def answered(
+    tree: ast.AST, asked: Collection[str], known: set[str], looks: Callable[[ast.AST, set[str]], bool]
+) -> set[str]:
+    """The names that are `known`, of what is `asked` for, and of all that is made of it, as far as it `looks`."""
+    calls = _calls(tree, asked)
     while True:
         found = {
             name.id
             for node in ast.walk(tree)
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None
-            if any(call in ast.walk(node.value) for call in calls) or _looks(node.value, known)
+            if any(call in ast.walk(node.value) for call in calls) or looks(node.value, known)
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             for name in ast.walk(target)
             if isinstance(name, ast.Name)
         }
         if found <= known:
             return known
-        known |= found
+        known = known | found
 
 
 def _decides(node: ast.AST, answers: set[str]) -> bool:
@@ -113,7 +120,7 @@ def _decides(node: ast.AST, answers: set[str]) -> bool:
 
 def _looks(node: ast.AST, answers: set[str]) -> bool:
     """Whether an expression looks at more of an answer than how it was sent."""
-    if isinstance(node, ast.Attribute) and node.attr in _BY_STATUS:
+    if isinstance(node, ast.Attribute) and node.attr in BY_STATUS:
         return False
     if isinstance(node, ast.Name):
         return node.id in answers

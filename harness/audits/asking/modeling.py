@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from math import inf, prod
 from typing import Any
 
@@ -20,14 +20,14 @@ from harness.audits.asking.alike import Layered, tell_apart
 from harness.audits.asking.clock import ENDED, Slept, in_haste, without_waiting
 from harness.audits.asking.falling import Chain, Fallen, requested
 from harness.audits.asking.forgetting import forgetting
-from harness.audits.asking.google import Google
-from harness.audits.asking.huggingface import HuggingFace
+from harness.audits.asking.heeding import HEEDED, heeds
 from harness.audits.asking.judging import JUDGED, judges
 from harness.audits.asking.looping import Owner, looping, nested, owners, post_alone
 from harness.audits.asking.outcomes import Outcome, nobody_knows
 from harness.audits.asking.patience import TIMED, as_patient
 from harness.audits.asking.remembering import REMEMBERS, hooks_of, remembers
-from harness.audits.asking.sdks import Sdk, Untold, absurd_timeout, in_seconds, read_timeout
+from harness.audits.asking.sdks import Sdk, Untold
+from harness.audits.asking.settling import settled, told
 from harness.audits.asking.streaming import (
     EITHER,
     UNSEEN,
@@ -44,10 +44,9 @@ from harness.audits.asking.watching import Watch
 from harness.audits.asking.wrapped import sdk_below, sdk_of, to_ask, unwrapped, wrapping
 from harness.audits.reach import is_own
 from harness.retries.arithmetic import FOR_EVER, Course, Times, added, factors, product, spelled, times
-from harness.retries.values import MEASURED_TO, Failure, RetryLayer
+from harness.retries.values import MEASURED_TO, STATUSES, Failure, RetryLayer
 from harness.subjects import guard
 from harness.subjects.loops import run_once
-from harness.subjects.origins import explicit
 
 
 class Asker:
@@ -92,7 +91,7 @@ class Asker:
             self.sdk = sdk or (sdk_below(bare) if client is None else sdk_of(client))
             if "max_retries" in self.untold and not self.sdk.layer.unknown:
                 self.sdk.hide(self.untold["max_retries"])
-            self.sdk.layer = self._said(self.sdk.layer)
+            self.sdk.layer = told(self.sdk, settled(self.model, self.settings))
 
     @property
     def every(self) -> Iterator[Asker]:
@@ -127,45 +126,7 @@ class Asker:
 
     def _setting(self, name: str) -> Any:
         """One of the model's settings, which pydantic-ai hands to the SDK in place of the client's own, if it does."""
-        return self._settled.get(name)
-
-    @property
-    def _settled(self) -> dict[str, Any]:
-        theirs = {**(getattr(self.model, "settings", None) or {}), **self.settings}
-        return {
-            name: value for name, value in theirs.items() if name not in getattr(self.model, "unsupported_settings", ())
-        }
-
-    @property
-    def _is_timed(self) -> bool:
-        """Whether the settings say a timeout. `None` is one that has no end, but for SDKs of another make."""
-        is_none = self._setting("timeout") is None
-        return "timeout" in self._settled and not (is_none and isinstance(self.sdk, Google | HuggingFace))
-
-    def _said(self, layer: RetryLayer) -> RetryLayer:
-        """The layer of the client, with what the model's settings say to it."""
-        if layer.unknown or (absurd := self._absurd):
-            return layer if layer.unknown else layer.model_copy(update={"unknown": absurd})
-        said, values, each, kept = {}, {}, layer.each, dict(layer.settings)
-        if (retries := self._setting("max_retries")) is not None:
-            kept.pop(self.sdk.number if self.sdk else "", None)
-            said["max_retries"], values["max_retries"] = str(retries), retries
-        if self._is_timed:
-            said["timeout"] = in_seconds(each := read_timeout(self._setting("timeout")))
-            values["timeout"] = each
-        if not said:
-            return layer
-        usual = {name: whose for name, whose in layer.usual.items() if name in kept and name not in said}
-        changed = {"settings": {**kept, **said}, "usual": usual, "origin": explicit(**values), "each": each}
-        return layer.model_copy(update=changed)
-
-    @property
-    def _absurd(self) -> str:
-        """Why the model's settings cannot be meant."""
-        retries = self._setting("max_retries")
-        if isinstance(retries, int) and retries < 0:
-            return f"max_retries={retries} makes no sense"
-        return absurd_timeout(self._setting("timeout"))
+        return settled(self.model, self.settings).get(name)
 
     def _named(self, layer: RetryLayer) -> RetryLayer:
         """A layer that cannot be asked says whose it is."""
@@ -186,9 +147,29 @@ class Asker:
             name = self.sdk.layer.name
             self.unknown[name] = BESIDE.format(hosts[0])
             outcome = nobody_knows(name)
+        if STATUSES.get(failure, 0) >= 400 and outcome.expression.total is not None and self._heeding:
+            self.unknown[self._heeding] = HEEDED
+            outcome = nobody_knows(self._heeding, unmeasured=HEEDED)
         outcome = self._judged(outcome) if is_well else self._either_way(outcome, failure)
         answer = self._answer if outcome.error is None else None
         return replace(outcome, hasty=lambda: self._in_haste(failure), answer=answer)
+
+    @cached_property
+    def _heeding(self) -> str:
+        """The layer that decides by what an error says; empty if none does."""
+        if self.sdk is None or self.sdk.layer.unknown:
+            return ""
+        transports = (one.layer.name for one in self.sdk.transports if heeds(one.transport, answers=True))
+        around = [(one, False) for one in nested(self.model)]
+        around += [(one, True) for one in (self.sdk.client, self.sdk.wire, *hooks_of(self.sdk.wire))]
+        if name := next(transports, ""):
+            return name
+        found = next((one for one, answers in around if heeds(one, answers=answers)), None)
+        if found is None or not is_own(type(found)):
+            return "" if found is None else self.sdk.layer.name
+        layer = looping(found, "model")
+        self.loops[layer.name] = Owner(layer, lambda: None)
+        return layer.name
 
     def _judged(self, outcome: Outcome) -> Outcome:
         """What becomes of an answer that was tried; of any other, where code of the person's own judges it, who knows?
