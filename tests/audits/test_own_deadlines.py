@@ -14,6 +14,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
+from harness import audit
 from harness.audits.asking.clock import ENDED
 from harness.audits.asking.modeling import Asker
 from harness.retries.values import Failure
@@ -97,6 +98,12 @@ def test_a_deadline_also_comes_while_an_sdk_waits():
     asker = Asker(WithTimeout(model(5, retries=10)))
     assert asker.ask(F.UNAVAILABLE).expression.total is None
     assert asker.ask(F.UNAUTHORIZED).expression.total == 1
+
+
+def test_what_to_do_about_it_is_said():
+    report = audit(f"{__name__}:impatient", "none", static=True)
+    (finding,) = [one for one in report.findings if one.rule == "unknown-layer"]
+    assert "the client's own timeout" in finding.remedy
 
 
 def test_a_run_in_which_waits_are_divided_does_not_tell_either(tmp_path):

@@ -65,11 +65,15 @@ def _resolving(reason: str, *, proven: bool) -> str:
     if any(words in reason for words in _IN_A_RUN):
         counted = "go by what was measured" if proven else "leave `--static` out, so that a run counts it"
         return f"{counted}; what no run reaches, count yourself"
+    if any(words in reason for words in _IN_NO_RUN):
+        return "count it yourself: decide by a status, and wait with the client's own timeout, if a run is to count it"
     return "make it when the module is imported, of something that the audit can ask; else count it yourself"
 
 
 _IN_A_RUN = ("only a run", "only known in a run")
 """How a reason says that no better look at the configuration would help."""
+_IN_NO_RUN = ("only shows in real time", "only the provider knows")
+"""How one says that a run would not either, whose times are divided and whose errors are made up."""
 
 
 RULES = (
