@@ -78,6 +78,12 @@ def test_before_a_deadline_the_shortest_waits_that_chance_allows_are_the_worst(t
     assert (cell.least, cell.counted, cell.agrees) == (least, 5, True)
 
 
+def test_the_timeout_of_a_step_strikes_among_the_retries_inside_it(tmp_path):
+    cell = measured(tmp_path, "fixtures.audit.hurried_step:settle", "dbos", "step:ask.client", F.READ_TIMEOUT)
+    assert cell.chain == "2 (dbos step ends 4 (openai) after 30 s) × 3 (dbos step) = 6"
+    assert (cell.counted, cell.agrees) == (6, True)
+
+
 def test_a_call_that_says_a_timeout_of_its_own_is_tried_as_often_as_fits_in_with_that(tmp_path):
     subject, unit = "fixtures.audit.hurried_flow:briefly", "step:ask_briefly.patient"
     cell = measured(tmp_path, subject, "prefect", unit, F.READ_TIMEOUT)

@@ -7,7 +7,7 @@ was scaled to; a process that recovers a workflow of somebody else's knows no mo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -29,14 +29,14 @@ class Deadlines:
         self._hook: Hook | None = None
         self._configured: dict[float, float] = {}
 
-    def report(self, hook: Hook) -> None:
-        """From now on scale what is set by `SetWorkflowTimeout` as the hook says."""
+    def report(self, hook: Hook, limit: Callable[[float], float]) -> None:
+        """From now on scale what is set by `SetWorkflowTimeout` to what `limit` says."""
         self._hook = hook
         original = dbos.SetWorkflowTimeout.__init__
 
         @wraps(original)
         def set_timeout(setting: Any, workflow_timeout_sec: float | None) -> None:
-            original(setting, None if workflow_timeout_sec is None else self._scaled(hook, workflow_timeout_sec))
+            original(setting, None if workflow_timeout_sec is None else self._scaled(limit, workflow_timeout_sec))
 
         dbos.SetWorkflowTimeout.__init__ = set_timeout  # type: ignore[method-assign, assignment]
 
@@ -57,7 +57,7 @@ class Deadlines:
         finally:
             _known.set(before)
 
-    def _scaled(self, hook: Hook, configured: float) -> float:
-        effective = hook.limit(configured, whole=True)
+    def _scaled(self, limit: Callable[[float], float], configured: float) -> float:
+        effective = limit(configured)
         self._configured[effective] = configured
         return effective

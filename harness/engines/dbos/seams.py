@@ -140,8 +140,10 @@ def running_step() -> str | None:
     return f"{here.workflow_id}:{here.curr_step_function_id}"
 
 
-def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., Any]], bool]) -> None:
-    """Let `hook` see every step's body, attempt by attempt, and say what its timeout is; divide its waits by `scale`.
+def watch_units(
+    hook: Hook, scale: float, is_their_own: Callable[[Callable[..., Any]], bool], limit: Callable[[float], float]
+) -> None:
+    """Let `hook` see every step's body, attempt by attempt; divide its waits by `scale`, and `limit` its timeout.
 
     A body that is DBOS's own is passed on as it is.
     """
@@ -156,7 +158,7 @@ def watch_units(hook: Hook, scale: float, is_their_own: Callable[[Callable[..., 
             options["interval_seconds"] /= scale
         around: Around = nullcontext
         if (configured := options.get("timeout_seconds")) is not None:
-            options["timeout_seconds"] = hook.limit(configured)
+            options["timeout_seconds"] = limit(configured)
             around = partial(hook.limited, configured, options["timeout_seconds"])
         if is_their_own(func):
             return original(dbos, step_ctx, func, args, kwargs, **options)

@@ -21,7 +21,7 @@ from harness.engines.dbos.records import workflow_id
 from harness.engines.dbos.stores import SQLITE
 from harness.engines.dbos.urls import is_postgres, with_login_of
 from harness.retries.live import Live, Unit
-from harness.subjects.clock import eased
+from harness.subjects.clock import Clock, eased, in_order
 from harness.subjects.importing import loaded_function
 
 if TYPE_CHECKING:
@@ -92,12 +92,20 @@ class DbosWorker:
         usual = hook.pace() or max(HASTE, self._case.scale)
         scale = eased(usual if self._case.auto_scale else self._case.scale, hook.ease())
         self._is_twofold = hook.plans("duplicate")
-        seams.watch_units(hook, scale, transactions.is_body)
+        limit = self._limits(hook)
+        seams.watch_units(hook, scale, transactions.is_body, limit)
         transactions.watch(hook)
         seams.watch_commits(hook, self._ids.__contains__)
         self._children.report(hook, are_steps=self._case.subject.agent is None)
-        self._deadlines.report(hook)
+        self._deadlines.report(hook, partial(limit, whole=True))
         seams.scale_waits(hook, scale)
+
+    def _limits(self, hook: Hook) -> Callable[..., float]:
+        """What a configured timeout is here: as the hook says, unless waits and timeouts are to be divided alike."""
+        if self._case.auto_scale:
+            return hook.limit
+        clock = Clock(self._case.scale, asked=True, ease=hook.ease())
+        return lambda seconds, *, whole=False: in_order(clock.limit(seconds, whole=whole)).effective
 
     def opens_unit(self, function: Callable[..., Any]) -> bool:
         from dbos import DBOS
