@@ -167,7 +167,8 @@ def body_unit(name: str, lives: Sequence[Live]) -> UnitAudit:
     layers = told([live.layer for live in lives], unknown)
     cell = raising(lives, unknown).model_copy(update={"bound": any(layer.kind == "container" for layer in layers)})
     unit = UnitAudit(unit=name, layers=layers, cells=(cell,))
-    return unit.model_copy(update={"step": str(StepId.of("step", unit.called)) if unit.called else ""})
+    shown = "" if unit.unseen else unit.called
+    return unit.model_copy(update={"step": str(StepId.of("step", shown)) if shown else ""})
 
 
 def raising(lives: Sequence[Live], unknown: Unknowns) -> Cell:

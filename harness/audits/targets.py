@@ -152,7 +152,7 @@ def _dying_in_step(unit: UnitAudit) -> Target | str:
     """A step of the person's own dies as a whole, whatever it asks."""
     if unit.dies:
         return Target(unit.dies, STEP)
-    return _ONE_DEATH if unit.called else _NO_RUN
+    return _ONE_DEATH if unit.called and not unit.unseen else _NO_RUN
 
 
 _NO_RUN = "no run of the harness can make it happen"

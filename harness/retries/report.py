@@ -149,6 +149,11 @@ class UnitAudit(Value):
         return next((layer.called for layer in self.layers if layer.called), "")
 
     @property
+    def unseen(self) -> bool:
+        """Whether no run shows it as a unit of its own, but only what it asks."""
+        return any(layer.called and layer.unseen for layer in self.layers)
+
+    @property
     def served(self) -> bool:
         """Whether it is about an MCP server: its listing, or any of its tools."""
         return any(layer.kind == "mcp" for layer in self.layers)

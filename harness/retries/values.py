@@ -124,13 +124,13 @@ class RetryLayer(Value):
     `settings` are spelled as its library spells them. Of those in `usual` nobody said anything: they are the default of
     the library that is named there. Timeouts are seconds: `each` for one attempt, `all` for all; one that does not
     interrupt lets a unit that is running come to its end, with all its retries. `called` is what the engine calls a
-    unit of the person's own, which a run shows. `kept` says that what it recorded is not done again, whatever the run
-    around it keeps; `loses` that it is done again, even if that keeps results; `strays` is what it is given for which
-    what was kept may not be found. `decided` is what its own retry condition wants, of far more than the classes of
-    failure; `heeds` that it waits as long as `Retry-After` says, `results` that it tries again after what was returned,
-    too. `recalls` says that each of its attempts calls the
-    units inside anew, so that a run does not show which of its calls are one that is tried again; `queue` is the queue
-    of a worker of the person's own that it is asked for on.
+    unit of the person's own, which a run shows; of one that is `unseen` only what asks somebody in it. `kept` says that
+    what it recorded is not done again, whatever the run around it keeps; `loses` that it is done again, even if that
+    keeps results; `strays` is what it is given for which what was kept may not be found. `decided` is what its own
+    retry condition wants, of far more than the classes of failure; `heeds` that it waits as long as `Retry-After` says,
+    `results` that it tries again after what was returned, too. `recalls` says that each of its attempts calls the units
+    inside anew, so that a run does not show which of its calls are one that is tried again; `queue` is the queue of a
+    worker of the person's own that it is asked for on.
     """
 
     name: str
@@ -145,6 +145,7 @@ class RetryLayer(Value):
     unknown: str = ""
     notes: tuple[str, ...] = ()
     called: str = ""
+    unseen: bool = False
     kept: bool = False
     loses: bool = False
     strays: str = ""

@@ -60,6 +60,8 @@ unit_here: ContextVar[Unit | None] = ContextVar("harness_unit", default=None)
 replaying_here: ContextVar[bool] = ContextVar("harness_replaying", default=False)
 waiting_here: ContextVar[Body | None] = ContextVar("harness_waiting", default=None)
 """A tool that is itself a unit: its body begins when the engine runs the unit's."""
+unseen_here: ContextVar[StepId | None] = ContextVar("harness_unseen", default=None)
+"""What runs here and is no step, because no engine records it as one: as it would be called if it was."""
 asked_here: ContextVar[StepId | None] = ContextVar("harness_asked", default=None)
 """The tool call that a toolset of the engine's is to answer: its body runs here, or does not."""
 

@@ -12,6 +12,7 @@ from harness.audits.wire.measuring import measure, open_wire
 from harness.retries.report import AuditReport, Cell
 from harness.retries.values import Failure
 from harness.scenario import Scenario
+from tests.audits.cells import measured
 
 DBOS = """
 import asyncio
@@ -281,3 +282,52 @@ def plainly_shipped(prompt: str) -> None:
 def test_the_timeout_of_an_async_flow_ends_no_sync_task_and_every_other_one(tmp_path: Path, name: str, attempts: int):
     _report, found = audited(tmp_path, BLOCKING, name, "prefect")
     assert set(counts(found).values()) == {(attempts, attempts)}
+
+
+LOCAL = """
+import asyncio
+from datetime import timedelta
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    import httpx
+
+SAID = {"start_to_close_timeout": timedelta(seconds=60), "retry_policy": RetryPolicy(maximum_attempts=2)}
+client = httpx.AsyncClient(timeout=5)
+
+@activity.defn
+async def fetch(page: int) -> str:
+    return (await client.get(f"https://api.example.com/{page}")).raise_for_status().text
+
+@workflow.defn
+class Inner:
+    @workflow.run
+    async def run(self, page: int) -> str:
+        return await workflow.execute_local_activity(fetch, page, **SAID)
+
+@workflow.defn
+class Beside:
+    @workflow.run
+    async def run(self, prompt: str) -> None:
+        calls = [workflow.execute_local_activity(fetch, page, **SAID) for page in range(3)]
+        await asyncio.gather(*calls, return_exceptions=True)
+
+@workflow.defn
+class Within:
+    @workflow.run
+    async def run(self, prompt: str) -> None:
+        calls = [workflow.execute_child_workflow(Inner.run, page, id=f"inner-{page}") for page in range(3)]
+        await asyncio.gather(*calls, return_exceptions=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["Beside", "Within"])
+def test_calls_of_a_local_activity_are_told_apart_though_they_are_no_steps(tmp_path: Path, name: str):
+    module = tmp_path / f"local_{name.lower()}.py"
+    module.write_text(LOCAL)
+    once = {"workflow_attempts": 1}
+    subject, unit = f"{module}:{name}", "step:fetch.client"
+    cell = measured(tmp_path / "run", subject, "temporal", unit, Failure.UNAVAILABLE, **once)
+    assert cell.measured, cell.unmeasured
+    assert (cell.predicted, cell.counted, cell.measured.calls) == (2, 2, 3)

@@ -32,6 +32,8 @@ from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
 from harness.steps import StepId
 from harness.subjects import bodies
+from harness.subjects.places import unseen_here
+from harness.subjects.probes import Probes
 
 PROVIDERS = frozenset(
     {
@@ -140,7 +142,8 @@ class Endpoint:
         probes = bodies.active()
         assert probes is not None, "a provider is asked in a life only"
         with self._lock:
-            call, counts = call_of(step := probes.place()), self._is_his(request)
+            step = _place(probes)
+            call, counts = call_of(step), self._is_his(request)
             failure = self._failing(request)
             sent = call if counts else f"{call}, {request.url.host} {sending.get()}"
             self.sent[sent] += 1
@@ -219,9 +222,14 @@ def is_in_model_of(agent: str) -> bool:
     return any(f"__{agent}__model" in f"__{name}" for name in _around())
 
 
+def _place(probes: Probes) -> str | None:
+    """The step that runs here, or what would be one if its engine recorded it."""
+    return str(unseen_here.get() or "") or probes.place()
+
+
 def _around() -> list[str]:
     probes = bodies.active()
-    place = probes.place() if probes is not None else None
+    place = _place(probes) if probes is not None else None
     return [one.name for one in StepId.parse(place).path if one.name] if place else []
 
 

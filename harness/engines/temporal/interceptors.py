@@ -44,11 +44,13 @@ from harness.engines.base import RUN, Hook
 from harness.engines.clock import Clock
 from harness.engines.temporal.children import Children
 from harness.engines.temporal.noticing import LEEWAY, Noticing
-from harness.engines.temporal.records import BEFORE, HEADER, WHOLE
+from harness.engines.temporal.records import BEFORE, HEADER, UNSEEN, WHOLE
 from harness.engines.temporal.underway import UnderWay
 from harness.engines.temporal.waiting import LEFT_TO_THE_SERVER, backoff
 from harness.faults import LATE
+from harness.steps import StepId
 from harness.subjects.clock import Limit, in_order, limits
+from harness.subjects.places import Setting, unseen_here
 
 IsAwaited = Callable[[activity.Info], Awaitable[bool]]
 TIMEOUTS = ("schedule_to_close_timeout", "schedule_to_start_timeout", "start_to_close_timeout", "heartbeat_timeout")
@@ -210,7 +212,9 @@ class _Bodies(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         info = activity.info()
         if HEADER not in input.headers:
-            with self._watch.waits(info, {}) if info.is_local else nullcontext():
+            local = input.headers.get(UNSEEN)
+            here = None if local is None else StepId.parse(json.loads(local.data))
+            with self._watch.waits(info, {}) if info.is_local else nullcontext(), Setting(unseen_here, here):
                 return await super().execute_activity(input)
         told = json.loads(input.headers[HEADER].data)
         key = told["unit"]
@@ -251,6 +255,7 @@ class _Requests(WorkflowOutboundInterceptor):
         super().__init__(next)
         self._watch = watch
         self._asked: Counter[str] = Counter()
+        self._unseen: Counter[str] = Counter()
         self._unit = ""
         self._told: Payload | None = None
 
@@ -290,8 +295,12 @@ class _Requests(WorkflowOutboundInterceptor):
         return handle
 
     def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002
-        """It is no unit here, as nothing records it before it ends; only its times are scaled."""
+        """It is no unit here, as nothing records it before it ends; its calls are told apart, and its times scaled."""
         self._shorten(input)
+        self._unseen[input.activity] += 1
+        step, around = StepId.of("step", input.activity, self._unseen[input.activity]), self._watch.hook.current()
+        called = _json(str(step.inside(StepId.parse(around) if around else None)))
+        input.headers = {**input.headers, UNSEEN: called}
         clock, local = self._watch.clock, input.local_retry_threshold or LEFT_TO_THE_SERVER
         input.local_retry_threshold = timedelta(seconds=clock.wait(_seconds(local)))  # the same waits stay the worker's
         input.retry_policy = _scaled(input.retry_policy or RetryPolicy(), clock)

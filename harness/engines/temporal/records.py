@@ -28,6 +28,8 @@ FAILURES = "temporal-let-go.jsonl"
 """What the server said of attempts that a dead worker held; the history does not keep it."""
 HEADER = "harness-unit"
 """The header that carries a unit's key, and the times that its subject configured, into the history."""
+UNSEEN = "harness-unseen"
+"""The header that carries what a local activity would be called if it was a step."""
 BEFORE = "harness-before"
 """The header that carries what a workflow had asked for when it continued as a new one."""
 

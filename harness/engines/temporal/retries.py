@@ -156,14 +156,18 @@ class LocalActivity(Activity):
     """
 
     def __init__(self, config: dict[str, Any], origin: Any, called: str, *, threaded: bool = False) -> None:
-        super().__init__(config, origin, None, beats="never", threaded=threaded)
+        super().__init__(config, origin, None, beats="never", called=called, threaded=threaded)
         self._local = seconds_of(config.get(THRESHOLD) or LEFT_TO_THE_SERVER) or 0.0
         settings = {**self.layer.settings, **({THRESHOLD: f"{self._local:g} s"} if config.get(THRESHOLD) else {})}
         notes = (_FORGETS.format(self._local),) if self.layer.all and self.policy.maximum_attempts != 1 else ()
         self.layer = self.layer.model_copy(
-            update={"name": "temporal local activity", "settings": settings, "notes": (*self.layer.notes, *notes)}
+            update={
+                "name": "temporal local activity",
+                "settings": settings,
+                "notes": (*self.layer.notes, *notes),
+                "unseen": True,
+            }
         )
-        self.known_as = called
         self.sparing = LocalActivity(config, origin, called) if threaded else self
 
     def answer(self, error: BaseException) -> Answer:
