@@ -147,3 +147,15 @@ def test_a_permanent_error_is_grave_where_no_clock_ends_it(seconds, severity):
     units = asked(openai(max_retries=0, timeout=5), activity(10, **said))
     (finding,) = [one for one in found(report(*units)) if one.rule == "permanent-error-retried"]
     assert (finding.severity, Failure.BAD_REQUEST in finding.failures) == (severity, True)
+
+
+@pytest.mark.parametrize(("retries", "cut"), [(0, set()), (20, {"inner-retries-cut"})])
+def test_the_time_for_all_attempts_cuts_what_is_inside_one_only_where_that_goes_on_as_long(retries, cut):
+    said = {
+        "start_to_close_timeout": None,
+        "schedule_to_close_timeout": timedelta(seconds=40),
+        "retry_policy": RetryPolicy(timedelta(seconds=15)),
+    }
+    model = openai(max_retries=retries, timeout=5)
+    judged = rules(asked(model, TemporalDurability(activity_config=ActivityConfig(**said))))
+    assert judged & {"inner-retries-cut"} == cut

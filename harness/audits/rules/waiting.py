@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named
-from harness.retries.arithmetic import AtMost, Expression
+from harness.retries.arithmetic import AtMost, Expression, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.verdict import Severity
@@ -150,11 +150,17 @@ def _shortened(unit: UnitAudit, _report: AuditReport) -> Found:
             for cell in unit.cells
             if cell.failure in ON_THE_WIRE
             and cell.failure is not Failure.READ_TIMEOUT
-            and any(cut.layer == outer.name and cut.seconds == outer.each for cut in _deadlines(cell.expression))
+            and any(_ends_an_attempt(cut, outer) for cut in _deadlines(cell.expression))
         )
         if hit:
             what = f"an attempt after {outer.each:g} s while what is inside still retries: {listed(hit)}"
             yield Said(f"{outer.name} ends {what}", remedy, Severity.WARNING, hit, outer)
+
+
+def _ends_an_attempt(cut: AtMost, outer: RetryLayer) -> bool:
+    """Whether a deadline ends one attempt of a layer: that for all attempts, as long perhaps, ends the layer, too."""
+    within = {factor.layer for factor in factors(cut.part)}
+    return cut.layer == outer.name and cut.seconds == outer.each and outer.name not in within
 
 
 RULES = (
