@@ -21,6 +21,8 @@ from fixtures.audit import clients
 from harness.audits import own
 from harness.engines.dbos import retries as dbos
 from harness.engines.prefect import retries as prefect
+from harness.engines.temporal import retries as temporal
+from harness.retries.arithmetic import factors
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 from tests.audits import workflows
@@ -284,3 +286,10 @@ def test_a_local_activity_need_not_know_what_an_error_says():
     unit = workflows.units(Renaming)["step:rename.client"]
     assert {cell.predicted for cell in unit.cells if cell.failure is Failure.RATE_LIMITED} == {8}
     assert not unit.unknown
+
+
+def test_what_an_error_says_is_unknown_where_the_workflow_around_it_is_as_well():
+    layers = functools.partial(temporal.layers, Refusing)
+    every = {unit.unit: unit for unit in own.units_of(Refusing, lambda unit: layers(unit, {}))}
+    cell = every["step:refuse.client"].cell(Failure.RATE_LIMITED)
+    assert {one.layer: one.times for one in factors(cell.expression)}["temporal activity"] is None

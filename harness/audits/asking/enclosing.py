@@ -106,7 +106,8 @@ def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | Bas
         *errors,
         *(made for kind in named for made in (unset(kind), bare(kind, "harness"))),
     ]
-    return max(every, key=lambda error: _extent(through(once(error), lives, {})))
+    known = [live for live in lives if not live.layer.unknown]  # what nobody knows makes the same of each
+    return max(every, key=lambda error: _extent(through(once(error), known, {})))
 
 
 def _extent(outcome: Outcome) -> tuple[float, int, float]:
