@@ -2,17 +2,18 @@
 
 The owner is the engine where it retries at all, because it alone records its attempts; else the outermost layer that
 retries. The others are switched off from the inside out, until the product fits; then the owner's own number falls.
+What may pass keeps an owner: a layer that alone tries again what the engine refuses, a rate limit say, tries twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from harness.audits.rules.base import named, trying
 from harness.retries.arithmetic import AtMost, Expression, Times
 from harness.retries.report import Advice, AuditReport, Cell, Change, UnitAudit
-from harness.retries.values import RetryLayer
+from harness.retries.values import Failure, RetryLayer
 
 _SPELLED: dict[str, Callable[[int], tuple[str, str]]] = {
     "sdk": lambda attempts: ("max_retries", str(attempts - 1)),
@@ -37,6 +38,17 @@ A layer that is not here takes no number that we know, so nothing is advised abo
 """
 
 
+_PASSING = (
+    Failure.RATE_LIMITED_AFTER,
+    Failure.RATE_LIMITED,
+    Failure.SERVER_ERROR,
+    Failure.UNAVAILABLE,
+    Failure.REFUSED,
+    Failure.READ_TIMEOUT,
+)
+"""What may pass, and is to be tried again by somebody, if it was before."""
+
+
 def advised(report: AuditReport) -> tuple[Advice, ...]:
     """One suggestion for every unit that is over the budget, where one is possible."""
     found = [_advice(unit, report.budget) for unit in report.units]
@@ -46,9 +58,11 @@ def advised(report: AuditReport) -> tuple[Advice, ...]:
 def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     """The changes that every cell needs, the worst first: what one of them needs may be all that the next one does."""
     cells = [cell for cell in unit.cells if cell.is_budgeted and cell.predicted is not None]
-    said: dict[str, int] = {}
-    for cell in sorted(cells, key=_total, reverse=True):
-        said |= _needed(unit, _with(cell, said), budget)
+    kept: set[str] = set()
+    said = _said(unit, cells, budget, kept)
+    while lost := {owner for cell in cells if (owner := _left_alone(cell, said))} - kept:
+        kept |= lost
+        said = _said(unit, cells, budget, kept)
     found = [_change(named(unit, name), attempts) for name, attempts in said.items()]
     changes = tuple(change for change in found if change is not None)
     if not changes:
@@ -59,8 +73,24 @@ def _advice(unit: UnitAudit, budget: int) -> Advice | None:
     return Advice(unit=unit.unit, changes=changes, before=max(cells, key=_total).chain, after=after.chain)
 
 
-def _needed(unit: UnitAudit, cell: Cell, budget: int) -> dict[str, int]:
-    """How often each layer may try that has to try less, so that this cell is within the budget."""
+def _said(unit: UnitAudit, cells: Iterable[Cell], budget: int, kept: Collection[str]) -> dict[str, int]:
+    said: dict[str, int] = {}
+    for cell in sorted(cells, key=_total, reverse=True):
+        said |= _needed(unit, _with(cell, said), budget, kept)
+    return said
+
+
+def _left_alone(cell: Cell, said: Mapping[str, int]) -> str:
+    """The outermost layer that tries again what may pass, where after these changes none would; empty if one does."""
+    owners = trying(cell) if cell.failure in _PASSING else []
+    return owners[-1].layer if owners and not trying(_with(cell, said)) else ""
+
+
+def _needed(unit: UnitAudit, cell: Cell, budget: int, kept: Collection[str]) -> dict[str, int]:
+    """How often each layer may try that has to try less, so that this cell is within the budget.
+
+    Those that are `kept` try twice at least.
+    """
     owners = [factor for factor in trying(cell) if _sayable(unit, factor)]
     if not owners:
         return {}
@@ -69,8 +99,8 @@ def _needed(unit: UnitAudit, cell: Cell, budget: int) -> dict[str, int]:
     for factor in (*(one for one in owners if one.layer != owner.layer), owner):
         if (expression.total or 0) <= budget:
             break
-        rest = changed(expression, factor.layer, 1).total or 1
-        said[factor.layer] = max(1, int(budget // rest)) if factor.layer == owner.layer else 1
+        rest, least = changed(expression, factor.layer, 1).total or 1, 2 if factor.layer in kept else 1
+        said[factor.layer] = max(least, int(budget // rest)) if factor.layer == owner.layer else least
         expression = changed(expression, factor.layer, said[factor.layer])
     return said
 

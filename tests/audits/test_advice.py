@@ -73,6 +73,29 @@ def test_a_change_is_for_every_failure_that_is_over_the_budget():
     assert (advice.before.endswith("= 45"), advice.after) == (True, "6 (httpx2 transport) × 1 (openai) = 6")
 
 
+REFUSING = {
+    "alone": ((growing(3, "openai"),), 2, 3),
+    "of two, the outer one": ((growing(2, "tenacity transport"), growing(3, "openai")), 2, 3),
+}
+
+
+@pytest.mark.parametrize(("parts", "openai", "steps"), REFUSING.values(), ids=REFUSING.keys())
+def test_what_the_engine_refuses_keeps_an_owner(parts, openai, steps):
+    busy = cell(Failure.UNAVAILABLE, *parts, growing(5, "dbos step"))
+    limited = cell(Failure.RATE_LIMITED, *parts)
+    (advice,) = advised(report(model(busy, limited, layers=(TRANSPORT, SDK, STEP))))
+    told = {change.layer: change.then for change in advice.changes}
+    assert (told["openai"], told["dbos step"]) == (str(openai - 1), str(steps))
+    assert advice.after.endswith("= 6")
+
+
+def test_what_is_permanent_needs_no_owner():
+    wrong = cell(Failure.BAD_REQUEST, growing(3, "openai"))
+    busy = cell(Failure.UNAVAILABLE, growing(3, "openai"), growing(5, "dbos step"))
+    (advice,) = advised(report(model(busy, wrong, layers=(SDK, STEP))))
+    assert [(change.layer, change.then) for change in advice.changes] == [("openai", "0")]
+
+
 def test_each_model_of_a_fallback_is_told_its_own_number():
     retries = {"openai of a": 5, "openai of b": 0, "openai of c": 7}
     sdks = [layer(name, "sdk", settings={"max_retries": str(number)}) for name, number in retries.items()]
