@@ -235,7 +235,7 @@ def _own(one: Reached) -> Unit:
 
 def _as_called(one: Reached, way: Way) -> Sequence[Live]:
     """All layers of a unit, with what is on the way to it; the engine's are unknown where the call changes them."""
-    found = _inside(_containing(way.layers(one.through)), way.engine)(_own(one))
+    found = _inside(_containing(way.layers(one.through)), _timed(one, way.engine))(_own(one))
     lives = layers_of(one.value, found)
     return changed_in_call(one.name, lives) if one.is_changed else lives
 
@@ -248,8 +248,28 @@ def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]
     usage = usage_in(named)
     agents = {(id(one.value), called("", one)): one for one in reversed(named) if durable(one.value)}
     for one in reversed(agents.values()):
-        around = _begun_again(one, _inside(_containing(way.layers(one.through)), way.engine), way.engine)
+        engine = _inside(_containing(way.layers(one.through)), _timed(one, way.engine))
+        around = _begun_again(one, engine, way.engine)
         yield _units_of_agent(called("", one), one.value, around, usage, told_to(one).settings)
+
+
+def _timed(one: Reached, engine: Engine) -> Engine:
+    """The engine, with the timeout with which the innermost workflow is started that something runs in, if it has one.
+
+    That holds in place of the outer one's.
+    """
+    limits = (
+        [live for live in engine(Unit("own", function=helper)) if live.layer.kind == "limit"]
+        for helper in reversed(one.through)
+        if _recovering(helper, engine)
+    )
+    own = next(filter(None, limits), None)
+
+    def lives(unit: Unit) -> Sequence[Live]:
+        found = engine(unit)
+        return found if own is None or not found else [*(live for live in found if live.layer.kind != "limit"), *own]
+
+    return lives
 
 
 def _begun_again(one: Reached, engine: Engine, bare: Engine) -> Engine:

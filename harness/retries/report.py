@@ -37,7 +37,8 @@ class Cell(Value):
     can happen, and fewer may: code of the person's own is in between, which need not pass on what fails. `raises` is
     the exception of a body that fails; `short` says that this is the worst where chance makes waits short, and a clock
     stops the retries; `least` is what it comes to where chance makes them long, and each number in between is as
-    predicted. `hangs` says that the last request is never answered, and that nothing ends it.
+    predicted. `hangs` says that the last request is never answered, and that nothing ends it. `late` is the layer whose
+    deadline ends it where chance makes waits long, if one does.
     """
 
     failure: Failure
@@ -52,6 +53,7 @@ class Cell(Value):
     short: bool = False
     least: int | None = None
     hangs: bool = False
+    late: str = ""
 
     @property
     def is_budgeted(self) -> bool:

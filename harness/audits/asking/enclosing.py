@@ -54,6 +54,7 @@ def enclosed(
         unmeasured=outcome.unmeasured,
         short=outcome.short or most is not passed,
         hangs=hangs,
+        late=passed.stops,
         least=None if most is fewest else int(_total(fewest)),
     )
 

@@ -25,15 +25,20 @@ def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
         )
         if flat:
             one = named(unit, name)
-            how = _how(one, failures[flat[0]].waits[0])
+            how = _how(one, failures[flat[0]].waits[0], unit.cell(flat[0]))
             remedy = "let the wait grow with every attempt"
             yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, one)
 
 
-def _how(one: RetryLayer | None, wait: float) -> str:
-    """When a layer comes back whose longest waits are all alike: with chance in them, they are shorter at times."""
+def _how(one: RetryLayer | None, wait: float, cell: Cell | None) -> str:
+    """When a layer comes back whose waits are all alike: its longest, or of a cell that is the worst so, its shortest.
+
+    With chance in them, they are shorter at times.
+    """
     if wait == 0:
         return "at once"
+    if cell is not None and cell.short:
+        return f"after {wait:.3g} s at least: its waits never grow"
     steady = one is not None and one.jitter is False
     return f"after {wait:g} s every time" if steady else f"after {wait:g} s at most: its waits never grow"
 
@@ -119,6 +124,15 @@ def _past(unit: UnitAudit, _report: AuditReport) -> Found:
             text = f"{cut.layer} ends everything after {cut.seconds:g} s, before its retries are done ({cut})"
             yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
             return
+    for cell in unit.cells:
+        one = named(unit, cell.late)
+        ends = (one.each if one.kind == "container" else one.all) if one else None
+        if ends is not None and not list(_deadlines(cell.expression)):
+            text = (
+                f"{cell.late} ends everything after {ends:g} s, before its retries are done where chance waits longest"
+            )
+            yield Said(text, remedy, Severity.WARNING, (cell.failure,), one)
+            return
     for one in unit.layers:
         if one.kind == "limit" and one.all is not None and not one.interrupts and (late := _later_than(one.all, unit)):
             worst = max(cell.seconds or math.inf for cell in late)
@@ -149,8 +163,9 @@ def _shortened(unit: UnitAudit, _report: AuditReport) -> Found:
             cell.failure
             for cell in unit.cells
             if cell.failure in ON_THE_WIRE
-            and cell.failure is not Failure.READ_TIMEOUT
-            and any(_ends_an_attempt(cut, outer) for cut in _deadlines(cell.expression))
+            and any(
+                _ends_an_attempt(cut, outer) and _is_a_retry(cut, cell.failure) for cut in _deadlines(cell.expression)
+            )
         )
         if hit:
             what = f"an attempt after {outer.each:g} s while what is inside still retries: {listed(hit)}"
@@ -161,6 +176,11 @@ def _ends_an_attempt(cut: AtMost, outer: RetryLayer) -> bool:
     """Whether a deadline ends one attempt of a layer: that for all attempts, as long perhaps, ends the layer, too."""
     within = {factor.layer for factor in factors(cut.part)}
     return cut.layer == outer.name and cut.seconds == outer.each and outer.name not in within
+
+
+def _is_a_retry(cut: AtMost, failure: Failure) -> bool:
+    """Whether a deadline ends a retry: the first request of a client that waits longer has a rule of its own."""
+    return failure is not Failure.READ_TIMEOUT or cut.most > 1
 
 
 RULES = (
