@@ -24,6 +24,7 @@ from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import UNITS, calls_in
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
+from harness.audits.targets import MODEL
 from harness.audits.telling import told_to
 from harness.retries.arithmetic import factors
 from harness.retries.live import Live, MadeInCall, Unit
@@ -327,7 +328,9 @@ def _in_step(
         )
     units[0] = units[0].model_copy(update={"dies": whole.step})
     begun_again = _begun_again(step, engine, engine)
-    yield from (_mortal(unit, apart(lives), begun_again) for unit in units)
+    for unit in units:
+        of_agent = unit.agent and not unit.unit.endswith(f".{MODEL}")  # its turns and its tools die where it asks
+        yield unit if of_agent else _mortal(unit, apart(lives), begun_again)
 
 
 def _is_of_worker(unseen: Unseen, unit: Any, lives: Sequence[Live]) -> bool:
