@@ -35,10 +35,11 @@ def load_accepted(path: Path) -> tuple[Accepted, ...]:
     entries = told.get("accepted") if isinstance(told, dict) else None
     if not isinstance(entries, list):
         raise UsageError(f"{path} holds no accepted findings: it is a mapping with one list, called 'accepted'")
-    return tuple(_read(entry, number, path) for number, entry in enumerate(entries, 1))
+    return tuple(read(entry, number, path) for number, entry in enumerate(entries, 1))
 
 
-def _read(entry: object, number: int, path: Path) -> Accepted:
+def read(entry: object, number: int, path: Path | str) -> Accepted:
+    """One entry of a file or a list of accepted findings. Raises `UsageError` that says what is wrong with it."""
     from harness.audits.rules import RULES
 
     try:

@@ -36,16 +36,23 @@ def check(**given: Any) -> None:
 
 
 def listed(accepted: Any, meant: str) -> tuple[Accepted, ...]:
-    """Accepted findings, one by one. Raises `UsageError`, which begins with what is `meant`, for anything else."""
+    """Accepted findings, one by one, also as a file spells them.
+
+    Raises `UsageError`, which begins with what is `meant`, for anything else.
+    """
     if accepted == ():  # as nearly always: a static audit imports nothing that it does not need
         return ()
+    from harness.audits.accepted import read
     from harness.retries.findings import Accepted
 
-    found = tuple(accepted) if isinstance(accepted, Iterable) and not isinstance(accepted, str) else (accepted,)
-    for one in found:
-        if not isinstance(one, Accepted):
+    several = isinstance(accepted, Iterable) and not isinstance(accepted, str | Mapping)
+    found = []
+    for number, one in enumerate(accepted if several else (accepted,), 1):
+        told = read(one, number, "the list") if several and isinstance(one, Mapping) else one
+        if not isinstance(told, Accepted):
             raise UsageError(f"{meant}, not {one!r}")
-    return found
+        found.append(told)
+    return tuple(found)
 
 
 def _shown(value: Any) -> str:

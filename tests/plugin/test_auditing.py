@@ -43,6 +43,12 @@ RUNS = """
     def test_accepted():
         pass
 
+    @pytest.mark.retry_budget(
+        2, subject="shop:agent", accepted=[{"rule": "many-retries", "unit": "model", "reason": "cheap here"}]
+    )
+    def test_accepted_here():
+        pass
+
     @pytest.mark.durable("shop:agent", engine="journal", faults=["crash@run/before", "crash@model#1/after"])
     @pytest.mark.retry_budget(2)
     def test_both():
@@ -111,6 +117,7 @@ def ran(project: Make) -> Ran:
     [
         "test_within",
         "test_accepted",
+        "test_accepted_here",
         "TestMarked::test_overrides_the_budget_of_its_class",
         "test_fixture",
         "test_fixture_takes_what_the_marker_says",
