@@ -51,3 +51,7 @@ def test_a_loop_that_goes_on_after_a_failure_is_unknown(units, name, failure, to
 def test_a_loop_out_of_which_every_failure_leads_is_no_layer(units):
     for name in ("raising", "first", "reading", "held", "patient"):
         assert not [layer.name for layer in units[f"step:{name}.http"].layers if layer.name.startswith("loop")]
+
+
+def test_a_flow_that_is_never_retried_is_known_whatever_is_inside(units):
+    assert units["step:polling.http"].cell(F.RATE_LIMITED).chain == "? (loop of polling) × ? (prefect task) = ?"

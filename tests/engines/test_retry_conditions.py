@@ -51,6 +51,12 @@ def test_a_plain_condition_is_asked_with_the_error_of_a_plain_task():
     assert (layer.answer(LOST).attempts, layer.answer(ValueError()).attempts) == (3, 1)
 
 
+def test_a_condition_that_lets_the_tasks_own_error_out_is_a_no_to_that():
+    layer = own(task(lambda: None, name="b", retries=2, retry_condition_fn=lost_only))
+    answer = layer.answer(TypeError("harness"))
+    assert (answer.attempts, answer.unknown) == (1, "")
+
+
 @pytest.mark.filterwarnings("ignore:coroutine 'State.aresult' was never awaited")
 def test_a_plain_condition_of_an_async_task_only_gets_a_promise():
     async def body() -> None:

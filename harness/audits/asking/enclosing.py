@@ -142,6 +142,8 @@ def _asked(live: Live, error: BaseException | None, unknown: Unknowns, *, return
     if returned and not live.layer.unknown:
         unknown[live.layer.name] = _RETURNED
         return Answer(unknown=_RETURNED)
+    if error is None and not live.layer.unknown and live.layer.settings.get("retries") == "0":
+        return Answer()  # whatever it is that comes up
     if live.layer.unknown or error is None:
         return Answer(unknown=live.layer.unknown or "what is inside is unknown")
     try:

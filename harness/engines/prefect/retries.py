@@ -85,6 +85,8 @@ class TaskLayer:
         except Unshown as hidden:
             return Answer(raises=error, unknown=f"retry_condition_fn {hidden}")
         except Exception as raised:  # noqa: BLE001  the person's own condition
+            if raised is error:  # `state.result()` has raised it, and that is no word about anything else
+                return Answer(raises=error)
             reason = f"retry_condition_fn raises {type(raised).__name__}: {raised}; Prefect takes that for a no"
             return Answer(raises=error, unknown=reason)
         delay, most = self.task.retry_delay_seconds, 1 + (self.task.retry_jitter_factor or 0)
