@@ -283,7 +283,7 @@ def test_it_is_outside_of_the_engines_unit():
     config = TaskConfig(retries=2, retry_delay_seconds=[1.0, 2.0])
     toolset = Again(FunctionToolset([look], id="own"))
     agent = made(toolset, capabilities=[PrefectDurability(tool_task_config=config)])
-    assert tool_of(agent).cell(F.TOOL_EXCEPTION).chain == "3 (prefect task) × ? (Again) × ? (flow) = ?"
+    assert tool_of(agent).cell(F.TOOL_EXCEPTION).chain == "3 (prefect task) × ? (Again) = ?"
 
 
 class Listing(WrapperToolset[Any]):

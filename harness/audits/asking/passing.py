@@ -121,7 +121,8 @@ def _wrapping(wrapper: Any) -> tuple[FunctionType, Inner, Any] | None:
     if function is None or own_code(function) is None:
         return None
     says = hasattr(wrapper, "__wrapped__")
-    objects = [*wrappers(wrapper)][1:] if says else [one for one in _held(function, owner) if _is_alike(function, one)]
+    held = (one for one in _held(function, owner) if _is_alike(function, one) and not _calls_a_unit(function, one))
+    objects = [*wrappers(wrapper)][1:] if says else [*held]
     inner = Inner(frozenset(map(id, objects)), frozenset(names))
     return (function, inner, owner) if objects or names else None
 
@@ -162,6 +163,11 @@ def _is_alike(function: FunctionType, other: Any) -> bool:
     open_to_all = {one.kind for one in taken.values()} >= {inspect.Parameter.VAR_POSITIONAL}
     own = [name for name in taken if name != "self"]
     return open_to_all or function.__name__ != code.co_name or own == [*inspect.signature(other).parameters]
+
+
+def _calls_a_unit(function: FunctionType, other: Any) -> bool:
+    """Whether both bear a mark of somebody's: a workflow that asks for an activity is no decorator on it."""
+    return bool(vars(function)) and bool(getattr(other, "__dict__", None))
 
 
 def own_code(function: Any) -> CodeType | None:
