@@ -50,10 +50,9 @@ compile:
 # A test of an engine that is missing fails here, loudly; without the variable pytest runs what it can. Each file stays
 # with one worker, for what its tests share is made once; files with slow tests begin first (see conftest.py). These
 # tests run real servers, and kill real processes, on machines that others keep busy: what fails is run once more, and
-# what passes then is told at the end, with how it failed. With as many workers as two processors a third of these is
-# idle, for tests wait for timeouts: so there are three.
+# what passes then is told at the end, with how it failed.
 test: servers ## Run the tests; narrow them with ARGS='tests/checks -k charge'.
-	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 $(ARGS)
+	@HARNESS_REQUIRE=dbos,prefect,temporal $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 $(ARGS)
 
 lint: install ## Check style, types and the direction of imports.
 	@$(RUN) -m ruff check .
