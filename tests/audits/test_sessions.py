@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx2
 import pytest
 from fastmcp.client.transports import SSETransport
+from pydantic_ai import Agent
 from pydantic_ai.mcp import MCPToolset
 from pydantic_ai.retries import AsyncHTTPX2TenacityTransport, RetryConfig
 from tenacity import retry_if_exception_type, stop_after_attempt, wait_fixed, wait_none
@@ -24,6 +25,7 @@ from harness.engines.temporal import retries as temporal
 from harness.retries.values import Failure
 from harness.subjects.loops import run_once
 from harness.subjects.origins import explicit
+from harness.subjects.toolsets import Placed
 
 F = Failure
 STATUSES = {F.UNAVAILABLE: 503, F.SERVER_ERROR: 500, F.UNAUTHORIZED: 401}
@@ -113,7 +115,7 @@ def test_a_real_server_is_asked_as_often_as_ours_and_fails_with_the_same_errors(
 
 
 def audited(given: MCPToolset, engine=lambda _unit: ()):
-    found = collect.server_units("stock", given, None, engine, collect.Usage())
+    found = collect.server_units("stock", Placed(given), Agent(), engine, collect.Usage())
     return {unit.unit.partition(":")[0]: unit for unit in found}
 
 

@@ -38,14 +38,14 @@ def test_agents_that_tools_call_are_named_in_whatever_module_they_live(project: 
 
 
 def test_two_agents_never_share_a_name_that_we_gave(project: Project) -> None:
-    text = "from pydantic_ai import Agent\nagent = Agent()"
+    text = "from pydantic_ai import Agent\nporter = Agent()"
     project(shop=f"import shop_b, shop_a\n{text}", shop_a=text, shop_b=text)
     shop = __import__("shop")
 
     give_names(shop)
 
-    assert [sys.modules[name].agent.name for name in ("shop", "shop_a", "shop_b")] == [
-        "agent", "shop_a_agent", "shop_b_agent",
+    assert [sys.modules[name].porter.name for name in ("shop", "shop_a", "shop_b")] == [
+        "porter", "shop_a_porter", "shop_b_porter",
     ]  # fmt: skip
 
 
@@ -59,12 +59,12 @@ def test_a_name_that_an_agent_gave_itself_is_left_to_it(project: Project) -> Non
 
 
 def test_an_agent_with_two_variables_has_the_first_name(project: Project) -> None:
-    project(shop="from pydantic_ai import Agent\n_ = agent = alias = Agent()")
+    project(shop="from pydantic_ai import Agent\n_ = waiter = alias = Agent()")
     shop = __import__("shop")
 
     give_names(shop)
 
-    assert shop.agent.name == "agent"
+    assert shop.waiter.name == "waiter"
 
 
 def test_agents_in_dictionaries_lists_and_classes_of_the_subjects_package_are_named(project: Project) -> None:
