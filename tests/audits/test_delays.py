@@ -15,7 +15,6 @@ from temporalio.exceptions import ApplicationError
 
 from harness.retries.values import Failure
 from tests.audits import workflows
-from tests.audits.cells import measured
 
 F = Failure
 client = httpx.AsyncClient(timeout=5)
@@ -111,8 +110,5 @@ class Pulls:
 
 
 def test_it_is_divided_in_the_proof_as_any_wait_is(tmp_path: Path):
-    module = tmp_path / "pulling.py"
-    module.write_text(SUBJECT)
-    once = {"workflow_attempts": 1}
-    cell = measured(tmp_path / "run", f"{module}:Pulls", "temporal", "step:pull.client", F.RATE_LIMITED, **once)
+    cell = workflows.measured_in(tmp_path, SUBJECT, "Pulls", "step:pull.client", F.RATE_LIMITED)
     assert (cell.counted, cell.seconds) == (3, 120)

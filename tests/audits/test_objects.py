@@ -13,8 +13,7 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 
 from harness.retries.values import Failure
-from tests.audits.cells import measured
-from tests.audits.workflows import units
+from tests.audits.workflows import measured_in, units
 
 SAID: dict[str, Any] = {
     "start_to_close_timeout": timedelta(minutes=15),
@@ -184,8 +183,5 @@ class Asks:
 
 
 def test_a_method_whose_object_a_module_holds_is_served_in_the_proof(tmp_path: Path):
-    module = tmp_path / "asking_by_method.py"
-    module.write_text(SUBJECT)
-    once = {"workflow_attempts": 1}
-    cell = measured(tmp_path / "run", f"{module}:Asks", "temporal", "step:ask.client", Failure.UNAVAILABLE, **once)
+    cell = measured_in(tmp_path, SUBJECT, "Asks", "step:ask.client", Failure.UNAVAILABLE)
     assert (cell.predicted, cell.counted) == (4, 4)

@@ -18,8 +18,7 @@ from temporalio.workflow import ActivityConfig
 from harness.audits import collect
 from harness.engines.temporal import retries as temporal
 from harness.retries.values import Failure
-from tests.audits.cells import measured
-from tests.audits.workflows import units
+from tests.audits.workflows import measured_in, units
 
 F = Failure
 TWICE = RetryPolicy(maximum_attempts=2)
@@ -119,10 +118,7 @@ class Asks:
 
 
 def test_the_thread_goes_on_in_the_proof(tmp_path: Path):
-    module = tmp_path / "asking_in_a_thread.py"
-    module.write_text(SUBJECT)
-    once = {"workflow_attempts": 1}
-    cell = measured(tmp_path / "run", f"{module}:Asks", "temporal", "step:ask.client", F.READ_TIMEOUT, **once)
+    cell = measured_in(tmp_path, SUBJECT, "Asks", "step:ask.client", F.READ_TIMEOUT)
     assert cell.predicted == 8
     assert cell.least < 8
     assert cell.least <= cell.counted <= 8
