@@ -165,11 +165,9 @@ class Asker:
         if name := next(transports, ""):
             return name
         found = next((one for one, answers in around if heeds(one, answers=answers)), None)
-        if found is None or not is_own(type(found)):
-            return "" if found is None else self.sdk.layer.name
-        layer = looping(found, "model")
-        self.loops[layer.name] = Owner(layer, lambda: None)
-        return layer.name
+        if found is None:
+            return ""
+        return self._layer_of(found) if is_own(type(found)) else self.sdk.layer.name
 
     def _judged(self, outcome: Outcome) -> Outcome:
         """What becomes of an answer that was tried; of any other, where code of the person's own judges it, who knows?
@@ -199,9 +197,14 @@ class Asker:
 
     def _hide(self, own: Any, reason: str) -> str:
         """Say why nobody knows what something of the person's own does; the name of its layer."""
+        name = self._layer_of(own)
+        self.unknown[name] = reason
+        return name
+
+    def _layer_of(self, own: Any) -> str:
+        """The name of the layer that something of the person's own is from now on, which no setting tells of."""
         layer = looping(own, "model")
         self.loops[layer.name] = Owner(layer, lambda: None)
-        self.unknown[layer.name] = reason
         return layer.name
 
     @property
@@ -370,10 +373,7 @@ class Asker:
     def _own_layer(self, sdk: Sdk) -> str:
         """The name of the layer to which it is put down what code of the person's own does."""
         own = self._own(sdk)
-        layer = looping(own[0], "model") if own else sdk.layer
-        if own:
-            self.loops[layer.name] = Owner(layer, lambda: None)
-        return layer.name
+        return self._layer_of(own[0]) if own else sdk.layer.name
 
     def _met(self, transport: TransportLayer, trouble: Trouble) -> Asked:
         """What a transport does with a trouble. Raises `Ended` if a deadline of its own does it."""
