@@ -24,7 +24,7 @@ from harness.audits.lending import lent_out, passed_to, without
 from harness.audits.naming import Names, calls_parameter, names_of, parameters_of, steps_of
 from harness.audits.running import Runs, runs_of
 from harness.audits.sources import scope_of
-from harness.subjects.importing import is_own_class, is_theirs
+from harness.subjects.importing import is_own_class, is_theirs, own_modules
 from harness.subjects.objects import class_of, owner_of, said_plain
 
 DEEPEST = 2000
@@ -451,8 +451,7 @@ def _owner(value: Any) -> Any:
 
 def functions_of_modules() -> list[Any]:
     """Every function that the person's own modules hold, and every method of their classes, each once."""
-    modules = [one for one in [*sys.modules.values()] if is_theirs(getattr(one, "__file__", None) or "<")]
-    held = [value for module in modules for value in [*vars(module).values()]]
+    held = [value for module in own_modules() for value in [*vars(module).values()]]
     methods = [one for kind in held if inspect.isclass(kind) and is_own(kind) for one in vars(kind).values()]
     return list({id(one): one for one in (*held, *methods) if inspect.isfunction(one) and own_function(one)}.values())
 

@@ -94,8 +94,12 @@ def running_theirs(doing: str, run: Callable[[], T]) -> T:
 
 def own_files() -> list[str]:
     """The files of this interpreter's modules that no distribution has installed: a person's own code."""
-    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    return sorted(str(Path(file).resolve()) for file in files if file and is_theirs(str(file)))
+    return sorted({str(Path(str(module.__file__)).resolve()) for module in own_modules()})
+
+
+def own_modules() -> list[ModuleType]:
+    """This interpreter's modules that are a person's own code. One from no file is none of theirs."""
+    return [one for one in [*sys.modules.values()] if is_theirs(str(getattr(one, "__file__", None) or "<"))]
 
 
 def is_theirs(file: str) -> bool:

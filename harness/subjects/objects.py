@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import MethodType, NoneType
 from typing import Any, get_args, get_type_hints
 
-from harness.subjects.importing import is_theirs
+from harness.subjects.importing import own_modules
 
 PLAIN = {str, int, float, bool, bytes, NoneType}
 """Types of values that ask nobody."""
@@ -16,8 +16,7 @@ PLAIN = {str, int, float, bool, bytes, NoneType}
 
 def object_of(kind: type[Any]) -> Any:
     """The object of a class that a person's modules hold, by itself, in a list or by a method; None if not just one."""
-    modules = [one for one in [*sys.modules.values()] if is_theirs(getattr(one, "__file__", None) or "<")]
-    held = (one for module in modules for value in [*vars(module).values()] for one in _held(value))
+    held = (one for module in own_modules() for value in [*vars(module).values()] for one in _held(value))
     found = {id(one): one for one in held if issubclass(type(one), kind)}
     return next(iter(found.values())) if len(found) == 1 else None
 

@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import anyio
 
-from harness.subjects.importing import is_theirs
+from harness.subjects.importing import own_modules
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ def _borrowed(lent: Mapping[Any, Any]) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def own_names(_modules: int) -> list[dict[str, Any]]:
     """What a person's own modules have names for. It is looked for again where there are more modules."""
-    return [vars(one) for one in [*sys.modules.values()] if is_theirs(getattr(one, "__file__", None) or "<")]
+    return [vars(one) for one in own_modules()]
 
 
 _asked: list[Slept] = []
