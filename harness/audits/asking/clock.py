@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 import anyio
 
+from harness.audits.asking.dates import moved_dates
 from harness.subjects.importing import own_modules
 
 T = TypeVar("T")
@@ -93,6 +94,7 @@ def without_waiting() -> Iterator[Slept]:
     }
     moved["sleep"] = slept.spent
     lent = {yielding: sleep, anyio.sleep: sleep, **{getattr(time, name): other for name, other in moved.items()}}
+    lent |= moved_dates(lambda: slept.passed)
     _asked.append(slept)
     try:
         with (

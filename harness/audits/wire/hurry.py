@@ -18,6 +18,7 @@ from typing import Any
 from pydantic_ai.models import Model
 
 from harness.audits.asking.clock import CLOCKS, Chance, own_names
+from harness.audits.asking.dates import moved_dates
 from harness.history import Waited
 from harness.subjects import bodies
 from harness.subjects.importing import is_theirs
@@ -82,6 +83,7 @@ _clock = _Clock()
 def _move_clocks() -> None:
     """Let a person's own modules see that clock, by whatever names, and as that of their event loop."""
     moved = {id(getattr(time, name)): getattr(_clock, name) for name in CLOCKS} | {id(time): _clock}
+    moved |= {id(one): other for one, other in moved_dates(lambda: _clock.saved).items()}
     for names in own_names(len(sys.modules)):
         names.update({name: moved[id(value)] for name, value in names.items() if id(value) in moved})
     original, own = asyncio.BaseEventLoop.time, cache(is_theirs)
