@@ -138,7 +138,8 @@ def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) ->
         return outcome
     read = READ if outcome.assumed and type(outcome.error) is TypeError else ()
     errors = [outcome.error, *(kind("harness") for kind in read)]
-    errors += [other for error in errors for other in made_of.of(error)]
+    as_they_are = errors if outcome.assumed or made_of.lets_up(outcome.error) else []
+    errors = [*as_they_are, *(other for error in errors for other in made_of.of(error))]
     made = made_of.made if outcome.assumed or any(map(made_of.catches, errors)) else ()
     taken = (None,) if outcome.assumed or any(map(made_of.takes, errors)) else ()
     usual = worst_error(lives, *errors, *taken, own=True)

@@ -86,7 +86,7 @@ def asked_inside(
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
         layers = [*way.layers(one.through, rounds(one, found, made_of)), *around, *lives]
-        yield from asking(called(prefix, one), one, layers, engine, made_of, others)
+        yield from asking(called(prefix, one), one, layers, engine, made_of.about(one), others)
     ways = {id(helper) for one in asked for helper in one.through}
     for one in found:
         helpers = way.layers(one.through)

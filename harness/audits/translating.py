@@ -2,8 +2,8 @@
 
 Or an answer: then nobody hears of the error who does not try again after results.
 
-Which types are caught and raised is read out of the source. Whether a clause is around what fails is not, so an error
-may also come up as it is.
+Which types are caught and raised is read out of the source. An error may also come up as it is, but where a `try` is
+plainly around whatever fails.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import builtins
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -28,33 +28,69 @@ from harness.subjects.wrapping import wrappers
 Kind = type[BaseException]
 
 
+Try = ast.Try | ast.TryStar
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A `try` in some code; `spelled` is what that spells out, where its function is known."""
+
+    node: Try
+    code: CodeType
+    spelled: Spelled | None = None
+
+
 @dataclass(frozen=True)
 class Translating:
     """Some code, of some of which there may be no source, and what the names in it are.
 
-    `tries` are its `except` clauses that raise something, those of one `try` together. `made` are the errors of an
-    engine's own types that it makes elsewhere: they may tell the engine how it is to go on.
+    `tries` are those in it whose `except` clauses raise something. `made` are the errors of an engine's own types that
+    it makes elsewhere: they may tell the engine how it is to go on. `around` are, for each place that names what is
+    asked, those of the `tries` that it is in.
     """
 
     trees: Sequence[ast.Module | None] = ()
-    tries: Sequence[Sequence[ast.ExceptHandler]] = ()
+    tries: Sequence[Trying] = ()
     known: Mapping[str, Any] = field(default_factory=dict)
     made: Sequence[BaseException] = ()
+    around: Sequence[Sequence[Trying]] = ()
+
+    def about(self, one: Reached) -> Translating:
+        """The same, for one of all that the code asks."""
+        name = one.name.rpartition(".")[2]
+        return replace(self, around=[self._holding(place, user) for user in one.users for place in _places(name, user)])
+
+    def _holding(self, place: ast.AST, user: FunctionType) -> list[Trying]:
+        mine = (one for one in self.tries if one.code is user.__code__)
+        return [one for one in mine if any(place is node for part in one.node.body for node in _run(part))]
 
     def of(self, error: BaseException) -> Iterator[BaseException]:
         """The errors that may come up in place of this one: each as one that says nothing but its type, and as it is.
 
-        A condition that looks at more than the type ends at the former, so that nobody knows its answer.
+        A condition that looks at more than the type ends at the former, so that nobody knows its answer. One of an
+        engine's own types that the code spells out is known.
         """
-        kinds: list[Kind] = []
+        seen: list[Kind | str] = []
         waiting = [error]
         for one in waiting:
-            fresh = [kind for clauses in self.tries for kind in self._raised(clauses, one)]
-            fresh = [kind for kind in dict.fromkeys(fresh) if kind not in kinds]
-            kinds += fresh
-            waiting += [bare(kind, "harness") for kind in fresh]
-        for kind in kinds:
-            yield from (silent(kind), bare(kind, "harness"))
+            for trying in self.tries:
+                for said, *forms in self._raised(trying, one):
+                    if said not in seen:
+                        seen.append(said)
+                        waiting.append(forms[-1])
+                        yield from forms
+
+    def lets_up(self, error: BaseException) -> bool:
+        """Whether an error may come up as it is: not if, wherever it may come from, another is made of it."""
+        return not self.around or not all(any(self._replaces(one, error) for one in tries) for tries in self.around)
+
+    def _replaces(self, trying: Trying, error: BaseException) -> bool:
+        """Whether a `try` surely raises something else in place of an error."""
+        taking = list(self._taking(trying.node.handlers, error))
+        raised = [node.exc for node in _within(taking) if isinstance(node, ast.Raise)]
+        if not taking or not self._surely(taking[-1], error) or any(map(_goes_on, taking)):
+            return False
+        return all(one is not None and self._types(one) for one in raised)
 
     def takes(self, error: BaseException) -> bool:
         """Whether the code may take this error for an answer, and come to its end."""
@@ -79,8 +115,11 @@ class Translating:
         for clause in clauses:
             if clause.type is None or self._names(clause.type, error):
                 yield clause
-            if clause.type is None or isinstance(error, tuple(self._types(clause.type))):
+            if self._surely(clause, error):
                 return
+
+    def _surely(self, clause: ast.ExceptHandler, error: BaseException) -> bool:
+        return clause.type is None or isinstance(error, tuple(self._types(clause.type)))
 
     def _names(self, said: ast.expr, error: BaseException) -> bool:
         """Whether an expression names a type of this error, for all that is known."""
@@ -95,12 +134,19 @@ class Translating:
         manager = self.known.get(last_name(called))
         return own_function(manager) is not None or is_own(manager if inspect.isclass(manager) else type(manager))
 
-    def _raised(self, clauses: Sequence[ast.ExceptHandler], error: BaseException) -> Iterable[Kind]:
-        """What is raised by the clause that takes this error. What it hides may be any type of the person's own."""
-        taking = (one for one in clauses if one.type is None or isinstance(error, tuple(self._types(one.type))))
+    def _raised(self, trying: Trying, error: BaseException) -> Iterator[tuple[Any, ...]]:
+        """What is raised by the clause that takes this error: what says which it is, and what is known of it.
+
+        What it hides may be any type of the person's own.
+        """
+        taking = (one for one in trying.node.handlers if self._surely(one, error))
         for node in ast.walk(next(taking, ast.Module([], []))):
             if isinstance(node, ast.Raise) and node.exc is not None:
-                yield from self._types(node.exc) or self._hidden(node.exc)
+                kinds = self._types(node.exc) or self._hidden(node.exc)
+                if trying.spelled and any(map(_is_an_engines, kinds)) and (one := _told(trying.spelled, node.exc)):
+                    yield ast.dump(node.exc), one
+                else:
+                    yield from ((kind, silent(kind), bare(kind, "harness")) for kind in kinds)
 
     def _hidden(self, raised: ast.expr) -> list[Kind]:
         if not isinstance(raised, ast.Call):
@@ -128,11 +174,12 @@ def translating(found: Iterable[Reached], *bodies: Any) -> Translating:
     decorated = [*bodies, *(helper for one in found for helper in one.through)]
     around = list(dict.fromkeys(wrapper for one in decorated for wrapper in _wrapping(one)))
     codes = dict.fromkeys([*(one.by for one in found), *(wrapper.__code__ for wrapper in around)])
-    tries = tuple(clauses for code in codes for clauses in _tries(code))
+    users = dict.fromkeys([*around, *(user for one in found for user in one.users)])
+    functions = {user.__code__: user for user in users}
+    tries = [Trying(node, code, _spelled(functions.get(code))) for code in codes for node in _tries(code)]
     trees = [tree_of(code) for code in codes if code.co_name.isidentifier()]  # no other holds a statement
     known = {name: value for one in around for name, value in _named(one)} | {one.name: one.value for one in found}
-    functions = dict.fromkeys([*around, *(user for one in found for user in one.users)])
-    return Translating(trees, tries, known, [error for one in functions for error in _made_in(one, known)])
+    return Translating(trees, tries, known, [error for user in users for error in _made_in(user, known)])
 
 
 def _made_in(function: FunctionType, known: Mapping[str, Any]) -> Iterator[BaseException]:
@@ -142,13 +189,38 @@ def _made_in(function: FunctionType, known: Mapping[str, Any]) -> Iterator[BaseE
     engines = {name for name, value in known.items() if any(map(_is_an_engines, _kinds(value)))}
     if engines.isdisjoint(function.__code__.co_names) or (tree := tree_of(function.__code__)) is None:
         return
-    spelled = Spelled(function, tree)
     for node in _outside(tree):
         if isinstance(node, ast.Call) and (name := last_name(node.func)) in engines:
-            try:
-                yield spelled.value(ast.Call(node.func, [ast.Constant("harness")], node.keywords))
-            except ValueError:
-                yield from map(silent, _kinds(known[name]))
+            error = _told(Spelled(function, tree), node)
+            yield from [error] if error else map(silent, _kinds(known[name]))
+
+
+def _told(spelled: Spelled, made: ast.expr) -> BaseException | None:
+    """An error of an engine's own types, if what it tells the engine is spelled out: its text tells nothing."""
+    called, keywords = (made.func, made.keywords) if isinstance(made, ast.Call) else (made, [])
+    with suppress(ValueError):
+        error = spelled.value(ast.Call(called, [ast.Constant("harness")], keywords))
+        return error if isinstance(error, BaseException) else None
+    return None
+
+
+def _spelled(function: FunctionType | None) -> Spelled | None:
+    tree = tree_of(function.__code__) if function else None
+    return Spelled(function, tree) if function and tree else None
+
+
+def _places(name: str, function: FunctionType) -> list[ast.AST]:
+    """Where some code names this."""
+    tree = tree_of(function.__code__)
+    return [node for node in ast.walk(tree) if last_name(node) == name] if tree else [ast.Name(name)]
+
+
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """All of a piece of code that runs where it stands."""
+    yield node
+    if not isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+        for inner in ast.iter_child_nodes(node):
+            yield from _run(inner)
 
 
 def _outside(node: ast.AST) -> Iterator[ast.AST]:
@@ -182,12 +254,12 @@ def _named(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 @cache
-def _tries(code: CodeType) -> tuple[Sequence[ast.ExceptHandler], ...]:
-    """The clauses of each `try` of some code that raise anything; nothing where there is no source."""
+def _tries(code: CodeType) -> tuple[Try, ...]:
+    """Each `try` of some code whose clauses raise anything; nothing where there is no source."""
     if (tree := tree_of(code)) is None:
         return ()
-    every = (node.handlers for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar))
-    return tuple(clauses for clauses in every if any(isinstance(node, ast.Raise) for node in _within(clauses)))
+    every = (node for node in ast.walk(tree) if isinstance(node, Try))
+    return tuple(one for one in every if any(isinstance(node, ast.Raise) for node in _within(one.handlers)))
 
 
 def _goes_on(clause: ast.ExceptHandler) -> bool:
