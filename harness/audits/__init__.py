@@ -10,6 +10,7 @@ The room is called `audits`, because `harness.audit` is the function.
     reach.py      what a person's function can reach: the clients and agents that its code names
     naming.py     what code names, and in what way
     holding.py    what objects and containers hold, seen without running them
+    copying.py  units that calls change, as they are called
     running.py    the units that a call makes of what it is given, with the options that it says
     calling.py    what the calls of units say of how they are tried, where no object knows it
     telling.py    what calls say to whom they ask, in place of what a client was told

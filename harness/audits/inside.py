@@ -7,7 +7,7 @@ worst. The code in between is the person's, and may take a failure for an answer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from harness.audits.asking.tools import (
     layers_of_tool,
     retrying_in_body,
 )
+from harness.audits.copying import copies
 from harness.audits.reach import Reached, Unseen, reached, taken
 from harness.audits.rounds import rounds
 from harness.audits.telling import told_to
@@ -81,7 +82,7 @@ def asked_inside(
     found = list(found)
     asked = [one for one in found if asks(one.value, one.by)]
     loops = [(one, live) for one in found if (live := retrying_in_body(one.name, one.value)) is not None]
-    way = Way(lives, engine, {id(one.value) for one in found if one.is_changed})
+    way = Way(lives, engine, copies(found))
     made_of = translating(found, *bodies)
     for one in asked:
         around = [live for loop, live in loops if _may_be_around(loop, one)]
@@ -101,12 +102,13 @@ NO_LOOPS: Mapping[int, Sequence[Live]] = {}
 class Way:
     """The layers of the functions on the way to something, inside the layers `lives` of the body that begins it.
 
-    `changed` are the functions (by `id`) that some code calls with other options than they were made with.
+    `changed` are the copies of functions (by their `id`) that some code calls with other options than they were made
+    with, None for one that nobody knows.
     """
 
     lives: Sequence[Live]
     engine: Engine
-    changed: Collection[int]
+    changed: Mapping[int, Any]
 
     def layers(self, through: Sequence[Any], loops: Mapping[int, Sequence[Live]] = NO_LOOPS) -> list[Live]:
         """The layers of all functions on a way, whose outermost comes first; the innermost layer comes first.
@@ -120,8 +122,10 @@ class Way:
 
     def own(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
         """A function's decorators, and the unit of the engine that it is itself, if it is one in this place."""
-        lives = layers_of(function, self._unit(function, name, around), name)
-        return changed_in_call(name, lives) if id(function) in self.changed else [*lives]
+        copy = self.changed.get(id(function), function)
+        called = function if copy is None else copy
+        lives = layers_of(called, self._unit(called, name, around), name)
+        return changed_in_call(name, lives) if copy is None else [*lives]
 
     def _unit(self, function: Any, name: str, around: Sequence[Live]) -> list[Live]:
         if not (is_unit(function) or is_asked_for(function)) or _in_a_unit([*around, *self.lives]):

@@ -22,6 +22,7 @@ from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
 from harness.audits.calling import UNITS, calls_in
+from harness.audits.copying import as_called, copies
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
 from harness.audits.targets import MODEL
@@ -41,7 +42,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)
-    way = Way((), engine, {id(one.value) for one in every if one.is_changed})
+    way = Way((), engine, copies(every))
     steps = [one for one in every if any(live.layer.kind == "unit" for live in engine(_own(one)))]
     own = {id(one.value) for one in steps}
     names = _names(steps)
@@ -236,9 +237,11 @@ def _own(one: Reached) -> Unit:
 
 def _as_called(one: Reached, way: Way) -> Sequence[Live]:
     """All layers of a unit, with what is on the way to it; the engine's are unknown where the call changes them."""
-    found = _inside(_containing(way.layers(one.through)), _timed(one, way.engine))(_own(one))
-    lives = layers_of(one.value, found)
-    return changed_in_call(one.name, lives) if one.is_changed else lives
+    copy = as_called(one)
+    called = one if copy is None else replace(one, value=copy)
+    found = _inside(_containing(way.layers(one.through)), _timed(one, way.engine))(_own(called))
+    lives = layers_of(called.value, found)
+    return changed_in_call(one.name, lives) if copy is None else lives
 
 
 def _agents(named: Sequence[Reached], way: Way) -> Iterator[Iterator[UnitAudit]]:
@@ -324,7 +327,7 @@ def _in_step(
     made = [one for one in hidden if given and not one.value.empty]
     for one in {one.name: one for one in (*made, *others)}.values():
         units += asking(
-            called(f"step:{name}.", one), one, [*Way(lives, engine, ()).layers(one.through), *lives], engine
+            called(f"step:{name}.", one), one, [*Way(lives, engine, {}).layers(one.through), *lives], engine
         )
     units[0] = units[0].model_copy(update={"dies": whole.step})
     begun_again = _begun_again(step, engine, engine)

@@ -127,18 +127,6 @@ def test_a_task_inside_a_task_is_told_of_there_alone():
     assert found(nested).keys() == {"step:calls.helper.client", "run"}
 
 
-@flow
-def changes() -> Any:
-    """Call a flow with other options than it was made with."""
-    return sub.with_options(retries=9)()
-
-
-def test_a_flow_that_is_called_with_other_options_is_unknown():
-    unit = found(changes)["step:sub.helper.client"]
-    assert "`sub` is called with other options" in unit.unknown[0].unknown
-    assert unit.cell(F.UNAVAILABLE).predicted is None
-
-
 recorded = Agent(clients.openai(), name="recorded", capabilities=[PrefectDurability()], tools=[calls])
 
 

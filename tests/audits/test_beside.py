@@ -320,7 +320,7 @@ CHAINS = {
     "through_a_step.stepped.client": {"dbos": "3 (openai) × 5 (dbos step) = 15"},
     "tasked.client": {"prefect": "3 (openai) × 2 (prefect task) × 2 (flow) = 12", "dbos": "3 (openai) = 3"},
     "through_a_task.tasked.client": {"prefect": "3 (openai) × 2 (prefect task) × 2 (flow) = 12"},
-    "through_a_changed_task.tasked.client": {"prefect": "3 (openai) × ? (prefect task) × ? (flow) = ?"},
+    "through_a_changed_task.tasked.client": {"prefect": "3 (openai) × 8 (prefect task) × 2 (flow) = 48"},
 }
 INSTRUCTIONS = {
     function.__name__ if hasattr(function, "__name__") else function.name: function
