@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_ai import models
 
 from harness.audits.asking.alike import apart
-from harness.audits.asking.enclosing import Unknowns, enclosed, once, through, worst_error
+from harness.audits.asking.enclosing import Unknowns, enclosed, mildest_error, once, through, worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.modeling import Asker
 from harness.audits.asking.outcomes import Outcome
@@ -143,8 +143,8 @@ def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) ->
     made = made_of.made if outcome.assumed or any(map(made_of.catches, errors)) else ()
     taken = (None,) if outcome.assumed or any(map(made_of.takes, errors)) else ()
     usual = worst_error(lives, *errors, *taken, own=True)
-    worst = worst_error(lives, usual, *made, own=True)
-    return replace(outcome, error=worst, otherwise=None if worst is usual else usual)
+    worst, mildest = worst_error(lives, usual, *made, own=True), mildest_error(lives, usual, *made)
+    return replace(outcome, error=worst, otherwise=None if worst is mildest else mildest)
 
 
 def _model_unit(name: str, asker: Asker, outcomes: Mapping[Failure, Outcome], lives: Sequence[Live]) -> UnitAudit:

@@ -39,6 +39,17 @@ def _busy(after: float) -> ApplicationError:
 
 
 @activity.defn
+async def pull_late(url: str) -> str:
+    """Say so of a status, and of a wait that leaves room for no other attempt."""
+    answer = await client.get("https://api.example.com/job")
+    if answer.status_code in (429, 503):
+        raise ApplicationError("busy", next_retry_delay=timedelta(seconds=50))
+    if answer.status_code == 400:
+        raise ApplicationError("bad", non_retryable=True)
+    return answer.raise_for_status().text
+
+
+@activity.defn
 async def pull_as_told(url: str) -> str:
     """Say what the answer says."""
     answer = await client.get("https://api.example.com/job")
@@ -69,6 +80,7 @@ def _asking(name: str, function: Any) -> Any:
     [
         (pull_soon, F.RATE_LIMITED, (8, 2)),
         (pull_soon, F.REFUSED, (2, None)),
+        (pull_late, F.RATE_LIMITED, (2, 1)),
         (pull_as_told, F.RATE_LIMITED, (None, 2)),
         (pull_as_told, F.REFUSED, (2, None)),
         (ask_as_told, F.RATE_LIMITED, (None, 2)),
@@ -80,6 +92,12 @@ def test_how_long_an_error_says_to_wait_counts(function, failure, expected):
     unit = next(one for name, one in workflows.units(_asking("Asking", function)).items() if name != "run")
     cell = unit.cell(failure)
     assert (cell.predicted, cell.least) == expected
+
+
+def test_what_takes_longest_need_not_be_what_is_most():
+    units = workflows.units(_asking("Waiting", pull_late))
+    cell = next(one for name, one in units.items() if name != "run").cell(F.RATE_LIMITED)
+    assert (cell.predicted, cell.least, cell.seconds) == (2, 1, 40)
 
 
 SUBJECT = """

@@ -42,7 +42,7 @@ def enclosed(
     least = replace(outcome, error=outcome.otherwise or outcome.error)
     fewest = through(least, sparing, {}) if outcome.otherwise or sparing != [*lives] else passed
     fewest = fewest if _total(fewest) < _total(passed) else passed
-    seconds = max(passed.course.seconds, most.course.seconds)  # shorter attempts may be more
+    seconds = max(one.course.seconds for one in (passed, most, fewest))  # shorter attempts may be more
     known = passed.expression.total is not None and math.isfinite(seconds)
     hangs = passed.expression.total is not None and passed.course.hangs
     return Cell(
@@ -107,8 +107,17 @@ def worst_error(lives: Sequence[Live], *errors: E, own: bool = False) -> E | Bas
         *errors,
         *(made for kind in named for made in (unset(kind), bare(kind, "harness"))),
     ]
+    return max(every, key=lambda error: _extent_of(error, lives))
+
+
+def mildest_error(lives: Sequence[Live], *errors: E) -> E:
+    """The one of these exceptions that the layers try again least often."""
+    return min(errors, key=lambda error: _extent_of(error, lives))
+
+
+def _extent_of(error: BaseException | None, lives: Sequence[Live]) -> tuple[float, int, float]:
     known = [live for live in lives if not live.layer.unknown]  # what nobody knows makes the same of each
-    return max(every, key=lambda error: _extent(through(once(error), known, {})))
+    return _extent(through(once(error), known, {}))
 
 
 def _extent(outcome: Outcome) -> tuple[float, int, float]:
