@@ -20,7 +20,7 @@ from harness.audits.inside import Others, units_around
 from harness.audits.reach import Reached
 from harness.audits.telling import told_to
 from harness.audits.translating import Translating
-from harness.retries.live import Answer, Live, Unfit, Unit
+from harness.retries.live import Answer, Answering, Live, Unfit, Unit
 from harness.retries.report import UnitAudit
 from harness.retries.values import Failure
 from harness.subjects.naming import unwrapped
@@ -65,18 +65,16 @@ def _inside(name: str, unit: UnitAudit, told: dict[str, Any], agent: str) -> Uni
     return unit.model_copy(update=new)
 
 
-class _AroundRun:
+class _AroundRun(Answering):
     """A layer around a run as a whole: it hears of what fails the run, and not of what fails in it.
 
     The innermost one knows all `lives`, and hears the worst that the code in between may make of an error.
     """
 
     def __init__(self, live: Live, made_of: Translating, lives: Sequence[Live]) -> None:
-        self._live, self._made_of, self._lives = live, made_of, lives
+        super().__init__(live)
+        self._made_of, self._lives = made_of, lives
         self.layer = live.layer.model_copy(update={"kind": "container", "settings": {}})
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._live, name)
 
     def answer(self, error: BaseException) -> Answer:
         """What the layer does with what comes up to it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
 from pydantic_ai import models
 
 from harness.audits.asking.alike import apart
@@ -21,6 +22,7 @@ from harness.retries.live import Live, Unfit, Unit, at_once
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.steps import StepId
+from harness.subjects.bare import bare
 from harness.subjects.origins import default_of, explicit
 
 Engine = Callable[[Unit], Sequence[Live]]
@@ -136,9 +138,10 @@ def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) ->
     """
     if outcome.error is None:
         return outcome
-    read = READ if outcome.assumed and type(outcome.error) is TypeError else ()
-    errors = [outcome.error, *(kind("harness") for kind in read)]
-    as_they_are = errors if outcome.assumed or made_of.lets_up(outcome.error) else []
+    is_read = outcome.assumed and type(outcome.error) is TypeError
+    errors = [outcome.error, *(kind("harness") for kind in READ if is_read)]
+    errors += [bare(ValidationError, "harness")] if is_read and made_of.validates else []
+    as_they_are = errors if is_read or made_of.lets_up(outcome.error, read=outcome.assumed) else []
     errors = [*as_they_are, *(other for error in errors for other in made_of.of(error))]
     made = made_of.made if outcome.assumed or any(map(made_of.catches, errors)) else ()
     taken = (None,) if outcome.assumed or any(map(made_of.takes, errors)) else ()

@@ -23,7 +23,8 @@ from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model
 from pydantic_ai.toolsets import AbstractToolset
 
-from harness.audits.asked import Engine, body_unit
+from harness.audits.asked import Engine, body_unit, output_layer, output_retries, tries
+from harness.audits.asking.again import heard, told_of
 from harness.audits.asking.clients import is_http
 from harness.audits.asking.deps import Given
 from harness.audits.asking.sdks import is_sdk
@@ -92,7 +93,7 @@ def units_beside(agent: Any, engine: Engine, deps: Given, wrapper: Any = None) -
     """
     for name, function in named(agent, wrapper):
         for place, around in _around(function, agent, engine):
-            for unit in _units(f"{name}{place}", function, around, engine, deps):
+            for unit in _units(f"{name}{place}", function, around, engine, deps, _patience(function, agent)):
                 yield unit.model_copy(update={"beside": name})
 
 
@@ -105,12 +106,31 @@ def named(agent: Any, wrapper: Any = None) -> Iterator[tuple[str, Function]]:
         yield name if counted[name] == 1 else f"{name}-{counted[name]}", function
 
 
-def _units(name: str, function: Function, around: Sequence[Live], engine: Engine, deps: Given) -> Iterator[UnitAudit]:
+def _units(
+    name: str,
+    function: Function,
+    around: Sequence[Live],
+    engine: Engine,
+    deps: Given,
+    patience: tuple[RetryLayer, int | None] | None,
+) -> Iterator[UnitAudit]:
+    """`patience` is the agent's layer and number of tries with what such a function says to the model, if it may."""
     own, lives = decorators(function.bare), layers_of(function.bare, around)
-    units = list(asked_by(name, function.value, lives, engine, deps))
+    hearing = heard(function.bare, lives, *patience) if patience else lives
+    asked = asked_by(name, function.value, hearing, engine, deps)
+    units = list(told_of(asked, patience[0]) if patience else asked)
     if not units and (own or (is_unit(function.bare) and _has_unit(around))):
         units = [body_unit(name, lives)]
     yield from units
+
+
+def _patience(function: Function, agent: Any) -> tuple[RetryLayer, int | None] | None:
+    if _place(function) == "validation":
+        tool = next((one for one in tools_of(agent) if one.unit.function is _tool_of(function).function), None)
+        return None if tool is None else (tool.agent_layer, tries(tool.retries))
+    if function.kind in ("validator", "output-function"):
+        return output_layer(agent), tries(output_retries(agent))
+    return None
 
 
 def functions_of(agent: Any, wrapper: Any = None) -> Iterator[Function]:
@@ -265,7 +285,11 @@ def _has_unit(lives: Sequence[Live]) -> bool:
 
 def _tool(function: Function, agent: Any) -> Unit:
     """The unit of the tool that a function belongs to. One that the agent does not list has no toolset that we know."""
-    tool = next(one for one, _ in reversed(function.way) if isinstance(one, Tool))
+    tool = _tool_of(function)
     known = (asked.unit for asked in tools_of(agent) if asked.unit.function is tool.function)
     unit = next(known, Unit("tool", tool.name, tool.function, tool.metadata))
     return replace(unit, function=function.bare)
+
+
+def _tool_of(function: Function) -> Tool[Any]:
+    return next(one for one, _ in reversed(function.way) if isinstance(one, Tool))

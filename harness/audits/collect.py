@@ -21,6 +21,7 @@ from harness.audits.asked import (
     told,
     tries,
 )
+from harness.audits.asking.again import Recording, is_for_the_model
 from harness.audits.asking.alike import apart
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.deps import Given
@@ -47,7 +48,7 @@ from harness.audits.hooked import hooked
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
-from harness.retries.live import Answer, Died, Live, TimedOut, Unfit, Unit
+from harness.retries.live import Answer, Answering, Died, Live, TimedOut, Unfit, Unit
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
@@ -130,32 +131,13 @@ def _told_again(
     passed: Outcome, tool: ToolAsked, lives: Sequence[Live], usage: Usage, unknown: Unknowns, failure: Failure
 ) -> Cell:
     """The cell of a call of which the model hears, if what it `passed` on is for the model: it calls the tool again."""
-    reached = isinstance(passed.error, ModelRetry | ValidationError)
+    reached = is_for_the_model(passed.error)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
     recorded = any(live.layer.kind == "unit" for live in lives)
     left = UnexpectedModelBehavior("harness: the tool's retries are used up") if reached else passed.error
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else left)
     again = enclosed(spent, _containers(lives), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
-
-
-class _Answering:
-    """A live layer as it is, but for what it does with some failures."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self.layer = live.layer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._live, name)
-
-
-class _Recording(_Answering):
-    """A unit that takes a `ModelRetry` for a result, as those do that the engine makes in a run."""
-
-    def answer(self, error: BaseException) -> Answer:
-        """What the unit does with any other failure."""
-        return Answer(raises=error) if isinstance(error, ModelRetry) else self._live.answer(error)
 
 
 def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit:
@@ -218,7 +200,7 @@ def _listed(name: str, server: Server, lives: Sequence[Live]) -> UnitAudit:
     return UnitAudit(unit=name, layers=told([*server.layers, *(live.layer for live in lives)], unknown), cells=cells)
 
 
-class _Held(_Answering):
+class _Held(Answering):
     """A unit whose attempts share one session: when that is lost, no other attempt reaches the server."""
 
     def answer(self, error: BaseException) -> Answer:
@@ -273,7 +255,7 @@ def _answered(
 
     A `ModelRetry` of the client's is a result to the engine's unit; what a deadline ends is a failure of it.
     """
-    units = [_Recording(live) for live in lives if live.layer.kind != "container"]
+    units = [Recording(live) for live in lives if live.layer.kind != "container"]
     passed = through(outcome, units, unknown)
     if isinstance(passed.error, ModelRetry) and not passed.course.endless:
         return _told_again(passed, tool, lives, usage, unknown, failure)

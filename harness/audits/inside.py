@@ -14,7 +14,8 @@ from typing import Any
 from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.models import Model
 
-from harness.audits.asked import Engine, body_unit, model_of, model_unit
+from harness.audits.asked import Engine, body_unit, model_of, model_unit, tries
+from harness.audits.asking.again import heard, told_of
 from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import Http, asks, hidden_in, is_http, plain_client, unaskable
 from harness.audits.asking.deps import Given
@@ -55,8 +56,9 @@ def _no_others(_name: str, _one: Reached, _lives: Sequence[Live], _made_of: Tran
 def units_inside(tool: ToolAsked, engine: Engine, deps: Given) -> Iterator[UnitAudit]:
     """One unit for everything that a tool's own body asks, and for each helper that is tried again around nothing."""
     function, name = tool.unit.function, tool.name
-    lives = layers_of_tool(tool, engine(tool.unit))
-    for unit in asked_by(f"tool:{name}", function, lives, engine, deps):
+    layer = tool.agent_layer
+    lives = heard(function, layers_of_tool(tool, engine(tool.unit)), layer, tries(tool.retries))
+    for unit in told_of(asked_by(f"tool:{name}", function, lives, engine, deps), layer):
         yield unit.model_copy(update={"inside": name})
 
 

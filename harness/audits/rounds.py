@@ -17,14 +17,12 @@ from harness.audits.asking.clients import is_http
 from harness.audits.asking.tools import retrying_in_body
 from harness.audits.reach import COPIES, Reached, own_function
 from harness.audits.sources import last_name, tree_of
-from harness.audits.translating import Translating
+from harness.audits.translating import RAISES, Translating
 from harness.retries.live import Answer, Died, TimedOut
 from harness.retries.values import RetryLayer
 from harness.subjects.origins import at
 
 Loop = ast.For | ast.AsyncFor | ast.While
-RAISES = "raise_for_status"
-"""The method that makes an error of an answer with a bad status."""
 
 
 class Round:

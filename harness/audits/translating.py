@@ -18,6 +18,9 @@ from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+from pydantic_ai import ModelRetry
+
 from harness.audits.reach import Reached, is_own, own_function
 from harness.audits.sources import last_name, scope_of, tree_of
 from harness.audits.spelled import MAKERS, Spelled
@@ -29,6 +32,8 @@ Kind = type[BaseException]
 
 
 Try = ast.Try | ast.TryStar
+RAISES = "raise_for_status"
+"""The method that makes an error of an answer with a bad status."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,9 @@ class Trying:
 class Translating:
     """Some code, of some of which there may be no source, and what the names in it are.
 
-    `tries` are those in it whose `except` clauses raise something. `made` are the errors of an engine's own types that
-    it makes elsewhere: they may tell the engine how it is to go on. `around` are, for each place that names what is
-    asked, those of the `tries` that it is in.
+    `tries` are those in it whose `except` clauses raise something. `made` are the errors by which others go that it
+    makes elsewhere: an engine goes by its own types, an agent by what is for its model. `around` are, for each place
+    that names what is asked, those of the `tries` that it is in, and `reading` the same where a bad status is raised.
     """
 
     trees: Sequence[ast.Module | None] = ()
@@ -54,11 +59,20 @@ class Translating:
     known: Mapping[str, Any] = field(default_factory=dict)
     made: Sequence[BaseException] = ()
     around: Sequence[Sequence[Trying]] = ()
+    reading: Sequence[Sequence[Trying]] = ()
+
+    @property
+    def validates(self) -> bool:
+        """Whether it names anything of pydantic's that an answer may be checked with."""
+        kinds = (value if inspect.isclass(value) else type(value) for value in self.known.values())
+        return any(issubclass(kind, BaseModel | TypeAdapter) for kind in kinds)
 
     def about(self, one: Reached) -> Translating:
         """The same, for one of all that the code asks."""
-        name = one.name.rpartition(".")[2]
-        return replace(self, around=[self._holding(place, user) for user in one.users for place in _places(name, user)])
+        name, users = one.name.rpartition(".")[2], one.users
+        around = [self._holding(place, user) for user in users for place in _places(name, user)]
+        reading = [self._holding(place, user) for user in users for place in _places(RAISES, user)]
+        return replace(self, around=around, reading=reading)
 
     def _holding(self, place: ast.AST, user: FunctionType) -> list[Trying]:
         mine = (one for one in self.tries if one.code is user.__code__)
@@ -80,9 +94,13 @@ class Translating:
                         waiting.append(forms[-1])
                         yield from forms
 
-    def lets_up(self, error: BaseException) -> bool:
-        """Whether an error may come up as it is: not if, wherever it may come from, another is made of it."""
-        return not self.around or not all(any(self._replaces(one, error) for one in tries) for tries in self.around)
+    def lets_up(self, error: BaseException, *, read: bool = False) -> bool:
+        """Whether an error may come up as it is: not if, wherever it may come from, another is made of it.
+
+        One that is `read` out of an answer comes from where a bad status is raised.
+        """
+        places = self.reading if read else self.around
+        return not places or not all(any(self._replaces(one, error) for one in tries) for tries in places)
 
     def _replaces(self, trying: Trying, error: BaseException) -> bool:
         """Whether a `try` surely raises something else in place of an error."""
@@ -143,7 +161,7 @@ class Translating:
         for node in ast.walk(next(taking, ast.Module([], []))):
             if isinstance(node, ast.Raise) and node.exc is not None:
                 kinds = self._types(node.exc) or self._hidden(node.exc)
-                if trying.spelled and any(map(_is_an_engines, kinds)) and (one := _told(trying.spelled, node.exc)):
+                if trying.spelled and any(map(_is_told, kinds)) and (one := _told(trying.spelled, node.exc)):
                     yield ast.dump(node.exc), one
                 else:
                     yield from ((kind, silent(kind), bare(kind, "harness")) for kind in kinds)
@@ -183,14 +201,14 @@ def translating(found: Iterable[Reached], *bodies: Any) -> Translating:
 
 
 def _made_in(function: FunctionType, known: Mapping[str, Any]) -> Iterator[BaseException]:
-    """The errors of an engine's own types that some code makes outside of its `except` clauses, as far as it spells
-    them out; of what only a run shows, those that tell nothing but their type.
+    """The errors by which others go that some code makes outside of its `except` clauses, as far as it spells them
+    out; of what only a run shows, those that tell nothing but their type.
     """
-    engines = {name for name, value in known.items() if any(map(_is_an_engines, _kinds(value)))}
-    if engines.isdisjoint(function.__code__.co_names) or (tree := tree_of(function.__code__)) is None:
+    told = {name for name, value in known.items() if any(map(_is_told, _kinds(value)))}
+    if told.isdisjoint(function.__code__.co_names) or (tree := tree_of(function.__code__)) is None:
         return
     for node in _outside(tree):
-        if isinstance(node, ast.Call) and (name := last_name(node.func)) in engines:
+        if isinstance(node, ast.Call) and (name := last_name(node.func)) in told:
             error = _told(Spelled(function, tree), node)
             yield from [error] if error else map(silent, _kinds(known[name]))
 
@@ -231,8 +249,9 @@ def _outside(node: ast.AST) -> Iterator[ast.AST]:
             yield from _outside(inner)
 
 
-def _is_an_engines(kind: Kind) -> bool:
-    return any(base.__module__.startswith(MAKERS) for base in kind.__mro__)
+def _is_told(kind: Kind) -> bool:
+    """Whether who is around goes by what such an error is: an engine by one of its own types, an agent by its word."""
+    return issubclass(kind, ModelRetry) or any(base.__module__.startswith(MAKERS) for base in kind.__mro__)
 
 
 def _wrapping(value: Any) -> Iterator[FunctionType]:

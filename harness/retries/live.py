@@ -91,6 +91,19 @@ class Opaque:
         return Answer(raises=error, unknown=self.layer.unknown)
 
 
+class Answering:
+    """A live layer as it is, but for what it does with some failures. Each kind of it says that in its `answer`."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.layer = live.layer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_live":  # a copy that is being made has none yet, and is asked what it has
+            raise AttributeError(name)
+        return getattr(self._live, name)
+
+
 @dataclass(frozen=True)
 class Unit:
     """A unit whose engine layers are asked for: `model`, `tool`, `listing`, `event`, `own` or the `run` itself.
