@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,7 +81,7 @@ class _Place(NamedTuple):
     value: Any = _OPEN
 
 
-@lru_cache
+@cache
 def _places(file: str) -> dict[str, list[_Place]]:
     """The places at which a source file names each keyword, each called function and each key of a dictionary."""
     found: dict[str, list[_Place]] = {}

@@ -56,3 +56,13 @@ def test_what_nobody_can_compare_is_told_if_there_is_one(written):
 def test_seconds_may_be_written_as_a_whole_number(written):
     written("a(timeout=30)\nb(timeout=20)\n")
     assert str(origins.explicit(timeout=20.0)) == "explicit, theirs0.py:2"
+
+
+def test_every_file_is_read_once_however_many_there_are(written, monkeypatch):
+    written(*[HERE] * 200)
+    read, parse = [], origins.ast.parse
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(origins.ast, "parse", lambda *said: read.append(said) or parse(*said))
+        for _ in range(2):
+            origins.explicit(max_retries=4)
+    assert len(read) == 200
