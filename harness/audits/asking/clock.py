@@ -113,8 +113,8 @@ def without_waiting() -> Iterator[Slept]:
 def _borrowed(lent: Mapping[Any, Any]) -> Iterator[None]:
     """Let a person's own modules that have imported any of these by name (`from asyncio import sleep`) have another."""
     by_id = {id(one): another for one, another in lent.items()}
-    found = [(names, name, value) for names in own_names(len(sys.modules)) for name, value in names.items()]
-    found = [one for one in found if id(one[2]) in by_id]
+    holding = [names for names in own_names(len(sys.modules)) if not by_id.keys().isdisjoint(map(id, names.values()))]
+    found = [(names, name, value) for names in holding for name, value in names.items() if id(value) in by_id]
     for names, name, value in found:
         names[name] = by_id[id(value)]
     try:
