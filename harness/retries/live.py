@@ -47,8 +47,9 @@ class Live(Protocol):
     it does at the age of `age` seconds. One each of whose attempts opens its connections `anew` says that; of others,
     all attempts in one run share what it holds open. One whose body is `elsewhere` says that: a worker has it, and if
     it is a method, the object of that. One that `abandons` what it gives up after its time does not end it: that goes
-    on beside the next attempt. One of which nobody can say whether it does again what had finished, or lets an attempt
-    come to its end, is in `sparing` the layer that does not.
+    on beside the next attempt. One that `tries_once`, whatever comes up to it, says that. One of which nobody can say
+    whether it does again what had finished, or lets an attempt come to its end, is in `sparing` the layer that does
+    not.
     """
 
     layer: RetryLayer

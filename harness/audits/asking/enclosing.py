@@ -148,13 +148,13 @@ _RETURNED = (
 def _asked(live: Live, error: BaseException | None, unknown: Unknowns, *, returned: bool) -> Answer:
     if not live.layer.decides:
         return Answer(raises=error)
-    if returned and not live.layer.unknown:
+    if live.layer.unknown:
+        return Answer(unknown=live.layer.unknown)
+    if returned:
         unknown[live.layer.name] = _RETURNED
         return Answer(unknown=_RETURNED)
-    if error is None and not live.layer.unknown and live.layer.settings.get("retries") == "0":
-        return Answer()  # whatever it is that comes up
-    if live.layer.unknown or error is None:
-        return Answer(unknown=live.layer.unknown or "what is inside is unknown")
+    if error is None:
+        return Answer() if getattr(live, "tries_once", False) else Answer(unknown="what is inside is unknown")
     try:
         answer = live.answer(error)
     except OnlyARunTells as told:

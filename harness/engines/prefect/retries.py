@@ -51,6 +51,7 @@ class TaskLayer:
         strays: str = "",
     ) -> None:
         self.task = self.wrapper = task
+        self.tries_once = not task.retries
         absurd = _absurd(task.retries, task.retry_delay_seconds, task.timeout_seconds)
         settings = {"retries": str(task.retries)}
         if task.retries:
@@ -128,7 +129,7 @@ class FlowLayer:
         self.wrapper = inner
         seconds = _whole(delay)
         self.retries, self.delay, self.persists, self.recalls = retries, seconds or 0, persists, persists
-        self.strays = False
+        self.strays, self.tries_once = False, not retries
         absurd = _NO_DELAY.format(delay) if seconds is None else _absurd(retries, seconds, timeout)
         settings = {"retries": str(retries), "persist_result": str(persists)}
         settings |= {"retry_delay_seconds": str(delay)} if retries and delay else {}
