@@ -71,8 +71,6 @@ class _AroundRun(Answering):
     The innermost one knows all `lives`, and hears the worst that the code in between may make of an error.
     """
 
-    tries_once = False
-
     def __init__(self, live: Live, made_of: Translating, lives: Sequence[Live]) -> None:
         super().__init__(live)
         self._made_of, self._lives = made_of, lives

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+import requests
 from dbos import DBOS
 from prefect import flow, task
 from pydantic_ai import Agent, UnexpectedModelBehavior, UsageLimits
@@ -26,6 +27,16 @@ few = UsageLimits(request_limit=2)
 @agent.tool_plain
 def look(place: str) -> str:
     return place
+
+
+hidden = Agent(running_agents.model, name="hidden")
+session = requests.Session()
+session.mount("https://", requests.adapters.HTTPAdapter(max_retries=3))
+
+
+@hidden.tool_plain
+def fetch(place: str) -> str:
+    return session.get(place).text
 
 
 class Busy(Exception):
@@ -73,11 +84,16 @@ def _layers(engine, workflow, unit):
     return engine.layers(workflow, unit, {})
 
 
-def flowing(step):
+@task(retries=2)
+async def hiding() -> str:
+    return (await hidden.run("x")).output
+
+
+def flowing(step, retries=1):
     async def around() -> None:
         await step()
 
-    return flow(retries=1)(around)
+    return flow(retries=retries)(around)
 
 
 def working(step):
@@ -128,6 +144,11 @@ def test_the_tools_of_an_agent_that_a_step_runs_are_units_of_the_step():
     assert tool.called == "write"
     assert all(cell.bound for cell in tool.cells if cell.failure is not F.CRASH)
     assert "modelretry-retried" not in {one.rule for one in found(report(*every.values(), engine="prefect"))}
+
+
+def test_a_flow_that_is_never_retried_is_known_whatever_is_inside_of_a_run():
+    fetched = units(flowing(hiding, retries=0), prefect)["step:step.hidden.tool:fetch.session"]
+    assert fetched.cell(F.RATE_LIMITED).chain == "? (Session) × ? (prefect task) = ?"
 
 
 def test_what_a_run_in_a_step_asks_again_is_measured(tmp_path):
