@@ -146,6 +146,29 @@ def test_the_front_doors_map_names_every_room_and_no_other():
     assert rooms_on_the_map(docstring) - DOORS == rooms_in_the_house() - DOORS
 
 
+def incomplete_maps(house: Path) -> dict[str, set[str]]:
+    """By room, the files that its map does not name, or that it names and nobody finds. Most rooms need no map."""
+    found = {}
+    for door in sorted(house.glob("*/**/__init__.py")):
+        told = rooms_on_the_map(ast.get_docstring(ast.parse(door.read_text()), clean=False) or "")
+        there = {path.name for path in door.parent.glob("*.py")}
+        there |= {f"{path.parent.name}/" for path in door.parent.glob("*/__init__.py")}
+        found[str(door.parent.relative_to(house))] = (told ^ there) - DOORS if told else set()
+    return {room: wrong for room, wrong in found.items() if wrong}
+
+
+def test_a_rooms_map_names_every_file_in_it_and_no_other():
+    assert incomplete_maps(HOUSE) == {}
+
+
+def test_a_file_that_came_or_went_is_noticed(tmp_path: Path):
+    for file in ("plain/__init__.py", "plain/a.py", "mapped/__init__.py", "mapped/a.py", "mapped/inner/__init__.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    (tmp_path / "mapped/__init__.py").write_text('"""A room.\n\n    a.py    here\n    b.py    gone\n"""\n')
+    assert incomplete_maps(tmp_path) == {"mapped": {"b.py", "inner/"}}
+
+
 def test_a_map_is_read_as_it_is_written():
     text = "Prose about runner.py.\n\n    runner.py   one scenario\n    checks/     one per file\n"
     assert rooms_on_the_map(text) == {"runner.py", "checks/"}

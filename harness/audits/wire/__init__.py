@@ -15,8 +15,8 @@ The same bench measures what fails in the body of a tool, with a scripted model 
     around.py     the deadlines of an engine around what fails
     counted.py    what the journal of a run comes to
     child.py      one life: the person's own models, probed, over the endpoint
-    endpoint.py   the fake endpoint, below every client and transport
+    endpoint.py   the fake endpoint, below every client and transport; what it says when nothing goes wrong is that of
+                  `asking/answers.py`
     senders.py    which client a request comes from
-    answers.py    what it says when nothing goes wrong
     hurry.py      the waits inside a body, written down and made short
 """
