@@ -73,13 +73,10 @@ COPIES = ("with_options", "copy", "override")
 """Methods of clients and tasks that make another one, of which only a run knows the settings."""
 
 
-def referred(value: Any, leaving: Any = ()) -> Iterator[tuple[str, Any]]:
-    """Every object that a function's code names, through functions of the person's own, each once.
-
-    `leaving` are objects (by `id`) that are not followed: units of their own.
-    """
+def referred(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every object that a function's code names, through functions of the person's own, each once."""
     seen: set[int] = set()
-    for one in reached(value, leaving):
+    for one in reached(value):
         if id(one.value) not in seen:
             seen.add(id(one.value))
             yield one.name, one.value
@@ -88,7 +85,8 @@ def referred(value: Any, leaving: Any = ()) -> Iterator[tuple[str, Any]]:
 def reached(value: Any, leaving: Any = (), given: Mapping[str, Any] | None = None) -> Iterator[Reached]:
     """The same with the way to each, once per way that leads through a decorated function.
 
-    `given` are objects that come with a call, by the attribute that they are taken from (`deps`).
+    `leaving` are objects (by `id`) that are not followed: units of their own. `given` are those that come with a call,
+    by the attribute that they are taken from (`deps`).
     """
     yield from _Search(leaving, given or {}).of(value)
 
