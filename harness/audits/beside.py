@@ -32,7 +32,7 @@ from harness.audits.asking.tools import decorators, is_unit, layers_of, others_o
 from harness.audits.holding import IMPLICIT, attributes, held
 from harness.audits.inside import asked_by
 from harness.audits.reach import is_own, own_function
-from harness.retries.live import Live, Opaque, Unit
+from harness.retries.live import Live, Opaque, Unit, of_kind
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 
@@ -266,7 +266,7 @@ def _around(function: Function, agent: Any, engine: Engine) -> Iterator[tuple[st
         yield "", flow
         yield " in model", model
     else:
-        containers = [live for live in flow if live.layer.kind == "container"]
+        containers = of_kind(flow, "container")
         hidden = RetryLayer(name="a unit of the engine", kind="unit", unknown=HIDDEN[place])
         yield "", [Opaque(hidden), *containers]
 
@@ -280,7 +280,7 @@ HIDDEN = {
 
 
 def _has_unit(lives: Sequence[Live]) -> bool:
-    return any(live.layer.kind == "unit" for live in lives)
+    return bool(of_kind(lives, "unit"))
 
 
 def _tool(function: Function, agent: Any) -> Unit:

@@ -48,7 +48,7 @@ from harness.audits.hooked import hooked
 from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
-from harness.retries.live import Answer, Answering, Died, Live, TimedOut, Unfit, Unit
+from harness.retries.live import Answer, Answering, Died, Live, TimedOut, Unfit, Unit, of_kind
 from harness.retries.report import Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
@@ -122,7 +122,7 @@ def _asked_again(
     A function that is itself a unit (a step, a task) raises it out of that unit, and is retried like any failure.
     """
     own = len(decorators(tool.unit.function, units=lives))
-    inside = [*lives[:own], *(live for live in lives[own:] if live.layer.kind == "tool")]
+    inside = [*lives[:own], *of_kind(lives[own:], "tool")]
     error = bare(ValidationError if failure is Failure.VALIDATION else ModelRetry, "harness")
     return _told_again(through(once(error), inside, unknown), tool, lives, usage, unknown, failure)
 
@@ -133,10 +133,10 @@ def _told_again(
     """The cell of a call of which the model hears, if what it `passed` on is for the model: it calls the tool again."""
     reached = is_for_the_model(passed.error)
     turns = usage.over(times(tries(tool.retries) if reached else 1, "agent"))
-    recorded = any(live.layer.kind == "unit" for live in lives)
+    recorded = bool(of_kind(lives, "unit"))
     left = UnexpectedModelBehavior("harness: the tool's retries are used up") if reached else passed.error
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else left)
-    again = enclosed(spent, _containers(lives), failure, unknown, "executions")
+    again = enclosed(spent, of_kind(lives, "container"), failure, unknown, "executions")
     return again.model_copy(update={"seconds": None})
 
 
@@ -145,20 +145,11 @@ def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit
 
     Nothing inside the process hears of it: only the engine can begin it again, or whatever begins the run again.
     """
-    lives = [live for live in around if live.layer.kind in ("unit", "container")]
-    lives += _recovering(engine(Unit("run")))
+    lives = of_kind(around, "unit", "container") + of_kind(engine(Unit("run")), "recovery")
     if not lives:
         return unit
     died = enclosed(once(Died()), lives, Failure.CRASH, {}, "executions")
     return unit.model_copy(update={"cells": (*unit.cells, died.model_copy(update={"seconds": None}))})
-
-
-def _recovering(lives: Sequence[Live]) -> list[Live]:
-    return [live for live in lives if live.layer.kind == "recovery"]
-
-
-def _containers(lives: Sequence[Live]) -> list[Live]:
-    return [live for live in lives if live.layer.kind == "container"]
 
 
 def server_units(name: str, place: Placed, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
@@ -220,7 +211,7 @@ def _over_http(
     `met` makes a cell of what came of it. A run opens its session where it lists the tools; in a call of a tool only
     where that is a unit, which a recovered run may begin with, or which has a session of its own each time.
     """
-    opens = method == LISTING or any(live.layer.kind == "unit" for live in lives)
+    opens = method == LISTING or bool(of_kind(lives, "unit"))
     cells = []
     for failure in ON_THE_WIRE:
         asked, how = sessions.outcome(failure, method)
@@ -259,7 +250,7 @@ def _answered(
     passed = through(outcome, units, unknown)
     if isinstance(passed.error, ModelRetry) and not passed.course.endless:
         return _told_again(passed, tool, lives, usage, unknown, failure)
-    return enclosed(outcome, [*units, *_containers(lives)], failure, unknown, "executions")
+    return enclosed(outcome, [*units, *of_kind(lives, "container")], failure, unknown, "executions")
 
 
 def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> UnitAudit:
@@ -301,7 +292,7 @@ def recovered_unit(lives: Sequence[Live]) -> UnitAudit:
 
 
 def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
-    if not (recovering := _recovering(lives)):
+    if not (recovering := of_kind(lives, "recovery")):
         return ()
     died = enclosed(once(Died()), recovering, Failure.CRASH, unknown, "executions")
     return (died.model_copy(update={"seconds": None}),)
@@ -312,7 +303,7 @@ def run_unit(agent: Any, engine: Engine, usage: Usage, turn: Turn = ONE_REQUEST)
     asks, lives = output_layer(agent), engine(Unit("run"))
     unknown: Unknowns = {}
     turns = usage.over(times(tries(output_retries(agent)), asks.name))
-    again = enclosed(turn.repeated(turns), _containers(lives), Failure.INVALID_OUTPUT, unknown)
+    again = enclosed(turn.repeated(turns), of_kind(lives, "container"), Failure.INVALID_OUTPUT, unknown)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [*turn.layers, asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
@@ -327,7 +318,7 @@ def output_units(agent: Any, engine: Engine, usage: Usage, turn: Turn) -> Iterat
         origin = explicit(max_retries=retries)
         layer = RetryLayer(name="output tool", kind="agent", settings={"max_retries": str(retries)}, origin=origin)
         turns = usage.over(times(tries(retries), layer.name))
-        around = _containers(engine(Unit("run")))
+        around = of_kind(engine(Unit("run")), "container")
         spent = enclosed(turn.repeated(turns), around, Failure.INVALID_OUTPUT, {})
         layers = (*turn.layers, layer, usage.layer, *(live.layer for live in around))
         cells = (spent.model_copy(update={"seconds": None}),)

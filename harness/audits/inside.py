@@ -39,7 +39,7 @@ from harness.audits.reach import Reached, Unseen, reached, taken
 from harness.audits.rounds import rounds
 from harness.audits.telling import told_to
 from harness.audits.translating import NOTHING, Translating, translating
-from harness.retries.live import Live, MadeInCall, Opaque, Unit
+from harness.retries.live import Live, MadeInCall, Opaque, Unit, of_kind
 from harness.retries.report import UnitAudit
 from harness.retries.values import ON_THE_WIRE, RetryLayer
 from harness.subjects.attach import engine_of
@@ -193,11 +193,11 @@ def units_around(unit: Unit, agent: Any, lives: Sequence[Live], engine: Engine) 
     """The engine's unit around something of a durable agent, unless a unit is around the whole agent already."""
     if not durable(agent) or _in_a_unit(lives):
         return []
-    return [live for live in engine(replace(unit, owner=agent)) if live.layer.kind == "unit"]
+    return of_kind(engine(replace(unit, owner=agent)), "unit")
 
 
 def _in_a_unit(lives: Sequence[Live]) -> bool:
-    return any(live.layer.kind == "unit" and live.layer.name not in NESTING for live in lives)
+    return any(live.layer.name not in NESTING for live in of_kind(lives, "unit"))
 
 
 def _may_be_around(loop: Reached, one: Reached) -> bool:

@@ -28,7 +28,7 @@ from harness.audits.reach import Reached, Unseen, explored, functions_of_modules
 from harness.audits.targets import MODEL
 from harness.audits.telling import told_to
 from harness.retries.arithmetic import factors
-from harness.retries.live import Live, MadeInCall, Unit
+from harness.retries.live import Live, MadeInCall, Unit, of_kind
 from harness.retries.report import UnitAudit
 from harness.retries.values import RetryLayer
 from harness.steps import StepId
@@ -43,10 +43,10 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     body = _body(workflow)
     engine = _inside(body, engine)
     way = Way((), engine, copies(every))
-    steps = [one for one in every if any(live.layer.kind == "unit" for live in engine(_own(one)))]
+    steps = [one for one in every if of_kind(engine(_own(one)), "unit")]
     own = {id(one.value) for one in steps}
     names = _names(steps)
-    around = [*body, *(live for live in run if live.layer.kind == "container")]
+    around = [*body, *of_kind(run, "container")]
     passed = {id(helper) for one in every if one in steps or durable(one.value) for helper in one.through}
     ways = {one.way for one in every}  # what is lent to a step is asked there
     named = [one for one in reached(workflow, own) if one.way in ways and own.isdisjoint(map(id, one.through))]
@@ -66,8 +66,7 @@ def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     yield collect.recovered_unit(run)
     children = {id(one.value): one for one in every if _recovering(one.value, way.engine)}
     for one in children.values():
-        around = [live for live in way.engine(_own(one)) if live.layer.kind in ("recovery", "limit")]
-        unit = collect.recovered_unit(around)
+        unit = collect.recovered_unit(of_kind(way.engine(_own(one)), "recovery", "limit"))
         yield unit.model_copy(update={"unit": f"{one.name}.run"})
 
 
@@ -111,7 +110,7 @@ def _by_name(
     None of the person's modules holds a function of that name, or there are several that may be `meant`.
     """
     names = dict.fromkeys(call.runs for call in calls if isinstance(call.runs, str) and call.runs not in found)
-    containers = [live for live in run if live.layer.kind == "container"]
+    containers = of_kind(run, "container")
     return [nobody_sees(f"step:{name}", name, _nameless(meant.get(name, ())), containers) for name in names]
 
 
@@ -120,7 +119,7 @@ def _by_nothing(
 ) -> list[UnitAudit]:
     """What the workflow asks for without saying there whom, where it names nothing else that may be meant."""
     asking = {call.by: call for call in calls if call.runs is None and call.by in UNITS}
-    containers = [live for live in run if live.layer.kind == "container"]
+    containers = of_kind(run, "container")
     return [
         nobody_sees(f"step:{by}", by, _UNSAID.format(by, Path(call.file).name, call.line), containers)
         for by, call in asking.items()
@@ -158,14 +157,14 @@ def _in_its_workflow(one: Reached, engine: Engine, unit: UnitAudit) -> UnitAudit
 def _shown_as(function: Any, engine: Engine) -> str:
     """What a workflow that another one asks for is called in a run, which shows it around its units; empty: none."""
     lives = engine(Unit("own", function=function))
-    if any(live.layer.kind == "recovery" for live in lives):
+    if of_kind(lives, "recovery"):
         return str(function.__name__)
-    return next((getattr(live, "known_as", "") for live in lives if live.layer.kind == "container"), "")
+    return next((getattr(live, "known_as", "") for live in of_kind(lives, "container")), "")
 
 
 def _recovering(function: Any, engine: Engine) -> list[Live]:
     """How a workflow that another one calls is begun again when its process dies, whatever becomes of the outer one."""
-    return [live for live in engine(Unit("own", function=function)) if live.layer.kind == "recovery"]
+    return of_kind(engine(Unit("own", function=function)), "recovery")
 
 
 def _names(steps: Sequence[Reached]) -> dict[tuple[str, int], str]:
@@ -263,7 +262,7 @@ def _timed(one: Reached, engine: Engine) -> Engine:
     That holds in place of the outer one's.
     """
     limits = (
-        [live for live in engine(Unit("own", function=helper)) if live.layer.kind == "limit"]
+        of_kind(engine(Unit("own", function=helper)), "limit")
         for helper in reversed(one.through)
         if _recovering(helper, engine)
     )
@@ -354,6 +353,6 @@ def _mortal(unit: UnitAudit, lives: Sequence[Live], engine: Engine) -> UnitAudit
     What tries the whole again hears of the last death, unless the workflow's own code takes that for an answer.
     """
     *cells, died = collect.mortal(unit, lives, engine).cells
-    again = {live.layer.name for live in lives if live.layer.kind == "container"}
+    again = {live.layer.name for live in of_kind(lives, "container")}
     bound = any(one.layer in again and one.times != 1 for one in factors(died.expression))
     return unit.model_copy(update={"cells": (*cells, died.model_copy(update={"bound": bound}))})

@@ -6,11 +6,11 @@ own decides for itself, as it would in production.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.retries.values import RetryLayer
+from harness.retries.values import Kind, RetryLayer
 
 
 def at_once(_attempt: int) -> float:
@@ -56,6 +56,11 @@ class Live(Protocol):
 
     def answer(self, error: BaseException) -> Answer:
         """What becomes of `error`. Never raises: a condition that raises is part of the answer."""
+
+
+def of_kind(lives: Iterable[Live], *kinds: Kind) -> list[Live]:
+    """Those of the layers that are of one of these kinds."""
+    return [live for live in lives if live.layer.kind in kinds]
 
 
 class TimedOut(Exception):
