@@ -177,7 +177,7 @@ class UnitAudit(Value):
 
 
 class AuditReport(Value):
-    """What `harness.audits` returns. `advice` is a suggestion per unit that is over its budget.
+    """What `harness.audit` returns. `advice` is a suggestion per unit that is over its budget.
 
     `lapsed` are sentences, one for each acceptance of a finding that has ended; `idle` one for each that is about none.
     Findings of the severity `fail_on`, and graver ones, fail it.
