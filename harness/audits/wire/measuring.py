@@ -139,8 +139,21 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     around = around or model
     room, most = _haste(around, waits)
     scale = min(quick_scale(around, room, most), quick_scale(model, room, most))  # a model is asked before
-    wire = Wire(failure, limit, step, scale, None, raises, short, beside, tuple(others), host, alone, instead, sender)
-    wire = replace(wire, haste=_least(around))
+    wire = Wire(
+        failure,
+        limit,
+        step,
+        scale=scale,
+        raises=raises,
+        short=short,
+        beside=beside,
+        others=tuple(others),
+        host=host,
+        alone=alone,
+        instead=instead,
+        sender=sender,
+        haste=_least(around),
+    )
     if not (hangs and _is_timed(around)):
         quick = _measured(scenario, wire, bench)
         if failure == Failure.CRASH and quick.covered and not quick.fired:
