@@ -49,7 +49,7 @@ from harness.audits.inside import units_inside
 from harness.contract import ToolPolicy, declaration
 from harness.retries.arithmetic import Course, product, times
 from harness.retries.live import Answer, Answering, Died, Live, TimedOut, Unfit, Unit, of_kind
-from harness.retries.report import Cell, UnitAudit
+from harness.retries.report import ANY_TOOL, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
 from harness.subjects.bare import bare
 from harness.subjects.origins import explicit
@@ -275,7 +275,7 @@ def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> Uni
         cells = tuple(_hooked(cell, hook) for cell in cells)
     if tool.around.bounded:
         cells = tuple(cell.model_copy(update={"bound": True}) for cell in cells)
-    whole = UnitAudit(unit=f"tool:{tool.unit.name}/*", layers=told(layers, unknown), cells=cells)
+    whole = UnitAudit(unit=f"tool:{tool.unit.name}{ANY_TOOL}", layers=told(layers, unknown), cells=cells)
     return mortal(whole, around, engine)
 
 

@@ -27,7 +27,7 @@ from harness.audits.wire.counted import by_call, named
 from harness.audits.wire.failures import IN_A_BODY
 from harness.engines.registry import load as load_engine
 from harness.retries.arithmetic import factors
-from harness.retries.report import Cell, Measured, UnitAudit
+from harness.retries.report import ANY_TOOL, Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, MOST_MEASURED, Failure
 from harness.runner import Bench
 from harness.steps import StepId
@@ -35,8 +35,6 @@ from harness.steps import StepId
 AT_ONCE = 2
 DEATHS, MOST_DEATHS = 3, 8
 """Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
-EVERY = "/*"
-"""What the unit of a server's calls ends with: any of its tools."""
 _LEFT = "what it begins and does not wait for was not done"
 _OTHERWISE = f"its code went another way, or {_LEFT}"
 BEYOND = 5
@@ -180,7 +178,7 @@ def _missing(units: Sequence[UnitAudit]) -> str:
 
 def _called(units: Sequence[UnitAudit], bench: Bench) -> dict[str, str]:
     """A tool of each MCP server, by its unit, as a run offers them."""
-    served = [unit.unit for unit in units if unit.unit.endswith(EVERY)]
+    served = [unit.unit for unit in units if unit.unit.endswith(ANY_TOOL)]
     own = {unit.tool for unit in units}
     return whose(served, own, measuring.offered(bench)) if served else {}
 
@@ -207,7 +205,7 @@ def whose(served: Sequence[str], own: Collection[str], offered: Mapping[str, str
     if len(served) == 1:
         return {unit: name for unit in served for name in islice(theirs, 1)}
     first = {toolset: name for name, toolset in reversed(theirs.items()) if toolset}
-    named = {unit: unit.removeprefix("tool:").removesuffix(EVERY) for unit in served if served.count(unit) == 1}
+    named = {unit: unit.removeprefix("tool:").removesuffix(ANY_TOOL) for unit in served if served.count(unit) == 1}
     nameless = [name for name, toolset in theirs.items() if not toolset]
     if nameless and len(left := [server for server in named.values() if server not in first]) == 1:
         first[left[0]] = nameless[0]

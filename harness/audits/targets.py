@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isinf
 
 from harness.retries.arithmetic import times
-from harness.retries.report import Cell, UnitAudit
+from harness.retries.report import ANY_TOOL, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure
 
 MODEL, STEP = "model", "step"
@@ -116,7 +116,7 @@ def is_asked(cell: Cell) -> bool:
 
 def _is_tool(unit: UnitAudit) -> bool:
     """Whether a script can call it: what an MCP server has is only known in a run."""
-    return unit.unit.startswith("tool:") and not unit.inside and not unit.unit.endswith("/*")
+    return unit.unit.startswith("tool:") and not unit.inside and not unit.unit.endswith(ANY_TOOL)
 
 
 def _served(unit: UnitAudit, cell: Cell, called: Mapping[str, str]) -> Target | str:

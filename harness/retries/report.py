@@ -13,6 +13,8 @@ from harness.retries.values import MOST_MEASURED, Failure, RetryLayer, Value
 from harness.verdict import Severity, Status
 
 May = Literal["repeatable", "unsaid", "keyed", "once"]
+ANY_TOOL = "/*"
+"""What the unit of a server's calls ends with, which is about any of its tools."""
 
 
 class Measured(Value):
