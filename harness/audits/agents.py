@@ -60,7 +60,7 @@ def _inside(name: str, unit: UnitAudit, told: dict[str, Any], agent: str) -> Uni
     layers = tuple(
         told[one.name].model_copy(update={"unknown": one.unknown}) if one.name in told else one for one in unit.layers
     )
-    cells = (cell.model_copy(update={"bound": True}) for cell in unit.cells if cell.failure is not Failure.CRASH)
+    cells = (cell.bounded for cell in unit.cells if cell.failure is not Failure.CRASH)
     new = {"unit": f"{name}.{unit.unit}", "agent": agent, "layers": layers, "cells": tuple(cells)}
     return unit.model_copy(update=new)
 

@@ -128,7 +128,7 @@ def model_unit(name: str, asker: Asker, lives: Sequence[Live], made_of: Translat
     """One model, or one client without any, in code of the person's own: what that raises is the worst it may."""
     outcomes = {failure: _passed_on(asker.ask(failure), lives, made_of) for failure in ON_THE_WIRE}
     unit = _model_unit(name, asker, outcomes, lives)
-    return unit.model_copy(update={"cells": tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)})
+    return unit.model_copy(update={"cells": tuple(cell.bounded for cell in unit.cells)})
 
 
 def _passed_on(outcome: Outcome, lives: Sequence[Live], made_of: Translating) -> Outcome:

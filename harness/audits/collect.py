@@ -98,7 +98,7 @@ def tool_unit(tool: ToolAsked, engine: Engine, usage: Usage) -> UnitAudit:
     cells: tuple[Cell, ...] = (raising(lives, unknown), misused, _asked_again(tool, lives, usage, unknown), senseless)
     layers = [*(live.layer for live in lives), tool.agent_layer, usage.layer]
     if tool.around.bounded or any(map(ending, wrappers(tool.unit.function))):
-        cells = tuple(cell.model_copy(update={"bound": True}) for cell in cells)
+        cells = tuple(cell.bounded for cell in cells)
     name, said = tool.name, tool.unit.metadata
     return UnitAudit(
         unit=f"tool:{name}",
@@ -137,7 +137,7 @@ def _told_again(
     left = UnexpectedModelBehavior("harness: the tool's retries are used up") if reached else passed.error
     spent = Outcome(product(passed.expression, turns), Course(), Unfit() if recorded else left)
     again = enclosed(spent, of_kind(lives, "container"), failure, unknown, "executions")
-    return again.model_copy(update={"seconds": None})
+    return again.untimed
 
 
 def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit:
@@ -149,7 +149,7 @@ def mortal(unit: UnitAudit, around: Sequence[Live], engine: Engine) -> UnitAudit
     if not lives:
         return unit
     died = enclosed(once(Died()), lives, Failure.CRASH, {}, "executions")
-    return unit.model_copy(update={"cells": (*unit.cells, died.model_copy(update={"seconds": None}))})
+    return unit.model_copy(update={"cells": (*unit.cells, died.untimed)})
 
 
 def server_units(name: str, place: Placed, agent: Any, engine: Engine, usage: Usage) -> Iterator[UnitAudit]:
@@ -274,7 +274,7 @@ def _calls(tool: ToolAsked, server: Server, engine: Engine, usage: Usage) -> Uni
         layers.insert(len(server.layers), hook)
         cells = tuple(_hooked(cell, hook) for cell in cells)
     if tool.around.bounded:
-        cells = tuple(cell.model_copy(update={"bound": True}) for cell in cells)
+        cells = tuple(cell.bounded for cell in cells)
     whole = UnitAudit(unit=f"tool:{tool.unit.name}{ANY_TOOL}", layers=told(layers, unknown), cells=cells)
     return mortal(whole, around, engine)
 
@@ -295,7 +295,7 @@ def _begun_again(lives: Sequence[Live], unknown: Unknowns) -> tuple[Cell, ...]:
     if not (recovering := of_kind(lives, "recovery")):
         return ()
     died = enclosed(once(Died()), recovering, Failure.CRASH, unknown, "executions")
-    return (died.model_copy(update={"seconds": None}),)
+    return (died.untimed,)
 
 
 def run_unit(agent: Any, engine: Engine, usage: Usage, turn: Turn = ONE_REQUEST) -> UnitAudit:
@@ -307,7 +307,7 @@ def run_unit(agent: Any, engine: Engine, usage: Usage, turn: Turn = ONE_REQUEST)
     waits = concurrency(getattr(agent, "_concurrency_limiter", None), "agent")
     layers = [*turn.layers, asks, usage.layer, *(live.layer for live in lives), *([waits] if waits else [])]
     ids = tuple(str(toolset.id) for toolset in leaves(agent) if toolset.id is not None)
-    cells = (again.model_copy(update={"seconds": None}), *_begun_again(lives, unknown))
+    cells = (again.untimed, *_begun_again(lives, unknown))
     return UnitAudit(unit="run", toolsets=ids, layers=told(layers, unknown), cells=cells)
 
 
@@ -321,5 +321,5 @@ def output_units(agent: Any, engine: Engine, usage: Usage, turn: Turn) -> Iterat
         around = of_kind(engine(Unit("run")), "container")
         spent = enclosed(turn.repeated(turns), around, Failure.INVALID_OUTPUT, {})
         layers = (*turn.layers, layer, usage.layer, *(live.layer for live in around))
-        cells = (spent.model_copy(update={"seconds": None}),)
+        cells = (spent.untimed,)
         yield UnitAudit(unit=f"output:{name}", layers=layers, cells=cells)

@@ -161,7 +161,7 @@ def asking(
     elif isinstance(value, AbstractAgent):
         around = [*units_around(Unit("model"), value, lives, engine), *lives]
         unit = model_of(unwrapped(value), lambda _unit: around, made_of=made_of, said=said.settings, wrapper=value).unit
-        cells = tuple(cell.model_copy(update={"bound": True}) for cell in unit.cells)
+        cells = tuple(cell.bounded for cell in unit.cells)
         whose = str(unwrapped(value).name or "")
         yield unit.model_copy(update={"unit": f"{name}.model", "agent": whose, "cells": cells})
         yield from others(name, one, lives, made_of)
@@ -224,7 +224,5 @@ def _name(function: Any) -> str:
 def nobody_sees(name: str, kind: str, reason: str, lives: Sequence[Live]) -> UnitAudit:
     """What nobody can ask before. A run may still show how often it asks."""
     hidden, lives = RetryLayer(name=kind, kind="sdk", unknown=reason), apart(lives)
-    cells = tuple(
-        enclosed(nobody_knows(kind), lives, failure, {}).model_copy(update={"bound": True}) for failure in ON_THE_WIRE
-    )
+    cells = tuple(enclosed(nobody_knows(kind), lives, failure, {}).bounded for failure in ON_THE_WIRE)
     return UnitAudit(unit=name, layers=(hidden, *(live.layer for live in lives)), cells=cells)

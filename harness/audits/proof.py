@@ -146,7 +146,7 @@ def told_apart(unit: UnitAudit, cell: Cell, units: Sequence[UnitAudit]) -> Cell:
     if len(known) > len(asked) and counted > sum(known):  # more than all of them together
         return cell
     reason = f"more than one is asked in what the run calls {unit.called or unit.tool!r}, and it does not show which"
-    return cell.model_copy(update={"measured": None, "unmeasured": reason})
+    return cell.left_out(reason)
 
 
 def _is_beside(one: UnitAudit, other: UnitAudit) -> bool:
@@ -238,7 +238,7 @@ def _haste(cell: Cell) -> tuple[bool, float]:
 
 
 def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
-    cells = tuple(cell.model_copy(update={"unmeasured": reason}) for cell in unit.cells)
+    cells = tuple(cell.left_out(reason) for cell in unit.cells)
     return unit.model_copy(update={"cells": cells})
 
 
@@ -252,14 +252,14 @@ def _cell(
     if cell.unmeasured:
         return cell
     if isinstance(target, str):
-        return cell.model_copy(update={"unmeasured": target})
+        return cell.left_out(target)
     found = cell
     for way in target.ways:
         one = replace(target, ways=(way,))
         if found.measured is None and one not in stuck:
             found = _measured_so(unit, cell, one, bench, missing, stuck)
         elif found.measured is None:
-            found = cell.model_copy(update={"unmeasured": stuck[one]})
+            found = cell.left_out(stuck[one])
     return found
 
 
@@ -303,7 +303,7 @@ def _measured_so(
     if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
         if seen.outcome == "stuck" and not (seen.requests or seen.fired):
             stuck[target] = reason
-        return cell.model_copy(update={"unmeasured": reason})
+        return cell.left_out(reason)
     measured = Measured(
         requests=max(asked.values(), default=0),
         bodies=bodies,

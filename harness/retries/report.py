@@ -103,6 +103,20 @@ class Cell(Value):
         fewest = self.predicted if self.least is None else self.least
         return (self.counted or 0) < (fewest or 0)
 
+    @property
+    def bounded(self) -> Cell:
+        """The same where code of the person's own is in between."""
+        return self.model_copy(update={"bound": True})
+
+    @property
+    def untimed(self) -> Cell:
+        """The same where nobody knows how long it takes."""
+        return self.model_copy(update={"seconds": None})
+
+    def left_out(self, reason: str) -> Cell:
+        """The same where it is not measured, for this reason."""
+        return self.model_copy(update={"measured": None, "unmeasured": reason})
+
 
 class UnitAudit(Value):
     """One unit: the layers around it, innermost first, and what they do with each class of failure.
