@@ -18,6 +18,7 @@ answer. Whoever is asked is found from the wire up:
     settling.py     a model's settings, which stand in place of what its client was told
     patience.py     timeouts that requests say themselves
     falling.py      fallbacks: one model after the other
+    again.py        what is for an agent's model, which calls again
     looping.py      loops of a person's own around a request, and whose each is
     streaming.py    models that are asked by `request_stream`
     tools.py        tools of an agent, and the decorators on their functions

@@ -32,7 +32,12 @@ class Recording(Answering):
 
 
 class Patient:
-    """An agent that asks its model so many times in all, while a function says that it should. Else it does nothing."""
+    """An agent that asks its model so many times in all, while a function says that it should. Else it does nothing.
+
+    Nor does it of what nobody knows: what is for the model is raised by code that can be read.
+    """
+
+    tries_once = True
 
     def __init__(self, layer: RetryLayer, asks: int | None, *, recorded: bool) -> None:
         self.layer = layer.model_copy(update={"each": None})  # that is a tool's own, and told of there
@@ -59,7 +64,7 @@ def told_of(units: Iterator[UnitAudit], layer: RetryLayer) -> Iterator[UnitAudit
     """
     for unit in units:
         if any(_names(cell, layer) for cell in unit.cells):
-            cells = (cell.model_copy(update={"seconds": None}) if _names(cell, layer) else cell for cell in unit.cells)
+            cells = (cell.untimed if _names(cell, layer) else cell for cell in unit.cells)
             yield unit.model_copy(update={"cells": tuple(cells)})
         else:
             layers = tuple(one for one in unit.layers if one.name != layer.name)
