@@ -155,3 +155,9 @@ def test_what_a_run_in_a_step_asks_again_is_measured(tmp_path):
     name = "step:write.writer.run"
     cell = measured(tmp_path, "fixtures.audit.running_agents:main", "prefect", name, F.INVALID_OUTPUT)
     assert (cell.predicted, cell.counted) == (24, 24)
+
+
+def test_the_task_of_an_agents_model_is_inside_of_the_task_that_runs_the_agent(tmp_path):
+    name = "step:record.recorded.model"
+    cell = measured(tmp_path, "fixtures.audit.running_agents:recording", "prefect", name, F.BAD_REQUEST)
+    assert (cell.chain, cell.counted) == ("2 (prefect task) × 3 (prefect task of record) = 6", 6)
