@@ -363,12 +363,12 @@ def _why_not(
         yield "its model sent no request that could be made to fail here"
     if cell.bound and cell.counts == "requests" and not seen.requests:
         yield f"the run asked nobody: {seen.reason or _OTHERWISE}"
-    yield from _ended_before(cell, target, seen, most)
+    yield from ended_before(cell, target, seen, most)
 
 
-def _ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: int) -> Iterator[str]:
+def ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: int) -> Iterator[str]:
     """Why a run shows less of a cell than there would be: it had come to its end."""
-    if cell.bound and seen.outlived and most < _fewest(cell):
+    if cell.bound and seen.outlived and not seen.unbounded and most < _fewest(cell):
         yield f"the run ended while this was still tried: {_LEFT}"
     around = StepId.parse(target.step).path[:-1] if target.kind == STEP and target.step else ()
     within = any(segment.kind == STEP for segment in around)
@@ -394,9 +394,8 @@ def _is_of(step: StepId, target: Target) -> bool:
 
 
 def _fewest(cell: Cell) -> float:
-    """What a cell comes to at least, as it is predicted; 0 where that is no number."""
-    fewest = cell.predicted if cell.least is None else cell.least
-    return 0 if fewest is None or not isfinite(fewest) else fewest
+    """What a cell comes to at least, as it is predicted; 0 where nobody knows."""
+    return (cell.predicted if cell.least is None else cell.least) or 0
 
 
 def _limit(cell: Cell) -> int:

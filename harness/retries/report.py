@@ -91,7 +91,7 @@ class Cell(Value):
         if is_stopped and self.measured.capped and (self.counted or 0) < self.predicted < math.inf:
             return None
         if math.isinf(self.predicted):
-            return self.measured.capped
+            return self.measured.capped or self.is_below
         least = self.predicted if self.least is None else self.least
         return not self.measured.capped and (least <= (self.counted or 0) <= self.predicted or self.is_below)
 

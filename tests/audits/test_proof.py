@@ -5,11 +5,14 @@ Samples only; `python -m tests.audits.table` measures every cell of the publishe
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness import audit
-from harness.audits.proof import told_apart
-from harness.audits.targets import target
+from harness.audits.proof import ended_before, told_apart
+from harness.audits.targets import STEP, Target, target
+from harness.audits.wire.counted import Measured as Seen
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
 from harness.retries.report import Cell, Measured, UnitAudit
@@ -200,6 +203,16 @@ def test_what_two_ask_in_steps_of_one_name_is_measured_for_neither_unless_it_is_
     told = told_apart(first, seen, [first, second])
     assert (told.counted == counted, bool(told.unmeasured)) == (remains, not remains)
     assert told_apart(first, seen, [first]) == seen
+
+
+@pytest.mark.parametrize(
+    ("outlived", "unbounded", "is_told"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_what_never_ends_is_not_measured_where_the_run_ended_before_it(outlived, unbounded, is_told):
+    endless = Cell(failure=F.UNAVAILABLE, expression=times(None, "temporal activity", endless=True), bound=True)
+    seen = Seen({}, {}, 0.0, "ok", unbounded, 0, Path(), outlived)
+    told = list(ended_before(endless, Target(kind=STEP, step="step:ask#1"), seen, 3))
+    assert [reason.partition(":")[0] for reason in told] == ["the run ended while this was still tried"] * is_told
 
 
 def test_what_two_in_one_tool_are_predicted_alike_is_measured_once():

@@ -233,6 +233,16 @@ def test_a_measurement_that_was_stopped_agrees_with_what_never_ends():
     assert cell(F.UNAVAILABLE, growing(10**9, "openai"), measured=measured(3)).agrees is False
 
 
+@pytest.mark.parametrize(
+    ("bound", "severity"), [(True, Severity.NOTE), (False, Severity.ERROR)], ids=["a bound", "a number"]
+)
+def test_fewer_than_what_never_ends_are_fewer(bound, severity):
+    """Code in between may end what no number does. Where none is, somebody else does, and that is a difference."""
+    seen = cell(F.UNAVAILABLE, growing(None, "dbos step", endless=True), bound=bound, measured=measured(1))
+    told = [one.severity for one in found(report(model(seen))) if one.rule == "prediction-differs"]
+    assert told == [severity]
+
+
 OVER = layer("dbos workflow timeout", "limit", all=30.0, interrupts=False)
 LATE = {
     "a call that takes longer": (cell(F.UNAVAILABLE, SDK_3, STEP_3, seconds=31.0), True),
