@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from harness.audits.rules.base import named, trying
-from harness.retries.arithmetic import AtMost, Expression, Times
+from harness.retries.arithmetic import Times, changed
 from harness.retries.report import Advice, AuditReport, Cell, Change, UnitAudit
 from harness.retries.values import Failure, RetryLayer
 
@@ -116,18 +116,6 @@ def _with(cell: Cell, said: Mapping[str, int]) -> Cell:
 
 def _total(cell: Cell) -> float:
     return cell.predicted or 0
-
-
-def changed(expression: Expression, layer: str, attempts: int) -> Expression:
-    """The expression with another number for one layer. A deadline only stays if it still cuts anything."""
-    if isinstance(expression, Times):
-        fewer = expression.layer == layer and (expression.endless or (expression.times or 0) > attempts)
-        return Times(times=attempts, layer=layer, waits=expression.waits[: attempts - 1]) if fewer else expression
-    if isinstance(expression, AtMost):
-        inner = changed(expression.part, layer, attempts)
-        return inner if (inner.total or 0) <= expression.most else expression.model_copy(update={"part": inner})
-    parts = tuple(changed(part, layer, attempts) for part in expression.parts)
-    return expression.model_copy(update={"parts": parts})
 
 
 def _sayable(unit: UnitAudit, factor: Times) -> bool:

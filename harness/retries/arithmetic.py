@@ -149,6 +149,18 @@ def limited(part: Expression, most: int | None, layer: str) -> Expression:
     return AtMost(most=most, layer=layer, part=part)
 
 
+def changed(expression: Expression, layer: str, attempts: int) -> Expression:
+    """The expression with another number for one layer. A deadline only stays if it still cuts anything."""
+    if isinstance(expression, Times):
+        fewer = expression.layer == layer and (expression.endless or (expression.times or 0) > attempts)
+        return Times(times=attempts, layer=layer, waits=expression.waits[: attempts - 1]) if fewer else expression
+    if isinstance(expression, AtMost):
+        inner = changed(expression.part, layer, attempts)
+        return inner if (inner.total or 0) <= expression.most else expression.model_copy(update={"part": inner})
+    parts = tuple(changed(part, layer, attempts) for part in expression.parts)
+    return expression.model_copy(update={"parts": parts})
+
+
 def _count(total: float | None) -> str:
     return "?" if total is None else "unlimited" if math.isinf(total) else str(int(total))
 

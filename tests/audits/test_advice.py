@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.audits.advice import advised, changed
-from harness.retries.arithmetic import AtMost, added, product, spelled, times
+from harness.audits.advice import advised
+from harness.retries.arithmetic import AtMost, added, changed, product, spelled, times
 from harness.retries.values import Failure
 from tests.audits.reports import FLOW, SDK, STEP, cell, growing, layer, model, report
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from itertools import takewhile
 
 from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, listed, named
-from harness.retries.arithmetic import AtMost, Expression, Sum, Times, factors
+from harness.retries.arithmetic import AtMost, Expression, Sum, Times, changed, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import Failure
 from harness.verdict import Severity
@@ -39,10 +38,12 @@ def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
 
 
 def _is_left(cell: Cell, factor: Times) -> bool:
-    """Whether a run has shown that a layer does not try again what it might: code inside makes another error of it."""
-    if cell.counted is None or cell.predicted is None or not cell.is_below:
-        return False
-    return cell.counted * (factor.times or math.inf) <= cell.predicted
+    """Whether a run has shown that a layer does not try again what it might: code inside makes another error of it.
+
+    All the others may have tried as often as they do.
+    """
+    others = changed(cell.expression, factor.layer, 1).total
+    return cell.is_below and others is not None and (cell.counted or 0) <= others
 
 
 def _never(unit: UnitAudit, _report: AuditReport) -> Found:

@@ -39,11 +39,14 @@ def _by_hand(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
 
 
 def _swallowed(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
-    """Fewer than a bound allows: whatever is in between takes the failure for an answer."""
+    """Fewer than a bound allows: whatever is in between does not pass on the failure as it is."""
     if cells:
         worst = max(cells, key=lambda cell: cell.predicted or 0)
         text = f"at most {worst.chain}, measured {_measured(worst)} when {happens(unit, worst.failure)}"
-        remedy = "nothing, if it is meant so: code of your own takes the failure for an answer, and nobody retries that"
+        remedy = (
+            "nothing, if it is meant so: code of your own takes the failure for an answer, or raises an error of its"
+            " own for it, and nobody retries that"
+        )
         yield Said(text, remedy, Severity.NOTE, tuple(cell.failure for cell in cells))
 
 
