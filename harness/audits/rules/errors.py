@@ -17,14 +17,15 @@ _PERMANENT = (
     Failure.USER_ERROR,
     Failure.VALIDATION,
 )
+_ASKED_ANEW = {Failure.VALIDATION, Failure.INVALID_RESPONSE}
+"""After these an agent asks its model for something else, other arguments or an answer, which may go better."""
 _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
 
 
 def _permanent(unit: UnitAudit, _report: AuditReport) -> Found:
     for name, failures in by_layer(unit).items():
         one = named(unit, name)
-        # After a `ValidationError` the agent asks the model for other arguments, and these may go better.
-        asks = {Failure.VALIDATION} if one is not None and one.kind == "agent" else set()
+        asks = _ASKED_ANEW if one is not None and one.kind == "agent" else set()
         kept = {
             cell.failure for cell in unit.cells if cell.failure in failures and _is_left(cell, failures[cell.failure])
         }
@@ -106,7 +107,8 @@ RULES = (
     Rule(
         "permanent-error-retried",
         "a wrong request, a wrong key, a senseless answer, a `UserError` or a `ValidationError` is tried again",
-        "It costs time and money and hides the error; under a layer without a limit the run never ends.",
+        "It costs time and money and hides the error; under a layer without a limit the run never ends. An agent that"
+        " asks its model for another answer, or for other arguments, may get better ones, and is not meant.",
         _permanent,
     ),
     Rule(
