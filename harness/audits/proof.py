@@ -25,6 +25,7 @@ from harness.audits.wire import measuring
 from harness.audits.wire.around import Around, around
 from harness.audits.wire.counted import by_call, named
 from harness.audits.wire.failures import IN_A_BODY
+from harness.checks.values import shown
 from harness.engines.registry import load as load_engine
 from harness.retries.arithmetic import factors
 from harness.retries.report import ANY_TOOL, Cell, Measured, UnitAudit
@@ -36,6 +37,7 @@ AT_ONCE = 2
 DEATHS, MOST_DEATHS = 3, 8
 """Deaths of a process after which it is believed that it is begun again; and how many are measured to their end."""
 _LEFT = "what it begins and does not wait for was not done"
+_OTHERS = "`Field(examples=[...])` of a parameter gives others"
 _OTHERWISE = f"its code went another way, or {_LEFT}"
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
@@ -358,12 +360,20 @@ def _why_not(
     if nothing and target.beside:
         yield "with what our script says, it asked nobody"
     if cell.bound and cell.counts == "requests" and not seen.requests and target.step:
-        yield "with the arguments of our script, the tool asked nobody"
+        yield _tool_asked_nobody(seen)
     if cell.counts == "requests" and bodies and not (seen.requests or target.step or target.beside):
         yield "its model sent no request that could be made to fail here"
     if cell.bound and cell.counts == "requests" and not seen.requests:
         yield f"the run asked nobody: {seen.reason or _OTHERWISE}"
     yield from ended_before(cell, target, seen, most)
+
+
+def _tool_asked_nobody(seen: measuring.Measured) -> str:
+    """The same of a tool, whose arguments may be why: they are made from its schema."""
+    if seen.reason or seen.arguments == {}:
+        return f"the tool asked nobody: {seen.reason or _OTHERWISE}"
+    given = f" ({shown(seen.arguments)})" if seen.arguments else ""
+    return f"with the arguments of our script{given}, the tool asked nobody: {_OTHERS}"
 
 
 def ended_before(cell: Cell, target: Target, seen: measuring.Measured, most: int) -> Iterator[str]:

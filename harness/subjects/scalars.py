@@ -7,6 +7,7 @@ another value of the same kind, where a set or a mapping needs several.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 from harness.subjects.patterns import matching
@@ -52,6 +53,9 @@ _FORMATS: dict[str, tuple[str, ...]] = {
 }
 """What stands for a string of each format that pydantic writes. Others (`path`, `binary`, `password`) take any text."""
 
+_ADDRESSES = {"endpoint", "href", "link", "uri", "url"}
+"""Last words of names that say of a text what its schema does not: that it is an address."""
+
 
 def numbers(schema: Schema, variant: int = 0) -> Iterator[int | float]:
     """1 where it is allowed, then what is near the bounds, then what lies between them."""
@@ -72,14 +76,20 @@ def numbers(schema: Schema, variant: int = 0) -> Iterator[int | float]:
 
 
 def texts(schema: Schema, name: str, variant: int = 0) -> Iterator[str]:
-    """A text of the format that is wanted, the name of the field itself, or what matches the pattern."""
+    """A text of the format that is wanted or named, the name of the field itself, or what matches the pattern."""
     least, most = schema.get("minLength", 0), schema.get("maxLength", math.inf)
-    yield from (_varied(text, variant) for text in _FORMATS.get(schema.get("format", ""), ()))
+    kind = schema.get("format", "uri" if _last_word(name) in _ADDRESSES else "")
+    yield from (_varied(text, variant) for text in _FORMATS.get(kind, ()))
     number = str(variant + 1) if variant else ""
     for text in (name + number, number + name):
         yield _sized(text, least, most)
     if "pattern" in schema:
         yield from matching(schema["pattern"], least, most, variant)
+
+
+def _last_word(name: str) -> str:
+    """`image_url`, `imageUrl` and `imageURL` end in `url`."""
+    return re.split(r"[\W_]|(?<=[a-z])(?=[A-Z])", name)[-1].lower()
 
 
 def _sized(text: str, least: int, most: float) -> str:

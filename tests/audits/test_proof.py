@@ -60,6 +60,32 @@ def test_a_deadline_that_only_a_tool_has_strikes_in_the_proof_of_that_tool(tmp_p
     assert (found["model"].counted, found["model"].agrees) == (3, True)
 
 
+READING = """
+import httpx
+from pydantic_ai import Agent
+agent = Agent("openai:gpt-5")
+@agent.tool_plain
+def by_address(page_url: str) -> str:
+    return httpx.get(page_url).raise_for_status().text
+@agent.tool_plain
+def by_name(page: str) -> str:
+    return httpx.get(page).raise_for_status().text
+"""
+
+
+def test_a_tool_is_given_what_it_can_ask_with_or_the_report_tells_what_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fixture")
+    module = tmp_path / "reading.py"
+    module.write_text(READING)
+    report = audited(tmp_path / "runs", f"{module}:agent", "none", F.REFUSED)
+    found = {unit.unit: unit.cell(F.REFUSED) for unit in report.units}
+    assert found["tool:by_address.get"].counted == 1
+    assert found["tool:by_name.get"].unmeasured == (
+        "with the arguments of our script ({'page': 'page'}), the tool asked nobody:"
+        " `Field(examples=[...])` of a parameter gives others"
+    )
+
+
 def test_the_deadline_of_a_flow_strikes_among_the_attempts_that_it_is_around(tmp_path):
     subject, unit = "fixtures.audit.hurried_flow:settle", "step:ask.client"
     cell = measured(tmp_path, subject, "prefect", unit, F.READ_TIMEOUT)

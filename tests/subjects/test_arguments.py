@@ -205,6 +205,33 @@ SCHEMAS: dict[str, tuple[JsonSchemaValue, Any]] = {
         {"type": "object", "properties": {"order_id": {"type": "string"}}, "required": ["order_id"]},
         {"order_id": "order_id"},
     ),
+    **{
+        f"an address is known by its name: {name}": (
+            {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]},
+            {name: "https://example.com/"},
+        )
+        for name in ("url", "uri", "link", "href", "endpoint", "image_url", "imageUrl", "imageURL")
+    },
+    "several addresses differ": (
+        {
+            "type": "object",
+            "properties": {"urls": {"type": "array", "items": {"type": "string"}, "minItems": 2}},
+            "required": ["urls"],
+        },
+        {"urls": ["https://example.com/", "https://example1.com/"]},
+    ),
+    "a name that only begins like an address": (
+        {"type": "object", "properties": {"url_count": {"type": "string"}}, "required": ["url_count"]},
+        {"url_count": "url_count"},
+    ),
+    "what an address must look like, which ours does not": (
+        {
+            "type": "object",
+            "properties": {"link": {"type": "string", "maxLength": 5}},
+            "required": ["link"],
+        },
+        {"link": "link"},
+    ),
     "optional fields are left out": (
         {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}, "required": ["b"]},
         {"b": 1},

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from harness.audits.wire.failures import CUT_OFF, UNREACHED
 from harness.history import (
@@ -75,7 +76,8 @@ class Measured:
     requests, or of runs of one body. `fired` says how often a body was made to fail, or the process to die. `outlived`:
     the run had come to its end, and something in it had not. `covered`: the record of the step that was to fail goes by
     a body in it, such as an agent's request, and not by that step. `reason` is why the watchdog ended it, and whom it
-    asked that no run can reach.
+    asked that no run can reach. `arguments` are what the body of the step that was to fail was first called with; None
+    if it never was.
     """
 
     asked: dict[str, int]
@@ -89,6 +91,7 @@ class Measured:
     elsewhere: int = 0
     covered: bool = False
     reason: str = ""
+    arguments: Any = None
 
     @property
     def requests(self) -> int:
@@ -111,6 +114,7 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         outlived=bool(history.outcomes) and _is_under_way(history),
         covered=_is_covered(history, wire),
         reason="; ".join(_reasons(history)),
+        arguments=next((event.arguments for event in history.of(StepEntered) if event.step == wire.step), None),
     )
 
 

@@ -170,7 +170,8 @@ class Endpoint:
         if self.within is None:
             asked = asking.get()
             return (asked is not None or not self.by_models) and is_providers(request.url.host, request.url.port, asked)
-        return self.within() and not _is_loopback(request.url.host)
+        host = request.url.host  # without one nothing is sent: the library itself refuses it
+        return bool(host) and self.within() and not _is_loopback(host)
 
     def _failing(self, request: Any) -> Failure | None:
         """How a request fails, if it does."""
@@ -244,8 +245,11 @@ def is_called_by(code: CodeType | None) -> bool:
 def is_providers(host: str, port: int | None, asked: str | None) -> bool:
     """Whether a request to this host is a provider's. `asked` is the address of the provider that is being asked.
 
-    A model that runs on this machine is a provider like any other, and everything else on this machine is not.
+    A model that runs on this machine is a provider like any other, and everything else on this machine is not. No more
+    is what names no host: its client sends it to nobody.
     """
+    if not host:
+        return False
     if asked:
         theirs = urlsplit(asked)
         if theirs.hostname == host and (port is None or theirs.port in (None, port)):

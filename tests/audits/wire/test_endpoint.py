@@ -35,11 +35,11 @@ MODELS = {
 
 
 @contextmanager
-def failing(failure: str, path, monkeypatch, limit: int = 25) -> Iterator[list[HttpRequest]]:
+def failing(failure: str, path, monkeypatch, limit: int = 25, **given: object) -> Iterator[list[HttpRequest]]:
     """An endpoint in this very process; the list holds what reached it, afterwards."""
     journal = Journal(path)
     monkeypatch.setattr(bodies, "_probes", SimpleNamespace(journal=journal, invocation=1, place=lambda: None))
-    uninstall, requests = install(Endpoint(failure, limit=limit)), []
+    uninstall, requests = install(Endpoint(failure, limit=limit, **given)), []
     try:
         with override_allow_model_requests(True):
             yield requests
@@ -103,6 +103,17 @@ def test_a_client_of_the_older_library_meets_the_endpoint_too(tmp_path, monkeypa
     assert [request.path for request in requests] == ["/v1/anything"]
 
 
+@pytest.mark.parametrize("failure", ["503", "refused", "read-timeout"])
+@pytest.mark.parametrize("client", [httpx, httpx2], ids=lambda client: client.__name__)
+def test_what_names_no_host_is_sent_to_nobody(client, failure, tmp_path, monkeypatch):
+    with (
+        failing(failure, tmp_path / "journal.jsonl", monkeypatch, within=lambda: True) as requests,
+        pytest.raises(client.UnsupportedProtocol),
+    ):
+        client.get("page", timeout=0.01)
+    assert requests == []
+
+
 def test_what_is_meant_for_this_machine_goes_on_to_it(tmp_path, monkeypatch):
     class Hello(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -131,6 +142,7 @@ def test_what_is_meant_for_this_machine_goes_on_to_it(tmp_path, monkeypatch):
         pytest.param("127.0.0.1", 11434, "http://127.0.0.1:11434/v1", True, id="a model on this machine"),
         pytest.param("127.0.0.1", 4200, "http://127.0.0.1:11434/v1", False, id="another server on this machine"),
         pytest.param("localhost", 4200, "https://api.openai.com", False, id="an engine's server, asked meanwhile"),
+        pytest.param("", None, "", False, id="nobody, while a model asks"),
         pytest.param("::1", 4200, None, False, id="this machine, by its newer address"),
     ],
 )
