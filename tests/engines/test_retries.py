@@ -467,13 +467,15 @@ def theirs():
     return own_temporal
 
 
-def test_nobody_knows_how_a_workflow_is_retried_that_somebody_else_starts(theirs):
-    (unknown,) = temporal.layers(theirs.Limited, RUN, {})
-    assert "said by whoever starts it" in unknown.layer.unknown
-    (said,) = temporal.layers(theirs.Limited, RUN, {"workflow_attempts": 3, "workflow_timeout": 60})
-    assert (said.layer.unknown, said.layer.all, said.answer(LOST).attempts) == ("", 60, 3)
-    (ours,) = temporal.layers(agent(TemporalDurability()), RUN, {})
-    assert (ours.layer.unknown, ours.answer(LOST).attempts) == ("", 1)
+def test_a_workflow_is_started_as_it_is_by_default_unless_somebody_says_otherwise(theirs):
+    for subject in (theirs.Limited, agent(TemporalDurability())):
+        (usual,) = temporal.layers(subject, RUN, {})
+        assert (usual.layer.unknown, usual.layer.all, usual.answer(LOST).attempts) == ("", None, 1)
+        assert (usual.layer.settings["retry_policy"], usual.layer.origin.said) == ("none", "default")
+        assert "if whoever starts yours says otherwise" in usual.layer.notes[0]
+        (said,) = temporal.layers(subject, RUN, {"workflow_attempts": 3, "workflow_timeout": 60})
+        assert (said.layer.unknown, said.layer.all, said.answer(LOST).attempts) == ("", 60, 3)
+        assert said.layer.notes == ()
 
 
 def test_an_activity_of_the_persons_own_is_unknown_and_an_agents_is_not(theirs):

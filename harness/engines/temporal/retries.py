@@ -212,7 +212,7 @@ def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
     changes = calling.goes_on_otherwise(unit.calls, _OF_CHILD)
-    workflow = Workflow(options, ours=not is_workflow(value), named=_named(unit.owner or value), changes=changes)
+    workflow = Workflow(options, named=_named(unit.owner or value), changes=changes)
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "flow":

@@ -31,13 +31,11 @@ class Bare(ApplicationError):
 class Workflow:
     """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
 
-    That is said in the call, so of a workflow of the person's own nobody knows; the options stand for it, unless it
-    `changes` that itself when it goes on as new.
+    That is said in the call, which hardly anybody does; the options stand for it, unless the workflow `changes` that
+    itself when it goes on as new.
     """
 
-    def __init__(
-        self, options: dict[str, Any], *, ours: bool, named: dict[str, str] | None = None, changes: bool = False
-    ) -> None:
+    def __init__(self, options: dict[str, Any], *, named: dict[str, str] | None = None, changes: bool = False) -> None:
         self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
         timeout = options.get("workflow_timeout")
         said = {"workflow_attempts", "workflow_timeout"} & options.keys()
@@ -52,8 +50,8 @@ class Workflow:
             origin=explicit() if said else default_of("temporalio"),
             all=None if changes else timeout,
             jitter=False,
-            unknown=OTHERWISE if changes else "" if ours or "workflow_attempts" in options else _STARTED,
-            notes=(_OURS,) if ours and not said else (),
+            unknown=OTHERWISE if changes else "",
+            notes=() if said else (_STARTED,),
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -134,6 +132,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 OTHERWISE = "`workflow.continue_as_new` says others for what comes after it"
 """Why nobody knows the policy and the timeouts of a workflow that says them itself."""
-_SAY = "say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
-_OURS = f"the workflow is started by us without a retry policy, as workflows usually are; if yours has one, {_SAY}"
-_STARTED = f"its retry policy and timeouts are said by whoever starts it, in the call; {_SAY}"
+_STARTED = (
+    "the workflow is started here without a retry policy and timeouts, as it is by default; if whoever starts yours"
+    " says otherwise, say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
+)
