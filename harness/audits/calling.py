@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from types import CodeType, FunctionType
@@ -32,6 +32,8 @@ UNITS = frozenset(
 by their names.
 """
 ASKING = UNITS | {GOES_ON}
+STARTING = frozenset({"start_workflow", "execute_workflow"})
+"""Functions of Temporal's client that start a workflow, by whoever has that client."""
 AROUND = "SetWorkflowTimeout"
 """What a `with` of DBOS's begins: it says the timeout of the workflows that the code in it calls or starts."""
 FIRST = ("activity", "workflow")
@@ -40,16 +42,21 @@ FIRST = ("activity", "workflow")
 
 def calls_in(functions: Iterable[FunctionType]) -> tuple[MadeInCall, ...]:
     """The calls that ask for units or workflows in the code of these functions, with what each says."""
-    return tuple(call for function in functions for call in _calls(function))
+    return tuple(call for function in functions for call in _calls(function, ASKING))
 
 
-def _calls(function: FunctionType) -> Iterator[MadeInCall]:
+def starts_in(functions: Iterable[FunctionType]) -> tuple[MadeInCall, ...]:
+    """The calls that start workflows, with what each says."""
+    return tuple(call for function in functions for call in _calls(function, STARTING) if call.by in STARTING)
+
+
+def _calls(function: FunctionType, asking: Collection[str]) -> Iterator[MadeInCall]:
     code = function.__code__
-    if not _names_any(code) or (tree := tree_of(code)) is None:
+    if not _names_any(code, asking) or (tree := tree_of(code)) is None:
         return
     spelled = Spelled(function, tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _asks(node, spelled) and (node.args or node.keywords):
+        if isinstance(node, ast.Call) and _asks(node, spelled, asking) and (node.args or node.keywords):
             yield _said(node, spelled, code.co_filename, code.co_firstlineno + node.lineno - 1)
         elif isinstance(node, ast.With | ast.AsyncWith):
             for said in (item.context_expr for item in node.items):
@@ -67,14 +74,14 @@ def _named_in(body: Iterable[ast.stmt], spelled: Spelled) -> Iterator[Any]:
                     yield value
 
 
-def _names_any(code: CodeType) -> bool:
+def _names_any(code: CodeType, asking: Collection[str]) -> bool:
     inner = (one for one in code.co_consts if isinstance(one, CodeType))
-    return not {*ASKING, AROUND}.isdisjoint(code.co_names) or any(map(_names_any, inner))
+    return not {*asking, AROUND}.isdisjoint(code.co_names) or any(_names_any(one, asking) for one in inner)
 
 
-def _asks(call: ast.Call, spelled: Spelled) -> bool:
+def _asks(call: ast.Call, spelled: Spelled, asking: Collection[str]) -> bool:
     """Whether a call is one of Temporal's own functions, and not one of that name that somebody else has made."""
-    if last_name(call.func) not in ASKING:
+    if last_name(call.func) not in asking:
         return False
     try:
         return str(getattr(spelled.value(call.func), "__module__", "")).startswith("temporalio.")

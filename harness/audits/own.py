@@ -21,7 +21,7 @@ from harness.audits.asking.clients import asks
 from harness.audits.asking.conditions import deciding
 from harness.audits.asking.limits import Usage
 from harness.audits.asking.tools import decorators, is_on_function, layers_of
-from harness.audits.calling import UNITS, calls_in
+from harness.audits.calling import UNITS, calls_in, starts_in
 from harness.audits.copying import as_called, copies
 from harness.audits.inside import Way, asked_inside, asking, called, changed_in_call, durable, nobody_sees
 from harness.audits.reach import Reached, Unseen, explored, functions_of_modules, names_used, own_function, reached
@@ -38,7 +38,7 @@ from harness.subjects.naming import unwrapped
 def units_of(workflow: Any, engine: Engine) -> Iterator[UnitAudit]:
     """Every unit that a workflow calls, as far as its code names them, and the run itself."""
     every, calls, meant = _named_by(workflow, engine)
-    bare, engine = engine, _told(deciding(engine), calls)
+    bare, engine = engine, _told(deciding(engine), (*calls, *starts_in(functions_of_modules())))
     run = engine(Unit("run"))
     body = _body(workflow)
     engine = _inside(body, engine)

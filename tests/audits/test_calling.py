@@ -134,3 +134,58 @@ def test_a_client_that_waits_longer_than_nothing_may_be_heard_of_its_activity_is
     told = [one.message for one in report.findings if one.rule == "inner-timeout-not-shorter"]
     assert told == (["openai waits 60 s for an answer, and temporal activity ends it after 30 s"] if warned else [])
     assert "heartbeat-without-beats" not in {one.rule for one in report.findings}
+
+
+STARTED = """
+from datetime import timedelta
+
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+@activity.defn
+async def save(text: str) -> str:
+    return text
+
+@workflow.defn
+class Other:
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        return prompt
+
+@workflow.defn
+class Kept:
+    @workflow.run
+    async def run(self, prompt: str) -> str:
+        return await workflow.execute_activity(save, prompt, start_to_close_timeout=LIMIT, retry_policy=TWICE)
+
+LIMIT, TWICE = timedelta(seconds=9), RetryPolicy(maximum_attempts=2)
+POLICY = RetryPolicy(maximum_attempts=3)
+
+async def main(client, policy) -> None:
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "attempts"),
+    [
+        ("await client.start_workflow(Kept.run, 'x', id='1')", 1),
+        ("await client.start_workflow(Other.run, 'x', id='1', retry_policy=POLICY)", 1),
+        ("await client.start_workflow(Kept.run, 'x', id='1', retry_policy=None)", 1),
+        ("await client.start_workflow(Kept.run, 'x', id='1', retry_policy=POLICY)", None),
+        ("await client.execute_workflow('Kept', 'x', id='1', retry_policy=policy)", None),
+    ],
+)
+def test_a_workflow_that_is_started_with_a_retry_policy_is_unknown_until_it_is_said_here(tmp_path, call, attempts):
+    module = tmp_path / "started.py"
+    module.write_text(STARTED.format(call))
+
+    def predicted(**options: int) -> tuple[float | None, str]:
+        report = audit(f"{module}:Kept", "temporal", static=True, options=options)
+        (unit,) = [unit for unit in report.units if unit.unit == "step:save"]
+        return unit.cells[0].predicted, str(unit.layers[-1].origin)
+
+    assert predicted(workflow_attempts=5)[0] == 2 * 5
+    number, where = predicted()
+    assert number == (None if attempts is None else 2 * attempts)
+    assert ("explicit, " in where) is (attempts is None)

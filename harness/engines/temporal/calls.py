@@ -11,6 +11,9 @@ from harness.retries.live import UNPACKED, MadeInCall
 from harness.retries.values import Origin
 from harness.subjects.origins import at
 
+STARTING = ("start_workflow", "execute_workflow")
+"""What whoever starts a workflow calls: no code of the workflow does."""
+
 
 @dataclass(frozen=True)
 class Said:
@@ -48,6 +51,14 @@ def of_workflow(calls: Sequence[MadeInCall], name: str, function: Any) -> list[M
     """The same for a workflow, and its own function."""
     asking = (one for one in calls if one.by.endswith("child_workflow"))
     return [one for one in asking if one.runs in (None, function) or one.runs == name != ""]
+
+
+def saying_a_policy(calls: Sequence[MadeInCall], name: str, function: Any) -> MadeInCall | None:
+    """The first call that starts a workflow with a retry policy, or with what only a run knows to be one."""
+    starts = (one for one in calls if one.by in STARTING)
+    own = (one for one in starts if one.runs in (None, function) or one.runs == name != "")
+    said = (one for one in own if "retry_policy" in one.hidden or (one.options or {}).get("retry_policy") is not None)
+    return next(said, None)
 
 
 def goes_on_otherwise(calls: Sequence[MadeInCall], options: Collection[str]) -> bool:

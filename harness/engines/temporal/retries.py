@@ -212,7 +212,7 @@ def _hidden(reason: str, origin: Origin, called: str = "") -> Opaque:
 def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     """The layers that Temporal has around a unit, the innermost first. `value` is the subject."""
     changes = calling.goes_on_otherwise(unit.calls, _OF_CHILD)
-    workflow = Workflow(options, named=_named(unit.owner or value), changes=changes)
+    workflow = Workflow(options, named=_named(unit.owner or value), changes=changes, started=_started(value, unit))
     if unit.kind == "run":
         return (workflow,)
     if unit.kind == "flow":
@@ -233,6 +233,14 @@ def layers(value: Any, unit: Unit, options: dict[str, Any]) -> Sequence[Live]:
     refused = getattr(durability_of(value), "_non_retryable_model_errors", ())
     threaded = unit.kind == "tool" and unit.function is not None and _is_sync(unit.function)
     return (Activity(config, origin, refused, beats=beats, usual=usual, threaded=threaded), workflow)
+
+
+def _started(value: Any, unit: Unit) -> MadeInCall | None:
+    """The call in the person's own modules that starts the workflow which is audited with a retry policy, if any."""
+    held = vars(value).values() if is_workflow(value) else ()
+    runs = ((workflow_run_by(one), one) for one in held)
+    name, function = next(((name, one) for name, one in runs if name is not None), ("", None))
+    return calling.saying_a_policy(unit.calls, name, function) if function else None
 
 
 def _own(value: Any, unit: Unit, workflow: Live) -> Sequence[Live]:
@@ -258,7 +266,7 @@ def _child(value: Any, unit: Unit, name: str, calls: Sequence[MadeInCall], outer
     if calling.goes_on_otherwise(unit.calls, _OF_CHILD):
         unknown = OTHERWISE
     if said.options.get("parent_close_policy") == ParentClosePolicy.ABANDON:
-        others = [one for one in unit.calls if one not in calls]
+        others = [one for one in unit.calls if one not in calls and one.by not in calling.STARTING]
         if outer.layer.all or calling.says_any(others, ("execution_timeout", "run_timeout")):
             unknown = "its `parent_close_policy` lets it go on when the time of the workflow that asks for it is over"
     if said.options.get("cron_schedule"):

@@ -12,9 +12,9 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from harness.engines.temporal.policies import absurd, said_of, seconds_of
 from harness.engines.temporal.waiting import backoff
-from harness.retries.live import Answer
+from harness.retries.live import Answer, MadeInCall
 from harness.retries.values import Origin, RetryLayer
-from harness.subjects.origins import default_of, explicit
+from harness.subjects.origins import at, default_of, explicit
 
 
 class Bare(ApplicationError):
@@ -31,14 +31,23 @@ class Bare(ApplicationError):
 class Workflow:
     """The workflow around the units. Temporal retries none, and ends none, unless whoever starts it says so.
 
-    That is said in the call, which hardly anybody does; the options stand for it, unless the workflow `changes` that
-    itself when it goes on as new.
+    That is said in the call, which hardly anybody does; the options stand for it, also where a call is known that says
+    it (`started`), unless the workflow `changes` that itself when it goes on as new.
     """
 
-    def __init__(self, options: dict[str, Any], *, named: dict[str, str] | None = None, changes: bool = False) -> None:
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        named: dict[str, str] | None = None,
+        changes: bool = False,
+        started: MadeInCall | None = None,
+    ) -> None:
         self.policy = RetryPolicy(maximum_attempts=options.get("workflow_attempts", 1))
         timeout = options.get("workflow_timeout")
         said = {"workflow_attempts", "workflow_timeout"} & options.keys()
+        started = None if "workflow_attempts" in options else started
+        where = at(started.file, started.line) if started else explicit() if said else default_of("temporalio")
         self.layer = RetryLayer(
             name="temporal workflow",
             kind="container",
@@ -47,11 +56,11 @@ class Workflow:
             }
             | ({"execution_timeout": f"{timeout:g} s"} if timeout else {})
             | (named or {}),
-            origin=explicit() if said else default_of("temporalio"),
+            origin=where,
             all=None if changes else timeout,
             jitter=False,
-            unknown=OTHERWISE if changes else "",
-            notes=() if said else (_STARTED,),
+            unknown=OTHERWISE if changes else _POLICY if started else "",
+            notes=() if said or started else (_STARTED,),
         )
 
     def answer(self, error: BaseException) -> Answer:
@@ -132,6 +141,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 OTHERWISE = "`workflow.continue_as_new` says others for what comes after it"
 """Why nobody knows the policy and the timeouts of a workflow that says them itself."""
+_POLICY = "it is started with a retry policy there; say which with `--option workflow_attempts=N`"
 _STARTED = (
     "the workflow is started here without a retry policy and timeouts, as it is by default; if whoever starts yours"
     " says otherwise, say so with `--option workflow_attempts=N` and `--option workflow_timeout=SECONDS`"
