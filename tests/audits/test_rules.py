@@ -320,7 +320,7 @@ def test_a_layer_is_not_accused_of_what_a_run_has_shown_that_it_leaves(
     assert ("permanent-error-retried" in rules_of(report(model(seen)))) is accused
 
 
-@pytest.mark.parametrize("failure", [F.INVALID_RESPONSE, F.VALIDATION])
+@pytest.mark.parametrize("failure", [F.INVALID_RESPONSE, F.VALIDATION, F.BAD_REQUEST])
 @pytest.mark.parametrize(("name", "kind", "accused"), [("agent output", "agent", False), ("dbos step", "unit", True)])
 def test_an_agent_that_asks_its_model_for_another_answer_may_get_one(name, kind, accused, failure) -> None:
     asked = model(cell(failure, growing(2, name)), layers=(SDK, layer(name, kind)))

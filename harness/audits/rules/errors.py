@@ -17,7 +17,7 @@ _PERMANENT = (
     Failure.USER_ERROR,
     Failure.VALIDATION,
 )
-_ASKED_ANEW = {Failure.VALIDATION, Failure.INVALID_RESPONSE}
+_ASKED_ANEW = {Failure.VALIDATION, Failure.INVALID_RESPONSE, Failure.BAD_REQUEST}
 """After these an agent asks its model for something else, other arguments or an answer, which may go better."""
 _TRANSIENT = (Failure.RATE_LIMITED, Failure.SERVER_ERROR, Failure.UNAVAILABLE, Failure.REFUSED)
 
