@@ -1,14 +1,15 @@
 """The smallest change that brings a unit under its budget, keeping one owner per failure.
 
-The owner is the engine where it retries at all, because it alone records its attempts; else the outermost layer that
-retries. The others are switched off from the inside out, until the product fits; then the owner's own number falls.
+The owner is the engine where it retries at all, because it alone records its attempts; else a transport that waits as
+long as `Retry-After` says, which nobody outside of it may hear; else the outermost layer that retries. The others are
+switched off from the inside out, until the product fits; then the owner's own number falls.
 What may pass keeps an owner: a layer that alone tries again what the engine refuses, a rate limit say, tries twice.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from harness.audits.rules.base import named, trying
 from harness.retries.arithmetic import Times, changed
@@ -94,7 +95,7 @@ def _needed(unit: UnitAudit, cell: Cell, budget: int, kept: Collection[str]) -> 
     owners = [factor for factor in trying(cell) if _sayable(unit, factor)]
     if not owners:
         return {}
-    owner = next((factor for factor in owners if _kind(unit, factor) == "unit"), owners[-1])
+    owner = _owner(unit, owners)
     expression, said = cell.expression, {}
     for factor in (*(one for one in owners if one.layer != owner.layer), owner):
         if (expression.total or 0) <= budget:
@@ -103,6 +104,14 @@ def _needed(unit: UnitAudit, cell: Cell, budget: int, kept: Collection[str]) -> 
         said[factor.layer] = max(least, int(budget // rest)) if factor.layer == owner.layer else least
         expression = changed(expression, factor.layer, said[factor.layer])
     return said
+
+
+def _owner(unit: UnitAudit, owners: Sequence[Times]) -> Times:
+    """Whose the failure is to be: the engine's; else that of a transport which waits as long as it is told."""
+    layers = [(factor, one) for factor in owners if (one := named(unit, factor.layer)) is not None]
+    engine = [factor for factor, one in layers if one.kind == "unit"]
+    heeding = [factor for factor, one in layers if one.heeds]
+    return next(iter((*engine, *heeding)), owners[-1])
 
 
 def _with(cell: Cell, said: Mapping[str, int]) -> Cell:
@@ -128,10 +137,6 @@ def _spelling(layer: RetryLayer) -> Callable[[int], tuple[str, str]] | None:
         return _SPELLED["sdk"]
     known = _SPELLED.get(re.split(" of | #", layer.name)[0])
     return known or (_SPELLED["sdk"] if layer.kind == "sdk" else None)
-
-
-def _kind(unit: UnitAudit, factor: Times) -> str:
-    return one.kind if (one := named(unit, factor.layer)) else ""
 
 
 def _change(layer: RetryLayer | None, attempts: int) -> Change | None:

@@ -44,6 +44,12 @@ CASES = {
         [("tenacity transport", "stop", "stop_after_attempt(1)")],
         3,
     ),
+    "without an engine a transport that reads `Retry-After` keeps it": (
+        (growing(5, "tenacity transport"), growing(3, "openai")),
+        (TRANSPORT.model_copy(update={"heeds": True}), SDK),
+        [("openai", "max_retries", "0")],
+        5,
+    ),
     "the flow is switched off before the task": (
         (growing(5, "prefect task"), growing(2, "flow")),
         (TASK, FLOW.model_copy(update={"settings": {"retries": "1"}})),

@@ -326,3 +326,24 @@ def test_an_agent_that_asks_its_model_for_another_answer_may_get_one(name, kind,
     asked = model(cell(failure, growing(2, name)), layers=(SDK, layer(name, kind)))
 
     assert ("permanent-error-retried" in rules_of(report(asked))) is accused
+
+
+HEEDING = layer("tenacity transport", "transport", heeds=True)
+TRANSPORT_5 = times(5, "tenacity transport", wait=lambda _attempt: 2.0)
+LIMITED = {
+    "the SDK around it": ((TRANSPORT_5, SDK_3), "tenacity transport alone", "return the response"),
+    "the engine around it": ((TRANSPORT_5, STEP_3), "tenacity transport alone", "let dbos step refuse"),
+    "another model's": ((added(TRANSPORT_5, SDK_3),), "the layer that reads the header", "a transport with"),
+}
+
+
+@pytest.mark.parametrize(("parts", "owner", "how"), LIMITED.values(), ids=LIMITED.keys())
+def test_a_transport_that_reads_the_header_is_the_one_to_own_rate_limits(parts, owner, how) -> None:
+    cells = (cell(F.RATE_LIMITED_AFTER, *parts), cell(F.RATE_LIMITED, *parts))
+    (told,) = [
+        one for one in found(report(model(*cells, layers=(HEEDING, SDK, STEP)))) if one.rule == "retry-after-ignored"
+    ]
+
+    assert told.remedy.startswith(f"let {owner}")
+    assert how in told.remedy
+    assert (HEEDING.name in told.message) is (HEEDING.name in told.remedy)

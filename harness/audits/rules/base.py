@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from harness.retries.arithmetic import Times, factors
+from harness.retries.arithmetic import AtMost, Expression, Product, Times, factors
 from harness.retries.findings import AuditFinding
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import Failure, Origin, RetryLayer
@@ -61,6 +61,18 @@ def named(unit: UnitAudit, name: str) -> RetryLayer | None:
 def trying(cell: Cell) -> list[Times]:
     """The layers that try more than once in a cell."""
     return [factor for factor in factors(cell.expression) if factor.endless or (factor.times or 1) > 1]
+
+
+def inside(expression: Expression, name: str) -> list[Times]:
+    """The factors inside of that of a layer, the innermost first: not those of models beside it."""
+    if isinstance(expression, AtMost):
+        return inside(expression.part, name)
+    before: list[Times] = []
+    for part in getattr(expression, "parts", ()):
+        if any(factor.layer == name for factor in factors(part)):
+            return [*before, *inside(part, name)]
+        before += factors(part) if isinstance(expression, Product) else ()
+    return []
 
 
 def endless(unit: UnitAudit, cell: Cell) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, layer, listed, named
+from harness.audits.rules.base import Found, Rule, Said, by_layer, endless, inside, layer, listed, named
 from harness.retries.arithmetic import AtMost, Expression, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
@@ -68,12 +68,24 @@ def _unread(unit: UnitAudit, _report: AuditReport) -> Found:
         one = named(unit, name)
         heeds = one is not None and one.heeds  # its own waits may be what is asked for
         if asked is not None and plain is not None and asked.waits and asked.waits == plain.waits and not heeds:
-            text = f"{name} does not read `Retry-After`: it comes back when it likes"
-            remedy = (
-                "let the layer that reads the header own rate limits (a transport with `wait_retry_after`, the SDK)"
-            )
-            failure = (Failure.RATE_LIMITED_AFTER,)
-            yield Said(text, remedy, Severity.WARNING, failure, one)
+            text, remedy = _coming_back(unit, name, one)
+            yield Said(text, remedy, Severity.WARNING, (Failure.RATE_LIMITED_AFTER,), one)
+
+
+def _coming_back(unit: UnitAudit, name: str, one: RetryLayer | None) -> tuple[str, str]:
+    """How a layer comes back that waits no longer for being asked to, and what to do: a transport in it may do so."""
+    asked = unit.cell(Failure.RATE_LIMITED_AFTER)
+    within = [named(unit, factor.layer) for factor in inside(asked.expression, name)] if asked else []
+    reader = next((found.name for found in within if found is not None and found.heeds), "")
+    if not reader:
+        remedy = "let the layer that reads the header own rate limits (a transport with `wait_retry_after`, the SDK)"
+        return f"{name} does not read `Retry-After`: it comes back when it likes", remedy
+    text = f"{name} comes back when it likes: `Retry-After`, which {reader} in it reads, is not heard outside of that"
+    owned = f"let {reader} alone try again what it does"
+    if one is None or one.kind != "sdk":
+        return text, f"{owned}, and let {name} refuse rate limits"
+    shown = f"or let {reader} return the response when it gives up: what it raises hides the header from the SDK"
+    return text, f"{owned}, with `max_retries=0` on the provider's client; {shown}"
 
 
 def _cut(unit: UnitAudit, _report: AuditReport) -> Found:
@@ -194,7 +206,8 @@ RULES = (
     Rule(
         "retry-after-ignored",
         "a layer that retries rate limits and does not read `Retry-After`",
-        "The provider says when it will answer; whoever comes earlier only uses up attempts.",
+        "The provider says when it will answer; whoever comes earlier only uses up attempts. A transport that waits so,"
+        " and raises in place of the answer, hides the header from the SDK around it.",
         _unread,
     ),
     Rule(
