@@ -51,8 +51,8 @@ CASES = {
         report(model(cell(F.UNAVAILABLE, growing(2, "openai")), cell(F.BAD_REQUEST, growing(2, "dbos step")))),
     ),
     "fallback-multiplied": (
-        report(fallback(added(SDK_3, growing(3, "openai")))),
-        report(fallback(added(ONCE, times(1, "anthropic")))),
+        report(fallback(added(SDK_3, times(1, "anthropic")))),
+        report(fallback(added(ONCE, growing(3, "anthropic")))),  # after the last one nobody is asked
     ),
     "permanent-error-retried": (
         report(model(cell(F.BAD_REQUEST, growing(2, "dbos step")))),
@@ -347,3 +347,17 @@ def test_a_transport_that_reads_the_header_is_the_one_to_own_rate_limits(parts, 
     assert told.remedy.startswith(f"let {owner}")
     assert how in told.remedy
     assert (HEEDING.name in told.message) is (HEEDING.name in told.remedy)
+
+
+MULTIPLIED = {
+    "the first": (added(SDK_3, times(1, "anthropic")), "openai tries again"),
+    "both, and the last one, too": (added(SDK_3, growing(2, "anthropic"), SDK_3), "openai and anthropic try again"),
+    "the first of those that are last": (added(ONCE, added(growing(2, "anthropic"), SDK_3)), "anthropic tries again"),
+}
+
+
+@pytest.mark.parametrize(("models", "said"), MULTIPLIED.values(), ids=MULTIPLIED.keys())
+def test_only_a_model_that_has_a_next_one_is_multiplied_by_its_sdk(models, said) -> None:
+    (told,) = [one for one in found(report(fallback(models))) if one.rule == "fallback-multiplied"]
+
+    assert told.message == f"{said} before the next model of the fallback is asked"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from harness.audits.rules.base import Found, Rule, Said, endless, happens, layer, named, trying
-from harness.retries.arithmetic import AtMost, Expression, Sum, factors
+from harness.retries.arithmetic import AtMost, Expression, Sum, Times, factors
 from harness.retries.report import AuditReport, Cell, UnitAudit
 from harness.retries.values import MEASURED_TO, Failure
 from harness.verdict import Severity
@@ -78,25 +79,27 @@ def _two_owners(unit: UnitAudit, _report: AuditReport) -> Found:
 
 def _fallbacks(unit: UnitAudit, _report: AuditReport) -> Found:
     kinds = {one.name: one.kind for one in unit.layers}
-    chains = [(cell, part) for cell in unit.cells for part in sums(cell.expression)]
-    counted = [
-        cell.failure
-        for cell, chain in chains
-        if any(kinds.get(factor.layer) == "sdk" and (factor.times or 1) > 1 for factor in factors(chain))
-    ]
-    if counted:
-        text = "models of the fallback are retried by their SDKs before the next one is asked"
-        remedy = "set `max_retries=0` on the clients of a fallback: the next model is the retry"
-        yield Said(text, remedy, Severity.WARNING, tuple(counted), layer(unit, "fallback"))
+    hit: dict[Failure, list[str]] = {}
+    for cell in unit.cells:
+        tried = [factor for factor in trying(cell) if kinds.get(factor.layer) == "sdk"]
+        if names := [factor.layer for factor in _followed(cell.expression) if factor in tried]:
+            hit[cell.failure] = names
+    if hit:
+        names = [*dict.fromkeys(name for found in hit.values() for name in found)]
+        tries = "tries" if len(names) == 1 else "try"
+        text = f"{' and '.join(names)} {tries} again before the next model of the fallback is asked"
+        remedy = "set `max_retries=0` on the clients of models that have a next one: that is their retry"
+        yield Said(text, remedy, Severity.WARNING, tuple(hit), layer(unit, "fallback"))
 
 
-def sums(expression: Expression) -> list[Expression]:
-    """The chains of fallbacks in an expression."""
+def _followed(expression: Expression) -> Iterator[Times]:
+    """The factors of models after which another one is asked."""
+    parts = (expression.part,) if isinstance(expression, AtMost) else getattr(expression, "parts", ())
     if isinstance(expression, Sum):
-        return [expression]
-    if isinstance(expression, AtMost):
-        return sums(expression.part)
-    return [found for part in getattr(expression, "parts", ()) for found in sums(part)]
+        yield from (factor for part in parts[:-1] for factor in factors(part))
+        parts = parts[-1:]
+    for part in parts:
+        yield from _followed(part)
 
 
 RULES = (
@@ -123,7 +126,7 @@ RULES = (
     ),
     Rule(
         "fallback-multiplied",
-        "fallback models are multiplied by the retries of their SDKs",
+        "models of a fallback that have a next one are multiplied by the retries of their SDKs",
         "A fallback is there to be quick; here models are tried several times first.",
         _fallbacks,
     ),
