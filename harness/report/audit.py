@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -13,6 +13,7 @@ from harness.report.tables import indented, table
 from harness.report.words import SEVERITY_STYLE, STATUS_STYLE, clean, counted
 from harness.retries.findings import AuditFinding
 from harness.retries.report import Advice, AuditReport, Cell, UnitAudit
+from harness.retries.values import Origin
 from harness.verdict import Severity
 
 PLAIN = Paper()
@@ -99,11 +100,11 @@ def _unmeasured(unit: UnitAudit) -> dict[str, list[str]]:
 
 
 def _findings(report: AuditReport) -> Iterator[RenderableType]:
-    for finding in report.findings:
+    for finding, units in _together(report.findings):
         yield ""
-        yield _finding(finding)
+        yield _finding(finding, units)
         yield indented(Text(f"To do: {clean(finding.remedy)}"))
-        if str(finding.origin):
+        if finding.origin != Origin():
             yield indented(Text(f"Set: {clean(str(finding.origin))}", "dim"))
         if finding.accepted is not None:
             until = f" until {finding.accepted.expires}" if finding.accepted.expires else ""
@@ -113,9 +114,18 @@ def _findings(report: AuditReport) -> Iterator[RenderableType]:
         yield Text(clean(sentence), SEVERITY_STYLE[Severity.WARNING])
 
 
-def _finding(finding: AuditFinding) -> Text:
+def _together(findings: Sequence[AuditFinding]) -> Iterator[tuple[AuditFinding, list[str]]]:
+    """The findings, with the units of which the same is said with the same words."""
+    told: dict[str, tuple[AuditFinding, list[str]]] = {}
+    for finding in findings:
+        same = finding.model_copy(update={"unit": "", "failures": ()}).model_dump_json()
+        told.setdefault(same, (finding, []))[1].append(finding.unit)
+    yield from told.values()
+
+
+def _finding(finding: AuditFinding, units: Sequence[str]) -> Text:
     style = "dim" if finding.accepted else SEVERITY_STYLE[finding.severity]
-    told = Text(f"{finding.severity} ", style).append(f"{finding.rule} ", "bold").append(f"{clean(finding.unit)}: ")
+    told = Text(f"{finding.severity} ", style).append(f"{finding.rule} ", "bold").append(f"{clean(', '.join(units))}: ")
     return told.append(clean(finding.message))
 
 

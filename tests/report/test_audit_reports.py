@@ -12,6 +12,7 @@ from jsonschema import Draft4Validator
 from harness.audits.rules import RULES
 from harness.audits.run import judged
 from harness.report import audit, markdown, sarif
+from harness.report.paper import Paper
 from harness.retries.arithmetic import times
 from harness.retries.findings import Accepted
 from harness.retries.values import Failure, Origin
@@ -20,6 +21,7 @@ from tests.audits.reports import SDK, STEP, cell, growing, layer, measured, mode
 
 SCHEMA = json.loads((Path(__file__).parent / "sarif-2.1.0.json").read_text())
 """The published schema of SARIF 2.1.0 (rtm.5), unchanged."""
+WIDE = Paper(width=400)
 
 UNAVAILABLE = cell(Failure.UNAVAILABLE, growing(3, "openai"), growing(3, "dbos step"), seconds=3600.0, stops="openai")
 REPORTS = {
@@ -139,3 +141,13 @@ def test_json_tells_prediction_and_chain():
     assert (row["predicted"], row["agrees"]) == (9, False)
     assert row["chain"] == "3 (openai) × 3 (dbos step) = 9"
     assert SDK.name in row["chain"]
+
+
+def test_what_is_said_of_several_units_with_the_same_words_is_said_once():
+    one = model(UNAVAILABLE)
+    told = judged(report(one, one.model_copy(update={"unit": "tool:other"})))
+    rules = {finding.rule for finding in told.findings}
+    assert len(told.findings) == 2 * len(rules)
+    lines = audit.render(told, WIDE).splitlines()
+    assert len([line for line in lines if " model, tool:other: " in line]) == len(rules)
+    assert not [line for line in lines if "Set: unknown" in line]

@@ -52,7 +52,7 @@ def _swallowed(unit: UnitAudit, cells: Sequence[Cell]) -> Found:
 
 def _measured(cell: Cell) -> str:
     more = " and more" if cell.measured is not None and cell.measured.capped else ""
-    return f"{cell.counted}{more} {cell.counts}"
+    return f"{cell.counted}{more} {cell.counts if more or cell.counted != 1 else cell.counts.removesuffix('s')}"
 
 
 def _unknown(unit: UnitAudit, report: AuditReport) -> Found:
