@@ -361,3 +361,22 @@ def test_only_a_model_that_has_a_next_one_is_multiplied_by_its_sdk(models, said)
     (told,) = [one for one in found(report(fallback(models))) if one.rule == "fallback-multiplied"]
 
     assert told.message == f"{said} before the next model of the fallback is asked"
+
+
+PLAIN = layer("httpx2 transport", "transport", settings={"retries": "0"})
+BEHIND = {
+    "none": ((PLAIN, SDK), F.UNAVAILABLE, "let `fallback_on` take that error"),
+    "its own": ((PLAIN, HEEDING, SDK), F.UNAVAILABLE, "let the transport return the response"),
+    "its own, where nobody answers": ((PLAIN, HEEDING, SDK), F.REFUSED, "let `fallback_on` take that error"),
+    "the next one's": ((PLAIN, SDK, PLAIN, HEEDING), F.UNAVAILABLE, "let `fallback_on` take that error"),
+}
+
+
+@pytest.mark.parametrize(("layers", "failure", "remedy"), BEHIND.values(), ids=BEHIND.keys())
+def test_a_transport_is_to_show_the_answer_only_where_the_last_model_has_one(layers, failure, remedy) -> None:
+    every = (*layers, layer("anthropic", "sdk"), layer("fallback", "fallback"))
+    (told,) = [
+        one for one in found(report(model(cell(failure, ONCE), layers=every))) if one.rule == "fallback-not-reached"
+    ]
+
+    assert told.remedy.startswith(remedy)

@@ -87,11 +87,27 @@ def _unreached(unit: UnitAudit, _report: AuditReport) -> Found:
         missed = tuple(failure for failure in _TRANSIENT if asked.get(failure) == number)
         what = "the fallback is not reached" if number == 1 else f"only {number} of the {every} models are asked"
         text = f"{what} after {listed(missed)}: the error that comes up is none that it falls back on"
-        remedy = _FLAT if number > 1 and len(fallbacks) > 1 else _KNOWN
+        remedy = _KNOWN
+        if number > 1 and len(fallbacks) > 1:
+            remedy = _FLAT
+        elif _hides(unit, number) and {*missed} - {Failure.REFUSED}:
+            remedy = _SHOWN
         yield Said(text, remedy, Severity.WARNING, missed, fallbacks[-1])
 
 
-_KNOWN = "let the transport return the response when it gives up, or name the error in `fallback_on`"
+def _hides(unit: UnitAudit, number: int) -> bool:
+    """Whether the last of so many models asks over a transport that may raise in place of an answer.
+
+    The HTTP library's own, which says how often it connects, does not.
+    """
+    sdks = [place for place, one in enumerate(unit.layers) if one.kind == "sdk"]
+    first = sdks[number - 2] + 1 if number > 1 else 0
+    own = unit.layers[first : sdks[number - 1]]
+    return any(one.kind == "transport" and "retries" not in one.settings for one in own)
+
+
+_KNOWN = "let `fallback_on` take that error, too, if the next model is to be asked after it"
+_SHOWN = "let the transport return the response when it gives up, or name the error in `fallback_on`"
 _FLAT = "put all models into one `FallbackModel`, or name `FallbackExceptionGroup` in `fallback_on` of the outer one"
 
 
