@@ -35,6 +35,7 @@ from harness.audits.asking.tools import (
     retrying_in_body,
 )
 from harness.audits.copying import copies
+from harness.audits.making import why_unmade
 from harness.audits.reach import Reached, Unseen, reached, taken
 from harness.audits.rounds import rounds
 from harness.audits.telling import told_to
@@ -167,6 +168,7 @@ def asking(
         yield from others(name, one, lives, made_of)
     elif inspect.isclass(value) or inspect.isfunction(value):
         reason = hidden_in(value, one.by)
+        reason = (reason and why_unmade(one.through, one.by)) or reason
         if reason:
             yield nobody_sees(name, value.__qualname__, reason, lives)
         else:

@@ -27,6 +27,18 @@ def passed_to(code: CodeType, name: str) -> tuple[frozenset[str], bool]:
     return takers, any(names & called for called, _given in calls)
 
 
+def asks_made(code: CodeType, name: str) -> bool:
+    """Whether code asks what a call of this name makes (`client().get(…)`), and does not only hand that on."""
+    if (tree := tree_of(code)) is None:
+        return False
+    calls = [call for call in _calls(tree) if _last(call.func) == name]
+    names = {_last(target) for node in ast.walk(tree) for target, value in _assigned(node) if value in calls}
+    taken = {_last(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    handed = [one for call in _calls(tree) for one in _given(call)]
+    handed += [value for node in ast.walk(tree) for _target, value in _assigned(node)]
+    return bool(names & taken) or any(call not in handed for call in calls)
+
+
 def _names_of(tree: ast.Module, name: str) -> set[str]:
     """What else code calls the thing of this name: what it assigns it to, alone or in what it makes of it."""
     assigned = [pair for node in ast.walk(tree) if node not in tree.body for pair in _assigned(node)]

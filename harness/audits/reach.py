@@ -17,10 +17,12 @@ from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from harness.audits.arguments import bound, defaults
 from harness.audits.asking.clients import MAKERS, asks, taken_out
 from harness.audits.calling import calls_in
 from harness.audits.holding import IMPLICIT, attributes, contents, every_name
-from harness.audits.lending import lent_out, passed_to, without
+from harness.audits.lending import asks_made, lent_out, passed_to, without
+from harness.audits.making import made_once
 from harness.audits.naming import Names, calls_parameter, names_of, parameters_of, steps_of
 from harness.audits.running import Runs, runs_of
 from harness.audits.sources import scope_of
@@ -224,7 +226,7 @@ class _Search:
     def bound(self, value: Any, function: FunctionType) -> Iterator[Reached]:
         """What a function that the search begins with has for arguments already."""
         place = _Place(names_of(function.__code__), function.__code__, (), function)
-        for name, inner in _bound(function.__name__, value):
+        for name, inner in bound(function.__name__, value):
             yield from self._found(name, inner, None, place)
 
     def _look_into(self, function: FunctionType, owner: Any, through: tuple[Any, ...]) -> Iterator[Reached]:
@@ -262,7 +264,7 @@ class _Search:
     def _named(self, function: FunctionType, names: Names) -> Iterator[tuple[str, Any]]:
         known = scope_of(function)
         yield from ((name, known[name]) for name in names.variables if name in known)
-        yield from _defaults(function)
+        yield from defaults(function)
         yield from ((name, self.given[name]) for name in names.attributes if name in self.given)
         yield from ((name, module) for name in names.modules if (module := _imported(name)) is not None)
 
@@ -273,6 +275,7 @@ class _Search:
 
     def _found(self, name: str, found: Any, owner: Any, place: _Place) -> Iterator[Reached]:
         """What is behind a name: of a function that code only hands to others, where those run it."""
+        found = made_once(found, owner, name)
         passes, holder = own_function(found) is not None, name.partition(".")[0]
         takers, is_called = passed_to(place.code, holder) if passes else (frozenset[str](), True)
         if takers:
@@ -294,7 +297,7 @@ class _Search:
         if key not in self.seen:
             if is_lent := name in place.names.handed and asks(found) and not callable(found):
                 self.lent.append(one)
-            if not is_lent or place.names.uses(name):
+            if not is_lent or place.names.uses(name) or asks_made(place.code, name):
                 self.seen.add(key)
                 yield one
         yield from self._below(name, found, owner, place)
@@ -333,7 +336,7 @@ class _Search:
 
     def _kept(self, name: str, found: Any, place: _Place) -> Iterator[Reached]:
         """What a `functools.partial` has for arguments: a client is lent to the function."""
-        for argument, inner in _bound(name, found):
+        for argument, inner in bound(name, found):
             if asks(inner) and not callable(inner):
                 self.lent.append(Reached(argument, inner, place.code, place.through))
             else:
@@ -373,21 +376,6 @@ def _places(place: _Place, runs: Runs, name: str) -> Iterator[_Place]:
     """Where code uses a name: in itself, in units that it makes of it in a call, or both."""
     for call in runs.using(name):
         yield place if call is None else replace(place, through=(*place.through, call))
-
-
-def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    """What parameters are if nobody says otherwise."""
-    code, positional = function.__code__, function.__defaults__ or ()
-    names = code.co_varnames[: code.co_argcount]
-    yield from zip(names[len(names) - len(positional) :], positional, strict=True)
-    yield from (function.__kwdefaults__ or {}).items()
-
-
-def _bound(called: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The arguments that a `functools.partial` has already."""
-    if isinstance(value, functools.partial):
-        yield from ((f"{called}.{place}", one) for place, one in enumerate(value.args))
-        yield from value.keywords.items()
 
 
 def _imported(name: str) -> ModuleType | None:

@@ -8,9 +8,11 @@ import operator
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import _lru_cache_wrapper
 from types import FunctionType, ModuleType
 from typing import Any
 
+from harness.audits.naming import parameters_of
 from harness.audits.sources import scope_of
 
 MAKERS = ("datetime", "dbos.", "temporalio.")
@@ -117,7 +119,15 @@ def _made(kind: Any, args: list[Any], keywords: dict[Any, Any]) -> Any:
     """What a class makes of its arguments. Raises `TypeError` for what is no class that only keeps them."""
     if is_mapping(kind) or _is_timeout(kind) or (inspect.isclass(kind) and kind.__module__.startswith(MAKERS)):
         return kind(*args, **keywords)
+    if _has_made(kind) and not args and not keywords:
+        return kind()
     raise TypeError(f"{kind!r} may do anything")
+
+
+def _has_made(kind: Any) -> bool:
+    """Whether a function without arguments keeps what it has made: asking it again runs nothing."""
+    kept = isinstance(kind, _lru_cache_wrapper) and isinstance(kind.__wrapped__, FunctionType)
+    return kept and kind.cache_info().currsize == 1 and not parameters_of(kind.__wrapped__.__code__)
 
 
 def is_mapping(kind: Any) -> bool:

@@ -143,9 +143,9 @@ class _Code:
             return steps
         is_known = holder is not _UNKNOWN
         for place, step in enumerate(steps, 1):
-            if isinstance(step, ast.Call):
-                break
             holder = self._value(step) if holder is not _UNKNOWN else _UNKNOWN
+            if isinstance(step, ast.Call) and holder is not self.one.value:
+                break
             inside = isinstance(step, ast.Subscript) and name in names
             name = getattr(step, "attr", "")
             is_named = inside or (name in names and not (self.is_made and last_name(root) not in sys.modules))
