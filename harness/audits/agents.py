@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic_ai import UnexpectedModelBehavior
+from pydantic_ai.agent import AbstractAgent
+from pydantic_ai.exceptions import AgentRunError
+from pydantic_ai.models import Model
 from pydantic_ai.usage import UsageLimits
 
 from harness.audits import collect
@@ -17,7 +20,7 @@ from harness.audits.asked import Engine
 from harness.audits.asking.enclosing import worst_error
 from harness.audits.asking.limits import Usage
 from harness.audits.inside import Others, units_around
-from harness.audits.reach import Reached
+from harness.audits.reach import Reached, reached
 from harness.audits.telling import told_to
 from harness.audits.translating import Translating
 from harness.retries.live import Answer, Answering, Live, Unfit, Unit
@@ -41,7 +44,8 @@ def others_in(found: Iterable[Reached], engine: Engine) -> Others:
         told = {live.layer.name: live.layer for live in lives}
 
         def layers(unit: Unit) -> Sequence[Live]:
-            return [*units_around(unit, one.value, lives, engine), *around]
+            outer = around if _asks_a_model(unit.function) else [_HearsOfNoModel(live) for live in around]
+            return [*units_around(unit, one.value, lives, engine), *outer]
 
         for unit in collect.units_of(
             unwrapped(one.value), layers, usage, wrapper=one.value, said=told_to(one).settings
@@ -65,6 +69,10 @@ def _inside(name: str, unit: UnitAudit, told: dict[str, Any], agent: str) -> Uni
     return unit.model_copy(update=new)
 
 
+def _asks_a_model(function: Any) -> bool:
+    return any(isinstance(one.value, AbstractAgent | Model) for one in reached(function))
+
+
 class _AroundRun(Answering):
     """A layer around a run as a whole: it hears of what fails the run, and not of what fails in it.
 
@@ -82,4 +90,20 @@ class _AroundRun(Answering):
             error = UnexpectedModelBehavior("harness: the retries are used up")
         if self._lives:
             error = worst_error(self._lives, error, *self._made_of.of(error), own=True)
+        return self._live.answer(error)
+
+
+class _HearsOfNoModel(Answering):
+    """A layer around a run, asked about a part of the run that asks no model: it does not fail as a run or model does.
+
+    So of the types that a condition names it is given no such one.
+    """
+
+    @property
+    def retried(self) -> Sequence[type[BaseException]]:
+        """The exceptions that its condition names, and that this part may raise."""
+        return [kind for kind in getattr(self._live, "retried", ()) if not issubclass(kind, AgentRunError)]
+
+    def answer(self, error: BaseException) -> Answer:
+        """What the layer does with what comes up to it."""
         return self._live.answer(error)

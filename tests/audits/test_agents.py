@@ -9,6 +9,8 @@ import requests
 from dbos import DBOS
 from prefect import flow, task
 from pydantic_ai import Agent, UnexpectedModelBehavior, UsageLimits
+from pydantic_ai.exceptions import ModelHTTPError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from fixtures.audit import running_agents
 from harness.audits import own
@@ -89,6 +91,30 @@ async def hiding() -> str:
     return (await hidden.run("x")).output
 
 
+plain = Agent(running_agents.model, name="plain")
+asking = Agent(running_agents.model, name="asking")
+
+
+@plain.tool_plain
+def find(place: str) -> str:
+    return place
+
+
+@asking.tool_plain
+async def delegate(place: str) -> str:
+    return (await agent.run(place)).output
+
+
+def refused(one):
+    """A helper that runs an agent again when its model was refused."""
+
+    @retry(retry=retry_if_exception_type(ModelHTTPError), stop=stop_after_attempt(6))
+    async def ask() -> str:
+        return (await one.run("x")).output
+
+    return ask
+
+
 def flowing(step, retries=1):
     async def around() -> None:
         await step()
@@ -144,6 +170,14 @@ def test_the_tools_of_an_agent_that_a_step_runs_are_units_of_the_step():
     assert tool.called == "write"
     assert all(cell.bound for cell in tool.cells if cell.failure is not F.CRASH)
     assert "modelretry-retried" not in {one.rule for one in found(report(*every.values(), engine="prefect"))}
+
+
+def test_a_tool_fails_as_no_model_does_but_where_it_asks_one():
+    def chain(one, name):
+        return units(working(refused(one)), prefect)[f"ask.one.{name}"].cell(F.TOOL_EXCEPTION).chain
+
+    assert chain(plain, "tool:find") == "1 (body) = 1"
+    assert chain(asking, "tool:delegate") == "6 (tenacity of ask) = 6"
 
 
 def test_a_flow_that_is_never_retried_is_known_whatever_is_inside_of_a_run():
