@@ -39,6 +39,8 @@ DEATHS, MOST_DEATHS = 3, 8
 _LEFT = "what it begins and does not wait for was not done"
 _OTHERS = "`Field(examples=[...])` of a parameter gives others"
 _OTHERWISE = f"its code went another way, or {_LEFT}"
+Vain = dict[tuple[Target, bool], measuring.Measured]
+"""Runs that never came to a target, by it and whether a body was to fail: none comes there, whatever is to fail."""
 BEYOND = 5
 """Attempts above the prediction that are let through, to see how far off it is."""
 
@@ -219,10 +221,10 @@ def _measured(
 ) -> list[Cell]:
     """The cells in their order. Measured first is what will take longest: the others have ended meanwhile."""
     longest = sorted(range(len(every)), key=lambda place: _haste(every[place][1]))
-    stuck: dict[Target, str] = {}
+    vain: Vain = {}
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="harness-proof") as pool:
         begun = {
-            place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing, stuck=stuck)
+            place: pool.submit(_cell, *every[place], targets[place], bench=bench, missing=missing, vain=vain)
             for place in longest
         }
         try:
@@ -244,31 +246,21 @@ def _left_out(unit: UnitAudit, reason: str) -> UnitAudit:
     return unit.model_copy(update={"cells": cells})
 
 
-def _cell(
-    unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str, stuck: dict[Target, str]
-) -> Cell:
-    """The cell as the first way shows it that shows anything.
-
-    What is `stuck` before it comes to a target is so whatever would have failed there, and takes its time: once.
-    """
+def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, missing: str, vain: Vain) -> Cell:
+    """The cell as the first way shows it that shows anything."""
     if cell.unmeasured:
         return cell
     if isinstance(target, str):
         return cell.left_out(target)
     found = cell
     for way in target.ways:
-        one = replace(target, ways=(way,))
-        if found.measured is None and one not in stuck:
-            found = _measured_so(unit, cell, one, bench, missing, stuck)
-        elif found.measured is None:
-            found = cell.left_out(stuck[one])
+        if found.measured is None:
+            found = _measured_so(unit, cell, replace(target, ways=(way,)), bench, missing, vain)
     return found
 
 
-def _measured_so(
-    unit: UnitAudit, cell: Cell, target: Target, bench: Bench, missing: str, stuck: dict[Target, str]
-) -> Cell:
-    """The cell as the one way to make it fail shows it. Fills `stuck`."""
+def _measured_so(unit: UnitAudit, cell: Cell, target: Target, bench: Bench, missing: str, vain: Vain) -> Cell:
+    """The cell as the one way to make it fail shows it. Fills `vain`."""
 
     def numbers(seen: measuring.Measured) -> tuple[dict[str, int], dict[str, int]]:
         """How often each call asked, and how often each ran."""
@@ -281,6 +273,13 @@ def _measured_so(
             _fewest(cell), _limit(cell)
         )
 
+    def why_not(seen: measuring.Measured) -> str:
+        asked, ran = numbers(seen)
+        return next(_why_not(cell, target, seen, asked, max(ran.values(), default=0), missing), "")
+
+    alike = target, cell.failure in IN_A_BODY
+    if alike in vain and (reason := why_not(vain[alike])):
+        return cell.left_out(reason)
     seen = measuring.measure(
         bench.scenario,
         cell.failure,
@@ -300,20 +299,24 @@ def _measured_so(
         hangs=cell.failure is Failure.READ_TIMEOUT and any(layer.waits_for_ever for layer in unit.layers),
         is_enough=is_enough,
     )
-    asked, ran = numbers(seen)
-    bodies = max(ran.values(), default=0)
-    if reason := next(_why_not(cell, target, seen, asked, bodies, missing), ""):
-        if seen.outcome == "stuck" and not (seen.requests or seen.fired):
-            stuck[target] = reason
+    if reason := why_not(seen):
+        if _is_vain(seen):
+            vain[alike] = seen
         return cell.left_out(reason)
+    asked, ran = numbers(seen)
     measured = Measured(
         requests=max(asked.values(), default=0),
-        bodies=bodies,
+        bodies=max(ran.values(), default=0),
         calls=len(asked if cell.counts == "requests" else ran) or 1,
         capped=seen.unbounded,
         error=seen.outcome,
     )
     return cell.model_copy(update={"measured": measured})
+
+
+def _is_vain(seen: measuring.Measured) -> bool:
+    """Whether a run went as it would have whatever was to fail in it: nothing did, and it left nothing under way."""
+    return not (seen.requests or seen.fired or seen.outlived or seen.outcome == "broken")
 
 
 def _own(asked: Mapping[str, int], target: Target) -> dict[str, int]:

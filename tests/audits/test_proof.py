@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from harness import audit
-from harness.audits.proof import ended_before, told_apart
+from harness.audits.proof import AT_ONCE, ended_before, told_apart
 from harness.audits.targets import STEP, Target, target
 from harness.audits.wire.counted import Measured as Seen
 from harness.errors import UsageError
 from harness.retries.arithmetic import times
 from harness.retries.report import Cell, Measured, UnitAudit
 from harness.retries.values import ON_THE_WIRE, Failure, RetryLayer
+from harness.scenario import Scenario
 from harness.verdict import Status
-from tests.audits.cells import audited, measured
+from tests.audits.cells import audited, chosen, measured
 
 F = Failure
 
@@ -213,6 +214,38 @@ def test_what_did_not_happen_is_not_measured_and_no_difference(tmp_path):
     assert {found["planner.model", failure].unmeasured for failure in ON_THE_WIRE} == {nothing}
     assert found["planner.run", F.INVALID_OUTPUT].unmeasured == nothing
     assert "prediction-differs" not in {finding.rule for finding in report.findings}
+
+
+BEHIND = """
+from dbos import DBOS
+from httpx import Client
+client = Client(timeout=5)
+@DBOS.step()
+def open_shop():
+    raise RuntimeError("closed")
+@DBOS.step()
+def charge():
+    client.get("https://pay.example.com").raise_for_status()
+@DBOS.workflow()
+def sell():
+    open_shop()
+    charge()
+"""
+
+
+def test_what_no_run_comes_to_is_looked_for_once_and_not_for_each_class_of_failure(tmp_path):
+    module = tmp_path / "selling.py"
+    module.write_text(BEHIND)
+    scenario = Scenario(subject=f"{module}:sell", engine="dbos")
+    report = chosen(
+        tmp_path, scenario, lambda unit, cell: unit.unit == "step:charge.client" and cell.failure in ON_THE_WIRE
+    )
+    cells = next(unit.cells for unit in report.units if unit.unit == "step:charge.client")
+    assert len(cells) == len(ON_THE_WIRE)
+    assert len({cell.unmeasured for cell in cells}) == 1
+    assert cells[0].unmeasured.startswith("the run asked nobody")
+    runs = list(tmp_path.glob("*-wire-*"))
+    assert len(runs) <= 2 * AT_ONCE, "each way that it may be asked, by as many as run at once"
 
 
 @pytest.mark.parametrize(("counted", "remains"), [(4, True), (2, False), (16, False), (21, True)])
