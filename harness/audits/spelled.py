@@ -42,6 +42,14 @@ class Spelled:
         except Exception as error:
             raise ValueError(f"only a run knows what `{ast.unparse(said)}` is") from error
 
+    def tells(self, said: ast.expr) -> bool:
+        """Whether it is known what an expression is."""
+        try:
+            self.value(said)
+        except ValueError:
+            return False
+        return True
+
     def _value(self, said: ast.expr) -> Any:
         match said:
             case ast.Name(id=name):

@@ -24,7 +24,7 @@ from pydantic_ai import ModelRetry
 from harness.audits.reach import Reached, is_own, own_function
 from harness.audits.sources import last_name, scope_of, tree_of
 from harness.audits.spelled import MAKERS, Spelled
-from harness.subjects.bare import bare, silent
+from harness.subjects.bare import bare, silent, silent_about
 from harness.subjects.importing import is_theirs
 from harness.subjects.wrapping import wrappers
 
@@ -82,7 +82,7 @@ class Translating:
         """The errors that may come up in place of this one: each as one that says nothing but its type, and as it is.
 
         A condition that looks at more than the type ends at the former, so that nobody knows its answer. One of an
-        engine's own types that the code spells out is known.
+        engine's own types is known as far as the code spells it out.
         """
         seen: list[Kind | str] = []
         waiting = [error]
@@ -214,11 +214,18 @@ def _made_in(function: FunctionType, known: Mapping[str, Any]) -> Iterator[BaseE
 
 
 def _told(spelled: Spelled, made: ast.expr) -> BaseException | None:
-    """An error of an engine's own types, if what it tells the engine is spelled out: its text tells nothing."""
+    """An error of an engine's own types, silent about what it tells the engine and is not spelled out.
+
+    Its text tells nothing. None where nobody knows what it is told.
+    """
     called, keywords = (made.func, made.keywords) if isinstance(made, ast.Call) else (made, [])
+    known = [one for one in keywords if spelled.tells(one.value)]
+    untold = [one.arg for one in keywords if one not in known]
     with suppress(ValueError):
-        error = spelled.value(ast.Call(called, [ast.Constant("harness")], keywords))
-        return error if isinstance(error, BaseException) else None
+        error = spelled.value(ast.Call(called, [ast.Constant("harness")], known))
+        names = [name for name in untold if name is not None and hasattr(error, name)]
+        if isinstance(error, BaseException) and len(names) == len(untold):
+            return silent_about(error, names) if names else error
     return None
 
 

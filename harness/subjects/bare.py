@@ -2,11 +2,12 @@
 
 No constructor of the person's own is called, so what that would have set is not there. To whom an exception is only
 shown, and who would take that for an answer, is given one of a type that is like the other, and that tells: an `unset`
-one, or one that is `silent` about everything.
+one, or one that is `silent` about everything, or `silent_about` what its maker was given and nobody knows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,6 +40,21 @@ def unset(kind: type[BaseException]) -> BaseException:
 def silent(kind: type[BaseException]) -> BaseException:
     """One like those of this type, of which `OnlyARunTells` anything but its type."""
     return bare(_like(kind, _Silent, kind), "harness")
+
+
+def silent_about(error: BaseException, names: Collection[str]) -> BaseException:
+    """This error, of which `OnlyARunTells` what has one of these names."""
+
+    class Partly(Unset):
+        __slots__ = ()
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in names:
+                raise _untold(self, f"`{name}` of")
+            return super().__getattribute__(name)
+
+    error.__class__ = _like(type(error), Partly, type(error))
+    return error
 
 
 class Unset:

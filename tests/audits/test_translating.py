@@ -328,6 +328,25 @@ async def refuse_some() -> Any:
 
 
 @activity.defn
+async def delay() -> Any:
+    """Ask, and say in an error of Temporal's own when to try again, as the provider does."""
+    try:
+        return client.models.list()
+    except openai.RateLimitError as error:
+        after = error.response.headers.get("retry-after")
+        raise ApplicationError("limited", next_retry_delay=timedelta(seconds=int(after)) if after else None) from error
+
+
+@activity.defn
+async def judge() -> Any:
+    """Ask, and say in an error of Temporal's own whether it is final."""
+    try:
+        return client.models.list()
+    except openai.RateLimitError as error:
+        raise ApplicationError("limited", type="Limited", non_retryable="never" in str(error)) from error
+
+
+@activity.defn
 async def rename() -> Any:
     """Ask, and make an error of another type of that."""
     try:
@@ -359,6 +378,22 @@ class RefusingSome:
 
 
 @workflow.defn
+class Delaying:
+    @workflow.run
+    async def run(self) -> Any:
+        """Call one that says when."""
+        return await workflow.execute_activity(delay, **BRIEFLY)
+
+
+@workflow.defn
+class Judging:
+    @workflow.run
+    async def run(self) -> Any:
+        """Call one that says whether."""
+        return await workflow.execute_activity(judge, **BRIEFLY)
+
+
+@workflow.defn
 class Renaming:
     @workflow.run
     async def run(self) -> Any:
@@ -380,6 +415,17 @@ def test_what_it_says_only_a_run_tells_where_it_is_not():
     assert {failure: cells[failure] for failure in known} == known
     assert [cells[failure] for failure in (Failure.RATE_LIMITED, Failure.UNAVAILABLE)] == [None, None]
     assert [one.unknown for one in unit.unknown] == ["it looks at `type` of ApplicationError, which only a run shows"]
+
+
+@pytest.mark.parametrize(
+    ("around", "name", "untold"),
+    [(Delaying, "delay", "next_retry_delay"), (Judging, "judge", "non_retryable")],
+)
+def test_of_what_is_spelled_out_in_part_the_rest_is_named(around, name, untold):
+    unit = workflows.units(around)[f"step:{name}.client"]
+    assert [one.unknown for one in unit.unknown] == [
+        f"it looks at `{untold}` of ApplicationError, which only a run shows"
+    ]
 
 
 def test_a_local_activity_need_not_know_what_an_error_says():
