@@ -26,7 +26,7 @@ What a person's code does, as far as it tells without being run:
     naming.py       what code names, and in what way
     holding.py      what objects and containers hold
     making.py       clients that a function makes once, and keeps
-    arguments.py    what functions are called with, as far as that is known before
+    arguments.py    what a function is given before anybody calls it
     running.py      the units that a call makes of what it is given, with the options that it says
     copying.py      units that calls change, as they are called
     calling.py      what the calls of units say of how they are tried, where no object knows it
