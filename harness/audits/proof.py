@@ -27,7 +27,7 @@ from harness.audits.wire.counted import by_call, named
 from harness.audits.wire.failures import IN_A_BODY
 from harness.checks.values import shown
 from harness.engines.registry import load as load_engine
-from harness.retries.arithmetic import factors
+from harness.retries.arithmetic import adds, factors
 from harness.retries.report import ANY_TOOL, Cell, Measured, UnitAudit
 from harness.retries.values import MEASURED_TO, MOST_MEASURED, Failure
 from harness.runner import Bench
@@ -261,11 +261,12 @@ def _cell(unit: UnitAudit, cell: Cell, target: Target | str, *, bench: Bench, mi
 
 def _measured_so(unit: UnitAudit, cell: Cell, target: Target, bench: Bench, missing: str, vain: Vain) -> Cell:
     """The cell as the one way to make it fail shows it. Fills `vain`."""
+    each = is_of_each(unit, cell)
 
     def numbers(seen: measuring.Measured) -> tuple[dict[str, int], dict[str, int]]:
         """How often each call asked, and how often each ran."""
         ran = {step: number for step, number in seen.bodies.items() if _is_of(StepId.parse(step), target)}
-        return _called_by(unit, _own(seen.asked, target)), _called_by(unit, by_call(ran))
+        return _called_by(unit, _own(seen.repeated if each else seen.asked, target)), _called_by(unit, by_call(ran))
 
     def is_enough(seen: measuring.Measured) -> bool:
         asked, ran = numbers(seen)
@@ -292,6 +293,7 @@ def _measured_so(unit: UnitAudit, cell: Cell, target: Target, bench: Bench, miss
         others=target.others,
         host=target.host,
         sender="" if target.ways == (ALONE,) and target.agent else target.sender,
+        each=each,
         alone=(target.called, target.agent) if target.ways == (ALONE,) else None,
         instead=target.ways == (INSTEAD,),
         around=_around(unit, cell),
@@ -308,6 +310,7 @@ def _measured_so(unit: UnitAudit, cell: Cell, target: Target, bench: Bench, miss
         requests=max(asked.values(), default=0),
         bodies=max(ran.values(), default=0),
         calls=len(asked if cell.counts == "requests" else ran) or 1,
+        different=seen.different if each else 1,
         capped=seen.unbounded,
         error=seen.outcome,
     )
@@ -317,6 +320,15 @@ def _measured_so(unit: UnitAudit, cell: Cell, target: Target, bench: Bench, miss
 def _is_vain(seen: measuring.Measured) -> bool:
     """Whether a run went as it would have whatever was to fail in it: nothing did, and it left nothing under way."""
     return not (seen.requests or seen.fired or seen.outlived or seen.outcome == "broken")
+
+
+def is_of_each(unit: UnitAudit, cell: Cell) -> bool:
+    """Whether a cell is about one request of several that the person's own code may make, each once or more.
+
+    It is not where all are one: the turns of an agent's model, and the models of a fallback.
+    """
+    is_model = bool(unit.agent) or unit.unit.rpartition(".")[2] == MODEL
+    return cell.counts == "requests" and cell.bound and not is_model and not adds(cell.expression)
 
 
 def _own(asked: Mapping[str, int], target: Target) -> dict[str, int]:

@@ -305,12 +305,13 @@ class HttpRequest(Event):
     """A request that reached the wire, and what it met there: a `status`, or the name of an error.
 
     `headers` are those that tell attempts and repeats apart. `step` is the body that it came from, `sender` the number
-    of the client, if it has one.
+    of the client, if it has one. `query` is a digest: what stands there may be a key, and only tells requests apart.
     """
 
     method: str
     host: str
     path: str = ""
+    query: str = ""
     status: int | None = None
     error: str | None = None
     headers: dict[str, str] = field(default_factory=dict)

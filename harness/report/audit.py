@@ -86,6 +86,9 @@ def _unit(unit: UnitAudit, report: AuditReport) -> Iterator[RenderableType]:
     yield indented(cells)
     if several := [cell.failure for cell in unit.cells if cell.measured is not None and cell.measured.calls > 1]:
         yield indented(Text(f"several calls of it failed ({', '.join(several)}): measured is the most of one", "dim"))
+    if several := [cell.failure for cell in unit.cells if cell.measured is not None and cell.measured.different > 1]:
+        text = f"its body sends several requests ({', '.join(several)}): measured is the one that is sent most often"
+        yield indented(Text(text, "dim"))
     for reason, failures in _unmeasured(unit).items():
         yield indented(Text(f"not measured ({', '.join(failures)}): {clean(reason)}", "dim"))
 

@@ -149,6 +149,12 @@ def limited(part: Expression, most: int | None, layer: str) -> Expression:
     return AtMost(most=most, layer=layer, part=part)
 
 
+def adds(expression: Expression) -> bool:
+    """Whether anything in it is a sum, as the models of a fallback are."""
+    parts = (expression.part,) if isinstance(expression, AtMost) else getattr(expression, "parts", ())
+    return isinstance(expression, Sum) or any(map(adds, parts))
+
+
 def changed(expression: Expression, layer: str, attempts: int) -> Expression:
     """The expression with another number for one layer. A deadline only stays if it still cuts anything."""
     if isinstance(expression, Times):

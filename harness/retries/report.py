@@ -20,13 +20,15 @@ ANY_TOOL = "/*"
 class Measured(Value):
     """What really happened under one class of failure: requests on the wire, bodies of the unit that ran.
 
-    Both are those of the call of the unit that made most; the run made so many `calls` that failed like that.
+    Both are those of the call of the unit that made most; the run made so many `calls` that failed like that. Where a
+    call made several `different` requests of its own, it is the one that was made most often.
     `capped` says that it was stopped at this number, because it would have gone on.
     """
 
     requests: int
     bodies: int = 0
     calls: int = 1
+    different: int = 1
     capped: bool = False
     error: str = ""
 

@@ -287,3 +287,48 @@ def test_of_a_unit_that_asks_later_it_is_not_said_that_the_run_ends_before():
     cell = Cell(failure=Failure.UNAVAILABLE, expression=times(3, "openai"))
     told = target(later, cell, UnitAudit(unit="step:first.client"), True, {})
     assert told == "step:first.client asks first, and what fails here fails there, too"
+
+
+SEVERAL = """
+import asyncio
+import httpx
+from pydantic_ai import Agent
+agent = Agent("openai:gpt-5")
+@agent.tool_plain
+async def login() -> str:
+    async with httpx.AsyncClient(base_url="https://api.example.com") as client:
+        (await client.post("/token")).raise_for_status()
+        return (await client.get("/x")).raise_for_status().text
+@agent.tool_plain
+async def pages() -> list[str]:
+    async with httpx.AsyncClient(base_url="https://pages.example.com") as client:
+        return [(await client.get("/", params={"page": n})).raise_for_status().text for n in range(8)]
+@agent.tool_plain
+async def both() -> int:
+    async with httpx.AsyncClient() as client:
+        found = await asyncio.gather(client.get("https://one.example.com"), client.get("https://two.example.com"))
+    return len([one.raise_for_status() for one in found])
+@agent.tool_plain
+async def loop() -> str:
+    async with httpx.AsyncClient(base_url="https://api.example.com") as client:
+        await client.post("/token")
+        for _ in range(3):
+            found = await client.get("/x")
+        return found.text
+"""
+
+
+@pytest.mark.parametrize("failure", [F.INVALID_RESPONSE, F.REFUSED])
+def test_a_body_that_sends_several_requests_is_measured_by_the_one_it_sends_most_often(tmp_path, monkeypatch, failure):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fixture")
+    module = tmp_path / "several.py"
+    module.write_text(SEVERAL)
+    report = audited(tmp_path / "runs", f"{module}:agent", "none", failure)
+    found = {unit.inside: unit.cell(failure) for unit in report.units if unit.inside}
+    counted = {tool: (cell.counted, cell.measured.different) for tool, cell in found.items()}
+    if failure is F.REFUSED:
+        assert counted == {"login": (1, 1), "pages": (1, 1), "both": (1, 2), "loop": (1, 1)}
+        assert all(cell.agrees for cell in found.values())
+    else:
+        assert counted == {"login": (1, 2), "pages": (1, 8), "both": (1, 2), "loop": (3, 2)}
+        assert [tool for tool, cell in found.items() if not cell.agrees] == ["loop"]

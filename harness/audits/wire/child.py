@@ -71,7 +71,7 @@ def live(argument: dict[str, Any]) -> None:
         gate.ALLOW_MODEL_REQUESTS = True
         told = {"limit": wire["limit"], "sent": wire["sent"], "within": within, "by_models": bool(_beside)}
         told |= {"others": wire["others"], "host": wire["host"], "works_beside": wire["alone"] is not None}
-        told |= {"instead": wire["instead"], "sender": wire["sender"]}
+        told |= {"instead": wire["instead"], "sender": wire["sender"], "each": wire["each"]}
         endpoint.install(endpoint.Endpoint(wire["failure"], **told))
     elif wire["step"] and StepId.parse(wire["step"]).kind == "step":
         # A workflow comes to its step only if what it asks before is answered; that is not counted.

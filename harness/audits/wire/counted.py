@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,8 @@ class Wire:
     requests to others than the `host`, or from others than the `sender`, if there is one. `alone` are the names of the
     workflow's own step and of the agent whose requests fail while everything else works; each is empty where there is
     none. `instead` says that what others are asked, or ask, is unavailable. A process that is to
-    die dies `early` when the body of its step begins, and not when it is done.
+    die dies `early` when the body of its step begins, and not when it is done. The limit is about `each` different
+    request of a call where that is so, and not about all together.
     """
 
     failure: str
@@ -55,6 +56,7 @@ class Wire:
     instead: bool = False
     sender: str = ""
     early: bool = False
+    each: bool = False
     haste: float = 1.0
 
     @property
@@ -68,7 +70,8 @@ class Measured:
     """What was counted in one run against one failure.
 
     `asked` are the requests by the call that they were made in, see `call_of`, but for those that went `elsewhere` than
-    to the host that is measured; `requests` are all of them.
+    to the host that is measured; `requests` are all of them. `repeated` are those of the one request that each call
+    made most often, of as many `different` ones as a call made at most.
     `bodies` says how often each step's body ran. `seconds` are configured ones: exactly what clients and transports
     waited for, and the time between bodies scaled back, the engine's overhead in it, so rather too many; where no body
     is known, in a workflow without an agent, only the former. `outcome` is `ok`, the type of the error that the run's
@@ -92,6 +95,8 @@ class Measured:
     covered: bool = False
     reason: str = ""
     arguments: Any = None
+    repeated: dict[str, int] = field(default_factory=dict)
+    different: int = 1
 
     @property
     def requests(self) -> int:
@@ -102,6 +107,9 @@ class Measured:
 def counted(history: History, wire: Wire, folder: Path) -> Measured:
     """The count of one run."""
     unbounded, sent = _is_unbounded(history, wire), asked(history, wire.host, wire.sender)
+    alike = defaultdict[str, list[int]](list)
+    for (call, *_same), number in _alike(history, wire.host, wire.sender).items():
+        alike[call].append(number)
     return Measured(
         asked=sent,
         elsewhere=len(history.of(HttpRequest)) - sum(sent.values()),
@@ -115,6 +123,8 @@ def counted(history: History, wire: Wire, folder: Path) -> Measured:
         covered=_is_covered(history, wire),
         reason="; ".join(_reasons(history)),
         arguments=next((event.arguments for event in history.of(StepEntered) if event.step == wire.step), None),
+        repeated={call: max(numbers) for call, numbers in alike.items()},
+        different=max(map(len, alike.values()), default=1),
     )
 
 
@@ -147,8 +157,28 @@ def by_call(numbers: Mapping[str, int]) -> dict[str, int]:
 
 def asked(history: History, host: str = "", sender: str = "") -> dict[str, int]:
     """How many requests each call has made, to this host or to any, and from this client or from any."""
-    sent = (event for event in history.of(HttpRequest) if host in ("", event.host) and sender in ("", event.sender))
-    return dict(Counter(call_of(event.step) for event in sent))
+    found: Counter[str] = Counter()
+    for (call, *_same), number in _alike(history, host, sender).items():
+        found[call] += number
+    return dict(found)
+
+
+def sent(history: History, wire: Wire) -> dict[str, int]:
+    """The same as the endpoint of a later life goes on with: of `each` request where the limit is about that."""
+    if not wire.each:
+        return asked(history, wire.host, wire.sender)
+    return {" ".join(one): number for one, number in _alike(history, wire.host, wire.sender).items()}
+
+
+def _alike(history: History, host: str, sender: str) -> Counter[tuple[str, ...]]:
+    """How often each call has made the same request, told apart as one attempt from the next is not."""
+    his = (event for event in history.of(HttpRequest) if host in ("", event.host) and sender in ("", event.sender))
+    return Counter((call_of(event.step), *same(event)) for event in his)
+
+
+def same(request: HttpRequest) -> tuple[str, ...]:
+    """What does not change when a request is made again; a body or a header may, by a time or an id in it."""
+    return request.method, request.host, request.path, request.query
 
 
 def is_cut_off(history: History) -> bool:

@@ -8,6 +8,7 @@ somebody else goes on to the network, where the guard lets nothing leave this ma
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import importlib.util
 import ipaddress
@@ -25,7 +26,7 @@ from urllib.parse import urlsplit
 from harness.audits.asking.answers import answer
 from harness.audits.asking.connects import refusing
 from harness.audits.asking.trouble import first
-from harness.audits.wire.counted import call_of, named
+from harness.audits.wire.counted import call_of, named, same
 from harness.audits.wire.failures import CUT_OFF, SUCCESS
 from harness.audits.wire.senders import sending
 from harness.history import HttpRequest, Observation
@@ -68,8 +69,9 @@ class Endpoint:
 
     The `limit` counts the requests of one call in all lives, but for those of steps called like one of `others`, or to
     others than the `host`, or from others than the `sender`, if there is one. Of those there may be `OTHERS` each, and
-    where it is asked `instead`, they find nobody available. `sent` of each were sent by earlier lives. One more ends
-    the process, as one of more than `CALLS` calls does.
+    where it is asked `instead`, they find nobody available. It counts `each` different request of a call by itself, if
+    that is said. `sent` of each were sent by earlier lives. One more ends the process, as one of more than `CALLS`
+    calls does.
     It is asked by whoever asks a provider, or by a model only; or, where code is that it is put `within`, by that,
     whomever it asks. What is asked of providers elsewhere reaches nobody, or is answered well if it `works_beside`.
     """
@@ -87,11 +89,12 @@ class Endpoint:
         sender: str = "",
         works_beside: bool = False,
         instead: bool = False,
+        each: bool = False,
     ) -> None:
         self.within, self.by_models = within, by_models
         self.failure = None if failure == SUCCESS else Failure(failure)
         self.limit, self.sent, self.others, self.host = limit, Counter(sent or {}), others, host
-        self.sender, self.works_beside, self.instead = sender, works_beside, instead
+        self.sender, self.works_beside, self.instead, self.each = sender, works_beside, instead, each
         self._lock = threading.Lock()
 
     def handle(self, request: Any, core: ModuleType) -> Any:
@@ -145,26 +148,26 @@ class Endpoint:
             step = _place(probes)
             call, counts = call_of(step), self._is_his(request)
             failure = self._failing(request)
-            sent = call if counts else f"{call}, {request.url.host} {sending.get()}"
+            event = HttpRequest(
+                method=request.method,
+                host=request.url.host,
+                path=request.url.path,
+                query=_digest(request.url.query),
+                status=_status(failure),
+                error=_ERRORS.get(failure) if failure else None,
+                headers={name: request.headers[name] for name in TELLING if name in request.headers},
+                step=step,
+                sender=sending.get(),
+            )
+            mine = " ".join((call, *same(event))) if self.each else call
+            sent = mine if counts else f"{call}, {request.url.host} {sending.get()}"
             self.sent[sent] += 1
             limit = OTHERS if named(call) in self.others or not counts else self.limit
-            if self.sent[sent] > limit or len(self.sent) > CALLS:
+            if self.sent[sent] > limit or len(self.sent) > (OTHERS if self.each else CALLS):
                 probes.journal.append(Observation(name=CUT_OFF, value=self.limit), invocation=probes.invocation)
                 sys.stdout.flush()
                 os._exit(0)
-            probes.journal.append(
-                HttpRequest(
-                    method=request.method,
-                    host=request.url.host,
-                    path=request.url.path,
-                    status=_status(failure),
-                    error=_ERRORS.get(failure) if failure else None,
-                    headers={name: request.headers[name] for name in TELLING if name in request.headers},
-                    step=step,
-                    sender=sending.get(),
-                ),
-                invocation=probes.invocation,
-            )
+            probes.journal.append(event, invocation=probes.invocation)
 
     def _is_asked(self, request: Any) -> bool:
         if self.within is None:
@@ -197,6 +200,10 @@ def _spoken(request: Any, text: str) -> Any:
 
     headers, content = answer(request, text)
     return httpx.Response(200, headers=headers, content=content, request=request)
+
+
+def _digest(query: bytes) -> str:
+    return hashlib.sha256(query).hexdigest()[:16] if query else ""
 
 
 def _status(failure: Failure | None) -> int | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.audits.wire.around import Around, met
-from harness.audits.wire.counted import Measured, Wire, asked, counted, is_cut_off, longest_wait
+from harness.audits.wire.counted import Measured, Wire, counted, is_cut_off, longest_wait, sent
 from harness.audits.wire.failures import SUCCESS, calling, check, plan
 from harness.errors import EngineUnavailable, SubjectError
 from harness.faults import FaultPlan
@@ -112,6 +112,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     others: Collection[str] = (),
     host: str = "",
     sender: str = "",
+    each: bool = False,
     alone: tuple[str, str] | None = None,
     instead: bool = False,
     around: Around | None = None,
@@ -125,6 +126,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
     request out of that body, where the failure is one of the wire; or out of the function that `audits.beside` calls
     `beside`. It fails up to `limit` times in each call, and more often only in those of `others`, steps of the
     workflow, to others than the `host`, or from other clients than the `sender`; whatever tries once more is unbounded.
+    The limit is about `each` different request of a call, if that is said.
     With the names of a step and an agent that are `alone`, only the requests of these fail; where it is asked `instead`
     of others, those are unavailable. `short` lets chance make waits short. `around` is what the engine has around that
     which fails; if it is not given, the same as around a model. `waits` are the seconds that it all takes at worst, as
@@ -152,6 +154,7 @@ def measure(  # noqa: PLR0913  as many words as there are ways to fail
         alone=alone,
         instead=instead,
         sender=sender,
+        each=each,
         haste=_least(around),
     )
     if not (hangs and _is_timed(around)):
@@ -218,7 +221,7 @@ class WireRun(Run):
 
     def _life(self, incarnation: int) -> dict[str, Any]:
         script = calling(self.wire.step) if self.scenario.script is None else None
-        wire = {**vars(self.wire), "sent": asked(self.history, self.wire.host, self.wire.sender), "script": script}
+        wire = {**vars(self.wire), "sent": sent(self.history, self.wire), "script": script}
         return {**super()._life(incarnation), "wire": wire}
 
     def _over(self, watched: Watched) -> RunEnded | None:
