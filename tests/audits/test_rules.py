@@ -302,6 +302,18 @@ def test_a_usage_limit_is_no_deadline():
     assert "past-deadline" not in rules_of(report(model(cell(F.UNAVAILABLE, stopped), layers=(SDK, FLOW))))
 
 
+@pytest.mark.parametrize(("around", "rule"), [((), "many-retries"), ((STEP_3,), "stacked-retries")])
+@pytest.mark.parametrize(("counted", "accused"), [(6, False), (12, True)])
+def test_what_was_measured_is_over_the_budget_where_nobody_could_predict_it(around, rule, counted, accused) -> None:
+    mine = layer("Mine", "transport", unknown="it shows nothing")
+    seen = model(cell(F.UNAVAILABLE, times(None, "Mine"), *around, measured=measured(counted)), layers=(mine, STEP))
+    told = {one.rule: one for one in found(report(seen, proven=True))}
+
+    assert (rule in told) is accused
+    assert not accused or f"{counted} measured requests" in told[rule].message
+    assert told["unknown-layer"].remedy.endswith("else go by what was measured")
+
+
 def test_a_chain_of_models_is_over_the_budget_by_its_length() -> None:
     long = report(fallback(added(ONCE, times(1, "anthropic"), times(1, "groq"))), budget=2)
 

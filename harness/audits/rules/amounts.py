@@ -14,20 +14,20 @@ from harness.verdict import Severity
 
 def _stacked(unit: UnitAudit, report: AuditReport) -> Found:
     worst = _over(unit, report)
-    if worst is not None and len(owners := trying(worst)) > 1:
-        text = f"one call can become {worst.chain} {worst.counts} when {happens(unit, worst.failure)}"
+    if worst is not None and len(owners := _owners(worst)) > 1:
+        text = f"one call {_becomes(worst)} {worst.counts} when {happens(unit, worst.failure)}"
         remedy = f"let one layer own this failure and switch the others off; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), named(unit, owners[-1].layer))
 
 
 def _many(unit: UnitAudit, report: AuditReport) -> Found:
     worst = _over(unit, report)
-    if worst is None or len(owners := trying(worst)) > 1:
+    if worst is None or len(owners := _owners(worst)) > 1:
         return
     # A chain of models that are tried once each is over the budget by its length.
     owner = named(unit, owners[0].layer) if owners else layer(unit, "fallback")
     if owner is not None:
-        text = f"{owner.name} alone makes {worst.chain} {worst.counts} when {happens(unit, worst.failure)}"
+        text = f"{owner.name} alone makes {_told(worst)} {worst.counts} when {happens(unit, worst.failure)}"
         says = _TIMED if math.isinf(worst.predicted or 0) else "lower its number of attempts"
         remedy = f"{says}; the budget is {report.budget}"
         yield Said(text, remedy, Severity.ERROR, (worst.failure,), owner)
@@ -39,12 +39,33 @@ _TIMED = "give it a number of attempts, too: how many fit into its time depends 
 def _over(unit: UnitAudit, report: AuditReport) -> Cell | None:
     """The worst cell of a unit if it is over the budget and ends at all: what never ends has a rule of its own.
 
-    What a clock alone ends is over any budget where nobody knows how much that lets happen.
+    What a clock alone ends is over any budget where nobody knows how much that lets happen. What nobody can predict
+    is over it by what was measured.
     """
-    counted = [cell for cell in unit.cells if cell.is_budgeted]
-    ending = [cell for cell in counted if cell.predicted is not None and not endless(unit, cell)]
-    worst = max(ending, key=lambda cell: cell.predicted or 0, default=None)
-    return worst if worst is not None and (worst.predicted or 0) > report.budget else None
+    ending = [cell for cell in unit.cells if cell.is_budgeted and not endless(unit, cell)]
+    worst = max(ending, key=_amount, default=None)
+    return worst if worst is not None and _amount(worst) > report.budget else None
+
+
+def _amount(cell: Cell) -> float:
+    """What a cell comes to: as predicted, or else as measured, or else nothing that anybody knows."""
+    return (cell.counted if cell.predicted is None else cell.predicted) or 0
+
+
+def _owners(cell: Cell) -> list[Times]:
+    """The layers that try more than once, or may: where only a run counted them, nobody knows which of them does."""
+    unknown = [one for one in factors(cell.expression) if one.times is None] if cell.predicted is None else []
+    return [*unknown, *(one for one in trying(cell) if one not in unknown)]
+
+
+def _becomes(cell: Cell) -> str:
+    return f"{'can become' if cell.predicted is not None else 'became'} {_told(cell)}"
+
+
+def _told(cell: Cell) -> str:
+    """The number with its layers, or the one that was measured where there is no other."""
+    more = " and more" if cell.measured is not None and cell.measured.capped else ""
+    return cell.chain if cell.predicted is not None else f"{cell.counted}{more} measured"
 
 
 def _unlimited(unit: UnitAudit, _report: AuditReport) -> Found:

@@ -58,19 +58,21 @@ def _measured(cell: Cell) -> str:
 def _unknown(unit: UnitAudit, report: AuditReport) -> Found:
     for one in unit.unknown:
         text = f"{one.name} could not be resolved: {one.unknown}"
-        yield Said(text, _resolving(one.unknown, proven=report.proven), Severity.NOTE, (), one)
+        counted = any(cell.predicted is None and cell.counted is not None for cell in unit.cells)
+        yield Said(text, _resolving(one.unknown, proven=report.proven, counted=counted), Severity.NOTE, (), one)
 
 
-def _resolving(reason: str, *, proven: bool) -> str:
+def _resolving(reason: str, *, proven: bool, counted: bool) -> str:
     """What to do about a layer that is unknown for this reason."""
     if "`--" in reason:
         return "say it on the command line, with the option that the reason names"
     if any(words in reason for words in _IN_A_RUN):
-        counted = "go by what was measured" if proven else "leave `--static` out, so that a run counts it"
-        return f"{counted}; what no run reaches, count yourself"
+        known = "go by what was measured" if proven else "leave `--static` out, so that a run counts it"
+        return f"{known}; what no run reaches, count yourself"
     if any(words in reason for words in _IN_NO_RUN):
         return "count it yourself: decide by a status, and wait with the client's own timeout, if a run is to count it"
-    return "make it when the module is imported, of something that the audit can ask; else count it yourself"
+    otherwise = "go by what was measured" if counted else "count it yourself"
+    return f"make it when the module is imported, of something that the audit can ask; else {otherwise}"
 
 
 _IN_A_RUN = ("only a run", "only known in a run")
