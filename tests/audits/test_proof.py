@@ -332,3 +332,22 @@ def test_a_body_that_sends_several_requests_is_measured_by_the_one_it_sends_most
     else:
         assert counted == {"login": (1, 2), "pages": (1, 8), "both": (1, 2), "loop": (3, 2)}
         assert [tool for tool, cell in found.items() if not cell.agrees] == ["loop"]
+
+
+LOCAL = """
+import httpx
+from pydantic_ai import Agent
+agent = Agent("openai:gpt-5")
+@agent.tool_plain
+def ask() -> str:
+    return httpx.get("http://localhost:9/x").raise_for_status().text
+"""
+
+
+def test_a_server_on_this_machine_is_not_made_to_fail_and_the_report_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-fixture")
+    module = tmp_path / "local.py"
+    module.write_text(LOCAL)
+    report = audited(tmp_path / "runs", f"{module}:agent", "none", F.UNAVAILABLE)
+    (found,) = [unit.cell(F.UNAVAILABLE) for unit in report.units if unit.inside]
+    assert "localhost:9 on this machine, which it did ask, is not made to fail" in found.unmeasured

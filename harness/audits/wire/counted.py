@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from harness.audits.wire.failures import CUT_OFF, UNREACHED
+from harness.audits.wire.failures import CUT_OFF, LET_THROUGH, UNREACHED
 from harness.history import (
     EngineRecord,
     FaultFired,
@@ -256,6 +256,8 @@ def _outcome(history: History, *, unbounded: bool) -> str:
 
 def _reasons(history: History) -> Iterable[str]:
     yield from (event.reason for event in history.of(RunEnded)[-1:] if event.reason)
+    if servers := sorted({event.value for event in history.observed(LET_THROUGH)}):
+        yield f"{' and '.join(servers)} on this machine, which it did ask, is not made to fail"
     if hosts := sorted({event.value for event in history.observed(UNREACHED)}):
         yield f"{' and '.join(hosts)} cannot be reached from here"
     waiting = {(one.name, one.detail.get("queue")) for one in history.of(EngineRecord) if one.status == "queued"}

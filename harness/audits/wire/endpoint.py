@@ -27,7 +27,7 @@ from harness.audits.asking.answers import answer
 from harness.audits.asking.connects import refusing
 from harness.audits.asking.trouble import first
 from harness.audits.wire.counted import call_of, named, same
-from harness.audits.wire.failures import CUT_OFF, SUCCESS
+from harness.audits.wire.failures import CUT_OFF, LET_THROUGH, SUCCESS
 from harness.audits.wire.senders import sending
 from harness.history import HttpRequest, Observation
 from harness.retries.values import Failure
@@ -138,6 +138,8 @@ class Endpoint:
 
         if self.works_beside and is_providers(request.url.host, request.url.port, asking.get()):
             return _spoken(request, "done")
+        if _is_loopback(request.url.host) and self.within is not None and self.within():
+            _let_through(f"{request.url.host}:{request.url.port or request.url.scheme}")
         raise PassThrough("not a provider's", request=request, origin=None)  # type: ignore[arg-type]
 
     def _take_down(self, request: Any) -> None:
@@ -200,6 +202,14 @@ def _spoken(request: Any, text: str) -> Any:
 
     headers, content = answer(request, text)
     return httpx.Response(200, headers=headers, content=content, request=request)
+
+
+def _let_through(server: str) -> None:
+    """Write down whom a tool asks on this machine. Elsewhere, an engine may be what asks, which has its server here."""
+    probes = bodies.active()
+    step = probes.parent() if probes is not None else None
+    if probes is not None and step is not None and any(segment.kind == "tool" for segment in step.path):
+        probes.journal.append(Observation(name=LET_THROUGH, value=server), invocation=probes.invocation)
 
 
 def _digest(query: bytes) -> str:

@@ -24,6 +24,8 @@ IN_A_BODY: tuple[str, ...] = (
 FAILURES = (*AT_THE_ENDPOINT, *IN_A_BODY)
 CUT_OFF = "requests cut off"
 """The observation that a life was ended because one request more than the limit was on its way."""
+LET_THROUGH = "let through on this machine"
+"""The observation that what is measured asked a server on this machine, where engines have theirs: it is not faked."""
 UNREACHED = "nobody reached"
 """The observation that a host was asked that is no provider's, and that the guard keeps from being asked."""
 
