@@ -44,8 +44,7 @@ def others_in(found: Iterable[Reached], engine: Engine) -> Others:
         told = {live.layer.name: live.layer for live in lives}
 
         def layers(unit: Unit) -> Sequence[Live]:
-            outer = around if _asks_a_model(unit.function) else [_HearsOfNoModel(live) for live in around]
-            return [*units_around(unit, one.value, lives, engine), *outer]
+            return [*units_around(unit, one.value, lives, engine), *around_part(unit, around)]
 
         for unit in collect.units_of(
             unwrapped(one.value), layers, usage, wrapper=one.value, said=told_to(one).settings
@@ -69,8 +68,11 @@ def _inside(name: str, unit: UnitAudit, told: dict[str, Any], agent: str) -> Uni
     return unit.model_copy(update=new)
 
 
-def _asks_a_model(function: Any) -> bool:
-    return any(isinstance(one.value, AbstractAgent | Model) for one in reached(function))
+def around_part(unit: Unit, lives: Sequence[Live]) -> Sequence[Live]:
+    """The layers around the run of an agent, as they hear of this unit of it."""
+    if unit.function is None or any(isinstance(one.value, AbstractAgent | Model) for one in reached(unit.function)):
+        return lives
+    return [_HearsOfNoModel(live) if getattr(live, "retried", ()) else live for live in lives]
 
 
 class _AroundRun(Answering):

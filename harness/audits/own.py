@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.audits import collect
-from harness.audits.agents import others_in, usage_in
+from harness.audits.agents import around_part, others_in, usage_in
 from harness.audits.asked import Engine, body_unit
 from harness.audits.asking.alike import apart
 from harness.audits.asking.clients import asks
@@ -290,7 +290,7 @@ def _begun_again(one: Reached, engine: Engine, bare: Engine) -> Engine:
 
 def _units_of_agent(key: str, agent: Any, engine: Engine, usage: Usage, said: Mapping[str, Any]) -> Iterator[UnitAudit]:
     def lives(unit: Unit) -> Sequence[Live]:
-        return engine(replace(unit, owner=agent))
+        return around_part(unit, engine(replace(unit, owner=agent)))
 
     for unit in collect.units_of(unwrapped(agent), lives, usage, wrapper=agent, said=said):
         yield unit.model_copy(update={"unit": f"{key}.{unit.unit}", "agent": str(unwrapped(agent).name or "")})

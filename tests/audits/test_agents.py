@@ -9,6 +9,7 @@ import requests
 from dbos import DBOS
 from prefect import flow, task
 from pydantic_ai import Agent, UnexpectedModelBehavior, UsageLimits
+from pydantic_ai.durable_exec.prefect import PrefectDurability
 from pydantic_ai.exceptions import ModelHTTPError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
@@ -178,6 +179,13 @@ def test_a_tool_fails_as_no_model_does_but_where_it_asks_one():
 
     assert chain(plain, "tool:find") == "1 (body) = 1"
     assert chain(asking, "tool:delegate") == "6 (tenacity of ask) = 6"
+
+
+def test_so_does_a_tool_of_a_durable_agent():
+    durable = Agent(running_agents.model, name="durable", capabilities=[PrefectDurability()])
+    durable.tool_plain(find)
+    cell = units(working(refused(durable)), prefect)["ask.one.tool:find"].cell(F.TOOL_EXCEPTION)
+    assert cell.chain == "1 (body) = 1"
 
 
 def test_a_flow_that_is_never_retried_is_known_whatever_is_inside_of_a_run():
