@@ -392,3 +392,11 @@ def test_a_transport_is_to_show_the_answer_only_where_the_last_model_has_one(lay
     ]
 
     assert told.remedy.startswith(remedy)
+
+
+@pytest.mark.parametrize(("kind", "accused"), [("agent", False), ("tool", True)])
+def test_an_agent_needs_no_backoff_for_its_model_takes_its_turn_in_between(kind: str, accused: bool) -> None:
+    at_once = times(3, "again", wait=lambda _attempt: 0.0)
+    asked = tool(cell(F.UNAVAILABLE, at_once), layers=(layer("again", kind),))
+
+    assert ("no-backoff" in rules_of(report(asked))) is accused

@@ -23,8 +23,8 @@ def _no_backoff(unit: UnitAudit, _report: AuditReport) -> Found:
             for failure, factor in failures.items()
             if failure in _COMES_BACK and factor.waits and len(set(factor.waits)) == 1 and _too_flat(factor.waits)
         )
-        if flat:
-            one = named(unit, name)
+        one = named(unit, name)
+        if flat and (one is None or one.kind != "agent"):  # between its tries lies a turn of the model
             how = _how(one, failures[flat[0]].waits[0], unit.cell(flat[0]))
             remedy = "let the wait grow with every attempt"
             yield Said(f"{name} tries again {how}", remedy, Severity.WARNING, flat, one)
